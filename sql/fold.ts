@@ -1,0 +1,141 @@
+/**
+ * The fold: moves what the journal holds into the rollups, in one transaction.
+ *
+ * READ COMMITTED, statement by statement: take the fold's lock or leave; read the clock as `asOf`;
+ * delete the journal rows and get them back; add them to the rollups under the next version; tell
+ * everyone. What commits while the fold runs is in the next one. Since the rows are consumed by the
+ * transaction that counts them, a crash at any point leaves both or neither.
+ *
+ * `asOf` is read before the DELETE takes its snapshot, so every order committed by then is in.
+ */
+import type { Pool, Tx } from "./database.ts";
+import { ALL_STORES, type JournalRow, mergeJournal } from "./journal.ts";
+import { JOURNAL_FORMAT } from "./batch.ts";
+import { addToRollups, markScopes } from "./rollups.ts";
+import { type Notice, NOTICE_CHANNEL, noticeOf } from "./notices.ts";
+
+/** The key of the advisory lock under which one fold at a time runs, whichever the instance. */
+export const FOLD_LOCK = 0x77656972; // "weir"
+
+/** A backlog is folded in bites, so that no fold outlasts its session's timeouts. */
+const MAX_JOURNAL_ROWS = 2_000;
+
+/** An empty journal moves `asOf` on at most this often, since each time costs a commit. */
+const IDLE_MARK_MS = 1_000;
+
+export interface Folded {
+  readonly outcome: "folded";
+  readonly epoch: number;
+  readonly version: number;
+  readonly journalRows: number;
+  readonly orders: number;
+  /** True when the journal held more than one bite. */
+  readonly more: boolean;
+  /** What to tell the other instances; null when nothing changed. */
+  readonly notice: Notice | null;
+}
+
+export type FoldResult = Folded | { readonly outcome: "locked" };
+
+/**
+ * Folds what the journal holds.
+ * @returns `locked` when another instance is folding right now, and nothing was done.
+ * @throws what the driver throws; the transaction is then rolled back, or its outcome unknown, and
+ *   in either case the next fold goes on from what the database holds.
+ */
+export function foldJournal(pool: Pool): Promise<FoldResult> {
+  return pool.run((sql) => sql.begin((tx) => fold(tx)) as Promise<FoldResult>);
+}
+
+async function fold(tx: Tx): Promise<FoldResult> {
+  const [lock] = await tx<
+    { got: boolean }[]
+  >`SELECT pg_try_advisory_xact_lock(${FOLD_LOCK}) AS got`;
+  if (lock?.got !== true) return { outcome: "locked" };
+  const before = await readMark(tx);
+  const epoch = before.sameDatabase ? before.epoch : await beginEpoch(tx);
+  const rows = await takeJournal(tx);
+  const more = rows.length === MAX_JOURNAL_ROWS;
+  const deltas = mergeJournal(rows);
+  // After a bite, older orders may still wait in the journal: `asOf` must not pass them.
+  const asOf = more ? before.asOf : before.now;
+
+  if (rows.length === 0 && before.sameDatabase) {
+    if (before.idleMs >= IDLE_MARK_MS) {
+      await markScopes(tx, [ALL_STORES], String(before.version), asOf);
+    }
+    const { version } = before;
+    return { outcome: "folded", epoch, version, journalRows: 0, orders: 0, more, notice: null };
+  }
+  const version = before.version + 1;
+  await addToRollups(tx, deltas, String(version), asOf);
+  if (rows.length === 0) await markScopes(tx, [ALL_STORES], String(version), asOf);
+  const notice = noticeOf(epoch, version, before.sameDatabase ? deltas.scopes : "all");
+  await tx`SELECT pg_notify(${NOTICE_CHANNEL}, ${JSON.stringify(notice)})`;
+  const orders = rows.reduce((sum, row) => sum + Number(row.orders), 0);
+  return { outcome: "folded", epoch, version, journalRows: rows.length, orders, more, notice };
+}
+
+interface Mark {
+  readonly epoch: number;
+  readonly version: number;
+  readonly asOf: string;
+  readonly now: string;
+  /** How long `asOf` has not moved. */
+  readonly idleMs: number;
+  /** False when this is not the database, or not the timeline, that the epoch began on. */
+  readonly sameDatabase: boolean;
+}
+
+/** Where the last fold left off, and the clock that is this fold's `asOf`. */
+async function readMark(tx: Tx): Promise<Mark> {
+  const [row] = await tx<
+    {
+      epoch: string;
+      same: boolean;
+      version: string | null;
+      as_of: string;
+      now: string;
+      idle: string;
+    }[]
+  >`
+    SELECT e.epoch, v.version, coalesce(v.as_of, e.begun_at)::text AS as_of,
+           clock_timestamp()::text AS now,
+           extract(epoch FROM clock_timestamp() - coalesce(v.as_of, e.begun_at)) * 1000 AS idle,
+           e.system_identifier = c.system_identifier::text AND e.timeline = t.timeline_id AS same
+    FROM (SELECT * FROM epochs ORDER BY epoch DESC LIMIT 1) AS e
+    CROSS JOIN pg_control_system() AS c
+    CROSS JOIN pg_control_checkpoint() AS t
+    LEFT JOIN LATERAL (
+      SELECT version, as_of FROM scope_versions WHERE scope = ${ALL_STORES}
+      ORDER BY version DESC, as_of DESC LIMIT 1
+    ) AS v ON true`;
+  if (row === undefined) throw new Error("the table epochs is empty: a migration put a row there");
+  return {
+    epoch: Number(row.epoch),
+    version: Number(row.version ?? 0),
+    asOf: row.as_of,
+    now: row.now,
+    idleMs: Number(row.idle),
+    sameDatabase: row.same,
+  };
+}
+
+/** Begins the next epoch on the database as it is now. */
+async function beginEpoch(tx: Tx): Promise<number> {
+  const [row] = await tx<{ epoch: string }[]>`
+    INSERT INTO epochs (epoch, system_identifier, timeline, begun_at)
+    SELECT (SELECT max(epoch) + 1 FROM epochs), system_identifier::text, timeline_id,
+           clock_timestamp()
+    FROM pg_control_system(), pg_control_checkpoint()
+    RETURNING epoch`;
+  return Number(row?.epoch);
+}
+
+/** Deletes what the journal holds and returns it; rows of a format not known here stay. */
+function takeJournal(tx: Tx): Promise<JournalRow[]> {
+  return tx<JournalRow[]>`
+    DELETE FROM journal WHERE batch_id IN (
+      SELECT batch_id FROM journal WHERE format = ${JOURNAL_FORMAT} LIMIT ${MAX_JOURNAL_ROWS}
+    ) RETURNING orders, adds`;
+}

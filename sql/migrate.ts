@@ -1,0 +1,169 @@
+/**
+ * Migrations: numbered SQL files, applied once each, forward only.
+ *
+ * Each file runs in one transaction with the record that it ran, so a crash leaves both or neither.
+ * Two migrators take turns by an advisory lock that is polled, never waited for: a session that
+ * waits for a lock holds a snapshot open, which a CREATE INDEX CONCURRENTLY of the other would wait
+ * for in turn. A file that was edited after it ran, and a schema newer than this code, are refused.
+ */
+import postgres from "postgres";
+import { createHash } from "node:crypto";
+import type { Sql, Tx } from "./database.ts";
+
+/** The key of the migrators' advisory lock. */
+const MIGRATION_LOCK = 0x6d696772; // "migr"
+const LOCK_POLL_MS = 50;
+/** What a statement waits for a lock on a table, so that it does not queue up all traffic. */
+const LOCK_TIMEOUT_MS = 2_000;
+const LOCK_ATTEMPTS = 10;
+const LOCK_NOT_AVAILABLE = "55P03";
+const FOLDER = new URL("./migrations/", import.meta.url);
+
+/** A schema that cannot be migrated; the message is one line for the operator. */
+export class MigrationError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "MigrationError";
+  }
+}
+
+interface Migration {
+  readonly name: string;
+  readonly script: string;
+  readonly sha256: string;
+}
+
+export interface MigrationStatus {
+  readonly name: string;
+  /** When it was applied, ISO 8601; null when it is still to be. */
+  readonly appliedAt: string | null;
+}
+
+/**
+ * Brings the schema up to date.
+ * @returns the names of what was applied, in order; empty when nothing was to be done.
+ * @throws MigrationError when the recorded schema does not fit this code.
+ */
+export async function migrate(options: { databaseUrl: string }): Promise<{ applied: string[] }> {
+  const migrations = await readMigrations();
+  return await withConnection(options.databaseUrl, async (sql) => {
+    await lock(sql);
+    await createRecord(sql);
+    const applied: string[] = [];
+    for (const migration of pendingOf(migrations, await readRecord(sql))) {
+      await apply(sql, migration);
+      applied.push(migration.name);
+    }
+    return { applied };
+  });
+}
+
+/** What was applied and what is still to be, in order. */
+export async function migrationStatus(
+  options: { databaseUrl: string },
+): Promise<MigrationStatus[]> {
+  const migrations = await readMigrations();
+  return await withConnection(options.databaseUrl, async (sql) => {
+    await createRecord(sql);
+    const record = await readRecord(sql);
+    pendingOf(migrations, record);
+    const appliedAt = new Map(record.map((row) => [row.name, row.applied_at.toISOString()]));
+    return migrations.map(({ name }) => ({ name, appliedAt: appliedAt.get(name) ?? null }));
+  });
+}
+
+interface RecordRow {
+  readonly name: string;
+  readonly sha256: string;
+  readonly applied_at: Date;
+}
+
+/** What is to be applied. @throws MigrationError when the record and the files do not fit. */
+function pendingOf(
+  migrations: readonly Migration[],
+  record: readonly RecordRow[],
+): readonly Migration[] {
+  const known = new Map(migrations.map((migration) => [migration.name, migration]));
+  for (const { name, sha256 } of record) {
+    const migration = known.get(name);
+    if (migration === undefined) {
+      throw new MigrationError(
+        `the database's schema is newer than this code: it has ${name}, which is not in sql/migrations`,
+      );
+    }
+    if (migration.sha256 !== sha256) {
+      throw new MigrationError(
+        `sql/migrations/${name} was edited after it was applied: restore it and add a new migration`,
+      );
+    }
+  }
+  const applied = new Set(record.map((row) => row.name));
+  return migrations.filter(({ name }) => !applied.has(name));
+}
+
+async function readMigrations(): Promise<readonly Migration[]> {
+  const names: string[] = [];
+  for await (const entry of Deno.readDir(FOLDER)) {
+    if (entry.name.endsWith(".sql")) names.push(entry.name);
+  }
+  return await Promise.all(
+    names.sort().map(async (name) => {
+      const script = await Deno.readTextFile(new URL(name, FOLDER));
+      return { name, script, sha256: createHash("sha256").update(script).digest("hex") };
+    }),
+  );
+}
+
+async function withConnection<T>(url: string, use: (sql: Sql) => Promise<T>): Promise<T> {
+  const sql = postgres(url, {
+    max: 1,
+    connection: { application_name: "weir migrate", lock_timeout: LOCK_TIMEOUT_MS },
+    onnotice: () => undefined,
+  });
+  try {
+    return await use(sql);
+  } finally {
+    await sql.end({ timeout: 1 }); // which also gives back the session's advisory lock
+  }
+}
+
+async function lock(sql: Sql): Promise<void> {
+  while (true) {
+    const [row] = await sql<{ got: boolean }[]>`
+      SELECT pg_try_advisory_lock(${MIGRATION_LOCK}) AS got`;
+    if (row?.got === true) return;
+    await new Promise((resolve) => setTimeout(resolve, LOCK_POLL_MS));
+  }
+}
+
+async function createRecord(sql: Sql): Promise<void> {
+  await sql`
+    CREATE TABLE IF NOT EXISTS weir_migrations (
+      name text NOT NULL PRIMARY KEY, sha256 text NOT NULL, applied_at timestamptz NOT NULL
+    )`;
+}
+
+async function readRecord(sql: Sql): Promise<readonly RecordRow[]> {
+  return await sql<RecordRow[]>`
+    SELECT name, sha256, applied_at FROM weir_migrations ORDER BY name`;
+}
+
+/** Runs one file; when it does not get a lock in time it lets the traffic pass and tries again. */
+async function apply(sql: Sql, migration: Migration): Promise<void> {
+  for (let attempt = 1;; attempt++) {
+    try {
+      await sql.begin((tx) => runScript(tx, migration));
+      return;
+    } catch (error) {
+      const locked = error instanceof postgres.PostgresError && error.code === LOCK_NOT_AVAILABLE;
+      if (!locked || attempt === LOCK_ATTEMPTS) throw error;
+    }
+  }
+}
+
+async function runScript(tx: Tx, { name, script, sha256 }: Migration): Promise<void> {
+  await tx.unsafe(script).simple();
+  await tx`
+    INSERT INTO weir_migrations (name, sha256, applied_at)
+    VALUES (${name}, ${sha256}, clock_timestamp())`;
+}

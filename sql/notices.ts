@@ -1,0 +1,83 @@
+/**
+ * Notices: what a fold tells every instance, by NOTIFY and by Redis alike.
+ *
+ * A notice names the version a fold made and the scopes it changed. It is a hint and never the
+ * truth: whoever gets one reads the database. One that is lost costs time, not exactness.
+ */
+import postgres from "postgres";
+import { z } from "zod";
+import type { Pool } from "./database.ts";
+
+/** The channel of NOTIFY; channels are per database, so one name serves every deployment. */
+export const NOTICE_CHANNEL = "weir_folds";
+
+/** PostgreSQL refuses a payload over 8,000 bytes, and with it the fold that sends it. */
+const MAX_SCOPES_BYTES = 4_000; // scopes are ASCII, so characters are bytes
+
+const noticeShape = z.object({
+  format: z.literal(1),
+  epoch: z.int(),
+  version: z.int(),
+  scopes: z.union([z.literal("all"), z.array(z.string())]),
+});
+
+/** `scopes` is "all" when too many changed to name them. */
+export type Notice = z.output<typeof noticeShape>;
+
+/** A notice of what changed, short enough for every way it goes. */
+export function noticeOf(
+  epoch: number,
+  version: number,
+  scopes: readonly string[] | "all",
+): Notice {
+  if (scopes === "all" || JSON.stringify(scopes).length >= MAX_SCOPES_BYTES) {
+    return { format: 1, epoch, version, scopes: "all" };
+  }
+  return { format: 1, epoch, version, scopes: [...scopes] };
+}
+
+/** The notice in `payload`; null for one of a format that this version does not know. */
+export function parseNotice(payload: string): Notice | null {
+  try {
+    return noticeShape.parse(JSON.parse(payload));
+  } catch {
+    return null;
+  }
+}
+
+/** What is sent now and then to see whether LISTEN still hears; it is no notice. */
+const ECHO_PREFIX = "echo ";
+
+/** Sends `id` around by NOTIFY: a listener that works calls `onEcho` with it. */
+export async function sendEcho(pool: Pool, id: string): Promise<void> {
+  await pool.run((sql) => sql`SELECT pg_notify(${NOTICE_CHANNEL}, ${ECHO_PREFIX + id})`);
+}
+
+export interface NoticeHandlers {
+  readonly onNotice: (notice: Notice) => void;
+  readonly onEcho: (id: string) => void;
+  /** LISTEN is in force, at first or again after a lost connection. */
+  readonly onListening: () => void;
+}
+
+/**
+ * Listens for notices, on a connection of its own that is made again whenever it is lost.
+ * @returns what ends it.
+ */
+export function listenForNotices(url: string, handlers: NoticeHandlers): () => Promise<void> {
+  const sql = postgres(url, {
+    max: 1,
+    backoff: () => 0.5,
+    connection: { application_name: "weir listen" },
+    onnotice: () => undefined,
+  });
+  const listening = sql.listen(NOTICE_CHANNEL, (payload) => {
+    if (payload.startsWith(ECHO_PREFIX)) handlers.onEcho(payload.slice(ECHO_PREFIX.length));
+    else {
+      const notice = parseNotice(payload);
+      if (notice !== null) handlers.onNotice(notice);
+    }
+  }, handlers.onListening);
+  listening.catch(() => undefined); // the driver goes on trying; the echo says whether it is heard
+  return () => sql.end({ timeout: 1 });
+}

@@ -1,0 +1,19 @@
+/** UTC minutes and days as the rollups key them. All instants come from the database's clock. */
+
+export const MINUTE_MS = 60_000;
+
+/** ISO 8601 UTC with milliseconds, as every time in the contract. */
+export function iso(instant: Date | number): string {
+  return new Date(instant).toISOString();
+}
+
+/** The UTC minute that `instant` lies in, ISO 8601. */
+export function minuteOf(instant: Date | number): string {
+  const ms = new Date(instant).getTime();
+  return iso(ms - ms % MINUTE_MS);
+}
+
+/** The UTC day of an ISO instant, `YYYY-MM-DD`. */
+export function dayOf(isoInstant: string): string {
+  return isoInstant.slice(0, 10);
+}
