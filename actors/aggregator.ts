@@ -1,0 +1,124 @@
+/**
+ * The aggregator: keeps the rollups up with the orders by folding the journal.
+ *
+ * The machine decides when (aggregator_machine.ts); this handle starts it, keeps the figures an
+ * operator wants to see, and lets one ask for a run.
+ */
+import { createActor, waitFor } from "xstate";
+import type { FoldResult } from "../sql/fold.ts";
+import { aggregatorMachine, type FoldRun } from "./aggregator_machine.ts";
+import type { ActorClock } from "./clock.ts";
+
+export interface AggregatorOptions {
+  readonly fold: () => Promise<FoldResult>;
+  readonly intervalMs: number;
+  readonly minGapMs: number;
+  readonly clock: ActorClock;
+  readonly random: () => number;
+  /** Called after every run, whatever came of it; it must not throw. */
+  readonly onRun?: (run: FoldRun) => void;
+  /** Called when the machine itself fails, which is a bug. */
+  readonly onBug: (error: unknown) => void;
+}
+
+export interface AggregatorStatus {
+  readonly state: "standby" | "idle" | "running" | "running_pending" | "backing_off" | "stopped";
+  readonly lastRunMs: number | null;
+  /** ISO 8601, by this instance's clock: for people, no figure depends on it. */
+  readonly lastRunAt: string | null;
+  /** How long the oldest wake-up has been waiting for its fold to end; 0 when none is. */
+  readonly lagMs: number;
+  /** Runs during which another one was asked for. */
+  readonly overlaps: number;
+  readonly intervalMs: number;
+}
+
+/** What a run that was asked for did. */
+export type AggregateResult =
+  | { readonly version: number; readonly journalRows: number; readonly orders: number; ms: number }
+  | { readonly skipped: "locked" | "running" };
+
+export interface Aggregator {
+  /** Says that something was committed. Cheap: call it after every commit. */
+  wake(): void;
+  /** Folds now. @throws what the fold throws. */
+  run(): Promise<AggregateResult>;
+  status(): AggregatorStatus;
+  /** Calls `listener` after every change of the machine's state. @returns what ends that. */
+  onChange(listener: () => void): () => void;
+  /** Starts no more runs, and resolves when the one under way has ended. Legal twice. */
+  stop(): Promise<void>;
+}
+
+/** Makes and starts an aggregator. */
+export function createAggregator(options: AggregatorOptions): Aggregator {
+  const { clock } = options;
+  const waiting = new Set<(run: FoldRun) => void>();
+  let lastRunMs: number | null = null;
+  let lastRunAt: string | null = null;
+  const actor = createActor(aggregatorMachine, {
+    clock,
+    input: {
+      fold: options.fold,
+      intervalMs: options.intervalMs,
+      minGapMs: options.minGapMs,
+      backoff: { firstMs: 100, maxMs: 5_000 },
+      now: clock.now,
+      random: options.random,
+      onRun: (run) => {
+        lastRunMs = run.ms;
+        lastRunAt = new Date().toISOString();
+        options.onRun?.(run);
+        for (const resolve of waiting) resolve(run);
+        waiting.clear();
+      },
+    },
+  });
+  actor.subscribe({ error: options.onBug });
+  actor.start();
+
+  const state = (): AggregatorStatus["state"] => {
+    const { value } = actor.getSnapshot();
+    if (typeof value === "string") return value;
+    return "folding" in value ? value.folding : "idle";
+  };
+
+  return {
+    wake: () => {
+      if (actor.getSnapshot().status === "active") actor.send({ type: "WAKE" });
+    },
+    run: async () => {
+      if (state().startsWith("running")) return { skipped: "running" };
+      if (state() === "stopped") throw new Error("the aggregator has stopped");
+      const { promise, resolve } = Promise.withResolvers<FoldRun>();
+      waiting.add(resolve);
+      actor.send({ type: "RUN" });
+      const run = await promise;
+      if ("error" in run) throw run.error;
+      if (run.result.outcome === "locked") return { skipped: "locked" };
+      const { version, journalRows, orders } = run.result;
+      return { version, journalRows, orders, ms: run.ms };
+    },
+    status: () => {
+      const { wokenAt, servedAt, overlaps } = actor.getSnapshot().context;
+      const oldest = state().startsWith("running") ? servedAt ?? wokenAt : wokenAt;
+      return {
+        state: state(),
+        lastRunMs,
+        lastRunAt,
+        lagMs: oldest === null ? 0 : clock.now() - oldest,
+        overlaps,
+        intervalMs: options.intervalMs,
+      };
+    },
+    onChange: (listener) => {
+      const subscription = actor.subscribe({ next: listener, error: () => undefined });
+      return () => subscription.unsubscribe();
+    },
+    stop: async () => {
+      actor.send({ type: "STOP" });
+      await waitFor(actor, (snapshot) => snapshot.value === "stopped");
+      actor.stop();
+    },
+  };
+}

@@ -1,0 +1,91 @@
+/**
+ * What a failed database call means: whose fault it is, and whether it may have been done.
+ *
+ * Told by SQLSTATE and socket error alone, never by a message's text. Three questions decide what
+ * happens next: does it count against the circuit (`infrastructure`), must the batch be taken apart
+ * to find the order at fault (`data`), and could the statement have been committed all the same
+ * (`outcome: "unknown"`)? After an unknown outcome an order is never refused.
+ */
+
+export type FailureKind =
+  /** The database, the way to it or its schema: counts against the circuit. */
+  | "infrastructure"
+  /** An order's content: never counts against the circuit. */
+  | "data"
+  /** Two transactions in each other's way: the same again will do. */
+  | "contention"
+  /** A standby answered: the primary has to be looked for, the database is not out. */
+  | "read_only";
+
+export interface Failure {
+  readonly kind: FailureKind;
+  /** `none`: surely nothing was stored. `unknown`: it may have been, now or in a moment. */
+  readonly outcome: "none" | "unknown";
+  /** The SQLSTATE or socket error, for the log. */
+  readonly code: string;
+  /** True when the database took too long, which a smaller batch may cure. */
+  readonly timedOut: boolean;
+}
+
+/** SQLSTATEs, whole or by class (the first two characters); the longest match counts. */
+const BY_SQLSTATE: Readonly<Record<string, FailureKind>> = {
+  "22": "data", // data exception: a value does not fit its type
+  "23": "data", // integrity constraint violation: a CHECK, a NOT NULL
+  "40": "contention", // serialization failure, deadlock
+  "55P03": "contention", // lock not available
+  "25006": "read_only", // a write met a standby, after a failover
+};
+
+/** The connection never came about, so nothing can have been sent. */
+const NOT_SENT = new Set([
+  "ECONNREFUSED", // nobody listens there
+  "ENOTFOUND", // no such host
+  "EAI_AGAIN", // the name service is away
+  "EHOSTUNREACH", // no route to the host
+  "ENETUNREACH", // no route to its network
+  "CONNECT_TIMEOUT", // the driver gave up connecting
+  "53300", // too many connections: refused at the door
+  "57P03", // cannot connect now: starting up, shutting down or in recovery
+  "28000", // not allowed to connect
+  "28P01", // wrong password
+  "3D000", // no such database
+]);
+
+const TIMED_OUT = new Set([
+  "57014", // canceled by statement_timeout: rolled back, and the server said so
+  "WEIR_DATABASE_TIMEOUT", // no answer at all: the server hangs
+]);
+
+const SQLSTATE = /^[0-9A-Z]{5}$/;
+
+/** Classifies what a database call threw. */
+export function classify(error: unknown): Failure {
+  const code = codeOf(error);
+  const timedOut = TIMED_OUT.has(code);
+  if (NOT_SENT.has(code)) return { kind: "infrastructure", outcome: "none", code, timedOut };
+  if (!SQLSTATE.test(code)) {
+    return { kind: "infrastructure", outcome: "unknown", code, timedOut };
+  }
+  const kind = BY_SQLSTATE[code] ?? BY_SQLSTATE[code.slice(0, 2)] ?? "infrastructure";
+  return { kind, outcome: endedSession(error, code) ? "unknown" : "none", code, timedOut };
+}
+
+/**
+ * True when the server ended the session instead of answering the statement. An ERROR means that
+ * the statement was rolled back; a FATAL may arrive after its commit, before its answer.
+ */
+function endedSession(error: unknown, code: string): boolean {
+  const severity = propertyOf(error, "severity");
+  return code.startsWith("08") || code.startsWith("57P0") || severity === "FATAL" ||
+    severity === "PANIC";
+}
+
+function codeOf(error: unknown): string {
+  return propertyOf(error, "code") ?? "UNKNOWN";
+}
+
+function propertyOf(error: unknown, name: string): string | null {
+  if (typeof error !== "object" || error === null || !(name in error)) return null;
+  const value: unknown = Reflect.get(error, name);
+  return typeof value === "string" ? value : null;
+}

@@ -1,0 +1,145 @@
+/**
+ * The mailbox: orders waiting for the next batch, bounded in rows and in bytes.
+ *
+ * A plain buffer that decides nothing. An order is either waiting (`offer`, `putBack`) or taken
+ * (`take`); it leaves by being answered, and every way out of here answers it.
+ */
+import type { NewOrder } from "../sql/order.ts";
+import type { Refusal } from "./refusal.ts";
+
+/** What an order's caller is told when it is durable. */
+export interface Acknowledgement {
+  readonly orderId: string;
+  readonly status: "committed" | "spilled";
+  /** True when the key had been used before, with the same content. */
+  readonly replayed: boolean;
+  readonly totalMinor: number;
+  readonly currency: string;
+  /** ISO 8601, by the clock of what made the order durable. */
+  readonly placedAt: string;
+}
+
+export type Answer =
+  | { readonly ok: true; readonly acknowledgement: Acknowledgement }
+  | { readonly ok: false; readonly refusal: Refusal };
+
+/** An order and the caller who waits for its answer. */
+export interface Letter {
+  readonly order: NewOrder;
+  /** By the writer's clock, milliseconds. */
+  readonly deadlineAt: number;
+  readonly answer: (answer: Answer) => void;
+  /** True once it was sent and no definite answer came: from then on it is never refused. */
+  maybeStored: boolean;
+}
+
+/** All waiting letters of one order and one content: one row for the database. */
+export interface Parcel {
+  readonly order: NewOrder;
+  readonly letters: readonly Letter[];
+}
+
+export interface MailboxBounds {
+  readonly maxOrders: number;
+  readonly maxBytes: number;
+}
+
+/** What an order weighs beside its texts: the objects, the promise, the map entries. */
+const OVERHEAD_BYTES = 512;
+
+export class Mailbox {
+  #waiting: Letter[] = [];
+  readonly #taken = new Set<Letter>();
+  #bytes = 0;
+
+  constructor(readonly bounds: MailboxBounds) {}
+
+  /** Orders waiting for a batch. */
+  get orders(): number {
+    return this.#waiting.length;
+  }
+
+  /** Bytes of all orders here, waiting or taken. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Orders in a batch that is being committed. */
+  get taken(): number {
+    return this.#taken.size;
+  }
+
+  /** Takes a letter in; false, and nothing has changed, when it would pass a bound. */
+  offer(letter: Letter): boolean {
+    const bytes = bytesOf(letter.order);
+    const orders = this.#waiting.length + this.#taken.size;
+    if (orders >= this.bounds.maxOrders || this.#bytes + bytes > this.bounds.maxBytes) return false;
+    this.#waiting.push(letter);
+    this.#bytes += bytes;
+    return true;
+  }
+
+  /**
+   * Takes the oldest letters out for a batch of at most `maxOrders` orders. Letters with the same
+   * order and content travel together; one with other content under the same key waits for the next
+   * batch, so that the database decides between the two.
+   */
+  take(maxOrders: number): Parcel[] {
+    const parcels = new Map<string, { order: NewOrder; letters: Letter[] }>();
+    const left: Letter[] = [];
+    let index = 0;
+    for (; index < this.#waiting.length && parcels.size < maxOrders; index++) {
+      const letter = this.#waiting[index]!;
+      const { orderId, contentHash } = letter.order;
+      const parcel = parcels.get(orderId);
+      if (parcel === undefined) {
+        parcels.set(orderId, { order: letter.order, letters: [letter] });
+      } else if (parcel.order.contentHash === contentHash) {
+        parcel.letters.push(letter);
+      } else {
+        left.push(letter);
+        continue;
+      }
+      this.#taken.add(letter);
+    }
+    this.#waiting = [...left, ...this.#waiting.slice(index)];
+    return [...parcels.values()];
+  }
+
+  /** Puts taken letters back to the front, for another try. Ones answered meanwhile stay out. */
+  putBack(letters: readonly Letter[]): void {
+    const still = letters.filter((letter) => this.#taken.delete(letter));
+    this.#waiting = [...still, ...this.#waiting];
+  }
+
+  /** Answers taken letters. Ones answered before keep their first answer. */
+  settle(letter: Letter, answer: Answer): void {
+    if (this.#taken.delete(letter)) this.#release(letter, answer);
+  }
+
+  /** Answers the waiting letters that `which` picks. */
+  dismiss(which: (letter: Letter) => boolean, answerOf: (letter: Letter) => Answer): number {
+    const leaving = this.#waiting.filter(which);
+    if (leaving.length === 0) return 0;
+    this.#waiting = this.#waiting.filter((letter) => !which(letter));
+    for (const letter of leaving) this.#release(letter, answerOf(letter));
+    return leaving.length;
+  }
+
+  /** Answers everything, waiting or taken: the last thing that happens here. */
+  dismissAll(answerOf: (letter: Letter, taken: boolean) => Answer): number {
+    const taken = [...this.#taken];
+    for (const letter of taken) this.settle(letter, answerOf(letter, true));
+    return taken.length + this.dismiss(() => true, (letter) => answerOf(letter, false));
+  }
+
+  #release(letter: Letter, answer: Answer): void {
+    this.#bytes -= bytesOf(letter.order);
+    letter.answer(answer);
+  }
+}
+
+function bytesOf(order: NewOrder): number {
+  return OVERHEAD_BYTES + order.linesJson.length + order.metadataJson.length +
+    order.idempotencyKey.length + (order.customerRef?.length ?? 0);
+}
