@@ -1,0 +1,91 @@
+/**
+ * The typed client: orders and dashboards of a Weir, from Deno, Node or a browser.
+ *
+ * ```ts
+ * const weir = createWeirClient({ url: "http://127.0.0.1:8080", token });
+ * const { orderId } = await weir.api.orders.place.mutate({ … });
+ * weir.api.dashboard.live.subscribe({}, { onData: ({ data }) => console.log(data.version) });
+ * weir.close();
+ * ```
+ *
+ * Calls go over HTTP, those made together in one request; subscriptions share one WebSocket, which
+ * reconnects by itself and resumes where it was.
+ */
+import {
+  createTRPCClient,
+  createWSClient,
+  httpBatchLink,
+  splitLink,
+  type TRPCClient,
+  TRPCClientError,
+  wsLink,
+} from "@trpc/client";
+import type { AppRouter, ErrorDetails } from "../server/router/mod.ts";
+
+export type * from "../server/router/mod.ts";
+
+export interface WeirClientOptions {
+  /** Where the instance is, such as `http://127.0.0.1:8080`. */
+  readonly url: string;
+  /** An API key. */
+  readonly token: string;
+  /**
+   * The WebSocket to use instead of the global one. On Deno give it that of `npm:ws`: Deno's own
+   * client is slow with messages over a kilobyte.
+   */
+  readonly WebSocket?: typeof WebSocket;
+  /** Called when the connection for subscriptions is made, and when it is lost. */
+  readonly onConnection?: (connected: boolean) => void;
+}
+
+export interface WeirClient {
+  /** Every procedure, by its path: `api.orders.place.mutate(…)`. */
+  readonly api: TRPCClient<AppRouter>;
+  /** Ends every subscription and the connection. */
+  close(): Promise<void>;
+}
+
+/** Calls that a page makes together go in one request of at most this many. */
+const MAX_BATCH = 50;
+
+/** Makes a client. It connects when the first subscription is made, and stays until `close`. */
+export function createWeirClient(options: WeirClientOptions): WeirClient {
+  const { url, token, onConnection = () => undefined } = options;
+  const endpoint = new URL("/trpc", url);
+  const webSocketEndpoint = new URL(endpoint);
+  webSocketEndpoint.protocol = endpoint.protocol === "https:" ? "wss:" : "ws:";
+  const webSocket = createWSClient({
+    url: webSocketEndpoint.href,
+    connectionParams: { token },
+    lazy: { enabled: true, closeMs: 60_000 },
+    keepAlive: { enabled: true, intervalMs: 10_000, pongTimeoutMs: 5_000 },
+    retryDelayMs: (attempt) => Math.min(5_000, 250 * 2 ** attempt) * (0.5 + Math.random() / 2),
+    onOpen: () => onConnection(true),
+    onClose: () => onConnection(false),
+    ...(options.WebSocket === undefined ? {} : { WebSocket: options.WebSocket }),
+  });
+  const api = createTRPCClient<AppRouter>({
+    links: [
+      splitLink({
+        condition: ({ type }) => type === "subscription",
+        true: wsLink({ client: webSocket }),
+        false: httpBatchLink({
+          url: endpoint,
+          headers: { authorization: `Bearer ${token}` },
+          maxItems: MAX_BATCH,
+        }),
+      }),
+    ],
+  });
+  return { api, close: () => webSocket.close() };
+}
+
+/** What a failed call says beside its message: `reason`, `retryAfterMs`, `issues`. */
+export type WeirErrorData = ErrorDetails & { readonly code: string; readonly httpStatus: number };
+
+/** The details of a refusal; null when `error` did not come from the server. */
+export function errorDataOf(error: unknown): WeirErrorData | null {
+  if (!(error instanceof TRPCClientError)) return null;
+  const data: unknown = error.data;
+  return typeof data === "object" && data !== null && "code" in data ? data as WeirErrorData : null;
+}

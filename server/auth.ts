@@ -1,0 +1,79 @@
+/**
+ * Who is calling: from a token to what its key allows.
+ *
+ * Keys are cached, so that a call costs no read of the database and a known key works through an
+ * outage; a key that was revoked stops within `FRESH_MS` while the database is up. A key that this
+ * instance does not know is looked up, and is `unavailable` while that cannot be done: it is not
+ * called wrong by an instance that cannot tell.
+ */
+import { LRUCache } from "lru-cache";
+import { type ApiKey, type Scope, SCOPES } from "../sql/api_keys.ts";
+import { refuse } from "../actors/refusal.ts";
+import { RefusedError } from "./router/errors.ts";
+
+/** What the caller may do. */
+export interface Principal {
+  readonly keyId: string;
+  readonly scopes: ReadonlySet<Scope>;
+  /** The one store that the key is for; null: all of them. */
+  readonly storeId: string | null;
+}
+
+export interface AuthOptions {
+  /** Reads the database; null when there is no such key in force. */
+  readonly findKey: (token: string) => Promise<ApiKey | null>;
+  /** A key with every scope, for development; null: there is none. */
+  readonly devKey: string | null;
+}
+
+export interface Auth {
+  /** @throws RefusedError unauthenticated, or unavailable */
+  authenticate(token: string | null): Promise<Principal>;
+}
+
+const FRESH_MS = 10_000;
+const MAX_KEYS = 10_000;
+
+const DEV_PRINCIPAL: Principal = { keyId: "dev", scopes: new Set(SCOPES), storeId: null };
+
+/** A key that there is not is remembered too, so that guessing does not reach the database. */
+const UNKNOWN = Symbol("unknown key");
+
+/** Makes the key cache. */
+export function createAuth({ findKey, devKey }: AuthOptions): Auth {
+  const principals = new LRUCache<string, Principal | typeof UNKNOWN>({
+    max: MAX_KEYS,
+    ttl: FRESH_MS,
+    allowStaleOnFetchRejection: true,
+    fetchMethod: async (token) => {
+      const key = await findKey(token);
+      if (key === null) return UNKNOWN;
+      return { keyId: key.keyId, scopes: new Set(key.scopes), storeId: key.storeId };
+    },
+  });
+  return {
+    authenticate: async (token) => {
+      if (token === null) throw unauthenticated("an API key is needed");
+      if (devKey !== null && token === devKey) return DEV_PRINCIPAL;
+      const principal = await principals.fetch(token).catch(() => {
+        throw new RefusedError(
+          refuse("unavailable", "the API key cannot be checked while the database is away", 1_000),
+        );
+      });
+      if (principal === undefined || principal === UNKNOWN) {
+        throw unauthenticated("the API key is wrong or revoked");
+      }
+      return principal;
+    },
+  };
+}
+
+/** The token of an `Authorization: Bearer` header; null when there is none. */
+export function bearerToken(header: string | null): string | null {
+  const [, token] = /^Bearer +(\S+)$/i.exec(header ?? "") ?? [];
+  return token ?? null;
+}
+
+function unauthenticated(message: string): RefusedError {
+  return new RefusedError(refuse("unauthenticated", message));
+}

@@ -1,0 +1,125 @@
+/**
+ * The bus: carries the folds' notices between instances, by Redis pub/sub and by LISTEN at once.
+ *
+ * A fold sends its notice by NOTIFY within its transaction; `publish` sends it by Redis after
+ * COMMIT. Every instance listens to both and passes each notice on once, so there is nothing to
+ * switch when one way falls silent. That LISTEN is heard is seen by an echo sent around now and
+ * then: a connection that hangs looks healthy from this side.
+ */
+import { createActor } from "xstate";
+import { busMachine, type BusState } from "../../actors/bus_machine.ts";
+import type { Pool } from "../../sql/database.ts";
+import { listenForNotices, type Notice, parseNotice, sendEcho } from "../../sql/notices.ts";
+import { openRedis } from "./redis_connection.ts";
+import { RecentlySeen } from "./recently_seen.ts";
+
+export interface BusOptions {
+  readonly databaseUrl: string;
+  /** For the echoes. */
+  readonly pool: Pool;
+  /** Null: there is no Redis, LISTEN has to do. */
+  readonly redisUrl: string | null;
+  readonly redisPrefix: string;
+  /** Called once for each notice, whichever way it came. */
+  readonly onNotice: (notice: Notice) => void;
+}
+
+export interface Bus {
+  /** Tells the other instances, by Redis; call it after COMMIT. Losing it costs no exactness. */
+  publish(notice: Notice): void;
+  state(): BusState;
+  onChange(listener: () => void): () => void;
+  stop(): Promise<void>;
+}
+
+const ECHO_EVERY_MS = 2_000;
+
+/** Starts listening, both ways. */
+export function startBus(options: BusOptions): Bus {
+  const seen = new RecentlySeen(1_000);
+  const actor = createActor(busMachine).start();
+  const hear = (notice: Notice) => {
+    if (seen.add(`${notice.epoch}:${notice.version}`)) options.onNotice(notice);
+  };
+  const postgres = hearPostgres(
+    options,
+    hear,
+    (heard) => actor.send({ type: heard ? "HEARD" : "LOST", way: "postgres" }),
+  );
+  const redis = options.redisUrl === null ? null : hearRedis(
+    options.redisUrl,
+    `${options.redisPrefix}:folds`,
+    hear,
+    (heard) => actor.send({ type: heard ? "HEARD" : "LOST", way: "redis" }),
+  );
+  return {
+    publish: (notice) => redis?.publish(notice),
+    state: () => actor.getSnapshot().value as BusState,
+    onChange: (listener) => {
+      const subscription = actor.subscribe(listener);
+      return () => subscription.unsubscribe();
+    },
+    stop: async () => {
+      redis?.stop();
+      await postgres.stop();
+      actor.stop();
+    },
+  };
+}
+
+function hearPostgres(
+  { databaseUrl, pool }: BusOptions,
+  hear: (notice: Notice) => void,
+  setHeard: (heard: boolean) => void,
+): { stop(): Promise<void> } {
+  let echoed = true;
+  let stopped = false;
+  const end = listenForNotices(databaseUrl, {
+    onNotice: hear,
+    onListening: () => setHeard(true),
+    onEcho: () => {
+      echoed = true;
+      setHeard(true);
+    },
+  });
+  const timer = setInterval(() => {
+    if (!echoed) setHeard(false);
+    echoed = false;
+    sendEcho(pool, "?").catch(() => undefined); // not sent is not heard, which the next turn sees
+  }, ECHO_EVERY_MS);
+  return {
+    stop: async () => {
+      if (stopped) return;
+      stopped = true;
+      clearInterval(timer);
+      await end();
+    },
+  };
+}
+
+function hearRedis(
+  url: string,
+  channel: string,
+  hear: (notice: Notice) => void,
+  setHeard: (heard: boolean) => void,
+): { publish(notice: Notice): void; stop(): void } {
+  const publisher = openRedis(url, "publish");
+  const subscriber = openRedis(url, "subscribe");
+  subscriber.on("ready", () => {
+    subscriber.subscribe(channel).then(() => setHeard(true), () => setHeard(false));
+  });
+  subscriber.on("close", () => setHeard(false));
+  subscriber.on("message", (_channel: string, payload: string) => {
+    const notice = parseNotice(payload);
+    if (notice !== null) hear(notice);
+  });
+  return {
+    publish: (notice) => {
+      publisher.publish(channel, JSON.stringify(notice)).catch(() => undefined); // NOTIFY went too
+    },
+    stop: () => {
+      publisher.disconnect();
+      subscriber.disconnect();
+    },
+  };
+}

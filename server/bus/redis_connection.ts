@@ -1,0 +1,35 @@
+/**
+ * Connections to Redis: tried again for ever, never waited for.
+ *
+ * Nothing that an order needs may wait for Redis, so a command fails at once while it is away
+ * instead of queueing up in memory.
+ */
+import { Redis } from "ioredis";
+import { describe, getLogger } from "../telemetry/log.ts";
+
+const log = getLogger(["weir", "redis"]);
+
+/** A command that Redis has not answered by then has failed. */
+const COMMAND_TIMEOUT_MS = 1_000;
+
+/** Opens a connection; `name` is what Redis lists it as. It connects by itself, again and again. */
+export function openRedis(url: string, name: string): Redis {
+  const redis = new Redis(url, {
+    connectionName: `weir-${name}`,
+    commandTimeout: COMMAND_TIMEOUT_MS,
+    connectTimeout: 2_000,
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    retryStrategy: (attempt) => Math.min(1_000, 50 * attempt),
+  });
+  let away = false;
+  redis.on("error", (error) => {
+    if (!away) log.warn(`Redis is away: ${describe(error)}`, { connection: name });
+    away = true;
+  });
+  redis.on("ready", () => {
+    if (away) log.info("Redis is back", { connection: name });
+    away = false;
+  });
+  return redis;
+}

@@ -1,0 +1,137 @@
+/**
+ * The configuration: the only place that reads the environment.
+ *
+ * Each variable stands in the contract's table with its default. A bad value stops the start with
+ * one line that names it; nothing is guessed.
+ */
+import { z } from "zod";
+
+const KIB = 1_024;
+const MIB = 1_024 * KIB;
+
+/** A bad environment; the message is one line that names the variable. */
+export class ConfigError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "ConfigError";
+  }
+}
+
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/;
+
+function wholeNumber(min: number, max: number, fallback: number) {
+  return z.string().regex(/^\d+$/, "must be a whole number").transform(Number)
+    .pipe(z.number().min(min).max(max)).default(fallback);
+}
+
+/** Bytes, as a number or with the unit KiB, MiB or GiB. */
+function byteSize(fallback: number) {
+  const units = { "": 1, KiB: KIB, MiB: MIB, GiB: KIB * MIB };
+  return z.string().regex(/^\d+ ?(KiB|MiB|GiB)?$/, "must be bytes, such as 67108864 or 64MiB")
+    .transform((text) => {
+      const [, digits, unit] = /^(\d+) ?(KiB|MiB|GiB)?$/.exec(text) ?? [];
+      return Number(digits) * units[(unit ?? "") as keyof typeof units];
+    }).pipe(z.number().min(KIB)).default(fallback);
+}
+
+function urlOf(protocols: readonly string[]) {
+  const schemes = protocols.map((protocol) => `${protocol}://`).join(" or ");
+  return z.string().refine((text) => {
+    // Several hosts are a list that no URL parser takes; one of them stands for all.
+    const oneHost = text.replace(/,[^/@]+(?=[/?]|$)/, "");
+    return URL.canParse(oneHost) && protocols.includes(new URL(oneHost).protocol.slice(0, -1));
+  }, `must be a URL that begins with ${schemes}`);
+}
+
+const variables = z.object({
+  PORT: wholeNumber(0, 65_535, 8_080),
+  HOST: z.string().min(1).default("127.0.0.1"),
+  DATABASE_URL: urlOf(["postgres", "postgresql"]).optional(),
+  REDIS_URL: urlOf(["redis", "rediss"]).optional(),
+  WEIR_DATA_DIR: z.string().min(1).default(".weir"),
+  WEIR_REDIS_PREFIX: z.string().regex(/^[A-Za-z0-9:_-]{1,64}$/).default("weir"),
+  WEIR_QUEUE_MAX_ORDERS: wholeNumber(1, 10_000_000, 10_000),
+  WEIR_QUEUE_MAX_BYTES: byteSize(64 * MIB),
+  WEIR_BATCH_MAX_ORDERS: wholeNumber(1, 10_000, 1_000),
+  WEIR_STATEMENT_TIMEOUT_MS: wholeNumber(100, 600_000, 5_000),
+  WEIR_AGGREGATOR_INTERVAL_MS: wholeNumber(10, 3_600_000, 1_000),
+  WEIR_AGGREGATOR_MIN_GAP_MS: wholeNumber(0, 60_000, 50),
+  WEIR_SHUTDOWN_MS: wholeNumber(0, 600_000, 10_000),
+  WEIR_DEV_KEY: z.string().min(8).optional(),
+  LOG_LEVEL: z.enum(["debug", "info", "warning", "error"]).default("info"),
+  LOG_FORMAT: z.enum(["text", "json"]).optional(),
+});
+
+export interface Config {
+  readonly port: number;
+  readonly host: string;
+  /** Null: embedded PostgreSQL. */
+  readonly databaseUrl: string | null;
+  /** Null: a Redis beside the embedded PostgreSQL, or none. */
+  readonly redisUrl: string | null;
+  readonly dataDir: string;
+  readonly redisPrefix: string;
+  readonly queueMaxOrders: number;
+  readonly queueMaxBytes: number;
+  readonly batchMaxOrders: number;
+  readonly statementTimeoutMs: number;
+  readonly aggregatorIntervalMs: number;
+  readonly aggregatorMinGapMs: number;
+  readonly shutdownMs: number;
+  /** A key with every scope; null: there is none. */
+  readonly devKey: string | null;
+  readonly logLevel: "debug" | "info" | "warning" | "error";
+  readonly logFormat: "text" | "json";
+}
+
+/** The process's own environment. An empty variable counts as not set. */
+export function readEnvironment(): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(Deno.env.toObject()).filter(([, value]) => value !== ""),
+  );
+}
+
+/** @throws ConfigError naming the first variable that is wrong. */
+export function readConfig(
+  environment: Readonly<Record<string, string>> = readEnvironment(),
+): Config {
+  const parsed = variables.safeParse(environment);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const name = String(issue?.path[0]);
+    throw new ConfigError(
+      `${name} is wrong: ${issue?.message} (it is ${shown(name, environment)})`,
+    );
+  }
+  const values = parsed.data;
+  if (values.WEIR_DEV_KEY !== undefined && !LOOPBACK.test(values.HOST)) {
+    throw new ConfigError(
+      `WEIR_DEV_KEY is refused: it opens everything, and HOST ${values.HOST} is not a loopback address`,
+    );
+  }
+  return {
+    port: values.PORT,
+    host: values.HOST,
+    databaseUrl: values.DATABASE_URL ?? null,
+    redisUrl: values.REDIS_URL ?? null,
+    dataDir: values.WEIR_DATA_DIR,
+    redisPrefix: values.WEIR_REDIS_PREFIX,
+    queueMaxOrders: values.WEIR_QUEUE_MAX_ORDERS,
+    queueMaxBytes: values.WEIR_QUEUE_MAX_BYTES,
+    batchMaxOrders: values.WEIR_BATCH_MAX_ORDERS,
+    statementTimeoutMs: values.WEIR_STATEMENT_TIMEOUT_MS,
+    aggregatorIntervalMs: values.WEIR_AGGREGATOR_INTERVAL_MS,
+    aggregatorMinGapMs: values.WEIR_AGGREGATOR_MIN_GAP_MS,
+    shutdownMs: values.WEIR_SHUTDOWN_MS,
+    devKey: values.WEIR_DEV_KEY ?? null,
+    logLevel: values.LOG_LEVEL,
+    logFormat: values.LOG_FORMAT ?? (Deno.stdout.isTerminal() ? "text" : "json"),
+  };
+}
+
+/** A value as it may be shown: never a password or a key. */
+function shown(name: string, environment: Readonly<Record<string, string>>): string {
+  const value = environment[name];
+  if (name.endsWith("_KEY")) return "not shown";
+  return JSON.stringify(value?.replace(/:\/\/[^@]*@/, "://…@"));
+}

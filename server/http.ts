@@ -1,0 +1,120 @@
+/**
+ * HTTP: one port for tRPC, the page, health and metrics.
+ */
+import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
+import type { TRPCError } from "@trpc/server";
+import { bearerToken } from "./auth.ts";
+import { servePage } from "./page.ts";
+import type { Services } from "./router/context.ts";
+import { RefusedError } from "./router/errors.ts";
+import { appRouter } from "./router/mod.ts";
+import type { Metrics } from "./telemetry/metrics.ts";
+import {
+  createWebSocketServer,
+  MAX_MESSAGE_BYTES,
+  TOO_LARGE,
+  type WebSocketServer,
+} from "./websocket.ts";
+
+const TRPC_PATH = "/trpc";
+
+export interface HttpOptions {
+  readonly port: number;
+  readonly host: string;
+  readonly services: Services;
+  readonly metrics: Metrics;
+  /** True when orders can be taken now. */
+  readonly isReady: () => boolean;
+}
+
+export interface HttpServer {
+  /** The port that was given, when `port` was 0. */
+  readonly port: number;
+  /** Takes no new connection, lets calls under way end, tells subscribers to go elsewhere. */
+  stop(): Promise<void>;
+}
+
+/** Starts serving. @throws Deno.errors.AddrInUse and what else `Deno.serve` throws. */
+export function serveHttp(options: HttpOptions): HttpServer {
+  const webSockets = createWebSocketServer(options.services);
+  const server = Deno.serve(
+    { port: options.port, hostname: options.host, onListen: () => undefined },
+    (request) => route(request, options, webSockets),
+  );
+  return {
+    port: server.addr.port,
+    stop: async () => {
+      webSockets.close();
+      await server.shutdown();
+    },
+  };
+}
+
+async function route(
+  request: Request,
+  options: HttpOptions,
+  webSockets: WebSocketServer,
+): Promise<Response> {
+  const { pathname } = new URL(request.url);
+  if (pathname === TRPC_PATH || pathname.startsWith(`${TRPC_PATH}/`)) {
+    if (request.headers.get("upgrade")?.toLowerCase() === "websocket") {
+      return webSockets.upgrade(request);
+    }
+    return await answerCall(request, options.services);
+  }
+  switch (pathname) {
+    case "/healthz":
+      return new Response("ok\n");
+    case "/readyz":
+      return options.isReady()
+        ? new Response("ready\n")
+        : new Response("not ready\n", { status: 503 });
+    case "/metrics": {
+      const { registry } = options.metrics;
+      const headers = { "content-type": registry.contentType };
+      return new Response(await registry.metrics(), { headers });
+    }
+    default:
+      return await servePage(request, pathname);
+  }
+}
+
+async function answerCall(request: Request, services: Services): Promise<Response> {
+  const bounded = await boundBody(request);
+  if (bounded === null) return Response.json({ error: TOO_LARGE }, { status: 413 });
+  return await fetchRequestHandler({
+    endpoint: TRPC_PATH,
+    req: bounded,
+    router: appRouter,
+    createContext: () => ({
+      services,
+      token: bearerToken(request.headers.get("authorization")),
+      drained: () => Promise.resolve(),
+    }),
+    responseMeta: ({ errors }) => retryAfterOf(errors),
+  });
+}
+
+/** The request with a body that is known not to be over the bound; null when it is. */
+async function boundBody(request: Request): Promise<Request | null> {
+  if (request.body === null) return request;
+  const declared = request.headers.get("content-length");
+  if (declared !== null) return Number(declared) > MAX_MESSAGE_BYTES ? null : request;
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let bytes = 0;
+  for await (const chunk of request.body) {
+    bytes += chunk.length;
+    if (bytes > MAX_MESSAGE_BYTES) return null;
+    chunks.push(chunk);
+  }
+  return new Request(request, { body: new Blob(chunks) });
+}
+
+/** `Retry-After`, in whole seconds, when one of the errors says how long. */
+function retryAfterOf(errors: readonly TRPCError[]): { headers?: Record<string, string> } {
+  const waits = errors.flatMap((error) =>
+    error instanceof RefusedError ? error.refusal.retryAfterMs ?? [] : []
+  );
+  if (waits.length === 0) return {};
+  return { headers: { "Retry-After": String(Math.ceil(Math.max(...waits) / 1_000)) } };
+}

@@ -1,0 +1,76 @@
+/**
+ * What a dashboard is shown: the database's figures beside how old they are and where they came
+ * from; and the order in which snapshots follow each other.
+ */
+import type { CurrencyFigures, Figures } from "../../sql/snapshots.ts";
+
+export type SnapshotSource = "live" | "cache" | "database";
+
+/** A dashboard's figures; see the contract for each field. */
+export interface Snapshot {
+  readonly scope: string;
+  readonly epoch: number;
+  readonly version: number;
+  readonly asOf: string;
+  /** The database's time less `asOf`, milliseconds. */
+  readonly ageMs: number;
+  /** The database has not answered for 5 s. */
+  readonly stale: boolean;
+  readonly source: SnapshotSource;
+  readonly minute: string;
+  readonly currencies: readonly CurrencyFigures[];
+}
+
+/** Figures and when this instance got them, by its monotonic clock. */
+export interface Frame {
+  readonly figures: Figures;
+  readonly receivedAt: number;
+}
+
+/** How far a subscriber or an instance has come. */
+export interface Position {
+  readonly epoch: number;
+  readonly version: number;
+}
+
+/** Below zero when `a` is older than `b`, by (epoch, version). */
+export function comparePositions(a: Position, b: Position): number {
+  return a.epoch - b.epoch || a.version - b.version;
+}
+
+/** Below zero when `a` is older than `b`, by (epoch, version, minute). */
+export function compareFigures(a: Figures, b: Figures): number {
+  return comparePositions(a, b) || Date.parse(a.minute) - Date.parse(b.minute);
+}
+
+/** The figures as they are shown now. */
+export function snapshotOf(
+  { figures, receivedAt }: Frame,
+  shown: { source: SnapshotSource; stale: boolean; now: number },
+): Snapshot {
+  const { scope, epoch, version, asOf, readAt, minute, currencies } = figures;
+  const sinceRead = shown.now - receivedAt;
+  return {
+    scope,
+    epoch,
+    version,
+    asOf,
+    ageMs: Math.max(0, Math.round(Date.parse(readAt) + sinceRead - Date.parse(asOf))),
+    stale: shown.stale,
+    source: shown.source,
+    minute,
+    currencies,
+  };
+}
+
+/** The id a frame is tracked by. */
+export function eventIdOf({ epoch, version }: Position): string {
+  return `${epoch}:${version}`;
+}
+
+/** The position in a `lastEventId`; null when it is none of ours. */
+export function parseEventId(id: string): Position | null {
+  const [, epoch, version] = /^(\d{1,15}):(\d{1,15})$/.exec(id) ?? [];
+  if (epoch === undefined || version === undefined) return null;
+  return { epoch: Number(epoch), version: Number(version) };
+}

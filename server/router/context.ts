@@ -1,0 +1,31 @@
+/**
+ * What procedures work with: the parts of the instance, and who is calling over what.
+ */
+import type { AggregateResult } from "../../actors/aggregator.ts";
+import type { ListOptions, Order, OrderPage } from "../../sql/orders.ts";
+import type { Auth } from "../auth.ts";
+import type { Intake } from "../intake.ts";
+import type { LiveHub } from "../live/live_hub.ts";
+import type { StatusBoard } from "../status_board.ts";
+
+/** The parts of an instance that calls reach. */
+export interface Services {
+  readonly auth: Auth;
+  readonly intake: Intake;
+  readonly orders: {
+    /** Null when there is no such order. */
+    read(storeId: string, orderId: string): Promise<Order | null>;
+    list(options: ListOptions): Promise<OrderPage>;
+  };
+  readonly hub: Pick<LiveHub, "snapshot" | "watch">;
+  readonly statusBoard: StatusBoard;
+  readonly aggregate: () => Promise<AggregateResult>;
+}
+
+export interface Context {
+  readonly services: Services;
+  /** From the header or the connection's params; null: none was sent. */
+  readonly token: string | null;
+  /** Resolves when the caller's connection can take the next frame. */
+  readonly drained: () => Promise<void>;
+}

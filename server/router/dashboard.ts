@@ -1,0 +1,59 @@
+/**
+ * `dashboard.*`: the figures of one store or of all, once or live.
+ */
+import { tracked } from "@trpc/server";
+import { z } from "zod";
+import { refuse } from "../../actors/refusal.ts";
+import { ALL_STORES } from "../../sql/journal.ts";
+import { storeIdInput } from "../../sql/order.ts";
+import type { Principal } from "../auth.ts";
+import { NoSnapshot } from "../live/live_hub.ts";
+import { parseEventId } from "../live/snapshot.ts";
+import { RefusedError } from "./errors.ts";
+import { assertStore, OTHER_STORE, procedureFor, router } from "./procedures.ts";
+
+const snapshotInput = z.strictObject({ storeId: storeIdInput.optional() }).default({});
+
+const eventIdInput = z.string().transform((id, context) => {
+  const position = parseEventId(id);
+  if (position === null) context.addIssue("must be <epoch>:<version>");
+  return position;
+});
+
+const liveInput = z.strictObject({
+  storeId: storeIdInput.optional(),
+  lastEventId: eventIdInput.nullish(),
+}).default({});
+
+export const dashboardRouter = router({
+  snapshot: procedureFor("dashboard:read").input(snapshotInput).query(async ({ ctx, input }) => {
+    const scope = scopeOf(ctx.principal, input.storeId);
+    try {
+      return await ctx.services.hub.snapshot(scope);
+    } catch (error) {
+      if (!(error instanceof NoSnapshot)) throw error;
+      throw new RefusedError(refuse("unavailable", error.message, 1_000));
+    }
+  }),
+
+  live: procedureFor("dashboard:read").input(liveInput).subscription(
+    async function* ({ ctx, input, signal }) {
+      const scope = scopeOf(ctx.principal, input.storeId);
+      const frames = ctx.services.hub.watch(scope, input.lastEventId ?? null, signal);
+      for await (const { id, snapshot } of frames) {
+        yield tracked(id, snapshot);
+        await ctx.drained();
+      }
+    },
+  ),
+});
+
+/** The scope of a call. @throws RefusedError when the key is not for it. */
+function scopeOf(principal: Principal, storeId: string | undefined): string {
+  if (storeId !== undefined) {
+    assertStore(principal, storeId);
+    return storeId;
+  }
+  if (principal.storeId !== null) throw new RefusedError(OTHER_STORE);
+  return ALL_STORES;
+}

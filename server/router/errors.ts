@@ -1,0 +1,95 @@
+/**
+ * Errors as clients see them: a tRPC code, a reason from the contract, and no stack trace.
+ *
+ * What Weir refuses on purpose is thrown as a `RefusedError`. Input that does not fit its shape
+ * becomes `invalid_input` with its issues, tRPC's own errors keep their codes, and everything else
+ * is a bug: it is logged under a request id, and the client gets the id and nothing of the bug.
+ */
+import { TRPCError } from "@trpc/server";
+import type { TRPC_ERROR_CODE_KEY } from "@trpc/server/rpc";
+import { ZodError } from "zod";
+import type { Refusal, RefusalReason } from "../../actors/refusal.ts";
+import { describe, getLogger } from "../telemetry/log.ts";
+
+const log = getLogger(["weir", "router"]);
+
+/** The tRPC code of each reason. */
+export const CODE_OF_REASON: Readonly<Record<RefusalReason, TRPC_ERROR_CODE_KEY>> = {
+  invalid_input: "BAD_REQUEST",
+  unauthenticated: "UNAUTHORIZED",
+  forbidden: "FORBIDDEN",
+  not_found: "NOT_FOUND",
+  not_committed_yet: "CONFLICT",
+  payload_too_large: "PAYLOAD_TOO_LARGE",
+  idempotency_mismatch: "UNPROCESSABLE_CONTENT",
+  rejected: "UNPROCESSABLE_CONTENT",
+  rate_limited: "TOO_MANY_REQUESTS",
+  queue_full: "TOO_MANY_REQUESTS",
+  deadline_exceeded: "TIMEOUT",
+  outcome_unknown: "TIMEOUT",
+  circuit_open: "SERVICE_UNAVAILABLE",
+  unavailable: "SERVICE_UNAVAILABLE",
+  draining: "SERVICE_UNAVAILABLE",
+  internal: "INTERNAL_SERVER_ERROR",
+};
+
+/** One thing that is wrong with an input. */
+export interface InputIssue {
+  /** Where, as `lines.0.sku`; empty for the input as a whole. */
+  readonly path: string;
+  readonly message: string;
+}
+
+/** What `error.data` has beside tRPC's own fields. */
+export interface ErrorDetails {
+  readonly reason?: RefusalReason;
+  readonly retryAfterMs?: number;
+  readonly issues?: readonly InputIssue[];
+  readonly requestId?: string;
+}
+
+/** A refusal on its way to the client. */
+export class RefusedError extends TRPCError {
+  constructor(readonly refusal: Refusal) {
+    super({ code: CODE_OF_REASON[refusal.reason], message: refusal.message });
+  }
+}
+
+/** The issues of an input, each with its path. */
+export function issuesOf(error: ZodError): InputIssue[] {
+  return error.issues.map(({ path, message }) => ({ path: path.map(String).join("."), message }));
+}
+
+/** What a client is told of `error`: the message, and the details beside tRPC's own. */
+export function detailsOf(error: TRPCError): { message: string; details: ErrorDetails } {
+  if (error instanceof RefusedError) {
+    const { reason, message, retryAfterMs } = error.refusal;
+    return {
+      message,
+      details: retryAfterMs === undefined ? { reason } : { reason, retryAfterMs },
+    };
+  }
+  if (error.cause instanceof ZodError) {
+    const issues = issuesOf(error.cause);
+    return { message: invalidMessage(issues), details: { reason: "invalid_input", issues } };
+  }
+  if (error.code !== "INTERNAL_SERVER_ERROR") return { message: error.message, details: {} };
+  const requestId = crypto.randomUUID();
+  log.error(`a bug: ${describe(error.cause ?? error)}`, {
+    requestId,
+    stack: (error.cause ?? error).stack,
+  });
+  return {
+    message: `internal error, request ${requestId}`,
+    details: { reason: "internal", requestId },
+  };
+}
+
+/** One sentence of what is wrong with an input. */
+export function invalidMessage(issues: readonly InputIssue[]): string {
+  const [first] = issues;
+  if (first === undefined) return "the input is invalid";
+  const where = first.path === "" ? "the input" : first.path;
+  const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : "";
+  return `${where}: ${first.message}${more}`;
+}

@@ -1,0 +1,24 @@
+/**
+ * The router: every procedure that clients can call. `AppRouter` is all that a client needs of the
+ * server, and it is a type.
+ */
+import { dashboardRouter } from "./dashboard.ts";
+import { opsRouter } from "./ops.ts";
+import { ordersRouter } from "./orders.ts";
+import { router } from "./procedures.ts";
+
+export const appRouter = router({
+  orders: ordersRouter,
+  dashboard: dashboardRouter,
+  ops: opsRouter,
+});
+
+export type AppRouter = typeof appRouter;
+export type { OpsStatus } from "../status_board.ts";
+export type { Snapshot } from "../live/snapshot.ts";
+export type { PlaceError, PlaceResult } from "./orders.ts";
+export type { ErrorDetails, InputIssue } from "./errors.ts";
+export type { Acknowledgement } from "../../actors/mailbox.ts";
+export type { RefusalReason } from "../../actors/refusal.ts";
+export type { Order, OrderPage, OrderStatus } from "../../sql/orders.ts";
+export type { PlaceInput } from "../../sql/order.ts";

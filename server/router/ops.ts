@@ -1,0 +1,19 @@
+/**
+ * `ops.*`: what the actors are doing, and asking them to do it now.
+ */
+import { procedureFor, reading, router } from "./procedures.ts";
+
+const ops = procedureFor("ops");
+
+export const opsRouter = router({
+  status: ops.query(({ ctx }) => ctx.services.statusBoard.read()),
+
+  onStatus: ops.subscription(async function* ({ ctx, signal }) {
+    for await (const status of ctx.services.statusBoard.watch(signal)) {
+      yield status;
+      await ctx.drained();
+    }
+  }),
+
+  aggregate: ops.mutation(({ ctx }) => reading(ctx.services.aggregate())),
+});

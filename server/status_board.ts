@@ -1,0 +1,121 @@
+/**
+ * The status board: what every actor of this instance is doing, in one object, now or as it changes.
+ */
+import type { Aggregator, AggregatorStatus } from "../actors/aggregator.ts";
+import type { BusState } from "../actors/bus_machine.ts";
+import type { OrderWriter, OrderWriterStatus } from "../actors/order_writer.ts";
+import type { Bus } from "./bus/bus.ts";
+
+/** See the contract's `ops.status`. */
+export interface OpsStatus {
+  readonly instanceId: string;
+  readonly startedAt: string;
+  readonly version: string;
+  readonly writer: OrderWriterStatus;
+  readonly aggregator: AggregatorStatus;
+  readonly bus: { readonly state: BusState };
+  readonly spill: {
+    readonly state: "ready" | "draining" | "unavailable" | "not_durable";
+    readonly orders: number;
+    readonly oldestAgeMs: number | null;
+  };
+  readonly deadLetters: { readonly open: number };
+  readonly live: { readonly subscribers: number };
+}
+
+export interface StatusBoardOptions {
+  readonly instanceId: string;
+  readonly version: string;
+  readonly writer: OrderWriter;
+  readonly aggregator: Aggregator;
+  readonly bus: Bus;
+  readonly subscribers: () => number;
+}
+
+export interface StatusBoard {
+  read(): OpsStatus;
+  /** The status now, and again whenever something of it has changed. */
+  watch(signal: AbortSignal | undefined): AsyncGenerator<OpsStatus>;
+  /** Ends every `watch`. */
+  stop(): void;
+}
+
+/** Figures that no state change announces (a queue's length) are looked at this often. */
+const LOOK_EVERY_MS = 1_000;
+/** Changes that follow each other faster are shown together. */
+const MIN_GAP_MS = 200;
+
+/** Makes the board of an instance. */
+export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
+  const { instanceId, version, writer, aggregator, bus } = options;
+  const startedAt = new Date().toISOString();
+  const read = (): OpsStatus => ({
+    instanceId,
+    startedAt,
+    version,
+    writer: writer.status(),
+    aggregator: aggregator.status(),
+    bus: { state: bus.state() },
+    spill: { state: "unavailable", orders: 0, oldestAgeMs: null },
+    deadLetters: { open: 0 },
+    live: { subscribers: options.subscribers() },
+  });
+  const states = () => {
+    const { writer, aggregator, bus } = read();
+    return [writer.circuit, writer.intake, aggregator.state, bus.state].join();
+  };
+  const stopping = new AbortController();
+  return {
+    read,
+    stop: () => stopping.abort(),
+    watch: async function* (callerGone) {
+      const signal = callerGone === undefined
+        ? stopping.signal
+        : AbortSignal.any([stopping.signal, callerGone]);
+      let shown = "";
+      while (!signal.aborted) {
+        const status = read();
+        const text = JSON.stringify(status);
+        if (text !== shown) yield status;
+        shown = text;
+        await pause(MIN_GAP_MS, signal);
+        await changeOf([writer, aggregator, bus], states, signal);
+      }
+    },
+  };
+}
+
+interface Changing {
+  onChange(listener: () => void): () => void;
+}
+
+/** Resolves when a state differs from what it is now, or after `LOOK_EVERY_MS`. */
+async function changeOf(
+  actors: readonly Changing[],
+  states: () => string,
+  signal: AbortSignal,
+): Promise<void> {
+  const before = states();
+  const waiting = new AbortController();
+  const unsubscribe = actors.map((actor) =>
+    actor.onChange(() => {
+      if (states() !== before) waiting.abort();
+    })
+  );
+  await pause(LOOK_EVERY_MS, AbortSignal.any([signal, waiting.signal]));
+  for (const end of unsubscribe) end();
+}
+
+/** Waits, at most until `signal` aborts. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  if (signal.aborted) return Promise.resolve();
+  const end = () => {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", end);
+    resolve();
+  };
+  const timer = setTimeout(end, ms);
+  signal.addEventListener("abort", end);
+  return promise;
+}

@@ -1,0 +1,108 @@
+/**
+ * The metrics of one instance, as the contract names them. Times are seconds; labels are bounded.
+ *
+ * A registry of its own, not the library's global one: two instances in one process (tests, the
+ * bench) must not share figures. Gauges are read when somebody scrapes.
+ */
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { AggregatorStatus } from "../../actors/aggregator.ts";
+import type { OrderWriterStatus } from "../../actors/order_writer.ts";
+import type { BusState } from "../../actors/bus_machine.ts";
+
+const ACK_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const BATCH_BUCKETS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500];
+
+/** Where the gauges get their values from. */
+export interface MetricSources {
+  readonly writer: () => OrderWriterStatus;
+  readonly aggregator: () => AggregatorStatus;
+  readonly bus: () => BusState;
+  readonly subscribers: () => number;
+}
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+/** Makes the metrics. `watch` has to be called before the first scrape. */
+export function createMetrics() {
+  const registers = [new Registry()];
+  const histogram = (name: string, help: string, buckets: number[]) =>
+    new Histogram({ name, help, buckets, registers });
+  const counter = <Label extends string>(name: string, help: string, labelNames: Label[]) =>
+    new Counter({ name, help, labelNames, registers });
+  return {
+    registry: registers[0]!,
+    orders: counter("weir_orders_total", "Orders answered, by outcome.", ["outcome"]),
+    shed: counter("weir_shed_total", "Orders refused without work, by reason.", ["reason"]),
+    ackSeconds: histogram("weir_order_ack_seconds", "From call to answer.", ACK_BUCKETS),
+    batchOrders: histogram("weir_writer_batch_orders", "Orders in a batch.", BATCH_BUCKETS),
+    commitSeconds: histogram("weir_writer_commit_seconds", "A batch's commit.", ACK_BUCKETS),
+    runSeconds: histogram("weir_aggregator_run_seconds", "A fold.", ACK_BUCKETS),
+    runs: counter("weir_aggregator_runs_total", "Folds, by outcome.", ["outcome"]),
+    freshnessSeconds: histogram(
+      "weir_dashboard_freshness_seconds",
+      "From the commit of the oldest order in a fold to its frame being sent.",
+      ACK_BUCKETS,
+    ),
+    skippedFrames: counter(
+      "weir_live_skipped_frames_total",
+      "Frames that a slow subscriber skipped to a newer one.",
+      [],
+    ),
+    /** Defines the gauges over `sources`. */
+    watch: (sources: MetricSources) => watch(registers, sources),
+  };
+}
+
+const CIRCUIT_STATES = ["closed", "open", "half_open"] as const;
+const BUS_STATES = ["redis", "postgres", "down"] as const;
+
+function watch(registers: Registry[], sources: MetricSources): void {
+  const gauge = (name: string, help: string, read: () => number) =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
+  const states = <State extends string>(
+    name: string,
+    help: string,
+    all: readonly State[],
+    read: () => State,
+  ) =>
+    new Gauge({
+      name,
+      help,
+      labelNames: ["state"],
+      registers,
+      collect() {
+        for (const state of all) this.set({ state }, state === read() ? 1 : 0);
+      },
+    });
+  gauge("weir_writer_queue_orders", "Orders waiting.", () => sources.writer().queuedOrders);
+  gauge("weir_writer_queue_bytes", "Their bytes.", () => sources.writer().queuedBytes);
+  states("weir_circuit_state", "1 for the state.", CIRCUIT_STATES, () => sources.writer().circuit);
+  gauge(
+    "weir_aggregator_lag_seconds",
+    "How long the oldest commit has been waiting for its fold.",
+    () => sources.aggregator().lagMs / 1_000,
+  );
+  new Counter({
+    name: "weir_aggregator_overlaps_total",
+    help: "Folds during which another one was asked for.",
+    registers,
+    collect() {
+      this.reset();
+      this.inc(sources.aggregator().overlaps);
+    },
+  });
+  gauge(
+    "weir_aggregator_interval_utilization",
+    "The last fold's duration as a share of the interval.",
+    () => (sources.aggregator().lastRunMs ?? 0) / sources.aggregator().intervalMs,
+  );
+  gauge("weir_live_subscribers", "Live subscriptions.", sources.subscribers);
+  states("weir_bus_state", "1 for the state.", BUS_STATES, sources.bus);
+}
