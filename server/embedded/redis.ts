@@ -1,0 +1,201 @@
+/**
+ * Redis beside the embedded PostgreSQL, under `<data folder>/redis`, so that the overflow buffer
+ * is durable on a bare machine too: every write is in the synced append-only file before it is
+ * answered, and nothing is ever evicted.
+ *
+ * It listens on 127.0.0.1 alone, on a free port, with a random password; password and settings are
+ * in a 0600 file, not on the command line that every user can read.
+ */
+import { Redis } from "ioredis";
+import { type DataFolder, readIfThere } from "./data_folder.ts";
+import { EmbeddedError, type OnEmbeddedEvent } from "./embedded_event.ts";
+import { findRedis, invocation } from "./redis_package.ts";
+import { supervise } from "./supervisor.ts";
+import { command } from "./unprivileged.ts";
+
+export interface EmbeddedRedisOptions {
+  /** The held folder, see `openDataFolder`. */
+  readonly folder: DataFolder;
+  readonly onEvent?: OnEmbeddedEvent;
+  /** Start it again when it ends by itself; default true. */
+  readonly restart?: boolean;
+}
+
+export interface EmbeddedRedis {
+  /** `redis://:<password>@127.0.0.1:<port>/0`; stays the same over restarts. */
+  readonly url: string;
+  readonly port: number;
+  /** Of the server that runs now; 0 while there is none. */
+  readonly pid: number;
+  /** Ends it in order, by force after 15 s. Legal twice. */
+  stop(): Promise<void>;
+}
+
+const PASSWORD_FILE = "redis.password";
+const CONFIG_FILE = "redis.conf";
+const ANSWER_TIMEOUT_MS = 2_000;
+const ORPHAN_STOP_MS = 30_000;
+const SILENT_ATTEMPTS = 2;
+const POLL_MS = 25;
+
+/**
+ * Starts Redis and resolves when it answers.
+ * @returns null, with an event that says how to get one, where no Redis is to be had
+ * @throws EmbeddedError when there is one and it does not start
+ */
+export async function startEmbeddedRedis(
+  options: EmbeddedRedisOptions,
+): Promise<EmbeddedRedis | null> {
+  const { folder, onEvent = () => undefined, restart = true } = options;
+  const program = await findRedis(folder, onEvent);
+  if ("unavailable" in program) {
+    const message = `no Redis: ${program.unavailable}; ` +
+      "install redis-server (apt-get install redis-server) or set REDIS_URL";
+    onEvent({ service: "redis", kind: "unavailable", message });
+    return null;
+  }
+  const password = await folder.secret(PASSWORD_FILE);
+  const dataPath = folder.at("redis");
+  const configPath = folder.at(CONFIG_FILE);
+  await Deno.mkdir(dataPath, { recursive: true, mode: 0o700 });
+  const urlOf = (port: number) => `redis://:${password}@127.0.0.1:${port}/0`;
+  const supervisor = await supervise({
+    service: "redis",
+    title: "Redis",
+    dataPath,
+    logPath: folder.at("redis.log"),
+    prepare: () => clearOrphan({ configPath, dataPath, urlOf, onEvent }),
+    command: (port, spawn) => {
+      Deno.writeTextFileSync(configPath, settings(port, dataPath, password), { mode: 0o600 });
+      const [first = "", ...rest] = invocation(program, configPath);
+      return command(first, rest, spawn);
+    },
+    answers: (port) =>
+      ask(urlOf(port), async (redis) => await redis.ping() === "PONG").catch(() => false),
+    stopSignal: "SIGTERM",
+  }, { restart, onEvent });
+  return {
+    url: urlOf(supervisor.port),
+    port: supervisor.port,
+    get pid() {
+      return supervisor.pid;
+    },
+    stop: () => supervisor.stop(),
+  };
+}
+
+function settings(port: number, dataPath: string, password: string): string {
+  return [
+    "bind 127.0.0.1",
+    `port ${port}`,
+    `requirepass ${password}`,
+    `dir ${quoted(dataPath)}`,
+    "daemonize no",
+    `logfile ""`,
+    "appendonly yes",
+    "appendfsync always",
+    "no-appendfsync-on-rewrite no",
+    `save ""`,
+    "maxmemory-policy noeviction",
+    "",
+  ].join("\n");
+}
+
+/** As the configuration file reads it. */
+function quoted(text: string): string {
+  return `"${text.replaceAll(/["\\]/g, "\\$&")}"`;
+}
+
+/** A Redis that a killed Weir left running on this folder, and how to tell it from others. */
+interface Predecessor {
+  /** The settings of the last start, which name its port. */
+  readonly configPath: string;
+  readonly dataPath: string;
+  urlOf(port: number): string;
+  readonly onEvent: OnEmbeddedEvent;
+}
+
+/**
+ * Stops it only when it takes our password and says that its folder is ours: the port may be
+ * another program's by now. Two servers on one append-only file would ruin it, so one that listens
+ * and says nothing is not passed over: it may be ours and hang.
+ */
+async function clearOrphan({ configPath, dataPath, urlOf, onEvent }: Predecessor): Promise<void> {
+  const config = await readIfThere(configPath);
+  const port = config?.match(/^port (\d+)$/m)?.[1];
+  if (port === undefined) return;
+  const url = urlOf(Number(port));
+  if (!await serves(url, dataPath, configPath)) return;
+  await ask(url, (redis) => redis.shutdown()).catch(() => undefined); // its answer is the end
+  const deadline = performance.now() + ORPHAN_STOP_MS;
+  while (await listens(Number(port))) {
+    if (performance.now() > deadline) {
+      throw new EmbeddedError(`Redis of an earlier run (port ${port}) does not stop`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+  const message = `stopped Redis of an earlier run that was killed (port ${port})`;
+  onEvent({ service: "redis", kind: "orphan_stopped", message });
+}
+
+/** @throws EmbeddedError when it listens and says nothing */
+async function serves(url: string, dataPath: string, configPath: string): Promise<boolean> {
+  for (let attempt = 1;; attempt++) {
+    try {
+      const reply = await ask(url, (redis) => redis.config("GET", "dir"));
+      const [, dir] = Array.isArray(reply) ? reply : [];
+      return typeof dir === "string" && await Deno.realPath(dir) === dataPath;
+    } catch (error) {
+      if (!(error instanceof NoAnswer)) return false; // nobody there, or not with our password
+      if (attempt < SILENT_ATTEMPTS) continue;
+    }
+    throw new EmbeddedError(
+      `port ${new URL(url).port}, which Redis of an earlier run had, takes connections and does ` +
+        `not answer: end that process, or remove ${configPath} if it is another program's`,
+    );
+  }
+}
+
+/** Redis closes its port last, when its file is written. */
+async function listens(port: number): Promise<boolean> {
+  try {
+    (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.ConnectionRefused) return false;
+    throw error;
+  }
+}
+
+/** The connection was taken, the question was not answered in time. */
+class NoAnswer extends Error {}
+
+/** One question on a connection of its own. @throws NoAnswer, or what ioredis throws */
+async function ask<T>(url: string, question: (redis: Redis) => Promise<T>): Promise<T> {
+  const redis = new Redis(url, {
+    lazyConnect: true,
+    enableReadyCheck: false,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => null,
+  });
+  redis.on("error", () => undefined); // the call itself fails with it
+  const { promise: gaveUp, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new NoAnswer()), ANSWER_TIMEOUT_MS);
+  try {
+    const answer = redis.connect().then(() => question(redis));
+    answer.catch(() => undefined); // it may fail after the timeout was answered already
+    return await Promise.race([answer, gaveUp]);
+  } finally {
+    clearTimeout(timer);
+    await closeRedis(redis);
+  }
+}
+
+/** Ends a client and waits until its socket is closed; else ioredis leaves a 2 s timer behind. */
+export async function closeRedis(redis: Redis): Promise<void> {
+  if (redis.status === "end") return;
+  const { promise: ended, resolve } = Promise.withResolvers<void>();
+  redis.once("end", () => resolve());
+  redis.disconnect();
+  await ended;
+}

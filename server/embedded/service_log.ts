@@ -1,0 +1,100 @@
+/**
+ * The log file of one embedded service.
+ *
+ * The service writes to a pipe, this file copies the pipe to disk, so that lines from before its
+ * own logging starts (a wrong setting, a missing library) are kept too and the line that explains a
+ * failed start is at hand. At most `MAX_BYTES` twice: the file, and the one before as `.1`.
+ */
+
+const MAX_BYTES = 8 * 1024 * 1024;
+const KEPT_LINES = 60;
+/** Tried in this order: what ends a server, then what else sounds like a reason. */
+const REASONS = [/\b(?:FATAL|PANIC)\b/i, /\berror\b|\bbad\b|cannot|can't|could not|failed/i];
+
+export class ServiceLog {
+  #file: Deno.FsFile | undefined;
+  #bytes = 0;
+  #lines: string[] = [];
+  #rest = "";
+  #writes: Promise<void> = Promise.resolve();
+  readonly #readers = new Set<ReadableStreamDefaultReader<Uint8Array>>();
+
+  constructor(readonly path: string) {}
+
+  /** Forgets the lines kept so far: what follows belongs to a new start. */
+  mark(): void {
+    this.#lines = [];
+    this.#rest = "";
+  }
+
+  /** Copies `stream` until it ends; never throws, a full disk only loses lines. */
+  async follow(stream: ReadableStream<Uint8Array>): Promise<void> {
+    const decoder = new TextDecoder();
+    const reader = stream.getReader();
+    this.#readers.add(reader);
+    try {
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) return;
+        this.#keep(decoder.decode(value, { stream: true }));
+        // One chain of writes, so that chunks of several streams do not mix within.
+        this.#writes = this.#writes.then(() => this.#append(value)).catch(() => this.#close());
+        await this.#writes;
+      }
+    } catch {
+      return; // the pipe broke: there is nothing more to copy
+    } finally {
+      this.#readers.delete(reader);
+    }
+  }
+
+  /** The line that says best why the service ended, or "it said nothing". */
+  get reason(): string {
+    const lines = [...this.#lines, this.#rest].map((line) => line.trim()).filter(Boolean);
+    for (const pattern of REASONS) {
+      const line = lines.findLast((candidate) => pattern.test(candidate));
+      if (line !== undefined) return withoutPrefix(line);
+    }
+    const last = lines.at(-1);
+    return last === undefined ? "it said nothing" : withoutPrefix(last);
+  }
+
+  /** Ends the copying, also from a process that still holds the pipe, and closes the file. */
+  async close(): Promise<void> {
+    await Promise.allSettled([...this.#readers].map((reader) => reader.cancel()));
+    await this.#writes;
+    this.#close();
+  }
+
+  #keep(text: string): void {
+    const lines = (this.#rest + text).split("\n");
+    this.#rest = lines.pop() ?? "";
+    this.#lines = [...this.#lines, ...lines].slice(-KEPT_LINES);
+  }
+
+  async #append(chunk: Uint8Array): Promise<void> {
+    if (this.#file && this.#bytes > MAX_BYTES) {
+      this.#close();
+      await Deno.rename(this.path, `${this.path}.1`);
+    }
+    if (!this.#file) {
+      this.#file = await Deno.open(this.path, { append: true, create: true, mode: 0o600 });
+      this.#bytes = (await this.#file.stat()).size;
+    }
+    let written = 0;
+    while (written < chunk.length) written += await this.#file.write(chunk.subarray(written));
+    this.#bytes += written;
+  }
+
+  #close(): void {
+    this.#file?.close();
+    this.#file = undefined;
+  }
+}
+
+/** A line without PostgreSQL's or Redis's time and process id. */
+function withoutPrefix(line: string): string {
+  return line
+    .replace(/^\d{4}-\d\d-\d\d \S+ \S+ \[\d+\] /, "")
+    .replace(/^\d+:\S \d\d \w{3} \d{4} \S+ [#*.-] /, "");
+}

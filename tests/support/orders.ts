@@ -1,0 +1,21 @@
+/** Orders for tests: plausible by default, each with a key of its own. */
+import { type NewOrder, type PlaceInput, placeInput, toNewOrder } from "../../sql/order.ts";
+
+let made = 0;
+
+/** What a client sends; `parts` replaces what matters to the test. */
+export function anInput(parts: Partial<PlaceInput> = {}): PlaceInput {
+  made++;
+  return {
+    storeId: "store-1",
+    idempotencyKey: `key-${made}-${crypto.randomUUID()}`,
+    currency: "EUR",
+    lines: [{ sku: "tea", quantity: 2, unitPriceMinor: 450 }],
+    ...parts,
+  };
+}
+
+/** An order on its way into the database. */
+export function anOrder(parts: Partial<PlaceInput> = {}): NewOrder {
+  return toNewOrder(placeInput.parse(anInput(parts)));
+}
