@@ -119,6 +119,7 @@ function assemble({ config, databaseUrl, redisUrl }: InstanceOptions): Parts {
     cache: cacheRedis === null ? NO_CACHE : createSnapshotCache(cacheRedis, config.redisPrefix),
     now: systemClock.now,
     onSkippedFrame: () => metrics.skippedFrames.inc(),
+    onFrame: (freshnessMs) => metrics.freshnessSeconds.observe(freshnessMs / 1_000),
   });
   const bus = startBus({
     databaseUrl,

@@ -12,6 +12,7 @@ import type { Pool, Tx } from "./database.ts";
 import { ALL_STORES, type JournalRow, mergeJournal } from "./journal.ts";
 import { JOURNAL_FORMAT } from "./batch.ts";
 import { addToRollups, markScopes } from "./rollups.ts";
+import { iso } from "./time.ts";
 import { type Notice, NOTICE_CHANNEL, noticeOf } from "./notices.ts";
 
 /** The key of the advisory lock under which one fold at a time runs, whichever the instance. */
@@ -70,7 +71,12 @@ async function fold(tx: Tx): Promise<FoldResult> {
   const version = before.version + 1;
   await addToRollups(tx, deltas, String(version), asOf);
   if (rows.length === 0) await markScopes(tx, [ALL_STORES], String(version), asOf);
-  const notice = noticeOf(epoch, version, before.sameDatabase ? deltas.scopes : "all");
+  const notice = noticeOf({
+    epoch,
+    version,
+    scopes: before.sameDatabase ? deltas.scopes : "all",
+    writtenAt: oldestOf(rows),
+  });
   await tx`SELECT pg_notify(${NOTICE_CHANNEL}, ${JSON.stringify(notice)})`;
   const orders = rows.reduce((sum, row) => sum + Number(row.orders), 0);
   return { outcome: "folded", epoch, version, journalRows: rows.length, orders, more, notice };
@@ -132,10 +138,16 @@ async function beginEpoch(tx: Tx): Promise<number> {
   return Number(row?.epoch);
 }
 
+/** When the oldest of the rows was written, ISO 8601; null when there is none. */
+function oldestOf(rows: readonly JournalRow[]): string | null {
+  if (rows.length === 0) return null;
+  return iso(Math.min(...rows.map((row) => row.written_at.getTime())));
+}
+
 /** Deletes what the journal holds and returns it; rows of a format not known here stay. */
 function takeJournal(tx: Tx): Promise<JournalRow[]> {
   return tx<JournalRow[]>`
     DELETE FROM journal WHERE batch_id IN (
       SELECT batch_id FROM journal WHERE format = ${JOURNAL_FORMAT} LIMIT ${MAX_JOURNAL_ROWS}
-    ) RETURNING orders, adds`;
+    ) RETURNING written_at, orders, adds`;
 }

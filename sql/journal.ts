@@ -18,6 +18,7 @@ type ProductEntry = [string, string, number, string, string, string];
 
 /** One journal row of format 1. */
 export interface JournalRow {
+  readonly written_at: Date;
   readonly orders: string;
   readonly adds: { readonly totals: TotalsEntry[]; readonly products: ProductEntry[] };
 }
@@ -60,7 +61,7 @@ export interface Deltas {
   readonly days: readonly DayDelta[];
   readonly products: readonly ProductDelta[];
   /** Every scope that changes; `*` is among them unless there is nothing at all. */
-  readonly scopes: readonly string[];
+  readonly scopes: string[];
 }
 
 /** Sums up journal rows into one delta per rollup row. The order of the rows does not matter. */

@@ -18,22 +18,18 @@ const noticeShape = z.object({
   format: z.literal(1),
   epoch: z.int(),
   version: z.int(),
+  /** "all" when too many changed to name them. */
   scopes: z.union([z.literal("all"), z.array(z.string())]),
+  /** When the oldest of the changes was written to the journal, by the database's clock. */
+  writtenAt: z.iso.datetime().nullable(),
 });
 
-/** `scopes` is "all" when too many changed to name them. */
 export type Notice = z.output<typeof noticeShape>;
 
 /** A notice of what changed, short enough for every way it goes. */
-export function noticeOf(
-  epoch: number,
-  version: number,
-  scopes: readonly string[] | "all",
-): Notice {
-  if (scopes === "all" || JSON.stringify(scopes).length >= MAX_SCOPES_BYTES) {
-    return { format: 1, epoch, version, scopes: "all" };
-  }
-  return { format: 1, epoch, version, scopes: [...scopes] };
+export function noticeOf(fold: Omit<Notice, "format">): Notice {
+  const fits = JSON.stringify(fold.scopes).length < MAX_SCOPES_BYTES;
+  return { format: 1, ...fold, scopes: fits ? fold.scopes : "all" };
 }
 
 /** The notice in `payload`; null for one of a format that this version does not know. */

@@ -27,6 +27,8 @@ export interface LiveHubOptions {
   /** Monotonic, milliseconds. */
   readonly now: () => number;
   readonly onSkippedFrame: () => void;
+  /** A frame is being sent, this long after the oldest change in it was written. */
+  readonly onFrame: (freshnessMs: number) => void;
 }
 
 /** Snapshots kept where other instances find them; both calls may do nothing. */
@@ -89,14 +91,14 @@ export class LiveHub {
     const scopes = notice.scopes === "all" ? [...this.#feeds.keys()] : notice.scopes;
     for (const scope of scopes) {
       const feed = this.#feeds.get(scope);
-      if (feed !== undefined && !feed.has(notice)) feed.reload();
+      if (feed !== undefined && !feed.has(notice)) feed.reload(notice.writtenAt);
     }
   }
 
   /** The snapshot of `scope` now. @throws NoSnapshot */
   async snapshot(scope: string): Promise<Snapshot> {
     try {
-      return this.#show(await this.#load(scope), "database");
+      return this.#show(await this.#load(scope, null), "database");
     } catch {
       const watched = this.#feeds.get(scope)?.newest ?? null;
       if (watched !== null) return this.#show(watched, "live");
@@ -125,6 +127,7 @@ export class LiveHub {
     try {
       for (let next = await subscriber.next(); next !== null; next = await subscriber.next()) {
         const { frame, source } = next;
+        this.#observeFreshness(frame);
         yield { id: eventIdOf(frame.figures), snapshot: this.#show(frame, source) };
       }
     } finally {
@@ -139,7 +142,7 @@ export class LiveHub {
     if (feed === undefined) {
       feed = new ScopeFeed({
         scope,
-        load: (scope) => this.#load(scope),
+        load: (scope, writtenAt) => this.#load(scope, writtenAt),
         loadKept: (scope) => this.#loadKept(scope),
         onLoaded: (figures) => this.#planTurn(figures),
       });
@@ -148,18 +151,25 @@ export class LiveHub {
     return feed;
   }
 
-  async #load(scope: string): Promise<Frame> {
+  async #load(scope: string, writtenAt: string | null): Promise<Frame> {
     const figures = await this.options.readFigures(scope);
     this.#answered();
     this.options.cache.write(figures);
-    return { figures, receivedAt: this.options.now() };
+    return { figures, receivedAt: this.options.now(), writtenAt };
   }
 
   /** The kept snapshot, unless this instance knows that the figures have begun anew since. */
   async #loadKept(scope: string): Promise<Frame | null> {
     const figures = await this.options.cache.read(scope);
     if (figures === null || figures.epoch < this.#newest.epoch) return null;
-    return { figures, receivedAt: this.options.now() };
+    return { figures, receivedAt: this.options.now(), writtenAt: null };
+  }
+
+  /** By the database's clock, carried on by this instance's monotonic one. */
+  #observeFreshness({ figures, receivedAt, writtenAt }: Frame): void {
+    if (writtenAt === null) return;
+    const databaseNow = Date.parse(figures.readAt) + this.options.now() - receivedAt;
+    this.options.onFrame(Math.max(0, databaseNow - Date.parse(writtenAt)));
   }
 
   #show(frame: Frame, source: Snapshot["source"]): Snapshot {
@@ -189,7 +199,8 @@ export class LiveHub {
       const newest = await this.options.readNewest();
       this.#answered();
       if (comparePositions(newest, this.#newest) > 0) {
-        this.notice({ format: 1, epoch: newest.epoch, version: newest.version, scopes: "all" });
+        const { epoch, version } = newest;
+        this.notice({ format: 1, epoch, version, scopes: "all", writtenAt: null });
       }
       for (const feed of this.#feeds.values()) {
         if (feed.failed) feed.reload();

@@ -12,7 +12,7 @@ import type { Subscriber } from "./subscriber.ts";
 export interface ScopeFeedOptions {
   readonly scope: string;
   /** Reads the database. */
-  readonly load: (scope: string) => Promise<Frame>;
+  readonly load: (scope: string, writtenAt: string | null) => Promise<Frame>;
   /** The last snapshot that anyone kept, for when the database does not answer; null: none. */
   readonly loadKept: (scope: string) => Promise<Frame | null>;
   readonly onLoaded: (figures: Figures) => void;
@@ -28,6 +28,8 @@ export class ScopeFeed {
   #loading: Promise<void> | null = null;
   #again = false;
   #failed = false;
+  /** When the oldest change that no read has served was written. */
+  #writtenAt: string | null = null;
 
   constructor(readonly options: ScopeFeedOptions) {}
 
@@ -57,8 +59,14 @@ export class ScopeFeed {
     return this.#newest !== null && comparePositions(this.#newest.figures, position) >= 0;
   }
 
-  /** Reads the database, now or once more after the read that is under way. */
-  reload(): void {
+  /**
+   * Reads the database, now or once more after the read that is under way.
+   * @param writtenAt when the oldest change that is to be shown was written, where that is known.
+   */
+  reload(writtenAt: string | null = null): void {
+    if (this.#writtenAt === null || (writtenAt !== null && writtenAt < this.#writtenAt)) {
+      this.#writtenAt = writtenAt;
+    }
     if (this.#loading !== null) {
       this.#again = true;
       return;
@@ -86,8 +94,10 @@ export class ScopeFeed {
   }
 
   async #load(): Promise<void> {
+    const writtenAt = this.#writtenAt;
+    this.#writtenAt = null;
     try {
-      const frame = await this.options.load(this.options.scope);
+      const frame = await this.options.load(this.options.scope, writtenAt);
       this.#failed = false;
       this.#accept(frame, "live");
       this.options.onLoaded(frame.figures);

@@ -25,6 +25,8 @@ export interface Snapshot {
 export interface Frame {
   readonly figures: Figures;
   readonly receivedAt: number;
+  /** When the oldest change that made this frame was written, by the database; null: unknown. */
+  readonly writtenAt: string | null;
 }
 
 /** How far a subscriber or an instance has come. */

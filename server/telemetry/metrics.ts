@@ -40,7 +40,7 @@ export function createMetrics() {
     runs: counter("weir_aggregator_runs_total", "Folds, by outcome.", ["outcome"]),
     freshnessSeconds: histogram(
       "weir_dashboard_freshness_seconds",
-      "From the commit of the oldest order in a fold to its frame being sent.",
+      "From the writing of the oldest order in a frame to the frame being sent.",
       ACK_BUCKETS,
     ),
     skippedFrames: counter(

@@ -1,0 +1,145 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { commitBatch } from "../../sql/batch.ts";
+import { type TestSql, withDatabase } from "../support/database.ts";
+import { anOrder } from "../support/orders.ts";
+import { until } from "../support/services.ts";
+
+async function journalOf(sql: TestSql): Promise<{ orders: number; adds: unknown }[]> {
+  const rows = await sql<{ orders: string; adds: unknown }[]>`select orders, adds from journal`;
+  return rows.map(({ orders, adds }) => ({ orders: Number(orders), adds }));
+}
+
+Deno.test("a batch is stored with one journal row that says what its new orders add", () =>
+  withDatabase(async ({ sql }) => {
+    const [a, b, c] = [
+      anOrder({ lines: [{ sku: "tea", quantity: 2, unitPriceMinor: 300 }] }),
+      anOrder({
+        lines: [
+          { sku: "tea", quantity: 1, unitPriceMinor: 300 },
+          { sku: "cup", quantity: 3, unitPriceMinor: 1_000 },
+        ],
+      }),
+      anOrder({ storeId: "store-2", currency: "JPY" }),
+    ];
+    const stored = await commitBatch(sql, [a, b, c]);
+    for (const order of [a, b, c]) {
+      assertEquals(stored.get(order.orderId)?.isNew, true);
+      assertEquals(stored.get(order.orderId)?.contentHash, order.contentHash);
+    }
+    const [row, ...more] = await journalOf(sql);
+    assertEquals(more, []);
+    assertEquals(row?.orders, 3);
+    const { totals, products } = row?.adds as { totals: unknown[][]; products: unknown[][] };
+    const minute = Date.parse(stored.get(a.orderId)!.placedAt.slice(0, 16) + "Z") / 1_000;
+    assertEquals(totals.sort(), [
+      ["store-1", "EUR", minute, 2, "6", "3900", 0, "0"],
+      ["store-2", "JPY", minute, 1, "2", "900", 0, "0"],
+    ]);
+    assertEquals(products.map(([store, , , ...rest]) => [store, ...rest]).sort(), [
+      ["store-1", "cup", "3", "3000"],
+      ["store-1", "tea", "3", "900"],
+      ["store-2", "tea", "2", "900"],
+    ]);
+  }));
+
+Deno.test("a batch sent again adds nothing and returns the first answer", () =>
+  withDatabase(async ({ sql }) => {
+    const orders = [anOrder(), anOrder()];
+    const first = await commitBatch(sql, orders);
+    const extra = anOrder();
+    const second = await commitBatch(sql, [...orders, extra]);
+    for (const { orderId } of orders) {
+      assertEquals(second.get(orderId), { ...first.get(orderId)!, isNew: false });
+    }
+    assertEquals(second.get(extra.orderId)?.isNew, true);
+    assertEquals((await journalOf(sql)).map((row) => row.orders).sort(), [1, 2]);
+  }));
+
+Deno.test("a batch of known orders alone writes no journal row, and an empty one nothing", () =>
+  withDatabase(async ({ sql }) => {
+    const order = anOrder();
+    await commitBatch(sql, [order]);
+    await commitBatch(sql, [order]);
+    assertEquals((await commitBatch(sql, [])).size, 0);
+    assertEquals((await journalOf(sql)).length, 1);
+  }));
+
+Deno.test("the content that was stored first is returned, whatever comes under its key later", () =>
+  withDatabase(async ({ sql }) => {
+    const order = anOrder();
+    const other = anOrder({ idempotencyKey: order.idempotencyKey, customerRef: "someone else" });
+    assertEquals(other.orderId, order.orderId);
+    await commitBatch(sql, [order]);
+    const stored = await commitBatch(sql, [other]);
+    assertEquals(stored.get(order.orderId)?.contentHash, order.contentHash);
+    assertEquals(stored.get(order.orderId)?.isNew, false);
+  }));
+
+Deno.test("a key that another commits while the batch waits for it is answered as known", () =>
+  withDatabase(async ({ sql }) => {
+    const shared = anOrder();
+    const own = anOrder();
+    const holder = await sql.reserve();
+    try {
+      await holder`begin`;
+      await commitBatch(holder, [shared]);
+      const batch = commitBatch(sql, [shared, own]);
+      await until("the batch to wait for the other's row", async () => {
+        const [row] = await sql<{ waiting: string }[]>`
+          select count(*) as waiting from pg_locks
+          where not granted and database = (select oid from pg_database
+                                            where datname = current_database())
+             or not granted and locktype = 'transactionid'`;
+        return Number(row?.waiting) > 0;
+      });
+      await holder`commit`;
+      const stored = await batch;
+      assertEquals(stored.get(shared.orderId)?.isNew, false);
+      assertEquals(stored.get(shared.orderId)?.contentHash, shared.contentHash);
+      assertEquals(stored.get(own.orderId)?.isNew, true);
+      assertEquals((await journalOf(sql)).map((row) => row.orders), [1, 1]);
+    } finally {
+      holder.release();
+    }
+  }));
+
+Deno.test("two batches with the same keys in opposite order do not deadlock", () =>
+  withDatabase(async ({ sql }) => {
+    for (let round = 0; round < 20; round++) {
+      const orders = Array.from({ length: 50 }, () => anOrder());
+      const results = await Promise.all([
+        commitBatch(sql, orders),
+        commitBatch(sql, orders.toReversed()),
+      ]);
+      for (const { orderId } of orders) {
+        const isNew = results.map((stored) => stored.get(orderId)?.isNew);
+        assertEquals(isNew.sort(), [false, true], "new in exactly one of the two");
+      }
+    }
+  }));
+
+Deno.test("an order that breaks a constraint takes its batch and the journal row with it", () =>
+  withDatabase(async ({ sql }) => {
+    await sql`alter table orders add check (customer_ref <> 'poison')`;
+    const orders = [anOrder(), anOrder({ customerRef: "poison" })];
+    const error = await assertRejects(() => commitBatch(sql, orders));
+    assertEquals((error as Error & { code: string }).code, "23514");
+    const [row] = await sql<{ count: string }[]>`select count(*) from orders`;
+    assertEquals(row?.count, "0");
+    assertEquals(await journalOf(sql), []);
+  }));
+
+Deno.test("placedAt is the database's time, cut to the millisecond, unless the order brings one", () =>
+  withDatabase(async ({ sql }) => {
+    const spilled = { ...anOrder(), placedAt: "2026-11-20T23:59:59.999Z" };
+    const fresh = anOrder();
+    const [before] = await sql<{ now: Date }[]>`select date_trunc('milliseconds', now()) as now`;
+    const stored = await commitBatch(sql, [spilled, fresh]);
+    const [after] = await sql<{ now: Date }[]>`select now() as now`;
+    assertEquals(stored.get(spilled.orderId)?.placedAt, spilled.placedAt);
+    const placedAt = Date.parse(stored.get(fresh.orderId)!.placedAt);
+    assert(placedAt >= before!.now.getTime() && placedAt <= after!.now.getTime());
+    const [row] =
+      await sql`select from orders where placed_at <> date_trunc('milliseconds', placed_at)`;
+    assertEquals(row, undefined);
+  }));
