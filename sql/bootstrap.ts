@@ -3,7 +3,7 @@
  * whose data does it serve, and the database itself. Each question has a connection of its own and
  * a bound in time, since the server asked may be starting, hung, or not PostgreSQL at all.
  */
-import postgres from "postgres";
+import { connect } from "./driver.ts";
 import { DatabaseTimeout, type Sql } from "./database.ts";
 
 /** invalid_catalog_name: the server is up, the database is not made yet */
@@ -61,11 +61,10 @@ async function askServer<T>(
   timeoutMs: number,
   ask: (sql: Sql) => Promise<T>,
 ): Promise<T> {
-  const sql = postgres(url, {
+  const sql = connect(url, {
     max: 1,
     connect_timeout: timeoutMs / 1_000,
     fetch_types: false,
-    onnotice: () => undefined,
     connection: { application_name: "weir bootstrap" },
   });
   const { promise: gaveUp, reject } = Promise.withResolvers<never>();

@@ -1,15 +1,16 @@
 /**
  * The connections to PostgreSQL: one pool per kind of work, so that reads cannot starve writes.
  *
- * postgres.js cannot end one connection that hangs (a server that was stopped keeps its sockets
- * open and says nothing). So every call goes through `Pool.run`, which gives up a little after the
- * server should have given up itself, and replaces the whole pool: the next call finds new
- * connections, and the old ones end by themselves in the background.
+ * Every call goes through `Pool.run` or `Pool.transaction`, for two weaknesses of postgres.js 3.4:
+ * it cannot end one connection that hangs (a server that was stopped keeps its sockets open and
+ * says nothing), and a connection that was lost keeps what it had not yet written, so it may never
+ * work again. Hence a call is given up a little after the server should have given up itself, and
+ * whenever a connection is lost the pool's connections are replaced as a whole.
  */
 import postgres from "postgres";
+import { connect, type Sql, type Tx } from "./driver.ts";
 
-export type Sql = postgres.Sql<Record<string, never>>;
-export type Tx = postgres.TransactionSql<Record<string, never>>;
+export type { Sql, Tx };
 
 /** A call that was given up after `timeoutMs` without an answer: its outcome is not known. */
 export class DatabaseTimeout extends Error {
@@ -33,64 +34,85 @@ export interface PoolOptions {
 
 /** What the server gets beyond its own timeout to say that it cancelled the statement. */
 const GRACE_MS = 500;
+/** What other calls on a lost connection's pool get to end before they are cut. */
+const RETIRE_MS = 5_000;
 
 /** A pool of connections that can be replaced as a whole. */
 export class Pool {
   #sql: Sql;
   #ended = false;
+  readonly #retiring = new Set<Promise<void>>();
 
   constructor(readonly options: PoolOptions) {
-    this.#sql = connect(options);
+    this.#sql = connectPool(options);
   }
 
   /**
    * Runs `use` with the pool's connections.
    * @throws DatabaseTimeout when no answer came in time, else what the driver throws.
    */
-  async run<T>(use: (sql: Sql) => Promise<T>, timeoutMs = this.#giveUpMs): Promise<T> {
+  async run<T>(use: (sql: Sql) => Promise<T>): Promise<T> {
     const sql = this.#sql;
+    const timeoutMs = this.options.statementTimeoutMs + GRACE_MS;
     const { promise: gaveUp, reject } = Promise.withResolvers<never>();
     const timer = setTimeout(() => reject(new DatabaseTimeout(timeoutMs)), timeoutMs);
     const answer = use(sql);
     try {
       return await Promise.race([answer, gaveUp]);
     } catch (error) {
-      if (error instanceof DatabaseTimeout) {
-        answer.catch(() => undefined); // it fails when its connection ends, and was answered here
-        this.#replace(sql);
-      }
+      answer.catch(() => undefined); // when it was given up, it fails later and was answered here
+      if (error instanceof DatabaseTimeout) this.#replace(sql, 0);
+      else if (isConnectionLost(error)) this.#replace(sql, RETIRE_MS);
       throw error;
     } finally {
       clearTimeout(timer);
     }
   }
 
+  /** Runs `use` in one READ COMMITTED transaction. @throws as `run`. */
+  transaction<T>(use: (tx: Tx) => Promise<T>): Promise<T> {
+    return this.run((sql) => sql.begin((tx) => use(tx).catch(keepOffLost)) as Promise<T>);
+  }
+
   /** Ends all connections, waiting at most `timeoutMs` for what they are doing. Legal twice. */
   async end(timeoutMs = 1_000): Promise<void> {
     this.#ended = true;
-    await this.#sql.end({ timeout: timeoutMs / 1_000 });
+    await Promise.all([this.#sql.end({ timeout: timeoutMs / 1_000 }), ...this.#retiring]);
   }
 
-  get #giveUpMs(): number {
-    return this.options.statementTimeoutMs + GRACE_MS;
-  }
-
-  /** Only once per pool: of many calls that hang on the same connections the first one acts. */
-  #replace(hung: Sql): void {
-    if (this.#ended || this.#sql !== hung) return;
-    this.#sql = connect(this.options);
-    hung.end({ timeout: 0 }).catch(() => undefined); // nothing waits for these connections any more
+  /** Only once per set of connections: of many calls that fail on the same ones the first acts. */
+  #replace(lost: Sql, timeoutMs: number): void {
+    if (this.#ended || this.#sql !== lost) return;
+    this.#sql = connectPool(this.options);
+    const retiring = lost.end({ timeout: timeoutMs / 1_000 }).catch(() => undefined);
+    this.#retiring.add(retiring);
+    retiring.finally(() => this.#retiring.delete(retiring));
   }
 }
 
-function connect({ url, name, maxConnections, statementTimeoutMs, session }: PoolOptions): Sql {
-  return postgres(url, {
+/** True when the connection that a call ran on is of no use any more. */
+function isConnectionLost(error: unknown): boolean {
+  if (!(error instanceof postgres.PostgresError)) return true;
+  return error.severity === "FATAL" || error.severity === "PANIC";
+}
+
+/**
+ * Passes an error on, unless the connection is lost: the driver would answer the error with a
+ * ROLLBACK, and writing to a connection that has closed throws where nobody can catch it
+ * (porsager/postgres issue 1208). The transaction then ends when the driver sees the close.
+ */
+function keepOffLost(error: unknown): Promise<never> {
+  return isConnectionLost(error) ? new Promise(() => undefined) : Promise.reject(error);
+}
+
+function connectPool(options: PoolOptions): Sql {
+  const { url, name, maxConnections, statementTimeoutMs, session } = options;
+  return connect(url, {
     max: maxConnections,
     connect_timeout: Math.max(1, statementTimeoutMs / 1_000),
     // The circuit breaker decides when the database is asked again; a connection that backed off
     // by itself for up to 20 s (the driver's default) would only hide that it is back.
     backoff: () => 0.05,
-    onnotice: () => undefined,
     connection: {
       application_name: `weir ${name}`,
       statement_timeout: statementTimeoutMs,

@@ -45,7 +45,7 @@ export type FoldResult = Folded | { readonly outcome: "locked" };
  *   in either case the next fold goes on from what the database holds.
  */
 export function foldJournal(pool: Pool): Promise<FoldResult> {
-  return pool.run((sql) => sql.begin((tx) => fold(tx)) as Promise<FoldResult>);
+  return pool.transaction(fold);
 }
 
 async function fold(tx: Tx): Promise<FoldResult> {

@@ -7,6 +7,7 @@
  * for in turn. A file that was edited after it ran, and a schema newer than this code, are refused.
  */
 import postgres from "postgres";
+import { connect } from "./driver.ts";
 import { createHash } from "node:crypto";
 import type { Sql, Tx } from "./database.ts";
 
@@ -115,10 +116,9 @@ async function readMigrations(): Promise<readonly Migration[]> {
 }
 
 async function withConnection<T>(url: string, use: (sql: Sql) => Promise<T>): Promise<T> {
-  const sql = postgres(url, {
+  const sql = connect(url, {
     max: 1,
     connection: { application_name: "weir migrate", lock_timeout: LOCK_TIMEOUT_MS },
-    onnotice: () => undefined,
   });
   try {
     return await use(sql);

@@ -4,7 +4,7 @@
  * A notice names the version a fold made and the scopes it changed. It is a hint and never the
  * truth: whoever gets one reads the database. One that is lost costs time, not exactness.
  */
-import postgres from "postgres";
+import { connect } from "./driver.ts";
 import { z } from "zod";
 import type { Pool } from "./database.ts";
 
@@ -61,11 +61,10 @@ export interface NoticeHandlers {
  * @returns what ends it.
  */
 export function listenForNotices(url: string, handlers: NoticeHandlers): () => Promise<void> {
-  const sql = postgres(url, {
+  const sql = connect(url, {
     max: 1,
     backoff: () => 0.5,
     connection: { application_name: "weir listen" },
-    onnotice: () => undefined,
   });
   const listening = sql.listen(NOTICE_CHANNEL, (payload) => {
     if (payload.startsWith(ECHO_PREFIX)) handlers.onEcho(payload.slice(ECHO_PREFIX.length));

@@ -4,11 +4,11 @@
  * The migrations run once, into a template whose name carries their hash; each test gets a copy of
  * it and drops it afterwards. A test fails when the code under test left a connection open.
  */
-import postgres from "postgres";
+import { connect, type Sql } from "../../sql/driver.ts";
 import { migrate } from "../../sql/migrate.ts";
 import { testServices, until } from "./services.ts";
 
-export type TestSql = postgres.Sql<Record<string, never>>;
+export type TestSql = Sql;
 
 export interface TestDatabase {
   /** For the code under test. */
@@ -61,9 +61,8 @@ export async function emptyDatabase(): Promise<DisposableDatabase> {
 
 function open(name: string): DisposableDatabase {
   const url = urlOf(name);
-  const sql: TestSql = postgres(url, {
+  const sql: TestSql = connect(url, {
     max: 4,
-    onnotice: () => undefined,
     connection: { application_name: "weir test", TimeZone: "UTC" },
   });
   let dropping: Promise<void> | undefined;
@@ -131,10 +130,9 @@ async function migrationsHash(): Promise<string> {
 
 /** One connection to the server's own database, ended afterwards. */
 async function administer(use: (admin: TestSql) => Promise<void>): Promise<void> {
-  const admin: TestSql = postgres(testServices().databaseUrl, {
+  const admin: TestSql = connect(testServices().databaseUrl, {
     max: 1,
     idle_timeout: 0,
-    onnotice: () => undefined,
     connection: { application_name: "weir test admin" },
   });
   try {

@@ -1,0 +1,30 @@
+import { assert, assertEquals } from "@std/assert";
+import { createApiKey, findApiKey, listApiKeys, revokeApiKey } from "../../sql/api_keys.ts";
+import { Pool } from "../../sql/database.ts";
+import { withDatabase } from "../support/database.ts";
+
+Deno.test("a key is found by its token alone, until it is revoked", () =>
+  withDatabase(async ({ url, sql }) => {
+    const pool = new Pool({ url, name: "test", maxConnections: 1, statementTimeoutMs: 5_000 });
+    const { keyId, token } = await createApiKey(pool, {
+      label: "till 1",
+      scopes: ["orders:write"],
+      storeId: "store-1",
+    });
+    const found = await findApiKey(pool, token);
+    assertEquals(
+      [found?.keyId, found?.label, found?.scopes, found?.storeId],
+      [keyId, "till 1", ["orders:write"], "store-1"],
+    );
+    const other = token.slice(0, -1) + (token.endsWith("A") ? "B" : "A");
+    for (const wrong of [other, keyId, "", "weir__", `${token}x`, token.toUpperCase()]) {
+      assertEquals(await findApiKey(pool, wrong), null, wrong);
+    }
+    const [row] = await sql`select api_keys::text as row from api_keys`;
+    assert(!row?.["row"].includes(token.split("_")[2]), "the secret itself is not stored");
+    assertEquals(await revokeApiKey(pool, keyId), true);
+    assertEquals(await revokeApiKey(pool, keyId), false);
+    assertEquals(await findApiKey(pool, token), null);
+    assertEquals((await listApiKeys(pool)).map((key) => key.revokedAt !== null), [true]);
+    await pool.end();
+  }));

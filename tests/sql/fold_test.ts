@@ -1,0 +1,195 @@
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { commitBatch } from "../../sql/batch.ts";
+import { type Database, openDatabase, type Sql } from "../../sql/database.ts";
+import { FOLD_LOCK, type Folded, foldJournal } from "../../sql/fold.ts";
+import { NOTICE_CHANNEL, parseNotice } from "../../sql/notices.ts";
+import { readFigures } from "../../sql/snapshots.ts";
+import { type TestSql, withDatabase } from "../support/database.ts";
+import { anOrder } from "../support/orders.ts";
+import { expectExact } from "../support/recount.ts";
+import { until } from "../support/services.ts";
+
+/** Runs `test` with the pools of an instance. */
+function withPools(test: (pools: Database, sql: TestSql, url: string) => Promise<void>) {
+  return withDatabase(async ({ url, sql }) => {
+    const pools = openDatabase({ url, statementTimeoutMs: 5_000, writeConnections: 2 });
+    try {
+      await test(pools, sql, url);
+    } finally {
+      await pools.end();
+    }
+  });
+}
+
+async function fold(pools: Database): Promise<Folded> {
+  const result = await foldJournal(pools.fold);
+  assert(result.outcome === "folded");
+  return result;
+}
+
+Deno.test("a fold moves the journal into the rollups of each store and of all, exactly", () =>
+  withPools(async (pools, sql) => {
+    await commitBatch(sql, [anOrder(), anOrder({ currency: "USD" })]);
+    await commitBatch(sql, [anOrder({ storeId: "store-2" })]);
+    const first = await fold(pools);
+    assertEquals([first.version, first.journalRows, first.orders], [1, 2, 3]);
+    assertEquals(first.notice?.scopes, ["*", "store-1", "store-2"]);
+    await expectExact(sql);
+    await commitBatch(sql, [anOrder()]);
+    const second = await fold(pools);
+    assertEquals([second.version, second.notice?.scopes], [2, ["*", "store-1"]]);
+    await expectExact(sql);
+    const [left] = await sql`select from journal`;
+    assertEquals(left, undefined);
+    const versions = await sql`select scope, version from scope_versions order by scope`;
+    assertEquals(versions.map((row) => [row["scope"], Number(row["version"])]), [
+      ["*", 2],
+      ["store-1", 2],
+      ["store-2", 1],
+    ]);
+  }));
+
+Deno.test("a fold of nothing changes no version and tells nobody, but moves asOf on", () =>
+  withPools(async (pools, sql) => {
+    await commitBatch(sql, [anOrder()]);
+    await fold(pools);
+    const before = await readFigures(pools.read, "*");
+    await sql`update scope_versions set as_of = as_of - interval '10 seconds'`;
+    const idle = await fold(pools);
+    assertEquals([idle.version, idle.journalRows, idle.notice], [1, 0, null]);
+    const after = await readFigures(pools.read, "*");
+    assertEquals(after.version, before.version);
+    assert(after.asOf >= before.asOf, `${after.asOf} is not before ${before.asOf}`);
+  }));
+
+Deno.test("a late committer is counted once, however many folds it was held open over", () =>
+  withPools(async (pools, sql) => {
+    const late = await sql.reserve();
+    const undone = await sql.reserve();
+    try {
+      await late`begin`;
+      await commitBatch(late as unknown as Sql, [anOrder(), anOrder()]);
+      await undone`begin`;
+      await commitBatch(undone as unknown as Sql, [anOrder()]);
+      for (let round = 0; round < 3; round++) {
+        await commitBatch(sql, [anOrder()]);
+        assertEquals((await fold(pools)).orders, 1);
+        await expectExact(sql);
+      }
+      await undone`rollback`;
+      await late`commit`;
+      assertEquals((await fold(pools)).orders, 2);
+      assertEquals((await fold(pools)).orders, 0);
+      await expectExact(sql);
+      assertEquals((await readFigures(pools.read, "*")).currencies[0]?.today.orders, 5);
+    } finally {
+      late.release();
+      undone.release();
+    }
+  }));
+
+Deno.test("only one fold runs at a time: the other one is told that it is locked", () =>
+  withPools(async (pools, sql) => {
+    await commitBatch(sql, [anOrder()]);
+    const holder = await sql.reserve();
+    try {
+      await holder`begin`;
+      await holder`select pg_advisory_xact_lock(${FOLD_LOCK})`;
+      assertEquals(await foldJournal(pools.fold), { outcome: "locked" });
+      await holder`rollback`;
+    } finally {
+      holder.release();
+    }
+    assertEquals((await fold(pools)).orders, 1);
+  }));
+
+Deno.test("a holder that stops in mid-fold loses lock and transaction, and its process lives on", () =>
+  withPools(async (pools, sql) => {
+    await commitBatch(sql, [anOrder()]);
+    const holding = Promise.withResolvers<void>();
+    const resume = Promise.withResolvers<void>();
+    const stopped = pools.fold.transaction(async (tx) => {
+      await tx`select pg_advisory_xact_lock(${FOLD_LOCK})`;
+      await tx`delete from journal`;
+      holding.resolve();
+      await resume.promise; // it says nothing for longer than its session may idle
+    }).then(() => "survived", () => "ended");
+    await holding.promise;
+    assertEquals(await isFree(sql), false);
+    await until("the lock to be free and the journal back", () => isFree(sql), 5_000);
+    resume.resolve();
+    assertEquals(await stopped, "ended");
+    assertEquals((await fold(pools)).orders, 1);
+    await expectExact(sql);
+  }));
+
+/** Whether the fold's lock can be had just now, with the journal as it was. */
+async function isFree(sql: TestSql): Promise<boolean> {
+  const [row] = await sql<{ got: boolean; left: string }[]>`
+    select pg_try_advisory_xact_lock(${FOLD_LOCK}) as got, (select count(*) from journal) as left`;
+  return row?.got === true && row.left === "1";
+}
+
+Deno.test("a backlog is folded in bites, and asOf does not pass what still waits", () =>
+  withPools(async (pools, sql) => {
+    const [before] = await sql<{ now: Date }[]>`select clock_timestamp() as now`;
+    await sql`
+      insert into journal (batch_id, format, orders, adds)
+      select gen_random_uuid(), 1, 1, '{"totals": [["s", "EUR", 0, 1, "1", "1", 0, "0"]],
+                                        "products": [["s", "EUR", 0, "x", "1", "1"]]}'
+      from generate_series(1, 4500)`;
+    const bites = [await fold(pools), await fold(pools)];
+    assertEquals(bites.map((bite) => [bite.journalRows, bite.more]), [[2_000, true], [
+      2_000,
+      true,
+    ]]);
+    assert((await readFigures(pools.read, "*")).asOf <= before!.now.toISOString());
+    const last = await fold(pools);
+    assertEquals([last.journalRows, last.more, last.version], [500, false, 3]);
+    assert((await readFigures(pools.read, "*")).asOf >= before!.now.toISOString());
+    const [sum] = await sql`select orders from rollup_days where scope = '*'`;
+    assertEquals(sum?.["orders"], "4500");
+  }));
+
+Deno.test("a journal row of a format not known here is left alone", () =>
+  withPools(async (pools, sql) => {
+    await sql`insert into journal (batch_id, format, orders, adds)
+              values (gen_random_uuid(), 2, 1, '{"of": "the next version"}')`;
+    await commitBatch(sql, [anOrder()]);
+    assertEquals((await fold(pools)).orders, 1);
+    const rows = await sql`select format from journal`;
+    assertEquals(rows.map((row) => row["format"]), [2]);
+  }));
+
+Deno.test("a fold that changes 300 scopes with long names sends one notice, and it says all", () =>
+  withPools(async (pools, sql) => {
+    const heard: string[] = [];
+    const { unlisten } = await sql.listen(NOTICE_CHANNEL, (payload) => heard.push(payload));
+    await commitBatch(
+      sql,
+      Array.from({ length: 300 }, (_, i) => anOrder({ storeId: `${i}-`.padEnd(64, "x") })),
+    );
+    const { notice } = await fold(pools);
+    assertEquals(notice?.scopes, "all");
+    await until("the notice to be heard", () => heard.length > 0);
+    assertEquals(heard.map(parseNotice), [notice]);
+    await expectExact(sql);
+    await unlisten();
+  }));
+
+Deno.test("on another database or timeline than the epoch's, the next fold begins a new epoch", () =>
+  withPools(async (pools, sql) => {
+    await commitBatch(sql, [anOrder()]);
+    const first = await fold(pools);
+    await sql`update epochs set timeline = timeline + 1`;
+    const second = await fold(pools);
+    assertEquals([second.epoch, second.journalRows], [first.epoch + 1, 0]);
+    assertEquals(second.notice?.scopes, "all");
+    assertEquals((await readFigures(pools.read, "*")).epoch, second.epoch);
+    assertEquals((await readFigures(pools.read, "*")).version, second.version);
+    const third = await fold(pools);
+    assertEquals([third.epoch, third.version], [second.epoch, second.version]);
+    await sql`update epochs set system_identifier = 'another' where epoch = ${second.epoch}`;
+    assertNotEquals((await fold(pools)).epoch, second.epoch);
+    await expectExact(sql);
+  }));

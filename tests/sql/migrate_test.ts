@@ -1,0 +1,63 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { migrate, MigrationError, migrationStatus } from "../../sql/migrate.ts";
+import { type DisposableDatabase, emptyDatabase } from "../support/database.ts";
+
+async function withEmptyDatabase(test: (database: DisposableDatabase) => Promise<void>) {
+  const database = await emptyDatabase();
+  try {
+    await test(database);
+  } finally {
+    await database.drop();
+  }
+}
+
+Deno.test("an empty database is brought up to date, and one that is stays as it is", () =>
+  withEmptyDatabase(async ({ url }) => {
+    const before = await migrationStatus({ databaseUrl: url });
+    assertEquals(before.every(({ appliedAt }) => appliedAt === null), true);
+    const { applied } = await migrate({ databaseUrl: url });
+    assertEquals(applied, before.map(({ name }) => name));
+    assertEquals((await migrate({ databaseUrl: url })).applied, []);
+    const after = await migrationStatus({ databaseUrl: url });
+    assertEquals(after.every(({ appliedAt }) => appliedAt !== null), true);
+  }));
+
+Deno.test("of migrators that start at once each migration is applied by exactly one", () =>
+  withEmptyDatabase(async ({ url }) => {
+    const results = await Promise.all(
+      Array.from({ length: 5 }, () => migrate({ databaseUrl: url })),
+    );
+    const applied = results.flatMap((result) => result.applied);
+    assertEquals(applied.length, new Set(applied).size);
+    assertEquals(applied.length, (await migrationStatus({ databaseUrl: url })).length);
+  }));
+
+Deno.test("a migration that was edited after it was applied is refused by name", () =>
+  withEmptyDatabase(async ({ url, sql }) => {
+    await migrate({ databaseUrl: url });
+    await sql`update weir_migrations set sha256 = 'other' where name = '0002_journal.sql'`;
+    await assertRejects(() => migrate({ databaseUrl: url }), MigrationError, "0002_journal.sql");
+  }));
+
+Deno.test("a schema newer than the code is refused", () =>
+  withEmptyDatabase(async ({ url, sql }) => {
+    await migrate({ databaseUrl: url });
+    await sql`insert into weir_migrations values ('9999_later.sql', 'x', now())`;
+    await assertRejects(() => migrate({ databaseUrl: url }), MigrationError, "newer");
+  }));
+
+Deno.test("a migration waits for a lock by stepping back, and goes on when it is free", () =>
+  withEmptyDatabase(async ({ url, sql }) => {
+    await migrate({ databaseUrl: url });
+    // The last migration again, with its table in use by another session at first.
+    await sql`delete from weir_migrations where name = '0005_api_keys.sql'`;
+    await sql`drop table api_keys`;
+    const holder = await sql.reserve();
+    await holder`begin`;
+    await holder`create table api_keys ()`; // holds the name until it is undone
+    const migrating = migrate({ databaseUrl: url });
+    await new Promise((resolve) => setTimeout(resolve, 2_300)); // past one lock timeout
+    await holder`rollback`;
+    holder.release();
+    assertEquals((await migrating).applied, ["0005_api_keys.sql"]);
+  }));
