@@ -76,31 +76,27 @@ Deno.test("the content that was stored first is returned, whatever comes under i
   }));
 
 Deno.test("a key that another commits while the batch waits for it is answered as known", () =>
-  withDatabase(async ({ sql }) => {
+  withDatabase(async ({ sql, session }) => {
     const shared = anOrder();
     const own = anOrder();
-    const holder = await sql.reserve();
-    try {
-      await holder`begin`;
-      await commitBatch(holder, [shared]);
-      const batch = commitBatch(sql, [shared, own]);
-      await until("the batch to wait for the other's row", async () => {
-        const [row] = await sql<{ waiting: string }[]>`
+    const holder = session();
+    await holder`begin`;
+    await commitBatch(holder, [shared]);
+    const batch = commitBatch(sql, [shared, own]);
+    await until("the batch to wait for the other's row", async () => {
+      const [row] = await sql<{ waiting: string }[]>`
           select count(*) as waiting from pg_locks
           where not granted and database = (select oid from pg_database
                                             where datname = current_database())
              or not granted and locktype = 'transactionid'`;
-        return Number(row?.waiting) > 0;
-      });
-      await holder`commit`;
-      const stored = await batch;
-      assertEquals(stored.get(shared.orderId)?.isNew, false);
-      assertEquals(stored.get(shared.orderId)?.contentHash, shared.contentHash);
-      assertEquals(stored.get(own.orderId)?.isNew, true);
-      assertEquals((await journalOf(sql)).map((row) => row.orders), [1, 1]);
-    } finally {
-      holder.release();
-    }
+      return Number(row?.waiting) > 0;
+    });
+    await holder`commit`;
+    const stored = await batch;
+    assertEquals(stored.get(shared.orderId)?.isNew, false);
+    assertEquals(stored.get(shared.orderId)?.contentHash, shared.contentHash);
+    assertEquals(stored.get(own.orderId)?.isNew, true);
+    assertEquals((await journalOf(sql)).map((row) => row.orders), [1, 1]);
   }));
 
 Deno.test("two batches with the same keys in opposite order do not deadlock", () =>

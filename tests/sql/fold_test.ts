@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { commitBatch } from "../../sql/batch.ts";
-import { type Database, openDatabase, type Sql } from "../../sql/database.ts";
+import { type Database, openDatabase } from "../../sql/database.ts";
 import { FOLD_LOCK, type Folded, foldJournal } from "../../sql/fold.ts";
 import { NOTICE_CHANNEL, parseNotice } from "../../sql/notices.ts";
 import { readFigures } from "../../sql/snapshots.ts";
@@ -10,11 +10,11 @@ import { expectExact } from "../support/recount.ts";
 import { until } from "../support/services.ts";
 
 /** Runs `test` with the pools of an instance. */
-function withPools(test: (pools: Database, sql: TestSql, url: string) => Promise<void>) {
-  return withDatabase(async ({ url, sql }) => {
+function withPools(test: (pools: Database, sql: TestSql, session: () => TestSql) => Promise<void>) {
+  return withDatabase(async ({ url, sql, session }) => {
     const pools = openDatabase({ url, statementTimeoutMs: 5_000, writeConnections: 2 });
     try {
-      await test(pools, sql, url);
+      await test(pools, sql, session);
     } finally {
       await pools.end();
     }
@@ -63,43 +63,34 @@ Deno.test("a fold of nothing changes no version and tells nobody, but moves asOf
   }));
 
 Deno.test("a late committer is counted once, however many folds it was held open over", () =>
-  withPools(async (pools, sql) => {
-    const late = await sql.reserve();
-    const undone = await sql.reserve();
-    try {
-      await late`begin`;
-      await commitBatch(late as unknown as Sql, [anOrder(), anOrder()]);
-      await undone`begin`;
-      await commitBatch(undone as unknown as Sql, [anOrder()]);
-      for (let round = 0; round < 3; round++) {
-        await commitBatch(sql, [anOrder()]);
-        assertEquals((await fold(pools)).orders, 1);
-        await expectExact(sql);
-      }
-      await undone`rollback`;
-      await late`commit`;
-      assertEquals((await fold(pools)).orders, 2);
-      assertEquals((await fold(pools)).orders, 0);
+  withPools(async (pools, sql, session) => {
+    const late = session();
+    const undone = session();
+    await late`begin`;
+    await commitBatch(late, [anOrder(), anOrder()]);
+    await undone`begin`;
+    await commitBatch(undone, [anOrder()]);
+    for (let round = 0; round < 3; round++) {
+      await commitBatch(sql, [anOrder()]);
+      assertEquals((await fold(pools)).orders, 1);
       await expectExact(sql);
-      assertEquals((await readFigures(pools.read, "*")).currencies[0]?.today.orders, 5);
-    } finally {
-      late.release();
-      undone.release();
     }
+    await undone`rollback`;
+    await late`commit`;
+    assertEquals((await fold(pools)).orders, 2);
+    assertEquals((await fold(pools)).orders, 0);
+    await expectExact(sql);
+    assertEquals((await readFigures(pools.read, "*")).currencies[0]?.today.orders, 5);
   }));
 
 Deno.test("only one fold runs at a time: the other one is told that it is locked", () =>
-  withPools(async (pools, sql) => {
+  withPools(async (pools, sql, session) => {
     await commitBatch(sql, [anOrder()]);
-    const holder = await sql.reserve();
-    try {
-      await holder`begin`;
-      await holder`select pg_advisory_xact_lock(${FOLD_LOCK})`;
-      assertEquals(await foldJournal(pools.fold), { outcome: "locked" });
-      await holder`rollback`;
-    } finally {
-      holder.release();
-    }
+    const holder = session();
+    await holder`begin`;
+    await holder`select pg_advisory_xact_lock(${FOLD_LOCK})`;
+    assertEquals(await foldJournal(pools.fold), { outcome: "locked" });
+    await holder`rollback`;
     assertEquals((await fold(pools)).orders, 1);
   }));
 

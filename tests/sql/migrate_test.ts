@@ -47,17 +47,16 @@ Deno.test("a schema newer than the code is refused", () =>
   }));
 
 Deno.test("a migration waits for a lock by stepping back, and goes on when it is free", () =>
-  withEmptyDatabase(async ({ url, sql }) => {
+  withEmptyDatabase(async ({ url, sql, session }) => {
     await migrate({ databaseUrl: url });
     // The last migration again, with its table in use by another session at first.
     await sql`delete from weir_migrations where name = '0005_api_keys.sql'`;
     await sql`drop table api_keys`;
-    const holder = await sql.reserve();
+    const holder = session();
     await holder`begin`;
     await holder`create table api_keys ()`; // holds the name until it is undone
     const migrating = migrate({ databaseUrl: url });
     await new Promise((resolve) => setTimeout(resolve, 2_300)); // past one lock timeout
     await holder`rollback`;
-    holder.release();
     assertEquals((await migrating).applied, ["0005_api_keys.sql"]);
   }));

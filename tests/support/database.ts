@@ -15,6 +15,8 @@ export interface TestDatabase {
   readonly url: string;
   /** For the test's own questions; ended when the test ends. */
   readonly sql: TestSql;
+  /** One more connection, for a transaction that the test holds open; ended with the test. */
+  session(): TestSql;
 }
 
 export interface DisposableDatabase extends TestDatabase {
@@ -61,16 +63,26 @@ export async function emptyDatabase(): Promise<DisposableDatabase> {
 
 function open(name: string): DisposableDatabase {
   const url = urlOf(name);
-  const sql: TestSql = connect(url, {
-    max: 4,
-    connection: { application_name: "weir test", TimeZone: "UTC" },
-  });
+  const open: TestSql[] = [];
+  const openWith = (max: number) => {
+    const sql = connect(url, {
+      max,
+      connection: { application_name: "weir test", TimeZone: "UTC" },
+    });
+    open.push(sql);
+    return sql;
+  };
   let dropping: Promise<void> | undefined;
-  return { url, sql, drop: () => dropping ??= drop(name, sql) };
+  return {
+    url,
+    sql: openWith(4),
+    session: () => openWith(1),
+    drop: () => dropping ??= drop(name, open),
+  };
 }
 
-async function drop(name: string, sql: TestSql): Promise<void> {
-  await sql.end({ timeout: 5 });
+async function drop(name: string, open: readonly TestSql[]): Promise<void> {
+  await Promise.all(open.map((sql) => sql.end({ timeout: 5 })));
   await administer(async (admin) => {
     let left: string[] = [];
     try {
