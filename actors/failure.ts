@@ -56,32 +56,24 @@ const TIMED_OUT = new Set([
   "WEIR_DATABASE_TIMEOUT", // no answer at all: the server hangs
 ]);
 
-const SQLSTATE = /^[0-9A-Z]{5}$/;
-
 /** Classifies what a database call threw. */
 export function classify(error: unknown): Failure {
-  const code = codeOf(error);
+  const code = propertyOf(error, "code") ?? "UNKNOWN";
   const timedOut = TIMED_OUT.has(code);
   if (NOT_SENT.has(code)) return { kind: "infrastructure", outcome: "none", code, timedOut };
-  if (!SQLSTATE.test(code)) {
-    return { kind: "infrastructure", outcome: "unknown", code, timedOut };
-  }
+  // Only what the server said has a severity; EPIPE would pass for a SQLSTATE by its looks.
+  const severity = propertyOf(error, "severity");
+  if (severity === null) return { kind: "infrastructure", outcome: "unknown", code, timedOut };
   const kind = BY_SQLSTATE[code] ?? BY_SQLSTATE[code.slice(0, 2)] ?? "infrastructure";
-  return { kind, outcome: endedSession(error, code) ? "unknown" : "none", code, timedOut };
+  return { kind, outcome: endedSession(severity, code) ? "unknown" : "none", code, timedOut };
 }
 
 /**
  * True when the server ended the session instead of answering the statement. An ERROR means that
  * the statement was rolled back; a FATAL may arrive after its commit, before its answer.
  */
-function endedSession(error: unknown, code: string): boolean {
-  const severity = propertyOf(error, "severity");
-  return code.startsWith("08") || code.startsWith("57P0") || severity === "FATAL" ||
-    severity === "PANIC";
-}
-
-function codeOf(error: unknown): string {
-  return propertyOf(error, "code") ?? "UNKNOWN";
+function endedSession(severity: string, code: string): boolean {
+  return code.startsWith("08") || severity === "FATAL" || severity === "PANIC";
 }
 
 function propertyOf(error: unknown, name: string): string | null {

@@ -64,7 +64,7 @@ export function createOrderWriter(options: OrderWriterOptions): OrderWriter {
       window: new SlidingWindow({
         maxCalls: 20,
         maxAgeMs: 10_000,
-        minCalls: 3,
+        minCalls: 5,
         failureRate: 0.5,
         slowCallMs: options.statementTimeoutMs * 0.8,
         slowCallRate: 0.8,
@@ -93,6 +93,7 @@ export function createOrderWriter(options: OrderWriterOptions): OrderWriter {
     clock.soon(() => {
       pumpPlanned = false;
       actor.send({ type: "PUMP" });
+      if (mailbox.orders > 0) actor.send({ type: "PUMP" }); // the other lane may be free too
     });
   };
 

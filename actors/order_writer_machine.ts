@@ -17,7 +17,7 @@
  *   no wait and a busy one makes larger batches. A lane pauses after a failure, with backoff.
  * deadlines: while orders are here, those past their deadline are answered.
  */
-import { and, assign, fromPromise, raise, setup, stateIn } from "xstate";
+import { and, assign, fromPromise, not, raise, setup, stateIn } from "xstate";
 import { backoffMs, type BackoffOptions } from "./backoff.ts";
 import { type BatchReport, groupCommit, type OrderStore } from "./group_commit.ts";
 import type { Mailbox } from "./mailbox.ts";
@@ -88,6 +88,8 @@ const writer = setup({
       ({ context }) => context.mailbox.orders > 0,
       stateIn({ circuit: "closed" }),
     ]),
+    /** For the second lane: it takes what comes while the first one is busy. */
+    mayCommitBeside: and(["mayCommit", not(stateIn({ lanes: { first: "resting" } }))]),
     windowIsBad: ({ context }) => context.window.isBad(context.now()),
     isLastProbe: ({ context }, report: BatchReport) =>
       report.failure === null && context.probesPassed + 1 >= context.probes,
@@ -159,27 +161,29 @@ const record = [
   "announceBatch",
 ] as const;
 
-const lane = writer.createStateConfig({
-  initial: "resting",
-  states: {
-    resting: {},
-    committing: {
-      invoke: {
-        src: "commitBatch",
-        input: ({ context }) => context,
-        onDone: [
-          {
-            guard: { type: "succeeded", params: reportOf },
-            target: "resting",
-            actions: [...record, "pump"],
-          },
-          { target: "pausing", actions: [...record] },
-        ],
+/** A lane takes a batch on PUMP when `guard` says that it is its turn. */
+const laneFor = (guard: "mayCommit" | "mayCommitBeside") =>
+  writer.createStateConfig({
+    initial: "resting",
+    states: {
+      resting: { on: { PUMP: { guard, target: "committing" } } },
+      committing: {
+        invoke: {
+          src: "commitBatch",
+          input: ({ context }) => context,
+          onDone: [
+            {
+              guard: { type: "succeeded", params: reportOf },
+              target: "resting",
+              actions: [...record, "pump"],
+            },
+            { target: "pausing", actions: [...record] },
+          ],
+        },
       },
+      pausing: { after: { retryPause: { target: "resting", actions: "pump" } } },
     },
-    pausing: { after: { retryPause: { target: "resting", actions: "pump" } } },
-  },
-});
+  });
 
 const circuit = writer.createStateConfig({
   initial: "closed",
@@ -271,19 +275,7 @@ export const orderWriterMachine = writer.createMachine({
     deadlines,
     lanes: {
       type: "parallel",
-      on: {
-        PUMP: [
-          {
-            guard: and(["mayCommit", stateIn({ lanes: { first: "resting" } })]),
-            target: ".first.committing",
-          },
-          {
-            guard: and(["mayCommit", stateIn({ lanes: { second: "resting" } })]),
-            target: ".second.committing",
-          },
-        ],
-      },
-      states: { first: lane, second: lane },
+      states: { first: laneFor("mayCommit"), second: laneFor("mayCommitBeside") },
     },
   },
 });

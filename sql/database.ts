@@ -35,7 +35,7 @@ export interface PoolOptions {
 /** What the server gets beyond its own timeout to say that it cancelled the statement. */
 const GRACE_MS = 500;
 /** What other calls on a lost connection's pool get to end before they are cut. */
-const RETIRE_MS = 5_000;
+const RETIRE_MS = 1_000;
 
 /** A pool of connections that can be replaced as a whole. */
 export class Pool {

@@ -1,0 +1,64 @@
+import { assertEquals } from "@std/assert";
+import { createActor } from "xstate";
+import { type SystemInput, systemMachine } from "../../actors/system_machine.ts";
+import { gate, socketError } from "../support/scripted_store.ts";
+import { SimulatedClock } from "../support/simulated_clock.ts";
+
+function aSystem(input: Partial<SystemInput>) {
+  const clock = new SimulatedClock();
+  const drained: number[] = [];
+  const actor = createActor(systemMachine, {
+    clock,
+    input: {
+      prepare: () => Promise.resolve(),
+      drain: () => {
+        drained.push(clock.now());
+        return Promise.resolve();
+      },
+      isFatal: () => false,
+      onPrepareFailed: () => undefined,
+      backoff: { firstMs: 100, maxMs: 1_000 },
+      random: () => 0.999,
+      ...input,
+    },
+  }).start();
+  const value = () => JSON.stringify(actor.getSnapshot().value);
+  return { actor, clock, drained, value };
+}
+
+Deno.test("while the database is away it keeps trying, and serves when it comes", async () => {
+  let away = 3;
+  const waits: number[] = [];
+  const { clock, value } = aSystem({
+    prepare: () => away-- > 0 ? Promise.reject(socketError("ECONNREFUSED")) : Promise.resolve(),
+    onPrepareFailed: (_, retryAfterMs) => waits.push(retryAfterMs),
+  });
+  await clock.advance(50);
+  assertEquals(value(), `{"starting":"waiting"}`);
+  await clock.advance(1_000);
+  assertEquals([value(), waits], [`"serving"`, [100, 200, 400]]);
+});
+
+Deno.test("a failure that waiting cannot cure ends it, and says which", async () => {
+  const fatal = new Error("the schema is newer");
+  const { actor, clock, drained, value } = aSystem({
+    prepare: () => Promise.reject(fatal),
+    isFatal: (error) => error === fatal,
+  });
+  await clock.advance(10);
+  assertEquals(value(), `"stopped"`);
+  assertEquals([actor.getSnapshot().context.failure, drained.length], [fatal, 1]);
+});
+
+Deno.test("a stop drains once, in every state, and is legal twice", async () => {
+  const preparing = gate();
+  for (const prepare of [() => Promise.resolve(), () => preparing.passed]) {
+    const { actor, clock, drained, value } = aSystem({ prepare });
+    await clock.advance(10);
+    actor.send({ type: "STOP" });
+    actor.send({ type: "STOP" });
+    await clock.advance(10);
+    assertEquals([value(), drained.length], [`"stopped"`, 1]);
+    assertEquals(actor.getSnapshot().context.failure, null);
+  }
+});
