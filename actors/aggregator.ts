@@ -4,7 +4,7 @@
  * The machine decides when (aggregator_machine.ts); this handle starts it, keeps the figures an
  * operator wants to see, and lets one ask for a run.
  */
-import { createActor, waitFor } from "xstate";
+import { type Actor, createActor, waitFor } from "xstate";
 import type { FoldResult } from "../sql/fold.ts";
 import { aggregatorMachine, type FoldRun } from "./aggregator_machine.ts";
 import type { ActorClock } from "./clock.ts";
@@ -52,73 +52,86 @@ export interface Aggregator {
 
 /** Makes and starts an aggregator. */
 export function createAggregator(options: AggregatorOptions): Aggregator {
-  const { clock } = options;
-  const waiting = new Set<(run: FoldRun) => void>();
-  let lastRunMs: number | null = null;
-  let lastRunAt: string | null = null;
-  const actor = createActor(aggregatorMachine, {
-    clock,
-    input: {
-      fold: options.fold,
-      intervalMs: options.intervalMs,
-      minGapMs: options.minGapMs,
-      backoff: { firstMs: 100, maxMs: 5_000 },
-      now: clock.now,
-      random: options.random,
-      onRun: (run) => {
-        lastRunMs = run.ms;
-        lastRunAt = new Date().toISOString();
-        options.onRun?.(run);
-        for (const resolve of waiting) resolve(run);
-        waiting.clear();
-      },
-    },
-  });
-  actor.subscribe({ error: options.onBug });
-  actor.start();
+  return new MachineAggregator(options);
+}
 
-  const state = (): AggregatorStatus["state"] => {
-    const { value } = actor.getSnapshot();
+class MachineAggregator implements Aggregator {
+  readonly #actor: Actor<typeof aggregatorMachine>;
+  /** Those who asked for a run, until one ends. */
+  readonly #asking = new Set<(run: FoldRun) => void>();
+  #lastRunMs: number | null = null;
+  #lastRunAt: string | null = null;
+
+  constructor(readonly options: AggregatorOptions) {
+    const { clock, fold, intervalMs, minGapMs, random } = options;
+    this.#actor = createActor(aggregatorMachine, {
+      clock,
+      input: {
+        fold,
+        intervalMs,
+        minGapMs,
+        backoff: { firstMs: 100, maxMs: 5_000 },
+        now: clock.now,
+        random,
+        onRun: (run) => this.#ended(run),
+      },
+    });
+    this.#actor.subscribe({ error: options.onBug });
+    this.#actor.start();
+  }
+
+  wake(): void {
+    if (this.#actor.getSnapshot().status === "active") this.#actor.send({ type: "WAKE" });
+  }
+
+  async run(): Promise<AggregateResult> {
+    if (this.#state().startsWith("running")) return { skipped: "running" };
+    if (this.#state() === "stopped") throw new Error("the aggregator has stopped");
+    const { promise, resolve } = Promise.withResolvers<FoldRun>();
+    this.#asking.add(resolve);
+    this.#actor.send({ type: "RUN" });
+    const run = await promise;
+    if ("error" in run) throw run.error;
+    if (run.result.outcome === "locked") return { skipped: "locked" };
+    const { version, journalRows, orders } = run.result;
+    return { version, journalRows, orders, ms: run.ms };
+  }
+
+  status(): AggregatorStatus {
+    const { wokenAt, servedAt, overlaps } = this.#actor.getSnapshot().context;
+    const oldest = this.#state().startsWith("running") ? servedAt ?? wokenAt : wokenAt;
+    return {
+      state: this.#state(),
+      lastRunMs: this.#lastRunMs,
+      lastRunAt: this.#lastRunAt,
+      lagMs: oldest === null ? 0 : this.options.clock.now() - oldest,
+      overlaps,
+      intervalMs: this.options.intervalMs,
+    };
+  }
+
+  onChange(listener: () => void): () => void {
+    const subscription = this.#actor.subscribe({ next: listener, error: () => undefined });
+    return () => subscription.unsubscribe();
+  }
+
+  async stop(): Promise<void> {
+    this.#actor.send({ type: "STOP" });
+    await waitFor(this.#actor, (snapshot) => snapshot.value === "stopped");
+    this.#actor.stop();
+  }
+
+  #state(): AggregatorStatus["state"] {
+    const { value } = this.#actor.getSnapshot();
     if (typeof value === "string") return value;
     return "folding" in value ? value.folding : "idle";
-  };
+  }
 
-  return {
-    wake: () => {
-      if (actor.getSnapshot().status === "active") actor.send({ type: "WAKE" });
-    },
-    run: async () => {
-      if (state().startsWith("running")) return { skipped: "running" };
-      if (state() === "stopped") throw new Error("the aggregator has stopped");
-      const { promise, resolve } = Promise.withResolvers<FoldRun>();
-      waiting.add(resolve);
-      actor.send({ type: "RUN" });
-      const run = await promise;
-      if ("error" in run) throw run.error;
-      if (run.result.outcome === "locked") return { skipped: "locked" };
-      const { version, journalRows, orders } = run.result;
-      return { version, journalRows, orders, ms: run.ms };
-    },
-    status: () => {
-      const { wokenAt, servedAt, overlaps } = actor.getSnapshot().context;
-      const oldest = state().startsWith("running") ? servedAt ?? wokenAt : wokenAt;
-      return {
-        state: state(),
-        lastRunMs,
-        lastRunAt,
-        lagMs: oldest === null ? 0 : clock.now() - oldest,
-        overlaps,
-        intervalMs: options.intervalMs,
-      };
-    },
-    onChange: (listener) => {
-      const subscription = actor.subscribe({ next: listener, error: () => undefined });
-      return () => subscription.unsubscribe();
-    },
-    stop: async () => {
-      actor.send({ type: "STOP" });
-      await waitFor(actor, (snapshot) => snapshot.value === "stopped");
-      actor.stop();
-    },
-  };
+  #ended(run: FoldRun): void {
+    this.#lastRunMs = run.ms;
+    this.#lastRunAt = new Date().toISOString();
+    this.options.onRun?.(run);
+    for (const resolve of this.#asking) resolve(run);
+    this.#asking.clear();
+  }
 }

@@ -5,7 +5,7 @@
  * The machine decides (order_writer_machine.ts), the mailbox holds (mailbox.ts), the group commit
  * commits and answers (group_commit.ts); this handle puts them together and looks at the door.
  */
-import { createActor, waitFor } from "xstate";
+import { type Actor, createActor, waitFor } from "xstate";
 import type { NewOrder } from "../sql/order.ts";
 import type { BatchReport, OrderStore } from "./group_commit.ts";
 import { type Answer, Mailbox, type MailboxBounds } from "./mailbox.ts";
@@ -53,94 +53,112 @@ export interface OrderWriter {
 
 /** Makes and starts an order writer. */
 export function createOrderWriter(options: OrderWriterOptions): OrderWriter {
-  const { clock } = options;
-  const mailbox = new Mailbox(options);
-  const commitTimes = new RecentTimes();
-  const actor = createActor(orderWriterMachine, {
-    clock,
-    input: {
-      mailbox,
-      store: options.store,
-      window: new SlidingWindow({
-        maxCalls: 20,
-        maxAgeMs: 10_000,
-        minCalls: 5,
-        failureRate: 0.5,
-        slowCallMs: options.statementTimeoutMs * 0.8,
-        slowCallRate: 0.8,
-      }),
-      maxBatchOrders: options.maxBatchOrders,
-      probes: 2,
-      probeTimeoutMs: options.statementTimeoutMs,
-      openBackoff: { firstMs: 500, maxMs: 10_000 },
-      retryBackoff: { firstMs: 20, maxMs: 1_000 },
-      now: clock.now,
-      random: options.random,
-      onBatch: (report) => {
-        commitTimes.record(report.commitMs);
-        options.onBatch?.(report);
+  return new MachineOrderWriter(options);
+}
+
+class MachineOrderWriter implements OrderWriter {
+  readonly #clock: ActorClock;
+  readonly #mailbox: Mailbox;
+  readonly #commitTimes = new RecentTimes();
+  readonly #actor: Actor<typeof orderWriterMachine>;
+  #pumpPlanned = false;
+
+  constructor(options: OrderWriterOptions) {
+    this.#clock = options.clock;
+    this.#mailbox = new Mailbox(options);
+    this.#actor = createActor(orderWriterMachine, {
+      clock: options.clock,
+      input: {
+        ...circuitOptions(options.statementTimeoutMs),
+        mailbox: this.#mailbox,
+        store: options.store,
+        maxBatchOrders: options.maxBatchOrders,
+        now: options.clock.now,
+        random: options.random,
+        onBatch: (report) => {
+          this.#commitTimes.record(report.commitMs);
+          options.onBatch?.(report);
+        },
       },
-    },
-  });
-  actor.subscribe({ error: options.onBug });
-  actor.start();
-
-  let pumpPlanned = false;
-  /** Not at once: callers that were answered together send their next orders together. */
-  const planPump = () => {
-    if (pumpPlanned) return;
-    pumpPlanned = true;
-    clock.soon(() => {
-      pumpPlanned = false;
-      actor.send({ type: "PUMP" });
-      if (mailbox.orders > 0) actor.send({ type: "PUMP" }); // the other lane may be free too
     });
-  };
+    this.#actor.subscribe({ error: options.onBug });
+    this.#actor.start();
+  }
 
-  const refusalAtDoor = (): Refusal | null => {
-    const { value, context } = actor.getSnapshot();
+  place(order: NewOrder, deadlineMs: number): Promise<Answer> {
+    const refusal = this.#refusalAtDoor();
+    if (refusal !== null) return Promise.resolve({ ok: false, refusal });
+    const { promise, resolve } = Promise.withResolvers<Answer>();
+    const deadlineAt = this.#clock.now() + deadlineMs;
+    if (!this.#mailbox.offer({ order, deadlineAt, answer: resolve, maybeStored: false })) {
+      const retryAfterMs = (this.#commitTimes.quantile(0.5) ?? 50) * 4;
+      return Promise.resolve({ ok: false, refusal: queueFull(retryAfterMs) });
+    }
+    this.#planPump();
+    return promise;
+  }
+
+  status(): OrderWriterStatus {
+    const { value, context } = this.#actor.getSnapshot();
+    return {
+      circuit: typeof value.circuit === "string" ? value.circuit : "half_open",
+      intake: value.intake,
+      queuedOrders: this.#mailbox.orders,
+      queuedBytes: this.#mailbox.bytes,
+      inFlightBatches: Object.values(value.lanes).filter((lane) => lane === "committing").length,
+      commitMsP50: this.#commitTimes.quantile(0.5),
+      commitMsP99: this.#commitTimes.quantile(0.99),
+      lastError: context.lastError,
+    };
+  }
+
+  onChange(listener: () => void): () => void {
+    const subscription = this.#actor.subscribe({ next: listener, error: () => undefined });
+    return () => subscription.unsubscribe();
+  }
+
+  async stop(timeoutMs: number): Promise<void> {
+    this.#actor.send({ type: "STOP", timeoutMs });
+    await waitFor(this.#actor, ({ value }) => value.intake === "stopped");
+    this.#actor.stop();
+  }
+
+  #refusalAtDoor(): Refusal | null {
+    const { value, context } = this.#actor.getSnapshot();
     if (value.intake !== "accepting") return DRAINING;
     if (value.circuit === "closed") return null;
-    const isProbe = value.circuit !== "open" &&
-      mailbox.orders + mailbox.taken + context.probesPassed < context.probes - 1;
-    return isProbe ? null : circuitOpen(context.halfOpenAt - clock.now());
-  };
+    const probing = this.#mailbox.orders + this.#mailbox.taken + context.probesPassed;
+    // The first probe of a half-open circuit needs no order; the others are the next ones to come.
+    if (value.circuit !== "open" && probing < context.probes - 1) return null;
+    return circuitOpen(context.halfOpenAt - this.#clock.now());
+  }
 
+  /** Not at once: callers that were answered together send their next orders together. */
+  #planPump(): void {
+    if (this.#pumpPlanned) return;
+    this.#pumpPlanned = true;
+    this.#clock.soon(() => {
+      this.#pumpPlanned = false;
+      this.#actor.send({ type: "PUMP" });
+      if (this.#mailbox.orders > 0) this.#actor.send({ type: "PUMP" }); // the other lane may be free
+    });
+  }
+}
+
+/** When the circuit opens, for how long, and how it is tried again. */
+function circuitOptions(statementTimeoutMs: number) {
   return {
-    place: (order, deadlineMs) => {
-      const refusal = refusalAtDoor();
-      if (refusal !== null) return Promise.resolve({ ok: false, refusal });
-      const { promise, resolve } = Promise.withResolvers<Answer>();
-      const deadlineAt = clock.now() + deadlineMs;
-      if (!mailbox.offer({ order, deadlineAt, answer: resolve, maybeStored: false })) {
-        const retryAfterMs = (commitTimes.quantile(0.5) ?? 50) * 4;
-        return Promise.resolve({ ok: false, refusal: queueFull(retryAfterMs) });
-      }
-      planPump();
-      return promise;
-    },
-    status: () => {
-      const { value, context } = actor.getSnapshot();
-      const lanes = Object.values(value.lanes);
-      return {
-        circuit: typeof value.circuit === "string" ? value.circuit : "half_open",
-        intake: value.intake,
-        queuedOrders: mailbox.orders,
-        queuedBytes: mailbox.bytes,
-        inFlightBatches: lanes.filter((lane) => lane === "committing").length,
-        commitMsP50: commitTimes.quantile(0.5),
-        commitMsP99: commitTimes.quantile(0.99),
-        lastError: context.lastError,
-      };
-    },
-    onChange: (listener) => {
-      const subscription = actor.subscribe({ next: listener, error: () => undefined });
-      return () => subscription.unsubscribe();
-    },
-    stop: async (timeoutMs) => {
-      actor.send({ type: "STOP", timeoutMs });
-      await waitFor(actor, ({ value }) => value.intake === "stopped");
-      actor.stop();
-    },
+    window: new SlidingWindow({
+      maxCalls: 20,
+      maxAgeMs: 10_000,
+      minCalls: 5,
+      failureRate: 0.5,
+      slowCallMs: statementTimeoutMs * 0.8,
+      slowCallRate: 0.8,
+    }),
+    probes: 2,
+    probeTimeoutMs: statementTimeoutMs,
+    openBackoff: { firstMs: 500, maxMs: 10_000 },
+    retryBackoff: { firstMs: 20, maxMs: 1_000 },
   };
 }

@@ -34,8 +34,6 @@ export interface WeirClientOptions {
    * client is slow with messages over a kilobyte.
    */
   readonly WebSocket?: typeof WebSocket;
-  /** Called when the connection for subscriptions is made, and when it is lost. */
-  readonly onConnection?: (connected: boolean) => void;
 }
 
 export interface WeirClient {
@@ -50,7 +48,7 @@ const MAX_BATCH = 50;
 
 /** Makes a client. It connects when the first subscription is made, and stays until `close`. */
 export function createWeirClient(options: WeirClientOptions): WeirClient {
-  const { url, token, onConnection = () => undefined } = options;
+  const { url, token } = options;
   const endpoint = new URL("/trpc", url);
   const webSocketEndpoint = new URL(endpoint);
   webSocketEndpoint.protocol = endpoint.protocol === "https:" ? "wss:" : "ws:";
@@ -60,8 +58,6 @@ export function createWeirClient(options: WeirClientOptions): WeirClient {
     lazy: { enabled: true, closeMs: 60_000 },
     keepAlive: { enabled: true, intervalMs: 10_000, pongTimeoutMs: 5_000 },
     retryDelayMs: (attempt) => Math.min(5_000, 250 * 2 ** attempt) * (0.5 + Math.random() / 2),
-    onOpen: () => onConnection(true),
-    onClose: () => onConnection(false),
     ...(options.WebSocket === undefined ? {} : { WebSocket: options.WebSocket }),
   });
   const api = createTRPCClient<AppRouter>({

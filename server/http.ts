@@ -30,22 +30,25 @@ export interface HttpOptions {
 export interface HttpServer {
   /** The port that was given, when `port` was 0. */
   readonly port: number;
-  /** Takes no new connection, lets calls under way end, tells subscribers to go elsewhere. */
-  stop(): Promise<void>;
+  /** Takes no new connection, tells subscribers to go elsewhere, and gives calls time to end. */
+  stop(timeoutMs: number): Promise<void>;
 }
 
 /** Starts serving. @throws Deno.errors.AddrInUse and what else `Deno.serve` throws. */
 export function serveHttp(options: HttpOptions): HttpServer {
   const webSockets = createWebSocketServer(options.services);
+  const cut = new AbortController();
   const server = Deno.serve(
-    { port: options.port, hostname: options.host, onListen: () => undefined },
+    { port: options.port, hostname: options.host, signal: cut.signal, onListen: () => undefined },
     (request) => route(request, options, webSockets),
   );
   return {
     port: server.addr.port,
-    stop: async () => {
+    stop: async (timeoutMs) => {
       webSockets.close();
+      const timer = setTimeout(() => cut.abort(), timeoutMs);
       await server.shutdown();
+      clearTimeout(timer);
     },
   };
 }

@@ -2,21 +2,18 @@
  * The service: reads the configuration, starts what is embedded, starts the instance, and ends on a
  * signal. The first SIGTERM or SIGINT finishes what is under way; the second ends at once.
  */
+import { runTask, taskCommand } from "./cli/command.ts";
 import { readConfig } from "./config.ts";
 import { runService } from "./service.ts";
-import { startFailureLine } from "./start_failure.ts";
 import { configureLog } from "./telemetry/log.ts";
 
-if (import.meta.main) {
-  try {
-    const config = readConfig();
-    await configureLog(config);
-    await runService(config, {});
-    Deno.exit(0);
-  } catch (error) {
-    const line = startFailureLine(error);
-    if (line === null) console.error(error);
-    else console.error(`weir: ${line}`);
-    Deno.exit(1);
-  }
-}
+const command = taskCommand(
+  "start",
+  "Runs the service until SIGTERM or SIGINT. Its settings are environment variables.",
+).action(async () => {
+  const config = readConfig();
+  await configureLog(config);
+  await runService(config, {});
+});
+
+if (import.meta.main) Deno.exit(await runTask(command, Deno.args));

@@ -33,7 +33,7 @@ export async function runService(config: Config, hooks: ServiceHooks): Promise<v
     const databaseUrl = config.databaseUrl ?? embedded?.postgres?.url;
     if (databaseUrl === undefined) throw new Error("neither DATABASE_URL nor embedded PostgreSQL");
     const redisUrl = config.redisUrl ?? embedded?.redis?.url ?? null;
-    const instance = startInstance({ config, databaseUrl, redisUrl });
+    const instance = await startInstance({ config, databaseUrl, redisUrl });
     const url = `http://${config.host}:${instance.port}`;
     log.info(`listening on ${url}`);
     stopping.signal.addEventListener("abort", () => void instance.stop());

@@ -60,10 +60,6 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
     deadLetters: { open: 0 },
     live: { subscribers: options.subscribers() },
   });
-  const states = () => {
-    const { writer, aggregator, bus } = read();
-    return [writer.circuit, writer.intake, aggregator.state, bus.state].join();
-  };
   const stopping = new AbortController();
   return {
     read,
@@ -79,10 +75,16 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
         if (text !== shown) yield status;
         shown = text;
         await pause(MIN_GAP_MS, signal);
-        await changeOf([writer, aggregator, bus], states, signal);
+        if (statesOf(read()) !== statesOf(status)) continue;
+        await changeOf([writer, aggregator, bus], () => statesOf(read()), signal);
       }
     },
   };
+}
+
+/** The states of all actors, which are shown as soon as one changes. */
+function statesOf({ writer, aggregator, bus }: OpsStatus): string {
+  return [writer.circuit, writer.intake, aggregator.state, bus.state].join();
 }
 
 interface Changing {

@@ -10,7 +10,7 @@ import { createActor } from "xstate";
 import { busMachine, type BusState } from "../../actors/bus_machine.ts";
 import type { Pool } from "../../sql/database.ts";
 import { listenForNotices, type Notice, parseNotice, sendEcho } from "../../sql/notices.ts";
-import { openRedis } from "./redis_connection.ts";
+import { closeRedis, openRedis } from "./redis_connection.ts";
 import { RecentlySeen } from "./recently_seen.ts";
 
 export interface BusOptions {
@@ -60,8 +60,7 @@ export function startBus(options: BusOptions): Bus {
       return () => subscription.unsubscribe();
     },
     stop: async () => {
-      redis?.stop();
-      await postgres.stop();
+      await Promise.all([redis?.stop(), postgres.stop()]);
       actor.stop();
     },
   };
@@ -102,7 +101,7 @@ function hearRedis(
   channel: string,
   hear: (notice: Notice) => void,
   setHeard: (heard: boolean) => void,
-): { publish(notice: Notice): void; stop(): void } {
+): { publish(notice: Notice): void; stop(): Promise<void> } {
   const publisher = openRedis(url, "publish");
   const subscriber = openRedis(url, "subscribe");
   subscriber.on("ready", () => {
@@ -117,9 +116,8 @@ function hearRedis(
     publish: (notice) => {
       publisher.publish(channel, JSON.stringify(notice)).catch(() => undefined); // NOTIFY went too
     },
-    stop: () => {
-      publisher.disconnect();
-      subscriber.disconnect();
+    stop: async () => {
+      await Promise.all([closeRedis(publisher), closeRedis(subscriber)]);
     },
   };
 }

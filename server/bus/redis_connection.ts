@@ -33,3 +33,12 @@ export function openRedis(url: string, name: string): Redis {
   });
   return redis;
 }
+
+/** Ends a connection; resolves when nothing of it is left, timers included. Legal in any state. */
+export async function closeRedis(redis: Redis): Promise<void> {
+  if (redis.status === "end") return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  redis.once("end", resolve);
+  redis.disconnect();
+  await promise;
+}

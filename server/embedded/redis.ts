@@ -7,6 +7,7 @@
  * in a 0600 file, not on the command line that every user can read.
  */
 import { Redis } from "ioredis";
+import { closeRedis } from "../bus/redis_connection.ts";
 import { type DataFolder, readIfThere } from "./data_folder.ts";
 import { EmbeddedError, type OnEmbeddedEvent } from "./embedded_event.ts";
 import { findRedis, invocation } from "./redis_package.ts";
@@ -189,13 +190,4 @@ async function ask<T>(url: string, question: (redis: Redis) => Promise<T>): Prom
     clearTimeout(timer);
     await closeRedis(redis);
   }
-}
-
-/** Ends a client and waits until its socket is closed; else ioredis leaves a 2 s timer behind. */
-export async function closeRedis(redis: Redis): Promise<void> {
-  if (redis.status === "end") return;
-  const { promise: ended, resolve } = Promise.withResolvers<void>();
-  redis.once("end", () => resolve());
-  redis.disconnect();
-  await ended;
 }

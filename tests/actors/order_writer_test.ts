@@ -1,54 +1,7 @@
-import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
-import { createOrderWriter, type OrderWriterOptions } from "../../actors/order_writer.ts";
-import type { Answer } from "../../actors/mailbox.ts";
-import type { NewOrder } from "../../sql/order.ts";
+import { assert, assertEquals, assertGreater } from "@std/assert";
 import { anOrder } from "../support/orders.ts";
-import { gate, ScriptedStore, socketError, sqlError } from "../support/scripted_store.ts";
-import { SimulatedClock } from "../support/simulated_clock.ts";
-
-/** A writer over a scripted store in simulated time. */
-function aWriter(options: Partial<OrderWriterOptions> = {}) {
-  const clock = new SimulatedClock();
-  const store = new ScriptedStore();
-  const bugs: unknown[] = [];
-  const writer = createOrderWriter({
-    store,
-    maxOrders: 10_000,
-    maxBytes: 1 << 26,
-    maxBatchOrders: 1_000,
-    statementTimeoutMs: 1_000,
-    clock,
-    random: () => 0.999,
-    onBug: (error) => bugs.push(error),
-    ...options,
-  });
-  /** Places and remembers the answer when it comes. */
-  const place = (order: NewOrder, deadlineMs = 5_000) => {
-    const placed: { answer: Answer | null; ms: number | null } = { answer: null, ms: null };
-    const begunAt = clock.now();
-    writer.place(order, deadlineMs).then((answer) => {
-      placed.answer = answer;
-      placed.ms = clock.now() - begunAt;
-    });
-    return placed;
-  };
-  return { clock, store, writer, place, bugs };
-}
-
-/** What was said, in a word. */
-function said({ answer }: { answer: Answer | null }): string {
-  if (answer === null) return "nothing";
-  if (!answer.ok) return answer.refusal.reason;
-  return answer.acknowledgement.replayed ? "replayed" : answer.acknowledgement.status;
-}
-
-/** Opens the circuit by failures that store nothing. */
-async function openCircuit({ clock, store, place }: ReturnType<typeof aWriter>) {
-  store.before = () => Promise.reject(socketError("ECONNREFUSED"));
-  const placed = place(anOrder());
-  await clock.advance(400);
-  return placed;
-}
+import { aWriter, placedLater, said } from "../support/order_writer.ts";
+import { gate, socketError, sqlError } from "../support/scripted_store.ts";
 
 Deno.test("an order is answered after its commit and not before", async () => {
   const { clock, store, place } = aWriter();
@@ -102,16 +55,6 @@ Deno.test("one key in one batch: the same content is one row, other content is a
   assertEquals(said(await placedLater(place, order, clock)), "replayed");
 });
 
-async function placedLater(
-  place: ReturnType<typeof aWriter>["place"],
-  order: NewOrder,
-  clock: SimulatedClock,
-) {
-  const placed = place(order);
-  await clock.advance(50);
-  return placed;
-}
-
 Deno.test("past its bounds in rows or in bytes the mailbox takes nothing and says for how long", async () => {
   const rows = aWriter({ maxOrders: 3 });
   const commit = gate();
@@ -150,82 +93,6 @@ Deno.test("an order that is not being stored by its deadline is answered so, and
   await clock.advance(50);
   assertEquals(busy.map(said), ["committed", "committed"]);
   assertEquals(store.rows.size, 2);
-});
-
-Deno.test("the circuit opens on failures, refuses at once, probes, and closes", async () => {
-  const parts = aWriter();
-  const { clock, store, writer, place } = parts;
-  const first = await openCircuit(parts);
-  assertEquals(said(first), "circuit_open");
-  assertEquals(writer.status().circuit, "open");
-  assertEquals(writer.status().lastError, "ECONNREFUSED");
-  const sentWhileOpen = store.sent.length;
-  const refused = place(anOrder());
-  await clock.settle();
-  assertEquals([said(refused), refused.ms], ["circuit_open", 0]);
-  assert(refused.answer?.ok === false);
-  const { retryAfterMs } = refused.answer.refusal;
-  assert(retryAfterMs !== undefined && retryAfterMs <= 500);
-  assertEquals(store.sent.length, sentWhileOpen, "a refusal costs no database work");
-  store.before = () => undefined;
-  await clock.advance(600);
-  assertEquals(writer.status().circuit, "closed");
-  assertEquals(said(await placedLater(place, anOrder(), clock)), "committed");
-});
-
-Deno.test("while the database stays away the circuit stays open longer each time, up to a cap", async () => {
-  const parts = aWriter();
-  await openCircuit(parts);
-  const pauses: number[] = [];
-  let openedAt = 0;
-  let before = "open";
-  for (let ms = 0; ms < 60_000; ms += 5) {
-    await parts.clock.advance(5);
-    const { circuit } = parts.writer.status();
-    const probed = parts.store.sent.length;
-    if (probed > pauses.length + 5) {
-      pauses.push(ms - openedAt);
-      openedAt = ms;
-    }
-    before = circuit;
-  }
-  assertEquals(before, "open");
-  assertGreater(pauses.length, 5);
-  for (const [index, pause] of pauses.entries()) {
-    if (index > 0) assert(pause >= pauses[index - 1]! * 0.9, `pauses grow: ${pauses}`);
-    assertLess(pause, 10_100);
-  }
-});
-
-Deno.test("of 1,000 callers against a half-open circuit exactly as many reach the store as it probes", async () => {
-  const parts = aWriter();
-  const { clock, store, writer, place } = parts;
-  await openCircuit(parts);
-  const probe = gate();
-  store.before = () => probe.passed;
-  const sentBefore = store.sent.length;
-  await clock.advance(550);
-  assertEquals(writer.status().circuit, "half_open");
-  const callers = Array.from({ length: 1_000 }, () => place(anOrder()));
-  await clock.advance(50);
-  assertEquals(store.sent.slice(sentBefore), [0], "one empty batch asks first");
-  probe.open();
-  await clock.advance(50);
-  const words = callers.map(said);
-  assertEquals(words.filter((word) => word === "committed").length, 1);
-  assertEquals(words.filter((word) => word === "circuit_open").length, 999);
-  assertEquals(store.sent.slice(sentBefore), [0, 1], "two probes, and the circuit is closed");
-  assertEquals(writer.status().circuit, "closed");
-});
-
-Deno.test("a probe that hangs counts as failed when its time is up", async () => {
-  const parts = aWriter();
-  await openCircuit(parts);
-  parts.store.before = () => new Promise(() => undefined);
-  await parts.clock.advance(550);
-  assertEquals(parts.writer.status().circuit, "half_open");
-  await parts.clock.advance(1_000);
-  assertEquals(parts.writer.status().circuit, "open");
 });
 
 Deno.test("after an unknown outcome the same order is sent again and found to be stored once", async () => {
@@ -275,40 +142,6 @@ Deno.test("an order at fault is rejected alone, at a bounded cost, and its neigh
   assertEquals(words.findIndex((word) => word === "rejected"), 7);
   assert(transactions.length <= 2 * 3 * Math.ceil(Math.log2(500)) + 1, `${transactions.length}`);
   assertEquals(writer.status().circuit, "closed", "a fault of data is no fault of the database");
-});
-
-Deno.test("a timeout halves the batch bound, and success grows it back", async () => {
-  const { clock, store, place } = aWriter({ maxBatchOrders: 200, statementTimeoutMs: 100_000 });
-  let isSlow = true;
-  store.before = ({ length }) => {
-    if (isSlow && length > 100) return Promise.reject(sqlError("57014"));
-    isSlow = store.sent.length < 3;
-  };
-  const placed = Array.from({ length: 400 }, () => place(anOrder(), 30_000));
-  await clock.advance(2_000);
-  assertEquals(new Set(placed.map(said)), new Set(["committed"]));
-  assertEquals(store.sent.slice(0, 4), [200, 200, 50, 56], "each lane's timeout halves it");
-});
-
-Deno.test("two transactions in each other's way are tried again and open no circuit", async () => {
-  for (const code of ["40001", "40P01", "25006"]) {
-    const { clock, store, writer, place } = aWriter();
-    let failures = 8;
-    store.before = () => failures-- > 0 ? Promise.reject(sqlError(code)) : undefined;
-    const placed = place(anOrder());
-    await clock.advance(5_000);
-    assertEquals([said(placed), writer.status().circuit], ["committed", "closed"]);
-  }
-});
-
-Deno.test("a missing column or right opens the circuit and rejects nobody", async () => {
-  for (const code of ["42703", "42501", "53100", "57014", "XX000"]) {
-    const { clock, store, writer, place } = aWriter();
-    store.before = () => Promise.reject(sqlError(code));
-    const placed = place(anOrder());
-    await clock.advance(400);
-    assertEquals([code, said(placed), writer.status().circuit], [code, "circuit_open", "open"]);
-  }
 });
 
 Deno.test("stop commits what is here, takes nothing more, and is legal twice", async () => {

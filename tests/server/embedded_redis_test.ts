@@ -15,7 +15,7 @@ import {
   type EmbeddedRedis,
   startEmbedded,
 } from "../../server/embedded/mod.ts";
-import { closeRedis } from "../../server/embedded/redis.ts";
+import { closeRedis } from "../../server/bus/redis_connection.ts";
 import { spawnOwner } from "../support/embedded_owner.ts";
 import { temporaryFolder, until } from "../support/services.ts";
 

@@ -1,6 +1,6 @@
 /** A key prefix of its own for each test, on the run's private Redis. */
 import { Redis } from "ioredis";
-import { closeRedis } from "../../server/embedded/redis.ts";
+import { closeRedis } from "../../server/bus/redis_connection.ts";
 import { testServices } from "./services.ts";
 
 export interface TestRedis {

@@ -1,0 +1,96 @@
+/// <reference lib="deno.unstable" />
+/**
+ * Builds the page into `client/dashboard/dist`, where the server finds it: `deno task page`.
+ *
+ * Takes a fifth of a second, and nothing is done when no source has changed since the last build.
+ * Each file is replaced whole, so a server that runs meanwhile never sends half of one. The network
+ * is needed once, for the bundler that Deno fetches from npm.
+ */
+
+const FOLDER = new URL("./", import.meta.url);
+const CLIENT = new URL("../", FOLDER);
+const PROJECT = new URL("../../", FOLDER);
+const DIST = new URL("dist/", FOLDER);
+/** Holds what the files beside it were built from. */
+const STAMP = new URL(".built_from", DIST);
+
+const COPIED = ["index.html", "icon.svg"];
+const BUNDLED = [
+  { entry: "main.tsx", name: "app.js" },
+  { entry: "app.css", name: "app.css" },
+];
+
+/** Builds what is out of date. @returns false when nothing was. @throws Error what does not build */
+export async function buildPage(): Promise<boolean> {
+  const stamp = await stampOf(await sources());
+  if (await isBuiltFrom(stamp)) return false;
+  await Deno.mkdir(DIST, { recursive: true });
+  const built = new Map<string, Uint8Array>();
+  for (const { entry, name } of BUNDLED) built.set(name, await bundle(entry));
+  for (const name of COPIED) built.set(name, await Deno.readFile(new URL(name, FOLDER)));
+  for (const [name, bytes] of built) await replace(new URL(name, DIST), bytes);
+  await replace(STAMP, new TextEncoder().encode(stamp));
+  return true;
+}
+
+/** One file of everything that `entry` imports, for the browser. */
+async function bundle(entry: string): Promise<Uint8Array> {
+  const { success, errors, outputFiles } = await Deno.bundle({
+    entrypoints: [new URL(entry, FOLDER).href],
+    platform: "browser",
+    minify: true,
+    write: false,
+  });
+  const bytes = outputFiles?.[0]?.contents;
+  if (success && bytes !== undefined) return bytes;
+  const why = errors.map(({ text, location }) =>
+    location ? `${location.file}:${location.line}: ${text}` : text
+  );
+  throw new Error(`${entry} does not build: ${why.join("; ")}`);
+}
+
+/** Everything the page is made of, and the versions of what it imports. */
+async function sources(): Promise<URL[]> {
+  const found = ["deno.json", "deno.lock"].map((name) => new URL(name, PROJECT));
+  for (const folder of [CLIENT, FOLDER]) {
+    for await (const { isFile, name } of Deno.readDir(folder)) {
+      if (isFile) found.push(new URL(name, folder));
+    }
+  }
+  return found.sort((a, b) => a.href < b.href ? -1 : 1);
+}
+
+async function stampOf(files: readonly URL[]): Promise<string> {
+  const texts = await Promise.all(files.map((file) => Deno.readTextFile(file)));
+  const names = files.map(({ href }) => href.slice(PROJECT.href.length));
+  const bytes = new TextEncoder().encode(JSON.stringify([Deno.version.deno, names, texts]));
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return digest.toHex();
+}
+
+async function isBuiltFrom(stamp: string): Promise<boolean> {
+  const names = [...COPIED, ...BUNDLED.map(({ name }) => name)];
+  try {
+    await Promise.all(names.map((name) => Deno.stat(new URL(name, DIST))));
+    return await Deno.readTextFile(STAMP) === stamp;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** Two builds at once each write a file of their own; the last one stays. */
+async function replace(file: URL, bytes: Uint8Array): Promise<void> {
+  const whole = new URL(`${file.href}.${crypto.randomUUID()}`);
+  await Deno.writeFile(whole, bytes);
+  await Deno.rename(whole, file);
+}
+
+if (import.meta.main) {
+  try {
+    await buildPage();
+  } catch (error) {
+    console.error(`page: ${error instanceof Error ? error.message : error}`);
+    Deno.exit(1);
+  }
+}

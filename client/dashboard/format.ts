@@ -1,0 +1,108 @@
+/**
+ * Figures as text: money, counts, ages and times, as the page shows them.
+ *
+ * Pure. Sums come as decimal strings that can pass 2^53, so no sum ever becomes a JavaScript number
+ * on its way to the screen. Times are shown in UTC, since an order counts in a UTC minute and day.
+ */
+
+/**
+ * Currencies whose minor unit is not a hundredth, by ISO 4217. `Intl` cannot be asked: its data
+ * give some currencies the digits people use in shops (IQD 0, where ISO 4217 says 3), and an
+ * order's minor unit is the standard's.
+ */
+const MINOR_DIGITS: ReadonlyMap<string, number> = new Map(
+  [
+    ..."BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(" "),
+    ..."XAG XAU XBA XBB XBC XBD XDR XPD XPT XSU XTS XUA XXX".split(" "),
+  ].map((code): [string, number] => [code, 0]).concat(
+    "BHD IQD JOD KWD LYD OMR TND".split(" ").map((code) => [code, 3]),
+    "CLF UYW".split(" ").map((code) => [code, 4]),
+  ),
+);
+
+const SECOND_MS = 1_000;
+const MINUTE_MS = 60 * SECOND_MS;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+
+/** What is shown where there is no figure. */
+export const NONE = "–";
+
+/** Digits after the decimal point of `currency`, by ISO 4217. */
+export function minorDigitsOf(currency: string): number {
+  return MINOR_DIGITS.get(currency) ?? 2;
+}
+
+/**
+ * Money, exact at any size.
+ * @param minor a decimal string of minor units, such as `"123450"`.
+ * @param locales for tests; the browser's own when left out.
+ */
+export function formatMoney(minor: string, currency: string, locales?: string): string {
+  const digits = minorDigitsOf(currency);
+  const format = kept(`${locales} ${currency}`, () =>
+    new Intl.NumberFormat(locales, {
+      style: "currency",
+      currency,
+      minimumFractionDigits: digits,
+      maximumFractionDigits: digits,
+    }));
+  return format.format(toMajorUnits(minor, digits));
+}
+
+/** A whole number: a count, or a decimal string of any length. */
+export function formatCount(count: number | string, locales?: string): string {
+  return kept(`${locales}`, () => new Intl.NumberFormat(locales)).format(BigInt(count));
+}
+
+/** How long ago, in its two largest units: `12 s`, `3 min 05 s`, `2 h 04 min`, `3 d 01 h`. */
+export function formatAge(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / SECOND_MS));
+  if (ms < MINUTE_MS) return `${seconds} s`;
+  const two = (count: number) => String(Math.floor(count)).padStart(2, "0");
+  if (ms < HOUR_MS) return `${Math.floor(ms / MINUTE_MS)} min ${two(seconds % 60)} s`;
+  if (ms < DAY_MS) return `${Math.floor(ms / HOUR_MS)} h ${two((ms % HOUR_MS) / MINUTE_MS)} min`;
+  return `${Math.floor(ms / DAY_MS)} d ${two((ms % DAY_MS) / HOUR_MS)} h`;
+}
+
+/** A measured time, to two or three digits: `0.4 ms`, `12 ms`, `1.25 s`. */
+export function formatDuration(ms: number | null): string {
+  if (ms === null) return NONE;
+  if (ms >= SECOND_MS) return `${Number((ms / SECOND_MS).toFixed(2))} s`;
+  return `${Number(ms.toFixed(ms < 10 ? 1 : 0))} ms`;
+}
+
+/** A size in memory: `512 B`, `1.5 KiB`, `64 MiB`. */
+export function formatBytes(bytes: number): string {
+  const units = ["B", "KiB", "MiB", "GiB"];
+  const power = Math.min(units.length - 1, Math.floor(Math.log2(Math.max(1, bytes)) / 10));
+  const amount = bytes / 1_024 ** power;
+  return `${Number.isInteger(amount) ? amount : amount.toFixed(1)} ${units[power]}`;
+}
+
+/** The time of day of an ISO 8601 string: `14:03:59 UTC`. */
+export function formatTime(iso: string | null): string {
+  return iso === null ? NONE : `${new Date(iso).toISOString().slice(11, 19)} UTC`;
+}
+
+/** The minute of an ISO 8601 string: `14:03`. */
+export function formatMinute(iso: string): string {
+  return new Date(iso).toISOString().slice(11, 16);
+}
+
+/** Making a format costs far more than using it, and a page uses a handful. */
+const formats = new Map<string, Intl.NumberFormat>();
+
+function kept(key: string, make: () => Intl.NumberFormat): Intl.NumberFormat {
+  let format = formats.get(key);
+  if (format === undefined) formats.set(key, format = make());
+  return format;
+}
+
+function toMajorUnits(minor: string, digits: number): Intl.StringNumericLiteral {
+  const value = BigInt(minor);
+  const sign = value < 0n ? "-" : "";
+  const all = (value < 0n ? -value : value).toString().padStart(digits + 1, "0");
+  const point = all.length - digits;
+  return `${sign}${all.slice(0, point)}.${all.slice(point)}` as Intl.StringNumericLiteral;
+}

@@ -1,0 +1,36 @@
+/**
+ * The page's entry: session, data and clock, put together and shown.
+ *
+ * Frames are drawn with the screen's own beat, so a burst of them costs one drawing, and a hidden
+ * page draws nothing until it is looked at again.
+ */
+import { computed, effect, signal, untracked } from "@preact/signals";
+import { options, render } from "preact";
+import { App } from "./app.tsx";
+import { startClock } from "./clock.ts";
+import { type Dashboard, openDashboard } from "./dashboard.ts";
+import { startSession } from "./session.ts";
+
+options.debounceRendering = requestAnimationFrame;
+
+const session = startSession();
+const dashboard = signal<Dashboard | null>(null);
+const token = computed(() => session.state.value.token);
+const storeId = computed(() => session.state.value.storeId);
+
+effect(() => {
+  const key = token.value;
+  const store = storeId.value;
+  const opened = key === null ? null : untracked(() =>
+    openDashboard({
+      url: location.origin,
+      token: key,
+      storeId: store,
+      onUnauthenticated: ({ sentence }) => session.signOut(sentence),
+    })
+  );
+  dashboard.value = opened;
+  return () => opened?.close();
+});
+
+render(<App session={session} dashboard={dashboard} now={startClock()} />, document.body);

@@ -1,0 +1,12 @@
+/**
+ * The mark: a weir in profile, what comes in and what flows on.
+ */
+
+export function Wave() {
+  return (
+    <svg class="wave" viewBox="0 0 32 32" aria-hidden="true">
+      <path d="M2 11c4 0 4 3 8 3s4-3 8-3 4 3 8 3 4-3 4-3" />
+      <path d="M2 20c4 0 4 3 8 3s4-3 8-3 4 3 8 3 4-3 4-3" />
+    </svg>
+  );
+}

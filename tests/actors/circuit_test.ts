@@ -1,0 +1,114 @@
+import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
+import { anOrder } from "../support/orders.ts";
+import { aWriter, openCircuit, placedLater, said } from "../support/order_writer.ts";
+import { gate, sqlError } from "../support/scripted_store.ts";
+
+Deno.test("the circuit opens on failures, refuses at once, probes, and closes", async () => {
+  const parts = aWriter();
+  const { clock, store, writer, place } = parts;
+  const first = await openCircuit(parts);
+  assertEquals(said(first), "circuit_open");
+  assertEquals(writer.status().circuit, "open");
+  assertEquals(writer.status().lastError, "ECONNREFUSED");
+  const sentWhileOpen = store.sent.length;
+  const refused = place(anOrder());
+  await clock.settle();
+  assertEquals([said(refused), refused.ms], ["circuit_open", 0]);
+  assert(refused.answer?.ok === false);
+  const { retryAfterMs } = refused.answer.refusal;
+  assert(retryAfterMs !== undefined && retryAfterMs <= 500);
+  assertEquals(store.sent.length, sentWhileOpen, "a refusal costs no database work");
+  store.before = () => undefined;
+  await clock.advance(600);
+  assertEquals(writer.status().circuit, "closed");
+  assertEquals(said(await placedLater(place, anOrder(), clock)), "committed");
+});
+
+Deno.test("while the database stays away the circuit stays open longer each time, up to a cap", async () => {
+  const parts = aWriter();
+  await openCircuit(parts);
+  const pauses: number[] = [];
+  let openedAt = 0;
+  let before = "open";
+  for (let ms = 0; ms < 60_000; ms += 5) {
+    await parts.clock.advance(5);
+    const { circuit } = parts.writer.status();
+    const probed = parts.store.sent.length;
+    if (probed > pauses.length + 5) {
+      pauses.push(ms - openedAt);
+      openedAt = ms;
+    }
+    before = circuit;
+  }
+  assertEquals(before, "open");
+  assertGreater(pauses.length, 5);
+  for (const [index, pause] of pauses.entries()) {
+    if (index > 0) assert(pause >= pauses[index - 1]! * 0.9, `pauses grow: ${pauses}`);
+    assertLess(pause, 10_100);
+  }
+});
+
+Deno.test("of 1,000 callers against a half-open circuit exactly as many reach the store as it probes", async () => {
+  const parts = aWriter();
+  const { clock, store, writer, place } = parts;
+  await openCircuit(parts);
+  const probe = gate();
+  store.before = () => probe.passed;
+  const sentBefore = store.sent.length;
+  await clock.advance(550);
+  assertEquals(writer.status().circuit, "half_open");
+  const callers = Array.from({ length: 1_000 }, () => place(anOrder()));
+  await clock.advance(50);
+  assertEquals(store.sent.slice(sentBefore), [0], "one empty batch asks first");
+  probe.open();
+  await clock.advance(50);
+  const words = callers.map(said);
+  assertEquals(words.filter((word) => word === "committed").length, 1);
+  assertEquals(words.filter((word) => word === "circuit_open").length, 999);
+  assertEquals(store.sent.slice(sentBefore), [0, 1], "two probes, and the circuit is closed");
+  assertEquals(writer.status().circuit, "closed");
+});
+
+Deno.test("a probe that hangs counts as failed when its time is up", async () => {
+  const parts = aWriter();
+  await openCircuit(parts);
+  parts.store.before = () => new Promise(() => undefined);
+  await parts.clock.advance(550);
+  assertEquals(parts.writer.status().circuit, "half_open");
+  await parts.clock.advance(1_000);
+  assertEquals(parts.writer.status().circuit, "open");
+});
+
+Deno.test("a timeout halves the batch bound, and success grows it back", async () => {
+  const { clock, store, place } = aWriter({ maxBatchOrders: 200, statementTimeoutMs: 100_000 });
+  let isSlow = true;
+  store.before = ({ length }) => {
+    if (isSlow && length > 100) return Promise.reject(sqlError("57014"));
+    isSlow = store.sent.length < 3;
+  };
+  const placed = Array.from({ length: 400 }, () => place(anOrder(), 30_000));
+  await clock.advance(2_000);
+  assertEquals(new Set(placed.map(said)), new Set(["committed"]));
+  assertEquals(store.sent.slice(0, 4), [200, 200, 50, 56], "each lane's timeout halves it");
+});
+
+Deno.test("two transactions in each other's way are tried again and open no circuit", async () => {
+  for (const code of ["40001", "40P01", "25006"]) {
+    const { clock, store, writer, place } = aWriter();
+    let failures = 8;
+    store.before = () => failures-- > 0 ? Promise.reject(sqlError(code)) : undefined;
+    const placed = place(anOrder());
+    await clock.advance(5_000);
+    assertEquals([said(placed), writer.status().circuit], ["committed", "closed"]);
+  }
+});
+
+Deno.test("a missing column or right opens the circuit and rejects nobody", async () => {
+  for (const code of ["42703", "42501", "53100", "57014", "XX000"]) {
+    const { clock, store, writer, place } = aWriter();
+    store.before = () => Promise.reject(sqlError(code));
+    const placed = place(anOrder());
+    await clock.advance(400);
+    assertEquals([code, said(placed), writer.status().circuit], [code, "circuit_open", "open"]);
+  }
+});

@@ -1,0 +1,74 @@
+/**
+ * The architecture as a test: the rules of tests/support/architecture, each first on its own
+ * samples (a rule that has stopped working fails here), then on the project.
+ */
+
+import { assertEquals } from "@std/assert";
+import { importCycles, importDirections, packageHomes } from "./support/architecture/imports.ts";
+import {
+  looseTypes,
+  machinePaths,
+  markers,
+  printing,
+  testSwitches,
+} from "./support/architecture/leftovers.ts";
+import { environment, sqlPlace } from "./support/architecture/places.ts";
+import {
+  fileLength,
+  fileNames,
+  functionLength,
+  headers,
+  topLevel,
+} from "./support/architecture/shape.ts";
+import { type Rule, Source } from "./support/architecture/source.ts";
+import { listFiles, readSources } from "./support/architecture/tree.ts";
+
+const RULES: readonly Rule[] = [
+  importDirections,
+  packageHomes,
+  importCycles,
+  environment,
+  sqlPlace,
+  fileLength,
+  functionLength,
+  fileNames,
+  headers,
+  topLevel,
+  markers,
+  printing,
+  testSwitches,
+  looseTypes,
+  machinePaths,
+];
+
+let project: Promise<Source[]> | undefined;
+
+for (const rule of RULES) {
+  Deno.test(`rule fires: ${rule.name}`, () => {
+    for (const { at, files } of rule.broken) assertPlaces(rule, files, at);
+    for (const files of rule.kept) assertPlaces(rule, files, []);
+  });
+
+  Deno.test(rule.name, async () => {
+    project ??= readProject();
+    const findings = rule.check(await project).map(({ path, line, found, advice }) =>
+      `${path}:${line}: ${found} – ${advice}`
+    );
+    if (findings.length > 0) throw new Error(["", ...findings].join("\n"));
+  });
+}
+
+async function readProject(): Promise<Source[]> {
+  const root = new URL("../", import.meta.url);
+  return readSources(root, await listFiles(root));
+}
+
+function assertPlaces(
+  rule: Rule,
+  files: Readonly<Record<string, string>>,
+  at: readonly string[],
+): void {
+  const tree = Object.entries(files).map(([path, text]) => new Source(path, text));
+  const found = rule.check(tree).map(({ path, line }) => `${path}:${line}`);
+  assertEquals(found, [...at], `in ${JSON.stringify(files).slice(0, 300)}`);
+}

@@ -1,0 +1,99 @@
+/**
+ * A real browser for the page's tests: Chromium, driven by playwright-core, and what each page said
+ * and asked for meanwhile.
+ */
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+
+const NAMES = ["chromium", "chromium-browser", "google-chrome"];
+const ARGUMENTS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+const WAIT_MS = 15_000;
+
+export interface WatchedPage {
+  readonly page: Page;
+  /** What the page logged as an error or did not catch. */
+  readonly errors: readonly string[];
+  /** The hosts that were asked for something. */
+  readonly hosts: ReadonlySet<string>;
+  /** Waits until the elements with this test id, below `within`, show exactly these texts. */
+  shows(testId: string, texts: string | readonly string[], within?: string): Promise<void>;
+  /** The text of the only element with this test id. */
+  text(testId: string): Promise<string>;
+}
+
+/** Runs `test` with a browser of its own, and ends it whatever happens. */
+export async function withBrowser(test: (browser: Browser) => Promise<void>): Promise<void> {
+  const browser = await chromium.launch({ executablePath: await findChromium(), args: ARGUMENTS });
+  try {
+    await test(browser);
+  } finally {
+    await browser.close();
+  }
+}
+
+/** Opens `url` in a tab that shares nothing with others. */
+export async function openPage(
+  browser: Browser,
+  url: string,
+  options: BrowserContextOptions = {},
+): Promise<WatchedPage> {
+  const page = await browser.newPage({ locale: "en-US", ...options });
+  page.setDefaultTimeout(WAIT_MS);
+  const errors: string[] = [];
+  const hosts = new Set<string>();
+  page.on("console", (message) => {
+    if (message.type() === "error") errors.push(message.text());
+  });
+  page.on("pageerror", (error) => errors.push(String(error)));
+  page.on("request", (request) => hosts.add(new URL(request.url()).host));
+  page.on("websocket", (socket) => hosts.add(new URL(socket.url()).host));
+  await page.goto(url);
+  return {
+    page,
+    errors,
+    hosts,
+    shows: (testId, texts, within) => shows(page, testId, texts, within),
+    text: async (testId) => await page.getByTestId(testId).textContent() ?? "",
+  };
+}
+
+async function shows(
+  page: Page,
+  testId: string,
+  texts: string | readonly string[],
+  within = "body",
+): Promise<void> {
+  const found = page.locator(within).getByTestId(testId);
+  const expected = JSON.stringify([texts].flat());
+  const deadline = performance.now() + WAIT_MS;
+  for (;;) {
+    const shown = JSON.stringify((await found.allTextContents()).map((text) => text.trim()));
+    if (shown === expected) return;
+    if (performance.now() > deadline) {
+      throw new Error(`${testId} shows ${shown} after ${WAIT_MS} ms, not ${expected}`);
+    }
+    await page.waitForTimeout(50);
+  }
+}
+
+/** @throws Error with one line that says how to get it. */
+async function findChromium(): Promise<string> {
+  const folders = (Deno.env.get("PATH") ?? "").split(":").filter((folder) => folder !== "");
+  for (const name of NAMES) {
+    for (const folder of folders) {
+      const path = `${folder}/${name}`;
+      const info = await Deno.stat(path).catch(() => null);
+      if (info?.isFile) return path;
+    }
+  }
+  throw new Error(
+    "the page's tests need Chromium on PATH: apt-get install -y --no-install-recommends chromium",
+  );
+}

@@ -1,0 +1,217 @@
+/**
+ * The page in a real browser, against a real instance: what a person sees, to the digit.
+ */
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import type { Browser, Page } from "playwright-core";
+import type { PlaceInput } from "../../client/mod.ts";
+import { createApiKey } from "../../sql/api_keys.ts";
+import { openDatabase } from "../../sql/database.ts";
+import { openPage, withBrowser } from "./chromium.ts";
+import { startForwarder } from "./forwarder.ts";
+import { KEY, type TestService, withService } from "./service.ts";
+
+Deno.test("figures appear, and change to the digit without a reload as orders are committed", () =>
+  inBrowser(async (browser, service) => {
+    await service.api.orders.place.mutate(order("shop", "EUR", [["tea", 2, 450]]));
+    const { page, shows, text, errors, hosts } = await openPage(browser, service.link());
+    await shows("connection", "connected");
+    await shows("live", "Live: orders show here as they are committed.");
+    await shows("scope", "all stores");
+    await shows("today-orders", "1");
+    await shows("today-units", "2");
+    await shows("today-revenue", "€9.00");
+    await shows("top-products", "tea2€9.00");
+    await shows("circuit", "closed");
+    await shows("intake", "accepting");
+    await shows("bus", "redis");
+    await shows("subscribers", "1");
+    assertEquals(page.url(), `${service.url}/`, "the key stays out of the address bar");
+    assert(await drawnPixels(page) > 0, "the chart is empty");
+
+    const before = { version: Number(await text("version")), chart: await chartOf(page) };
+    await page.evaluate("window.sameDocument = true");
+    // Two orders whose sum no JavaScript number can hold, in a second currency.
+    const big = Array.from({ length: 9 }, (_, i) => [`gem-${i}`, 1_000, 10 ** 12] as const);
+    await service.api.orders.place.mutate(order("shop", "JPY", [...big, ["pin", 1, 1]]));
+    await service.api.orders.place.mutate(order("kiosk", "JPY", [...big, ["pin", 2, 1]]));
+    await service.api.orders.place.mutate(
+      order("kiosk", "EUR", [["tea", 1, 450], ["jug", 3, 1_999]]),
+    );
+
+    await shows("today-orders", ["2", "2"]);
+    await shows("today-units", "6", '[data-currency="EUR"]');
+    await shows("today-revenue", "€73.47", '[data-currency="EUR"]');
+    await shows("today-units", "18,003", '[data-currency="JPY"]');
+    await shows("today-revenue", "¥18,000,000,000,000,003", '[data-currency="JPY"]');
+    await shows("top-products", "jug3€59.97tea3€13.50");
+    await shows("last-hour-orders", "2");
+    await shows("last-hour-revenue", "€73.47");
+    assert(Number(await text("version")) > before.version);
+    assertNotEquals(await chartOf(page), before.chart, "the chart was not drawn again");
+
+    await page.getByRole("tab", { name: "EUR" }).press("ArrowRight");
+    await shows("last-hour-revenue", "¥18,000,000,000,000,003");
+    assertEquals(await page.evaluate("window.sameDocument"), true);
+    assertEquals([...hosts], [new URL(service.url).host]);
+    assertEquals(errors, []);
+  }));
+
+Deno.test("a wrong key is answered with a sentence, and a right one opens the dashboard", () =>
+  inBrowser(async (browser, service) => {
+    const { page, shows, errors } = await openPage(browser, `${service.url}/#token=wrong`);
+    await shows("sign-in-error", "This API key is wrong, or it has been revoked.");
+    await page.getByLabel("API key").fill(KEY);
+    await page.getByRole("button", { name: "Show the dashboard" }).click();
+    await shows("connection", "connected");
+    await shows(
+      "no-orders",
+      "No orders today, so far. The first one shows here as soon as it is committed.",
+    );
+    await page.reload();
+    await shows("connection", "connected");
+    await page.getByRole("button", { name: "Forget key" }).click();
+    await shows("sign-in-error", "");
+    assertEquals(errors, []);
+  }));
+
+Deno.test("the figures of one store alone can be looked at", () =>
+  inBrowser(async (browser, service) => {
+    await service.api.orders.place.mutate(order("shop", "EUR", [["tea", 2, 450]]));
+    await service.api.orders.place.mutate(order("kiosk", "EUR", [["jug", 1, 1_999]]));
+    const { page, shows, errors } = await openPage(browser, service.link("&store=kiosk"));
+    await shows("scope", "kiosk");
+    await shows("today-revenue", "€19.99");
+    assertEquals(page.url(), `${service.url}/#store=kiosk`);
+    await page.getByLabel("Store").fill("shop");
+    await page.getByLabel("Store").press("Enter");
+    await shows("scope", "shop");
+    await shows("today-revenue", "€9.00");
+    await page.getByLabel("Store").fill("");
+    await page.getByRole("button", { name: "Show", exact: true }).click();
+    await shows("scope", "all stores");
+    await shows("today-revenue", "€28.99");
+    await shows("subscribers", "1");
+    assertEquals(errors, []);
+  }));
+
+Deno.test("a key that may not see something is told what it lacks, and sees the rest", () =>
+  inBrowser(async (browser, service) => {
+    await service.api.orders.place.mutate(order("shop", "EUR", [["tea", 2, 450]]));
+    const reader = await keyFor(service, ["dashboard:read"], "shop");
+    const dashboard = await openPage(browser, `${service.url}/#token=${reader}`);
+    await dashboard.shows("problem", "This key is for another store.");
+    await dashboard.page.getByLabel("Store").fill("shop");
+    await dashboard.page.getByLabel("Store").press("Enter");
+    await dashboard.shows("today-revenue", "€9.00");
+    await dashboard.shows(
+      "actors-problem",
+      "The states of the actors need a key with the scope ops; this key has not got it.",
+    );
+    const operator = await keyFor(service, ["ops"], null);
+    const actors = await openPage(browser, `${service.url}/#token=${operator}`);
+    await actors.shows("circuit", "closed");
+    await actors.shows("problem", "This needs a key with the scope dashboard:read.");
+    assertEquals([...dashboard.errors, ...actors.errors], []);
+  }));
+
+Deno.test("a server that stops leaves the last figures, and its return makes them live again", () =>
+  inBrowser(async (browser, service) => {
+    await service.api.orders.place.mutate(order("shop", "EUR", [["tea", 2, 450]]));
+    const { page, shows } = await openPage(browser, service.link());
+    await shows("today-revenue", "€9.00");
+    await service.stop();
+    await shows("connection", "reconnecting…");
+    await shows(
+      "reconnecting",
+      "The connection to the server is lost; reconnecting… The figures below are the last that came.",
+    );
+    await shows("today-revenue", "€9.00");
+    await shows("circuit", "closed");
+    await service.start();
+    await shows("connection", "connected");
+    await shows("live", "Live: orders show here as they are committed.");
+    await service.api.orders.place.mutate(order("shop", "EUR", [["tea", 1, 450]]));
+    await shows("today-revenue", "€13.50");
+    await shows("today-orders", "2");
+    assertEquals(await page.title(), "Weir");
+  }));
+
+Deno.test("a database that falls silent is told, and so is its return", async () => {
+  const forwarder = startForwarder();
+  await inBrowser(async (browser, service) => {
+    await service.api.orders.place.mutate(order("shop", "EUR", [["tea", 2, 450]]));
+    const { shows, text, errors } = await openPage(browser, service.link());
+    await shows("today-revenue", "€9.00");
+    const asOf = await text("as-of");
+    forwarder.cut();
+    await shows("announcement", `The database does not answer; figures as of ${asOf}.`);
+    assert(/^The database has not answered for \d+ s – figures/.test(await text("stale")));
+    await shows("today-revenue", "€9.00");
+    await shows("connection", "connected");
+    forwarder.mend();
+    await shows("announcement", "The figures are live.");
+    await service.api.orders.place.mutate(order("shop", "EUR", [["tea", 1, 450]]));
+    await shows("today-revenue", "€13.50");
+    assertEquals(errors, []);
+  }, forwarder.through);
+  await forwarder.close();
+});
+
+async function inBrowser(
+  test: (browser: Browser, service: TestService) => Promise<void>,
+  reach?: (databaseUrl: string) => string,
+): Promise<void> {
+  await awayFromMidnight();
+  await withService((service) => withBrowser((browser) => test(browser, service)), reach);
+}
+
+/** "Today" is the UTC day: a test that began in one and ended in the next would count anew. */
+async function awayFromMidnight(): Promise<void> {
+  const dayMs = 86_400_000;
+  const left = dayMs - Date.now() % dayMs;
+  if (left < 90_000) await new Promise((resolve) => setTimeout(resolve, left + 1_000));
+}
+
+function order(
+  storeId: string,
+  currency: string,
+  lines: readonly (readonly [sku: string, quantity: number, unitPriceMinor: number])[],
+): PlaceInput {
+  return {
+    storeId,
+    idempotencyKey: crypto.randomUUID(),
+    currency,
+    lines: lines.map(([sku, quantity, unitPriceMinor]) => ({ sku, quantity, unitPriceMinor })),
+  };
+}
+
+async function keyFor(
+  { database }: TestService,
+  scopes: Parameters<typeof createApiKey>[1]["scopes"],
+  storeId: string | null,
+): Promise<string> {
+  const opened = openDatabase({
+    url: database.url,
+    statementTimeoutMs: 5_000,
+    writeConnections: 1,
+  });
+  const { token } = await createApiKey(opened.write, { label: "page test", scopes, storeId });
+  await opened.end();
+  return token;
+}
+
+function chartOf(page: Page): Promise<string> {
+  return page.locator("canvas").evaluate((canvas: HTMLCanvasElement) => canvas.toDataURL());
+}
+
+/** How many points of the chart are clearly blue, as the bars are and nothing else. */
+function drawnPixels(page: Page): Promise<number> {
+  return page.locator("canvas").evaluate((canvas: HTMLCanvasElement) => {
+    const { data } = canvas.getContext("2d")!.getImageData(0, 0, canvas.width, canvas.height);
+    let count = 0;
+    for (let at = 0; at < data.length; at += 4) {
+      if ((data[at + 2] ?? 0) - (data[at] ?? 0) > 60) count++;
+    }
+    return count;
+  });
+}
