@@ -13,7 +13,7 @@ import type { NewOrder } from "./order.ts";
 import type { Sql } from "./database.ts";
 import { iso } from "./time.ts";
 
-/** The layout of `journal.adds` that this version writes; `journal.ts` reads it. */
+/** The layout of a journal row that this version writes; `journal.ts` reads it. */
 export const JOURNAL_FORMAT = 1;
 
 /** What the database holds under an order's id after the batch. */
@@ -35,33 +35,34 @@ export async function commitBatch(
   sql: Sql,
   orders: readonly NewOrder[],
 ): Promise<Map<string, StoredOrder>> {
+  const { placed_at, new_ids } = await insertNew(sql, orders);
   const stored = new Map<string, StoredOrder>();
-  const hashes = new Map(orders.map((order) => [order.orderId, order.contentHash]));
-  for (const row of await insertNew(sql, orders)) {
-    const contentHash = hashes.get(row.order_id) ?? "";
-    stored.set(row.order_id, { isNew: true, contentHash, placedAt: iso(row.placed_at) });
+  const newIds = new Set(new_ids ?? orders.map((order) => order.orderId));
+  for (const { orderId, contentHash, placedAt } of orders) {
+    if (!newIds.has(orderId)) continue;
+    stored.set(orderId, { isNew: true, contentHash, placedAt: placedAt ?? iso(placed_at) });
   }
-  const known = orders.filter((order) => !stored.has(order.orderId));
-  if (known.length > 0) {
-    for (const row of await readKnown(sql, known)) {
-      stored.set(row.order_id, {
-        isNew: false,
-        contentHash: row.content_hash,
-        placedAt: iso(row.placed_at),
-      });
-    }
+  if (stored.size === orders.length) return stored;
+  for (const row of await readKnown(sql, orders.filter((order) => !stored.has(order.orderId)))) {
+    stored.set(row.order_id, {
+      isNew: false,
+      contentHash: row.content_hash,
+      placedAt: iso(row.placed_at),
+    });
   }
   return stored;
 }
 
-interface InsertedRow {
-  readonly order_id: string;
+interface Inserted {
+  /** The statement's time, which is that of every order that did not bring one. */
   readonly placed_at: Date;
+  /** Null when all of them are new, which is the usual case and cheaper to say. */
+  readonly new_ids: string[] | null;
 }
 
-function insertNew(sql: Sql, orders: readonly NewOrder[]): Promise<InsertedRow[]> {
+async function insertNew(sql: Sql, orders: readonly NewOrder[]): Promise<Inserted> {
   const column = <K extends keyof NewOrder>(name: K) => orders.map((order) => order[name]);
-  return sql<InsertedRow[]>`
+  const [row] = await sql<Inserted[]>`
     WITH input AS (
       SELECT * FROM unnest(
         ${column("storeId")}::text[], ${column("orderId")}::uuid[],
@@ -86,26 +87,34 @@ function insertNew(sql: Sql, orders: readonly NewOrder[]): Promise<InsertedRow[]
              count(*) AS orders, sum(units) AS units, sum(total_minor) AS revenue_minor
       FROM inserted GROUP BY 1, 2, 3
     ), products AS (
-      SELECT store_id, currency, date_trunc('day', placed_at, 'UTC') AS day, line->>'sku' AS sku,
+      SELECT store_id, currency, (placed_at AT TIME ZONE 'UTC')::date AS day, line->>'sku' AS sku,
              sum((line->>'quantity')::bigint) AS units,
              sum((line->>'quantity')::bigint * (line->>'unitPriceMinor')::bigint) AS revenue_minor
       FROM inserted, jsonb_array_elements(lines) AS line GROUP BY 1, 2, 3, 4
     ), journaled AS (
-      INSERT INTO journal (batch_id, format, orders, adds)
-      SELECT gen_random_uuid(), ${JOURNAL_FORMAT}, (SELECT count(*) FROM inserted),
-        jsonb_build_object(
-          'totals', (SELECT jsonb_agg(jsonb_build_array(store_id, currency,
-              extract(epoch FROM minute)::bigint, orders, units::text, revenue_minor::text, 0, '0'))
-            FROM totals),
-          'products', (SELECT jsonb_agg(jsonb_build_array(store_id, currency,
-              extract(epoch FROM day)::bigint, sku, units::text, revenue_minor::text))
-            FROM products))
+      INSERT INTO journal (batch_id, format, orders, store_ids, currencies, minutes, order_counts,
+                           units, revenue_minor, cancelled_orders, cancelled_revenue_minor,
+                           product_store_ids, product_currencies, product_days, product_skus,
+                           product_units, product_revenue_minor)
+      SELECT gen_random_uuid(), ${JOURNAL_FORMAT}, (SELECT count(*) FROM inserted), t.*, p.*
+      FROM (SELECT array_agg(store_id), array_agg(currency), array_agg(minute), array_agg(orders),
+                   array_agg(units), array_agg(revenue_minor), array_agg(0), array_agg(0)
+            FROM totals) AS t,
+           (SELECT array_agg(store_id), array_agg(currency), array_agg(day), array_agg(sku),
+                   array_agg(units), array_agg(revenue_minor)
+            FROM products) AS p
       WHERE EXISTS (SELECT FROM inserted)
     )
-    SELECT order_id, placed_at FROM inserted`;
+    SELECT date_trunc('milliseconds', now()) AS placed_at,
+           CASE WHEN (SELECT count(*) FROM inserted) < ${orders.length}
+                THEN ARRAY(SELECT order_id::text FROM inserted) END AS new_ids`;
+  if (row === undefined) throw new Error("a SELECT without FROM returned no row");
+  return row;
 }
 
-interface KnownRow extends InsertedRow {
+interface KnownRow {
+  readonly order_id: string;
+  readonly placed_at: Date;
   readonly content_hash: string;
 }
 

@@ -21,20 +21,33 @@ const ARRAY_OIDS = {
   uuid: 2951,
 } as const;
 
-/** An array's literal, every element quoted. */
+/** A backslash that JSON put before something other than a quote or a backslash. */
+const OTHER_ESCAPE = /\\[^"\\]/;
+
+/**
+ * An array's literal. JSON's strings are PostgreSQL's, but for control characters and lone
+ * surrogates, and JSON is far quicker to write than anything built here piece by piece.
+ */
 export function arrayLiteral(elements: readonly ArrayElement[]): string {
-  const quoted = elements.map((element) =>
-    element === null ? "NULL" : `"${element.replace(/["\\]/g, "\\$&")}"`
-  );
-  return `{${quoted.join(",")}}`;
+  const literal = JSON.stringify(elements).slice(1, -1);
+  return `{${hasOtherEscape(literal) ? elements.map(quoted).join(",") : literal}}`;
+}
+
+/** Pairs of backslashes are stepped over, so that the second of a pair escapes nothing. */
+function hasOtherEscape(literal: string): boolean {
+  return OTHER_ESCAPE.test(literal) && OTHER_ESCAPE.test(literal.replaceAll("\\\\", ""));
+}
+
+function quoted(element: ArrayElement): string {
+  return element === null ? "NULL" : `"${element.replace(/["\\]/g, "\\$&")}"`;
 }
 
 /** The elements of an array's literal; arrays of arrays are not in use here. */
 export function parseArrayLiteral(literal: string): ArrayElement[] {
-  const elements = literal.slice(1, -1).matchAll(/"((?:[^"\\]|\\.)*)"|([^",]+)/g);
+  const elements = literal.slice(1, -1).matchAll(/"((?:[^"\\]|\\.)*)"|([^",]+)/gs);
   return Array.from(elements, ([, quoted, plain]) => {
-    if (quoted !== undefined) return quoted.replace(/\\(.)/g, "$1");
-    return plain === undefined || plain === "NULL" ? null : plain;
+    if (quoted !== undefined) return quoted.replace(/\\(.)/gs, "$1");
+    return plain === undefined || plain.toUpperCase() === "NULL" ? null : plain;
   });
 }
 

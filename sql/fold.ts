@@ -149,5 +149,5 @@ function takeJournal(tx: Tx): Promise<JournalRow[]> {
   return tx<JournalRow[]>`
     DELETE FROM journal WHERE batch_id IN (
       SELECT batch_id FROM journal WHERE format = ${JOURNAL_FORMAT} LIMIT ${MAX_JOURNAL_ROWS}
-    ) RETURNING written_at, orders, adds`;
+    ) RETURNING *`;
 }

@@ -1,26 +1,35 @@
 /**
  * Reading the journal: from the rows that a fold consumes to what each rollup row has to grow by.
  *
- * Pure. A journal row's `adds` holds, per store and currency, what a batch adds to a minute
- * (`totals`) and to a day's products; sums are decimal text there and `bigint` here, since sums
- * over orders may pass what a JSON number can hold. Every addition counts for its store and for
- * the scope `*`.
+ * Pure. A journal row lists, column by column, what a batch adds per store, currency and minute, and
+ * per store, currency, day and product; sums are `bigint` here, since sums over orders may pass what
+ * a number can hold. Every addition counts for its store and for the scope `*`.
  */
 import { dayOf, iso } from "./time.ts";
 
 /** The scope of all stores together. No store can have this name. */
 export const ALL_STORES = "*";
 
-/** `[storeId, currency, minute, orders, units, revenue, cancelledOrders, cancelledRevenue]`. */
-type TotalsEntry = [string, string, number, number, string, string, number, string];
-/** `[storeId, currency, day, sku, units, revenue]`; minute and day are Unix seconds. */
-type ProductEntry = [string, string, number, string, string, string];
-
-/** One journal row of format 1. */
+/** One journal row of format 1; the lists of each half have equal lengths. */
 export interface JournalRow {
   readonly written_at: Date;
   readonly orders: string;
-  readonly adds: { readonly totals: TotalsEntry[]; readonly products: ProductEntry[] };
+  readonly store_ids: readonly string[];
+  readonly currencies: readonly string[];
+  /** As PostgreSQL writes a timestamp. */
+  readonly minutes: readonly string[];
+  readonly order_counts: readonly string[];
+  readonly units: readonly string[];
+  readonly revenue_minor: readonly string[];
+  readonly cancelled_orders: readonly string[];
+  readonly cancelled_revenue_minor: readonly string[];
+  readonly product_store_ids: readonly string[];
+  readonly product_currencies: readonly string[];
+  /** `YYYY-MM-DD`. */
+  readonly product_days: readonly string[];
+  readonly product_skus: readonly string[];
+  readonly product_units: readonly string[];
+  readonly product_revenue_minor: readonly string[];
 }
 
 /** What an order, or many, add to a sum. */
@@ -70,24 +79,27 @@ export function mergeJournal(rows: readonly JournalRow[]): Deltas {
   const days = new Map<string, DayDelta>();
   const products = new Map<string, ProductDelta>();
   const scopes = new Set<string>();
-  for (const { adds } of rows) {
-    for (const [storeId, currency, minuteSeconds, ...sums] of adds.totals) {
-      const minute = iso(minuteSeconds * 1_000);
+  for (const row of rows) {
+    row.store_ids.forEach((storeId, index) => {
+      const currency = row.currencies[index]!;
+      const minute = iso(new Date(row.minutes[index]!));
       const day = dayOf(minute);
       for (const scope of [storeId, ALL_STORES]) {
         scopes.add(scope);
-        addSums(entryOf(minutes, { scope, currency, minute }, noSums), sums);
-        addSums(entryOf(days, { scope, currency, day }, noSums), sums);
+        addSums(entryOf(minutes, { scope, currency, minute }, noSums), row, index);
+        addSums(entryOf(days, { scope, currency, day }, noSums), row, index);
       }
-    }
-    for (const [storeId, currency, daySeconds, sku, units, revenueMinor] of adds.products) {
-      const day = dayOf(iso(daySeconds * 1_000));
+    });
+    row.product_store_ids.forEach((storeId, index) => {
+      const currency = row.product_currencies[index]!;
+      const day = row.product_days[index]!;
+      const sku = row.product_skus[index]!;
       for (const scope of [storeId, ALL_STORES]) {
         const product = entryOf(products, { scope, currency, day, sku }, noPieces);
-        product.units += BigInt(units);
-        product.revenueMinor += BigInt(revenueMinor);
+        product.units += BigInt(row.product_units[index]!);
+        product.revenueMinor += BigInt(row.product_revenue_minor[index]!);
       }
-    }
+    });
   }
   return {
     minutes: [...minutes.values()],
@@ -97,17 +109,12 @@ export function mergeJournal(rows: readonly JournalRow[]): Deltas {
   };
 }
 
-type SumsEntry = TotalsEntry extends [string, string, number, ...infer Rest] ? Rest : never;
-
-function addSums(
-  delta: Sums,
-  [orders, units, revenueMinor, cancelledOrders, cancelledRevenueMinor]: SumsEntry,
-): void {
-  delta.orders += BigInt(orders);
-  delta.units += BigInt(units);
-  delta.revenueMinor += BigInt(revenueMinor);
-  delta.cancelledOrders += BigInt(cancelledOrders);
-  delta.cancelledRevenueMinor += BigInt(cancelledRevenueMinor);
+function addSums(delta: Sums, row: JournalRow, index: number): void {
+  delta.orders += BigInt(row.order_counts[index]!);
+  delta.units += BigInt(row.units[index]!);
+  delta.revenueMinor += BigInt(row.revenue_minor[index]!);
+  delta.cancelledOrders += BigInt(row.cancelled_orders[index]!);
+  delta.cancelledRevenueMinor += BigInt(row.cancelled_revenue_minor[index]!);
 }
 
 const noPieces = () => ({ units: 0n, revenueMinor: 0n });

@@ -1,12 +1,13 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { commitBatch } from "../../sql/batch.ts";
+import { type JournalRow, mergeJournal } from "../../sql/journal.ts";
 import { type TestSql, withDatabase } from "../support/database.ts";
 import { anOrder } from "../support/orders.ts";
 import { until } from "../support/services.ts";
 
-async function journalOf(sql: TestSql): Promise<{ orders: number; adds: unknown }[]> {
-  const rows = await sql<{ orders: string; adds: unknown }[]>`select orders, adds from journal`;
-  return rows.map(({ orders, adds }) => ({ orders: Number(orders), adds }));
+async function journalOf(sql: TestSql): Promise<(JournalRow & { count: number })[]> {
+  const rows = await sql<JournalRow[]>`select * from journal`;
+  return rows.map((row) => ({ ...row, count: Number(row.orders) }));
 }
 
 Deno.test("a batch is stored with one journal row that says what its new orders add", () =>
@@ -28,17 +29,23 @@ Deno.test("a batch is stored with one journal row that says what its new orders 
     }
     const [row, ...more] = await journalOf(sql);
     assertEquals(more, []);
-    assertEquals(row?.orders, 3);
-    const { totals, products } = row?.adds as { totals: unknown[][]; products: unknown[][] };
-    const minute = Date.parse(stored.get(a.orderId)!.placedAt.slice(0, 16) + "Z") / 1_000;
-    assertEquals(totals.sort(), [
-      ["store-1", "EUR", minute, 2, "6", "3900", 0, "0"],
-      ["store-2", "JPY", minute, 1, "2", "900", 0, "0"],
+    assertEquals(row?.count, 3);
+    const { minutes, products } = mergeJournal([row!]);
+    const minute = stored.get(a.orderId)!.placedAt.slice(0, 16) + ":00.000Z";
+    const ofStores = minutes.filter(({ scope }) => scope !== "*");
+    assertEquals(
+      ofStores.map((sums) => [sums.scope, sums.currency, sums.minute, sums.orders]).sort(),
+      [["store-1", "EUR", minute, 2n], ["store-2", "JPY", minute, 1n]],
+    );
+    assertEquals(ofStores.map((sums) => [sums.units, sums.revenueMinor]).sort(), [
+      [2n, 900n],
+      [6n, 3_900n],
     ]);
-    assertEquals(products.map(([store, , , ...rest]) => [store, ...rest]).sort(), [
-      ["store-1", "cup", "3", "3000"],
-      ["store-1", "tea", "3", "900"],
-      ["store-2", "tea", "2", "900"],
+    const sold = products.filter(({ scope }) => scope !== "*");
+    assertEquals(sold.map((sums) => [sums.scope, sums.sku, sums.units, sums.revenueMinor]).sort(), [
+      ["store-1", "cup", 3n, 3_000n],
+      ["store-1", "tea", 3n, 900n],
+      ["store-2", "tea", 2n, 900n],
     ]);
   }));
 
@@ -52,7 +59,7 @@ Deno.test("a batch sent again adds nothing and returns the first answer", () =>
       assertEquals(second.get(orderId), { ...first.get(orderId)!, isNew: false });
     }
     assertEquals(second.get(extra.orderId)?.isNew, true);
-    assertEquals((await journalOf(sql)).map((row) => row.orders).sort(), [1, 2]);
+    assertEquals((await journalOf(sql)).map((row) => row.count).sort(), [1, 2]);
   }));
 
 Deno.test("a batch of known orders alone writes no journal row, and an empty one nothing", () =>
@@ -96,7 +103,7 @@ Deno.test("a key that another commits while the batch waits for it is answered a
     assertEquals(stored.get(shared.orderId)?.isNew, false);
     assertEquals(stored.get(shared.orderId)?.contentHash, shared.contentHash);
     assertEquals(stored.get(own.orderId)?.isNew, true);
-    assertEquals((await journalOf(sql)).map((row) => row.orders), [1, 1]);
+    assertEquals((await journalOf(sql)).map((row) => row.count), [1, 1]);
   }));
 
 Deno.test("two batches with the same keys in opposite order do not deadlock", () =>

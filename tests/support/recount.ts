@@ -116,8 +116,7 @@ async function countedProducts(sql: TestSql): Promise<Figures> {
 }
 
 async function unfolded(sql: TestSql) {
-  const rows = await sql`select written_at, orders, adds from journal`;
-  return mergeJournal(rows as unknown as JournalRow[]);
+  return mergeJournal(await sql<JournalRow[]>`select * from journal`);
 }
 
 function sumsOf(row: Record<string, string>): string[] {

@@ -1,0 +1,15 @@
+/** A private PostgreSQL for a bench, with every commit synced as in earnest. */
+import { startEmbedded } from "../../server/embedded/mod.ts";
+
+/** Runs `bench` with a database that is thrown away afterwards. */
+export async function withEmbedded<T>(bench: (databaseUrl: string) => Promise<T>): Promise<T> {
+  const dataDir = await Deno.makeTempDir({ prefix: "weir-bench-" });
+  const services = await startEmbedded({ dataDir, postgres: true, redis: false });
+  try {
+    if (services.postgres === null) throw new Error("PostgreSQL did not start");
+    return await bench(services.postgres.url);
+  } finally {
+    await services.stop();
+    await Deno.remove(dataDir, { recursive: true });
+  }
+}

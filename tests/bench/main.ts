@@ -1,0 +1,39 @@
+/**
+ * The benches: `deno task bench [names] [--json]`. Speeds are told as ratios within one run, since
+ * a machine's own speed drifts; nothing here is ever asserted.
+ */
+import { type Bench, type Figure, rounded } from "./figure.ts";
+import { intake } from "./intake.ts";
+import { start } from "./start.ts";
+
+const BENCHES: readonly Bench[] = [intake, start];
+const USAGE = `usage: deno task bench [${BENCHES.map(({ name }) => name).join("|")}]… [--json]`;
+
+async function main(args: readonly string[]): Promise<number> {
+  if (args.includes("--help")) {
+    console.log(USAGE);
+    return 0;
+  }
+  const names = args.filter((arg) => arg !== "--json");
+  const unknown = names.find((name) => !BENCHES.some((bench) => bench.name === name));
+  if (unknown !== undefined) {
+    console.error(`there is no bench ${unknown}; ${USAGE}`);
+    return 2;
+  }
+  const figures: Figure[] = [];
+  for (const bench of BENCHES) {
+    if (names.length === 0 || names.includes(bench.name)) figures.push(...await bench.run());
+  }
+  if (args.includes("--json")) console.log(JSON.stringify(figures, null, 2));
+  else for (const figure of figures) console.log(lineOf(figure));
+  return 0;
+}
+
+function lineOf({ name, value, unit, ratio, aim }: Figure): string {
+  const parts = [name.padEnd(24), `${rounded(value)} ${unit}`.padEnd(18)];
+  if (ratio !== undefined) parts.push(`${rounded(ratio.value)} × ${ratio.to}`);
+  if (aim !== undefined) parts.push(`(aim: ${aim})`);
+  return parts.join(" ");
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));
