@@ -39,6 +39,12 @@ const DEV_PRINCIPAL: Principal = { keyId: "dev", scopes: new Set(SCOPES), storeI
 /** A key that there is not is remembered too, so that guessing does not reach the database. */
 const UNKNOWN = Symbol("unknown key");
 
+const CANNOT_CHECK = refuse(
+  "unavailable",
+  "the API key cannot be checked while the database is away",
+  1_000,
+);
+
 /** Makes the key cache. */
 export function createAuth({ findKey, devKey }: AuthOptions): Auth {
   const principals = new LRUCache<string, Principal | typeof UNKNOWN>({
@@ -55,14 +61,10 @@ export function createAuth({ findKey, devKey }: AuthOptions): Auth {
     authenticate: async (token) => {
       if (token === null) throw unauthenticated("an API key is needed");
       if (devKey !== null && token === devKey) return DEV_PRINCIPAL;
-      const principal = await principals.fetch(token).catch(() => {
-        throw new RefusedError(
-          refuse("unavailable", "the API key cannot be checked while the database is away", 1_000),
-        );
-      });
-      if (principal === undefined || principal === UNKNOWN) {
-        throw unauthenticated("the API key is wrong or revoked");
-      }
+      const principal = await principals.fetch(token);
+      // The read failed, and there was nothing older to fall back on.
+      if (principal === undefined) throw new RefusedError(CANNOT_CHECK);
+      if (principal === UNKNOWN) throw unauthenticated("the API key is wrong or revoked");
       return principal;
     },
   };

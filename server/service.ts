@@ -4,7 +4,7 @@
 import type { Config } from "./config.ts";
 import { type EmbeddedServices, startEmbedded } from "./embedded/mod.ts";
 import { type Instance, startInstance } from "./instance.ts";
-import { getLogger } from "./telemetry/log.ts";
+import { describe, getLogger } from "./telemetry/log.ts";
 
 const log = getLogger(["weir"]);
 
@@ -27,9 +27,11 @@ export interface RunningService {
  */
 export async function runService(config: Config, hooks: ServiceHooks): Promise<void> {
   const stopping = new AbortController();
-  const removeSignals = onSignals(stopping);
-  const embedded = await startNeeded(config);
+  let embedded: EmbeddedServices | null = null;
+  const removeSignals = onSignals(stopping, async () => await embedded?.stop());
+  const removeHandlers = surviveUncaught();
   try {
+    embedded = await startNeeded(config);
     const databaseUrl = config.databaseUrl ?? embedded?.postgres?.url;
     if (databaseUrl === undefined) throw new Error("neither DATABASE_URL nor embedded PostgreSQL");
     const redisUrl = config.redisUrl ?? embedded?.redis?.url ?? null;
@@ -49,6 +51,7 @@ export async function runService(config: Config, hooks: ServiceHooks): Promise<v
     log.info("stopped");
   } finally {
     await embedded?.stop();
+    removeHandlers();
     removeSignals();
   }
 }
@@ -78,16 +81,49 @@ async function startNeeded(config: Config): Promise<EmbeddedServices | null> {
   });
 }
 
-/** The first signal aborts `stopping`; the second ends the process. @returns what undoes it. */
-function onSignals(stopping: AbortController): () => void {
+/** A signal sent to a whole process group comes twice: from there, and from `deno task`. */
+const SAME_SIGNAL_MS = 500;
+/** What ending at once leaves to the embedded services, so that they do not outlive the process. */
+const AT_ONCE_MS = 1_000;
+
+/** The first signal aborts `stopping`; a second one ends the process. @returns what undoes it. */
+function onSignals(stopping: AbortController, endEmbedded: () => Promise<void>): () => void {
+  let firstAt = 0;
   const handle = () => {
-    if (stopping.signal.aborted) Deno.exit(1);
-    log.info("stopping; once more to end at once");
-    stopping.abort();
+    if (!stopping.signal.aborted) {
+      firstAt = performance.now();
+      log.info("stopping; once more to end at once");
+      stopping.abort();
+    } else if (performance.now() - firstAt > SAME_SIGNAL_MS) {
+      setTimeout(() => Deno.exit(1), AT_ONCE_MS);
+      endEmbedded().finally(() => Deno.exit(1));
+    }
   };
   const signals = ["SIGINT", "SIGTERM"] as const;
   for (const signal of signals) Deno.addSignalListener(signal, handle);
   return () => {
     for (const signal of signals) Deno.removeSignalListener(signal, handle);
+  };
+}
+
+/**
+ * Logs what nobody caught, and goes on. postgres.js 3.4 throws from a callback of its own when a
+ * connection is lost at the wrong moment (porsager/postgres issue 1208); that must not end a
+ * service whose work is to outlive its database. No order's fate hangs on what is in memory.
+ */
+function surviveUncaught(): () => void {
+  const onRejection = (event: PromiseRejectionEvent) => {
+    event.preventDefault();
+    log.fatal(`a rejection that nobody caught: ${describe(event.reason)}`);
+  };
+  const onError = (event: ErrorEvent) => {
+    event.preventDefault();
+    log.fatal(`an error that nobody caught: ${describe(event.error)}`);
+  };
+  globalThis.addEventListener("unhandledrejection", onRejection);
+  globalThis.addEventListener("error", onError);
+  return () => {
+    globalThis.removeEventListener("unhandledrejection", onRejection);
+    globalThis.removeEventListener("error", onError);
   };
 }

@@ -1,0 +1,92 @@
+/**
+ * `deno task keys`: makes, lists and revokes API keys.
+ *
+ * A key's token is printed once, when it is made, alone on stdout so that a script can take it; no
+ * one can read it back. A fresh database gets its schema first, as at a start of the service.
+ */
+import { Argument, Option } from "commander";
+import { z } from "zod";
+import {
+  type ApiKey,
+  createApiKey,
+  listApiKeys,
+  revokeApiKey,
+  type Scope,
+  SCOPES,
+} from "../../sql/api_keys.ts";
+import { Pool } from "../../sql/database.ts";
+import { migrate } from "../../sql/migrate.ts";
+import { plainText, storeIdInput } from "../../sql/order.ts";
+import { readConfig } from "../config.ts";
+import { matching, printJson, printTable, runTask, taskCommand, TaskFailure } from "./command.ts";
+import { withDatabaseUrl } from "./database_url.ts";
+
+/** What a key may do unless it is told: all of an application's work, nothing of an operator's. */
+const DEFAULT_SCOPES: readonly Scope[] = ["orders:write", "orders:read", "dashboard:read"];
+
+const keyIdInput = z.string().regex(/^[0-9a-f]{16}$/, "must be 16 hexadecimal digits");
+
+interface CreateOptions {
+  readonly label: string;
+  readonly scope: readonly Scope[];
+  readonly store?: string;
+}
+
+const command = taskCommand(
+  "keys",
+  "API keys in DATABASE_URL, else in the embedded database.",
+);
+
+command.command("create")
+  .description("make a key and print its token, which is shown this once")
+  .requiredOption("--label <label>", "what the key is for", matching(plainText(1, 128)))
+  .addOption(
+    new Option("--scope <scope...>", "what the key may do, given once for each")
+      .choices(SCOPES).default(DEFAULT_SCOPES, DEFAULT_SCOPES.join(", ")),
+  )
+  .option("--store <id>", "the one store that the key is for", matching(storeIdInput))
+  .action(async ({ label, scope, store }: CreateOptions) => {
+    const made = await withKeys((pool) =>
+      createApiKey(pool, { label, scopes: [...new Set(scope)], storeId: store ?? null })
+    );
+    console.error(`key ${made.keyId} is made; its token is not shown again:`);
+    console.log(made.token);
+  });
+
+command.command("list")
+  .description("list all keys, newest first")
+  .option("--json", "print JSON")
+  .action(async ({ json }: { readonly json?: true }) => {
+    const keys = await withKeys(listApiKeys);
+    if (json) printJson(keys);
+    else printTable([["KEY", "LABEL", "SCOPES", "STORE", "MADE", "REVOKED"], ...keys.map(rowOf)]);
+  });
+
+command.command("revoke")
+  .description("revoke a key; running instances refuse it within 10 s")
+  .addArgument(new Argument("<keyId>", "as `list` shows it").argParser(matching(keyIdInput)))
+  .action(async (keyId: string) => {
+    const isRevoked = await withKeys((pool) => revokeApiKey(pool, keyId));
+    if (!isRevoked) throw new TaskFailure(`there is no key ${keyId} in force`);
+    console.log(`key ${keyId} is revoked`);
+  });
+
+async function withKeys<T>(use: (pool: Pool) => Promise<T>): Promise<T> {
+  const config = readConfig();
+  return await withDatabaseUrl(config, async (url) => {
+    await migrate({ databaseUrl: url });
+    const { statementTimeoutMs } = config;
+    const pool = new Pool({ url, name: "keys", maxConnections: 1, statementTimeoutMs });
+    try {
+      return await use(pool);
+    } finally {
+      await pool.end();
+    }
+  });
+}
+
+function rowOf({ keyId, label, scopes, storeId, createdAt, revokedAt }: ApiKey): string[] {
+  return [keyId, label, scopes.join(","), storeId ?? "all", createdAt, revokedAt ?? "no"];
+}
+
+if (import.meta.main) Deno.exit(await runTask(command, Deno.args));
