@@ -74,7 +74,7 @@ const writer = setup({
   },
   actors: {
     commitBatch: fromPromise<BatchReport, OrderWriterContext>(({ input }) =>
-      groupCommit(input.mailbox, input.store, input.batchOrders, input.now)
+      groupCommit(input.mailbox, input.store, shareOf(input), input.now)
     ),
     commitProbe: fromPromise<BatchReport, OrderWriterContext>(({ input }) =>
       groupCommit(input.mailbox, input.store, 1, input.now)
@@ -152,6 +152,15 @@ const writer = setup({
     drainTime: ({ context }) => context.drainMs,
   },
 });
+
+/** Fewer orders than this are not worth two transactions. */
+const WORTH_SHARING = 64;
+
+/** A lane leaves the other one its share, so that both of the database's hands are busy. */
+function shareOf({ mailbox, batchOrders }: OrderWriterContext): number {
+  const share = mailbox.orders < WORTH_SHARING ? mailbox.orders : Math.ceil(mailbox.orders / 2);
+  return Math.max(1, Math.min(batchOrders, share));
+}
 
 type Ended = { readonly event: { readonly output: BatchReport } };
 const reportOf = ({ event }: Ended) => event.output;

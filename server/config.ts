@@ -17,7 +17,7 @@ export class ConfigError extends Error {
   }
 }
 
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/;
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/;
 
 function wholeNumber(min: number, max: number, fallback: number) {
   return z.string().regex(/^\d+$/, "must be a whole number").transform(Number)

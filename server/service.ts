@@ -9,7 +9,10 @@ import { describe, getLogger } from "./telemetry/log.ts";
 const log = getLogger(["weir"]);
 
 export interface ServiceHooks {
-  /** Called when orders are taken; the service ends when it resolves, if it does. */
+  /**
+   * Called when orders are taken. The service ends when it resolves and not before: a signal is
+   * told to it by `signal` alone, so that it can finish with a service that still answers.
+   */
   readonly onReady?: (service: RunningService) => Promise<void>;
 }
 
@@ -36,16 +39,25 @@ export async function runService(config: Config, hooks: ServiceHooks): Promise<v
     if (databaseUrl === undefined) throw new Error("neither DATABASE_URL nor embedded PostgreSQL");
     const redisUrl = config.redisUrl ?? embedded?.redis?.url ?? null;
     const instance = await startInstance({ config, databaseUrl, redisUrl });
-    const url = `http://${config.host}:${instance.port}`;
+    const host = config.host.includes(":") ? `[${config.host}]` : config.host;
+    const url = `http://${host}:${instance.port}`;
     log.info(`listening on ${url}`);
-    stopping.signal.addEventListener("abort", () => void instance.stop());
-    if (stopping.signal.aborted) void instance.stop();
+    let inUse = false;
+    const stop = () => {
+      if (stopping.signal.aborted && !inUse) void instance.stop();
+    };
+    stopping.signal.addEventListener("abort", stop);
+    stop();
     await Promise.all([
       instance.ended(),
       whenReady(instance, stopping, async () => {
         log.info("ready");
-        await hooks.onReady?.({ url, databaseUrl, redisUrl, signal: stopping.signal });
-        if (hooks.onReady !== undefined) stopping.abort();
+        if (hooks.onReady === undefined) return;
+        inUse = true;
+        await hooks.onReady({ url, databaseUrl, redisUrl, signal: stopping.signal });
+        inUse = false;
+        stopping.abort();
+        stop(); // a signal may have aborted it before
       }),
     ]);
     log.info("stopped");
