@@ -1,0 +1,107 @@
+/**
+ * The mutants. Each is a mistake that would lose, double or misreport orders, and that somebody
+ * might well make while changing the code nearby.
+ */
+import type { Mutant } from "./mutant.ts";
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: "the journal counts rows that were already there",
+    file: "sql/batch.ts",
+    find: "      FROM inserted GROUP BY 1, 2, 3\n",
+    replace: "      FROM (SELECT *, now() AS placed_at FROM input) AS x GROUP BY 1, 2, 3\n",
+    tests: ["all", "tests/sql/exactness_property_test.ts"],
+  },
+  {
+    name: "a fold without the lock",
+    file: "sql/fold.ts",
+    find: `  if (lock?.got !== true) return { outcome: "locked" };\n`,
+    replace: '  if (lock === undefined) return { outcome: "locked" };\n',
+    tests: ["all", "tests/sql/fold_test.ts"],
+  },
+  {
+    name: "a fold that leaves the journal as it is",
+    file: "sql/fold.ts",
+    find: ") RETURNING *`;",
+    replace: ") AND false RETURNING *`;",
+    tests: ["all", "tests/sql/fold_test.ts"],
+  },
+  {
+    name: "asOf passes what a bite left in the journal",
+    file: "sql/fold.ts",
+    find: "const asOf = more ? before.asOf : before.now;",
+    replace: "const asOf = before.now;",
+    tests: ["all", "tests/sql/fold_test.ts"],
+  },
+  {
+    name: "the old version of a rollup row stays",
+    file: "sql/rollups.ts",
+    find: "        AND r.version = s.version\n    )\n    INSERT INTO rollup_days",
+    replace: "        AND r.version = s.version AND false\n    )\n    INSERT INTO rollup_days",
+    tests: ["all", "tests/sql/fold_test.ts"],
+  },
+  {
+    name: "the version read beside the figures, not with them",
+    file: "sql/snapshots.ts",
+    find:
+      "  const row = await pool.run((sql) => readRow(sql, scope));\n  return figuresOf(scope, row);",
+    replace: "  const row = await pool.run((sql) => readRow(sql, scope));\n" +
+      "  const { version } = await readNewest(pool);\n" +
+      "  return { ...figuresOf(scope, row), version };",
+    tests: ["all", "tests/sql/snapshots_test.ts"],
+  },
+  {
+    name: "an acknowledgement before COMMIT",
+    file: "actors/group_commit.ts",
+    find: "  let stored: ReadonlyMap<string, StoredOrder>;\n",
+    replace: "  for (const { order, letters } of group) {\n" +
+      '    const row = { isNew: true, contentHash: order.contentHash, placedAt: "" };\n' +
+      "    for (const letter of letters) mailbox.settle(letter, answerOf(order, row, true));\n" +
+      "  }\n  let stored: ReadonlyMap<string, StoredOrder>;\n",
+    tests: ["unit", "tests/actors/order_writer_test.ts"],
+  },
+  {
+    name: "a refusal after the batch was sent",
+    file: "actors/order_refusals.ts",
+    find: "letter.maybeStored ? OUTCOME_UNKNOWN : refusal",
+    replace: "letter.deadlineAt < 0 ? OUTCOME_UNKNOWN : refusal",
+    tests: ["unit", "tests/actors/order_writer_test.ts"],
+  },
+  {
+    name: "a broken pipe taken for a SQLSTATE",
+    file: "actors/failure.ts",
+    find: `  const severity = propertyOf(error, "severity");`,
+    replace: `  const looks = code.length === 5 ? "ERROR" : null;\n` +
+      `  const severity = propertyOf(error, "severity") ?? looks;`,
+    tests: ["unit", "tests/actors/failure_test.ts"],
+  },
+  {
+    name: "a missing column taken for an order's fault",
+    file: "actors/failure.ts",
+    find: `  "23": "data",`,
+    replace: `  "42": "data",\n  "23": "data",`,
+    tests: ["unit", "tests/actors"],
+  },
+  {
+    name: "one batch holds two contents of one key",
+    file: "actors/mailbox.ts",
+    find: "} else if (parcel.order.contentHash === contentHash) {",
+    replace: '} else if (contentHash !== "") {',
+    tests: ["unit", "tests/actors/mailbox_test.ts"],
+  },
+  {
+    name: "two folds at once",
+    file: "actors/aggregator_machine.ts",
+    find:
+      `          on: { WAKE: { target: "running_pending", actions: ["noteWake", "countOverlap"] } },`,
+    replace: `          on: { WAKE: { target: "#aggregator.folding", reenter: true } },`,
+    tests: ["unit", "tests/actors/aggregator_test.ts"],
+  },
+  {
+    name: "a taken lock waited out for the whole interval",
+    file: "actors/aggregator_machine.ts",
+    find: `      after: { minGap: "folding" },`,
+    replace: `      after: { interval: "folding" },`,
+    tests: ["unit", "tests/actors/aggregator_test.ts"],
+  },
+];
