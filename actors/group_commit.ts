@@ -2,19 +2,22 @@
  * One group commit: takes a batch out of the mailbox, commits it, and answers every caller.
  *
  * What an answer may say is decided here: `committed` only after the store said so; a refusal only
- * when surely nothing was stored. A batch refused for its data is taken apart until the order at
- * fault stands alone, so its neighbours commit. After any other failure the orders go back to the
- * mailbox, marked when they may have been stored, and the machine decides what becomes of them.
+ * when surely nothing was stored. An order at fault is parked as a dead letter. After any other
+ * failure the orders go back to the mailbox, marked when they may have been stored, and the machine
+ * decides what becomes of them.
  */
 import type { NewOrder } from "../sql/order.ts";
 import type { StoredOrder } from "../sql/batch.ts";
+import { type Commit, commitApart, type CommitOutcome } from "./bisect.ts";
 import { classify, type Failure } from "./failure.ts";
 import type { Acknowledgement, Answer, Mailbox, Parcel } from "./mailbox.ts";
 import { IDEMPOTENCY_MISMATCH, rejected, unlessStored } from "./order_refusals.ts";
 
-/** Where batches go. `commit` resolves after COMMIT, and may be called again with the same. */
+/** Where batches go. */
 export interface OrderStore {
-  commit(orders: readonly NewOrder[]): Promise<ReadonlyMap<string, StoredOrder>>;
+  readonly commit: Commit;
+  /** Parks an order that is at fault. @returns the id of its dead letter. */
+  park(order: NewOrder, code: string): Promise<string>;
 }
 
 /** What became of a batch. */
@@ -29,14 +32,6 @@ export interface BatchReport {
   readonly failure: Failure | null;
 }
 
-/** A row that is neither inserted nor found was deleted in between: the same again will do. */
-const VANISHED: Failure = {
-  kind: "contention",
-  outcome: "none",
-  code: "VANISHED",
-  timedOut: false,
-};
-
 /**
  * Commits at most `maxOrders` waiting orders. With none waiting it still asks the store to commit an
  * empty batch, which is how a half-open circuit probes without an order. Never rejects for what the
@@ -50,61 +45,35 @@ export async function groupCommit(
 ): Promise<BatchReport> {
   const begunAt = now();
   const parcels = mailbox.take(maxOrders);
-  const groups: Parcel[][] = [parcels];
+  const outcome = await commitApart(store.commit, parcels.map((parcel) => parcel.order));
   let newOrders = 0;
-  let failure: Failure | null = null;
-  for (let group = groups.pop(); group !== undefined; group = groups.pop()) {
-    const result = await commitGroup(mailbox, store, group);
-    newOrders += result.newOrders;
-    failure = result.failure;
-    if (failure === null) continue;
-    if (failure.kind !== "data") {
-      putBack(mailbox, group, failure);
-      for (const rest of groups) putBack(mailbox, rest, null);
-      break;
-    }
-    if (group.length === 1) rejectAlone(mailbox, group[0]!, failure);
-    else groups.push(...halves(group));
-    failure = null;
+  let { failure } = outcome;
+  for (const parcel of parcels) {
+    const { orderId } = parcel.order;
+    const row = outcome.stored.get(orderId);
+    const fault = outcome.atFault.get(orderId);
+    if (row !== undefined) {
+      if (row.isNew) newOrders++;
+      answerStored(mailbox, parcel, row);
+    } else if (fault !== undefined) {
+      failure = await answerAtFault(mailbox, store, parcel, fault) ?? failure;
+    } else putBack(mailbox, parcel, outcome);
   }
   return { orders: parcels.length, newOrders, commitMs: now() - begunAt, failure };
 }
 
-async function commitGroup(
-  mailbox: Mailbox,
-  store: OrderStore,
-  group: readonly Parcel[],
-): Promise<{ newOrders: number; failure: Failure | null }> {
-  let stored: ReadonlyMap<string, StoredOrder>;
-  try {
-    stored = await store.commit(group.map((parcel) => parcel.order));
-  } catch (error) {
-    return { newOrders: 0, failure: classify(error) };
-  }
-  let newOrders = 0;
-  let failure: Failure | null = null;
-  for (const parcel of group) {
-    const row = stored.get(parcel.order.orderId);
-    if (row === undefined) {
-      failure = VANISHED;
-      continue;
-    }
-    if (row.isNew) newOrders++;
-    parcel.letters.forEach((letter, index) =>
-      mailbox.settle(letter, answerOf(parcel.order, row, index === 0))
-    );
-  }
-  return { newOrders, failure };
+function answerStored(mailbox: Mailbox, { order, letters }: Parcel, row: StoredOrder): void {
+  letters.forEach((letter, index) =>
+    mailbox.settle(letter, answerOf(order, row, row.isNew && index === 0))
+  );
 }
 
 function answerOf(order: NewOrder, row: StoredOrder, isFirst: boolean): Answer {
-  if (row.contentHash !== order.contentHash) {
-    return { ok: false, refusal: IDEMPOTENCY_MISMATCH };
-  }
+  if (row.contentHash !== order.contentHash) return { ok: false, refusal: IDEMPOTENCY_MISMATCH };
   const acknowledgement: Acknowledgement = {
     orderId: order.orderId,
     status: "committed",
-    replayed: !(row.isNew && isFirst),
+    replayed: !isFirst,
     totalMinor: order.totalMinor,
     currency: order.currency,
     placedAt: row.placedAt,
@@ -112,22 +81,28 @@ function answerOf(order: NewOrder, row: StoredOrder, isFirst: boolean): Answer {
   return { ok: true, acknowledgement };
 }
 
-function rejectAlone(mailbox: Mailbox, parcel: Parcel, failure: Failure): void {
-  for (const letter of parcel.letters) {
-    mailbox.settle(letter, unlessStored(letter, rejected(failure.code)));
+/** @returns why the order could not be parked, and is back in the mailbox; null when it is. */
+async function answerAtFault(
+  mailbox: Mailbox,
+  store: OrderStore,
+  { order, letters }: Parcel,
+  { code }: Failure,
+): Promise<Failure | null> {
+  try {
+    const deadLetterId = await store.park(order, code);
+    for (const letter of letters) {
+      mailbox.settle(letter, unlessStored(letter, rejected(code, deadLetterId)));
+    }
+    return null;
+  } catch (error) {
+    mailbox.putBack(letters);
+    return classify(error);
   }
 }
 
-/** `failure` is null for what was never sent. */
-function putBack(mailbox: Mailbox, group: readonly Parcel[], failure: Failure | null): void {
-  const letters = group.flatMap((parcel) => parcel.letters);
-  if (failure?.outcome === "unknown") {
+function putBack(mailbox: Mailbox, { order, letters }: Parcel, outcome: CommitOutcome): void {
+  if (outcome.failed.has(order.orderId) && outcome.failure?.outcome === "unknown") {
     for (const letter of letters) letter.maybeStored = true;
   }
   mailbox.putBack(letters);
-}
-
-function halves(group: Parcel[]): [Parcel[], Parcel[]] {
-  const middle = Math.ceil(group.length / 2);
-  return [group.slice(middle), group.slice(0, middle)]; // the first half is popped first
 }

@@ -37,8 +37,13 @@ export function queueFull(retryAfterMs: number): Refusal {
 }
 
 /** `code` is the SQLSTATE that the database gave. */
-export function rejected(code: string): Refusal {
-  return refuse("rejected", `the database refused this order for its content (${code})`);
+export function rejected(code: string, deadLetterId: string): Refusal {
+  return {
+    reason: "rejected",
+    message:
+      `the database refused this order for its content (${code}): correct it under the same key`,
+    deadLetterId,
+  };
 }
 
 /** `refusal` as the answer to a letter, unless its order may have been stored. */

@@ -10,6 +10,7 @@ import type { NewOrder } from "../sql/order.ts";
 import type { BatchReport, OrderStore } from "./group_commit.ts";
 import { type Answer, Mailbox, type MailboxBounds } from "./mailbox.ts";
 import { orderWriterMachine } from "./order_writer_machine.ts";
+import type { OverflowBuffer } from "./overflow.ts";
 import { RecentTimes } from "./recent_times.ts";
 import { circuitOpen, DRAINING, queueFull } from "./order_refusals.ts";
 import type { Refusal } from "./refusal.ts";
@@ -18,6 +19,8 @@ import type { ActorClock } from "./clock.ts";
 
 export interface OrderWriterOptions extends MailboxBounds {
   readonly store: OrderStore;
+  /** Where orders go while the circuit is not closed; null: nowhere. */
+  readonly buffer?: OverflowBuffer | null;
   readonly maxBatchOrders: number;
   /** What a database call may take; the circuit's probes are given as much. */
   readonly statementTimeoutMs: number;
@@ -45,11 +48,16 @@ export interface OrderWriter {
   /** Answers when the order is durable or surely is not, at the latest around its deadline. */
   place(order: NewOrder, deadlineMs: number): Promise<Answer>;
   status(): OrderWriterStatus;
+  /** As in the status, but cheap. */
+  readonly circuit: OrderWriterStatus["circuit"];
   /** Calls `listener` after every change of the machine's state. @returns what ends that. */
   onChange(listener: () => void): () => void;
   /** Takes no more orders, and resolves when all that were taken are answered. Legal twice. */
   stop(timeoutMs: number): Promise<void>;
 }
+
+/** Batches in flight at once, each on a connection of its own. */
+export const LANES = 2;
 
 /** Makes and starts an order writer. */
 export function createOrderWriter(options: OrderWriterOptions): OrderWriter {
@@ -59,6 +67,7 @@ export function createOrderWriter(options: OrderWriterOptions): OrderWriter {
 class MachineOrderWriter implements OrderWriter {
   readonly #clock: ActorClock;
   readonly #mailbox: Mailbox;
+  readonly #buffer: OverflowBuffer | null;
   readonly #commitTimes = new RecentTimes();
   readonly #actor: Actor<typeof orderWriterMachine>;
   #pumpPlanned = false;
@@ -66,12 +75,14 @@ class MachineOrderWriter implements OrderWriter {
   constructor(options: OrderWriterOptions) {
     this.#clock = options.clock;
     this.#mailbox = new Mailbox(options);
+    this.#buffer = options.buffer ?? null;
     this.#actor = createActor(orderWriterMachine, {
       clock: options.clock,
       input: {
         ...circuitOptions(options.statementTimeoutMs),
         mailbox: this.#mailbox,
         store: options.store,
+        buffer: this.#buffer,
         maxBatchOrders: options.maxBatchOrders,
         now: options.clock.now,
         random: options.random,
@@ -86,7 +97,7 @@ class MachineOrderWriter implements OrderWriter {
   }
 
   place(order: NewOrder, deadlineMs: number): Promise<Answer> {
-    const refusal = this.#refusalAtDoor();
+    const refusal = this.#refusalAtDoor(deadlineMs);
     if (refusal !== null) return Promise.resolve({ ok: false, refusal });
     const { promise, resolve } = Promise.withResolvers<Answer>();
     const deadlineAt = this.#clock.now() + deadlineMs;
@@ -98,10 +109,15 @@ class MachineOrderWriter implements OrderWriter {
     return promise;
   }
 
+  get circuit(): OrderWriterStatus["circuit"] {
+    const { circuit } = this.#actor.getSnapshot().value;
+    return typeof circuit === "string" ? circuit : "half_open";
+  }
+
   status(): OrderWriterStatus {
     const { value, context } = this.#actor.getSnapshot();
     return {
-      circuit: typeof value.circuit === "string" ? value.circuit : "half_open",
+      circuit: this.circuit,
       intake: value.intake,
       queuedOrders: this.#mailbox.orders,
       queuedBytes: this.#mailbox.bytes,
@@ -123,14 +139,25 @@ class MachineOrderWriter implements OrderWriter {
     this.#actor.stop();
   }
 
-  #refusalAtDoor(): Refusal | null {
+  #refusalAtDoor(deadlineMs: number): Refusal | null {
     const { value, context } = this.#actor.getSnapshot();
     if (value.intake !== "accepting") return DRAINING;
-    if (value.circuit === "closed") return null;
+    if (value.circuit === "closed") {
+      const waitMs = this.#expectedWaitMs(context.batchOrders);
+      return waitMs > deadlineMs ? queueFull(waitMs) : null;
+    }
+    if (this.#buffer?.isReady() === true) return null;
     const probing = this.#mailbox.orders + this.#mailbox.taken + context.probesPassed;
     // The first probe of a half-open circuit needs no order; the others are the next ones to come.
     if (value.circuit !== "open" && probing < context.probes - 1) return null;
     return circuitOpen(context.halfOpenAt - this.#clock.now());
+  }
+
+  /** How long an order that comes now will wait for its batch, by how long batches take. */
+  #expectedWaitMs(batchOrders: number): number {
+    const batchesAhead = Math.floor(this.#mailbox.orders / batchOrders);
+    if (batchesAhead === 0) return 0;
+    return batchesAhead / LANES * (this.#commitTimes.quantile(0.5) ?? 0);
   }
 
   /** Not at once: callers that were answered together send their next orders together. */

@@ -30,6 +30,8 @@ export interface Refusal {
   readonly message: string;
   /** Milliseconds after which another try makes sense. */
   readonly retryAfterMs?: number;
+  /** Where a `rejected` order is kept. */
+  readonly deadLetterId?: string;
 }
 
 /** Makes a refusal. */

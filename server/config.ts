@@ -49,6 +49,9 @@ const variables = z.object({
   DATABASE_URL: urlOf(["postgres", "postgresql"]).optional(),
   REDIS_URL: urlOf(["redis", "rediss"]).optional(),
   WEIR_DATA_DIR: z.string().min(1).default(".weir"),
+  WEIR_SPILL: z.enum(["auto", "trust", "off"]).default("auto"),
+  WEIR_SPILL_MAX_ORDERS: wholeNumber(1, 1_000_000_000, 1_000_000),
+  WEIR_SPILL_MAX_BYTES: byteSize(1_024 * MIB),
   WEIR_REDIS_PREFIX: z.string().regex(/^[A-Za-z0-9:_-]{1,64}$/).default("weir"),
   WEIR_QUEUE_MAX_ORDERS: wholeNumber(1, 10_000_000, 10_000),
   WEIR_QUEUE_MAX_BYTES: byteSize(64 * MIB),
@@ -70,6 +73,10 @@ export interface Config {
   /** Null: a Redis beside the embedded PostgreSQL, or none. */
   readonly redisUrl: string | null;
   readonly dataDir: string;
+  /** Whether the overflow buffer is used; `trust` where Redis may not be asked for its settings. */
+  readonly spillMode: "auto" | "trust" | "off";
+  readonly spillMaxOrders: number;
+  readonly spillMaxBytes: number;
   readonly redisPrefix: string;
   readonly queueMaxOrders: number;
   readonly queueMaxBytes: number;
@@ -115,6 +122,9 @@ export function readConfig(
     databaseUrl: values.DATABASE_URL ?? null,
     redisUrl: values.REDIS_URL ?? null,
     dataDir: values.WEIR_DATA_DIR,
+    spillMode: values.WEIR_SPILL,
+    spillMaxOrders: values.WEIR_SPILL_MAX_ORDERS,
+    spillMaxBytes: values.WEIR_SPILL_MAX_BYTES,
     redisPrefix: values.WEIR_REDIS_PREFIX,
     queueMaxOrders: values.WEIR_QUEUE_MAX_ORDERS,
     queueMaxBytes: values.WEIR_QUEUE_MAX_BYTES,

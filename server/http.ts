@@ -8,6 +8,7 @@ import { servePage } from "./page.ts";
 import type { Services } from "./router/context.ts";
 import { RefusedError } from "./router/errors.ts";
 import { appRouter } from "./router/mod.ts";
+import { describe } from "./telemetry/log.ts";
 import type { Metrics } from "./telemetry/metrics.ts";
 import {
   createWebSocketServer,
@@ -34,14 +35,36 @@ export interface HttpServer {
   stop(timeoutMs: number): Promise<void>;
 }
 
-/** Starts serving. @throws Deno.errors.AddrInUse and what else `Deno.serve` throws. */
+/** HOST and PORT cannot be listened on; the message is one line for the operator. */
+export class ListenError extends Error {
+  constructor({ host, port }: Pick<HttpOptions, "host" | "port">, cause: unknown) {
+    super(whyNot(host, port, cause), { cause });
+    this.name = "ListenError";
+  }
+}
+
+function whyNot(host: string, port: number, cause: unknown): string {
+  if (cause instanceof Deno.errors.AddrInUse) return "PORT is in use by another process";
+  if (cause instanceof Deno.errors.AddrNotAvailable) {
+    return "HOST is not an address of this machine";
+  }
+  return `HOST and PORT are wrong: cannot listen on ${host}:${port}: ${describe(cause)}`;
+}
+
+/** Starts serving. @throws ListenError */
 export function serveHttp(options: HttpOptions): HttpServer {
+  const { host, port } = options;
   const webSockets = createWebSocketServer(options.services);
   const cut = new AbortController();
-  const server = Deno.serve(
-    { port: options.port, hostname: options.host, signal: cut.signal, onListen: () => undefined },
-    (request) => route(request, options, webSockets),
-  );
+  let server: Deno.HttpServer<Deno.NetAddr>;
+  try {
+    server = Deno.serve(
+      { port, hostname: host, signal: cut.signal, onListen: () => undefined },
+      (request) => route(request, options, webSockets),
+    );
+  } catch (error) {
+    throw new ListenError({ host, port }, error);
+  }
   return {
     port: server.addr.port,
     stop: async (timeoutMs) => {

@@ -99,6 +99,7 @@ async function stopParts(parts: Parts, timeoutMs: number): Promise<void> {
   await parts.writer.stop(timeoutMs);
   await parts.aggregator.stop();
   await parts.hub.stop();
+  await parts.overflow?.stop();
   await parts.bus.stop();
   await parts.closeConnections();
 }

@@ -7,12 +7,13 @@ import type { Redis } from "ioredis";
 import { type Aggregator, createAggregator } from "../actors/aggregator.ts";
 import type { FoldRun } from "../actors/aggregator_machine.ts";
 import { systemClock } from "../actors/clock.ts";
-import { createOrderWriter, type OrderWriter } from "../actors/order_writer.ts";
+import { createOrderWriter, LANES, type OrderWriter } from "../actors/order_writer.ts";
 import { findApiKey } from "../sql/api_keys.ts";
 import { commitBatch } from "../sql/batch.ts";
 import { type Database, openDatabase } from "../sql/database.ts";
 import { foldJournal } from "../sql/fold.ts";
-import { listOrders, readOrder } from "../sql/orders.ts";
+import { countOpenLetters, parkOrder } from "../sql/dead_letters.ts";
+import { listOrders } from "../sql/orders.ts";
 import { readFigures, readNewest } from "../sql/snapshots.ts";
 import { createAuth } from "./auth.ts";
 import { type Bus, startBus } from "./bus/bus.ts";
@@ -22,6 +23,9 @@ import type { InstanceOptions } from "./instance.ts";
 import { createIntake } from "./intake.ts";
 import { LiveHub } from "./live/live_hub.ts";
 import { createSnapshotCache, NO_CACHE } from "./live/snapshot_cache.ts";
+import { Polled } from "./polled.ts";
+import { findOrder } from "./order_lookup.ts";
+import { openOverflow, type Overflow } from "./spill/mod.ts";
 import type { Services } from "./router/context.ts";
 import { createStatusBoard } from "./status_board.ts";
 import { describe, getLogger } from "./telemetry/log.ts";
@@ -30,14 +34,17 @@ import { VERSION } from "./version.ts";
 
 const log = getLogger(["weir"]);
 
-/** Batches in flight at once, one for each lane of the writer. */
-const WRITE_CONNECTIONS = 2;
+const COUNT_LETTERS_EVERY_MS = 2_000;
+
+const NO_OVERFLOW = { state: "unavailable", orders: 0, oldestAgeMs: null } as const;
 
 export interface Parts {
   readonly writer: OrderWriter;
   readonly aggregator: Aggregator;
   readonly bus: Bus;
   readonly hub: LiveHub;
+  /** Null: without Redis, or not wanted. */
+  readonly overflow: Overflow | null;
   readonly metrics: Metrics;
   /** What calls reach. */
   readonly services: Services;
@@ -52,7 +59,7 @@ export function assembleParts({ config, databaseUrl, redisUrl }: InstanceOptions
   const database = openDatabase({
     url: databaseUrl,
     statementTimeoutMs: config.statementTimeoutMs,
-    writeConnections: WRITE_CONNECTIONS,
+    writeConnections: LANES,
   });
   const redis = redisUrl === null ? null : openRedis(redisUrl, "cache");
   const hub = createHub(config, database, redis, metrics);
@@ -64,21 +71,36 @@ export function assembleParts({ config, databaseUrl, redisUrl }: InstanceOptions
     onNotice: (notice) => hub.notice(notice),
   });
   const aggregator = startAggregator(config, database, bus, metrics);
-  const writer = startWriter(config, database, aggregator, metrics);
+  const instanceId = crypto.randomUUID();
+  const overflow = redisUrl === null
+    ? null
+    : openOverflow({ config, redisUrl, database, instanceId });
+  const writer = startWriter({ config, database, aggregator, overflow, metrics });
+  overflow?.startDrainer({
+    mayDrain: () => writer.circuit === "closed",
+    onDrained: () => aggregator.wake(),
+  });
   hub.start();
-  const subscribers = () => hub.subscribers;
-  metrics.watch({
+  const letters = new Polled(() => countOpenLetters(database.read), 0, COUNT_LETTERS_EVERY_MS);
+  const gauges = {
     writer: () => writer.status(),
     aggregator: () => aggregator.status(),
     bus: bus.state,
-    subscribers,
-  });
-  const instanceId = crypto.randomUUID();
+    spill: () => overflow?.status() ?? NO_OVERFLOW,
+    deadLetters: () => letters.value,
+    subscribers: () => hub.subscribers,
+  };
+  metrics.watch(gauges);
+  const statusBoard = createStatusBoard(
+    { instanceId, version: VERSION, ...gauges },
+    [writer, aggregator, bus],
+  );
   return {
     writer,
     aggregator,
     bus,
     hub,
+    overflow,
     metrics,
     services: {
       auth: createAuth({
@@ -86,28 +108,26 @@ export function assembleParts({ config, databaseUrl, redisUrl }: InstanceOptions
         devKey: config.devKey,
       }),
       intake: createIntake(writer, metrics),
-      orders: {
-        read: (storeId, orderId) => readOrder(database.read, storeId, orderId),
-        list: (options) => listOrders(database.read, options),
-      },
+      orders: ordersOf(database, overflow),
       hub,
-      statusBoard: createStatusBoard({
-        instanceId,
-        version: VERSION,
-        writer,
-        aggregator,
-        bus,
-        subscribers,
-      }),
+      statusBoard,
       aggregate: () => aggregator.run(),
     },
-    takesOrders: () => {
-      const { circuit, intake } = writer.status();
-      return circuit !== "open" && intake === "accepting";
-    },
+    takesOrders: () =>
+      writer.status().intake === "accepting" &&
+      (writer.circuit !== "open" || overflow?.buffer.isReady() === true),
     closeConnections: async () => {
+      await letters.stop();
       await Promise.all([redis === null ? undefined : closeRedis(redis), database.end()]);
     },
+  };
+}
+
+function ordersOf(database: Database, overflow: Overflow | null): Services["orders"] {
+  return {
+    read: (storeId, orderId) =>
+      findOrder(database.read, overflow?.buffer ?? null, storeId, orderId),
+    list: (options) => listOrders(database.read, options),
   };
 }
 
@@ -127,14 +147,21 @@ function createHub(
   });
 }
 
-function startWriter(
-  config: Config,
-  database: Database,
-  aggregator: Aggregator,
-  metrics: Metrics,
-): OrderWriter {
-  return createOrderWriter({
-    store: { commit: (orders) => database.write.run((sql) => commitBatch(sql, orders)) },
+interface WriterParts {
+  readonly config: Config;
+  readonly database: Database;
+  readonly aggregator: Aggregator;
+  readonly overflow: Overflow | null;
+  readonly metrics: Metrics;
+}
+
+function startWriter({ config, database, aggregator, overflow, metrics }: WriterParts) {
+  const writer = createOrderWriter({
+    store: {
+      commit: (orders) => database.write.run((sql) => commitBatch(sql, orders)),
+      park: (order, code) => database.write.run((sql) => parkOrder(sql, order, "rejected", code)),
+    },
+    buffer: overflow?.buffer ?? null,
     maxOrders: config.queueMaxOrders,
     maxBytes: config.queueMaxBytes,
     maxBatchOrders: config.batchMaxOrders,
@@ -149,6 +176,12 @@ function startWriter(
     },
     onBug: (error) => log.fatal(`a bug in the order writer: ${describe(error)}`),
   });
+  let before = writer.circuit;
+  writer.onChange(() => {
+    if (writer.circuit === "closed" && before !== "closed") overflow?.wake();
+    before = writer.circuit;
+  });
+  return writer;
 }
 
 function startAggregator(

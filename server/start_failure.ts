@@ -6,6 +6,7 @@ import { MigrationError } from "../sql/migrate.ts";
 import { classify } from "../actors/failure.ts";
 import { ConfigError } from "./config.ts";
 import { EmbeddedError } from "./embedded/mod.ts";
+import { ListenError } from "./http.ts";
 
 /** SQLSTATEs of a wrong DATABASE_URL. */
 const WRONG_URL: ReadonlySet<string> = new Set([
@@ -23,12 +24,8 @@ export function cannotBeCured(error: unknown): boolean {
 export function startFailureLine(error: unknown): string | null {
   if (
     error instanceof ConfigError || error instanceof EmbeddedError ||
-    error instanceof MigrationError
+    error instanceof ListenError || error instanceof MigrationError
   ) return error.message;
-  if (error instanceof Deno.errors.AddrInUse) return "PORT is in use by another process";
-  if (error instanceof Deno.errors.AddrNotAvailable) {
-    return "HOST is not an address of this machine";
-  }
   if (error instanceof Error && WRONG_URL.has(classify(error).code)) {
     return `DATABASE_URL is wrong: ${error.message}`;
   }

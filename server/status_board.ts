@@ -1,10 +1,11 @@
 /**
  * The status board: what every actor of this instance is doing, in one object, now or as it changes.
  */
-import type { Aggregator, AggregatorStatus } from "../actors/aggregator.ts";
+import type { AggregatorStatus } from "../actors/aggregator.ts";
 import type { BusState } from "../actors/bus_machine.ts";
-import type { OrderWriter, OrderWriterStatus } from "../actors/order_writer.ts";
-import type { Bus } from "./bus/bus.ts";
+import type { OrderWriterStatus } from "../actors/order_writer.ts";
+import { pause } from "./pause.ts";
+import type { OverflowStatus } from "./spill/mod.ts";
 
 /** See the contract's `ops.status`. */
 export interface OpsStatus {
@@ -14,11 +15,7 @@ export interface OpsStatus {
   readonly writer: OrderWriterStatus;
   readonly aggregator: AggregatorStatus;
   readonly bus: { readonly state: BusState };
-  readonly spill: {
-    readonly state: "ready" | "draining" | "unavailable" | "not_durable";
-    readonly orders: number;
-    readonly oldestAgeMs: number | null;
-  };
+  readonly spill: OverflowStatus;
   readonly deadLetters: { readonly open: number };
   readonly live: { readonly subscribers: number };
 }
@@ -26,9 +23,11 @@ export interface OpsStatus {
 export interface StatusBoardOptions {
   readonly instanceId: string;
   readonly version: string;
-  readonly writer: OrderWriter;
-  readonly aggregator: Aggregator;
-  readonly bus: Bus;
+  readonly writer: () => OrderWriterStatus;
+  readonly aggregator: () => AggregatorStatus;
+  readonly bus: () => BusState;
+  readonly spill: () => OverflowStatus;
+  readonly deadLetters: () => number;
   readonly subscribers: () => number;
 }
 
@@ -45,19 +44,21 @@ const LOOK_EVERY_MS = 1_000;
 /** Changes that follow each other faster are shown together. */
 const MIN_GAP_MS = 200;
 
-/** Makes the board of an instance. */
-export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
-  const { instanceId, version, writer, aggregator, bus } = options;
+/** Makes the board of an instance; `actors` are those whose changes are shown at once. */
+export function createStatusBoard(
+  options: StatusBoardOptions,
+  actors: readonly Changing[],
+): StatusBoard {
   const startedAt = new Date().toISOString();
   const read = (): OpsStatus => ({
-    instanceId,
+    instanceId: options.instanceId,
     startedAt,
-    version,
-    writer: writer.status(),
-    aggregator: aggregator.status(),
-    bus: { state: bus.state() },
-    spill: { state: "unavailable", orders: 0, oldestAgeMs: null },
-    deadLetters: { open: 0 },
+    version: options.version,
+    writer: options.writer(),
+    aggregator: options.aggregator(),
+    bus: { state: options.bus() },
+    spill: options.spill(),
+    deadLetters: { open: options.deadLetters() },
     live: { subscribers: options.subscribers() },
   });
   const stopping = new AbortController();
@@ -76,18 +77,19 @@ export function createStatusBoard(options: StatusBoardOptions): StatusBoard {
         shown = text;
         await pause(MIN_GAP_MS, signal);
         if (statesOf(read()) !== statesOf(status)) continue;
-        await changeOf([writer, aggregator, bus], () => statesOf(read()), signal);
+        await changeOf(actors, () => statesOf(read()), signal);
       }
     },
   };
 }
 
 /** The states of all actors, which are shown as soon as one changes. */
-function statesOf({ writer, aggregator, bus }: OpsStatus): string {
-  return [writer.circuit, writer.intake, aggregator.state, bus.state].join();
+function statesOf({ writer, aggregator, bus, spill }: OpsStatus): string {
+  return [writer.circuit, writer.intake, aggregator.state, bus.state, spill.state].join();
 }
 
-interface Changing {
+/** Something whose state changes. */
+export interface Changing {
   onChange(listener: () => void): () => void;
 }
 
@@ -106,18 +108,4 @@ async function changeOf(
   );
   await pause(LOOK_EVERY_MS, AbortSignal.any([signal, waiting.signal]));
   for (const end of unsubscribe) end();
-}
-
-/** Waits, at most until `signal` aborts. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  if (signal.aborted) return Promise.resolve();
-  const end = () => {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", end);
-    resolve();
-  };
-  const timer = setTimeout(end, ms);
-  signal.addEventListener("abort", end);
-  return promise;
 }

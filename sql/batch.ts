@@ -6,6 +6,9 @@
  * and a paused instance blocks nobody. Rows go in sorted by order id, so that two batches that
  * share keys wait for each other in one order and cannot deadlock.
  *
+ * The same statement settles the open dead letters of what it inserts: their order has been placed
+ * again with content that the database takes.
+ *
  * Keys that were not new are read by a second statement: a row that another transaction committed
  * while the first waited for it is neither inserted nor visible to the first one's snapshot.
  */
@@ -104,6 +107,10 @@ async function insertNew(sql: Sql, orders: readonly NewOrder[]): Promise<Inserte
                    array_agg(units), array_agg(revenue_minor)
             FROM products) AS p
       WHERE EXISTS (SELECT FROM inserted)
+    ), settled AS (
+      UPDATE dead_letters d SET state = 'settled', closed_at = now(), closed_by = 'intake'
+      FROM inserted i
+      WHERE d.store_id = i.store_id AND d.order_id = i.order_id AND d.state = 'open'
     )
     SELECT date_trunc('milliseconds', now()) AS placed_at,
            CASE WHEN (SELECT count(*) FROM inserted) < ${orders.length}

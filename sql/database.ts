@@ -126,6 +126,8 @@ function connectPool(options: PoolOptions): Sql {
 export interface Database {
   /** Batches of orders and nothing else. */
   readonly write: Pool;
+  /** What comes out of the overflow buffer, so that it does not stand in the way of new orders. */
+  readonly drain: Pool;
   /** The fold: its session loses lock and transaction within a second when its holder stops. */
   readonly fold: Pool;
   /** Reads, keys and health checks. */
@@ -151,6 +153,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     // synchronous_commit is what `committed` promises, whatever the server's own default is.
     session: { synchronous_commit: "on", jit: "off" },
   });
+  const drain = new Pool({ ...write.options, name: "drain", maxConnections: 1 });
   const fold = new Pool({
     url,
     name: "fold",
@@ -176,10 +179,11 @@ export function openDatabase(options: DatabaseOptions): Database {
   });
   return {
     write,
+    drain,
     fold,
     read,
     end: async () => {
-      await Promise.all([write.end(), fold.end(), read.end()]);
+      await Promise.all([write, drain, fold, read].map((pool) => pool.end()));
     },
   };
 }

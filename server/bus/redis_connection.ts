@@ -39,6 +39,8 @@ export async function closeRedis(redis: Redis): Promise<void> {
   if (redis.status === "end") return;
   const { promise, resolve } = Promise.withResolvers<void>();
   redis.once("end", resolve);
+  // What fails from here on fails because of this, and is no news of Redis.
+  redis.removeAllListeners("error").on("error", () => undefined);
   redis.disconnect();
   await promise;
 }

@@ -44,6 +44,7 @@ export interface InputIssue {
 export interface ErrorDetails {
   readonly reason?: RefusalReason;
   readonly retryAfterMs?: number;
+  readonly deadLetterId?: string;
   readonly issues?: readonly InputIssue[];
   readonly requestId?: string;
 }
@@ -63,11 +64,8 @@ export function issuesOf(error: ZodError): InputIssue[] {
 /** What a client is told of `error`: the message, and the details beside tRPC's own. */
 export function detailsOf(error: TRPCError): { message: string; details: ErrorDetails } {
   if (error instanceof RefusedError) {
-    const { reason, message, retryAfterMs } = error.refusal;
-    return {
-      message,
-      details: retryAfterMs === undefined ? { reason } : { reason, retryAfterMs },
-    };
+    const { message, ...details } = error.refusal;
+    return { message, details };
   }
   if (error.cause instanceof ZodError) {
     const issues = issuesOf(error.cause);

@@ -7,6 +7,7 @@ import { type Refusal, type RefusalReason, refuse } from "../../actors/refusal.t
 import { type PlaceInput, placeInput, storeIdInput } from "../../sql/order.ts";
 import { decodeCursor, type OrderStatus } from "../../sql/orders.ts";
 import type { Principal } from "../auth.ts";
+import { pause } from "../pause.ts";
 import type { Services } from "./context.ts";
 import {
   CODE_OF_REASON,
@@ -31,6 +32,7 @@ export interface PlaceError {
   readonly reason: RefusalReason;
   readonly message: string;
   readonly retryAfterMs?: number;
+  readonly deadLetterId?: string;
   /** What is wrong with an `invalid_input`. */
   readonly issues?: readonly InputIssue[];
 }
@@ -61,6 +63,9 @@ const listInput = z.strictObject({
 
 const FINAL: ReadonlySet<OrderStatus> = new Set(["committed", "cancelled", "dead_lettered"]);
 
+/** How often an order that is not where it will stay is looked for. */
+const LOOK_AGAIN_MS = 250;
+
 export const ordersRouter = router({
   place: procedureFor("orders:write").input(placeInput).mutation(async ({ ctx, input }) => {
     assertStore(ctx.principal, input.storeId);
@@ -89,11 +94,16 @@ export const ordersRouter = router({
   }),
 
   onStatus: procedureFor("orders:read").input(orderInput).subscription(
-    async function* ({ ctx, input }): AsyncGenerator<OrderStatus> {
+    async function* ({ ctx, input, signal }): AsyncGenerator<OrderStatus> {
       assertStore(ctx.principal, input.storeId);
-      const { status } = await readOrder(ctx.services, input);
-      yield status;
-      if (!FINAL.has(status)) throw new Error(`an order in the database is ${status}`);
+      let shown: OrderStatus | null = null;
+      while (signal?.aborted !== true) {
+        const { status } = await readOrder(ctx.services, input);
+        if (status !== shown) yield status;
+        if (FINAL.has(status)) return;
+        shown = status;
+        await pause(LOOK_AGAIN_MS, signal);
+      }
     },
   ),
 });

@@ -8,6 +8,7 @@ import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { AggregatorStatus } from "../../actors/aggregator.ts";
 import type { OrderWriterStatus } from "../../actors/order_writer.ts";
 import type { BusState } from "../../actors/bus_machine.ts";
+import type { OverflowStatus } from "../spill/mod.ts";
 
 const ACK_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const BATCH_BUCKETS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500];
@@ -17,6 +18,8 @@ export interface MetricSources {
   readonly writer: () => OrderWriterStatus;
   readonly aggregator: () => AggregatorStatus;
   readonly bus: () => BusState;
+  readonly spill: () => OverflowStatus;
+  readonly deadLetters: () => number;
   readonly subscribers: () => number;
 }
 
@@ -104,5 +107,12 @@ function watch(registers: Registry[], sources: MetricSources): void {
     () => (sources.aggregator().lastRunMs ?? 0) / sources.aggregator().intervalMs,
   );
   gauge("weir_live_subscribers", "Live subscriptions.", sources.subscribers);
+  gauge("weir_spill_orders", "Orders in the overflow buffer.", () => sources.spill().orders);
+  gauge(
+    "weir_spill_oldest_seconds",
+    "How long the oldest of them has been there.",
+    () => (sources.spill().oldestAgeMs ?? 0) / 1_000,
+  );
+  gauge("weir_dead_letters_open", "Dead letters that wait for a person.", sources.deadLetters);
   states("weir_bus_state", "1 for the state.", BUS_STATES, sources.bus);
 }

@@ -39,7 +39,10 @@ async function measure(databaseUrl: string): Promise<Figure[]> {
     writeConnections: 2,
   });
   const writer = createOrderWriter({
-    store: { commit: (orders) => database.write.run((sql) => commitBatch(sql, orders)) },
+    store: {
+      commit: (orders) => database.write.run((sql) => commitBatch(sql, orders)),
+      park: (order) => Promise.reject(new Error(`${order.orderId} was refused`)),
+    },
     maxOrders: 10_000,
     maxBytes: 1 << 26,
     maxBatchOrders: 1_000,

@@ -27,6 +27,14 @@ export class ScriptedStore implements OrderStore {
   /** What happens after it was committed; throwing loses the answer. */
   after: Script = () => undefined;
 
+  /** The keys of parked orders, each with the code. */
+  readonly parked = new Map<string, string>();
+
+  readonly park = (order: NewOrder, code: string): Promise<string> => {
+    this.parked.set(order.idempotencyKey, code);
+    return Promise.resolve(`letter of ${order.idempotencyKey}`);
+  };
+
   readonly commit = async (
     orders: readonly NewOrder[],
   ): Promise<ReadonlyMap<string, StoredOrder>> => {

@@ -5,6 +5,7 @@
 import { type TestDatabase, withDatabase } from "./database.ts";
 import { KEY } from "./instance.ts";
 import { type TestRedis, withRedis } from "./redis.ts";
+import { until } from "./services.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
@@ -24,7 +25,7 @@ export interface Ended {
 
 export interface ServiceProcess {
   readonly url: string;
-  /** Resolves when stdout has a line that fits. @throws when the process ends without one. */
+  /** Resolves when it has printed what fits. @throws when it ends without, or takes too long. */
   says(pattern: RegExp): Promise<RegExpExecArray>;
   /** Sends SIGTERM and waits for the end. */
   stop(): Promise<Ended>;
@@ -110,12 +111,13 @@ async function spawn(environment: Environment): Promise<Omit<ServiceProcess, "ur
   return {
     ended,
     signal,
-    says: async (pattern) => {
-      const found = await stdout.find(pattern);
-      if (found !== null) return found;
-      const { code } = await ended;
-      throw new Error(`it ended (${code}) and never said ${pattern}: ${stdout.text}${stderr.text}`);
-    },
+    says: (pattern) =>
+      until(`the service to say ${pattern}`, () => {
+        const printed = stdout.text + stderr.text;
+        const found = pattern.exec(printed);
+        if (found === null && !running) throw new Error(`it ended, and had said: ${printed}`);
+        return found;
+      }),
     stop: () => {
       signal("SIGTERM");
       return ended;
@@ -138,31 +140,12 @@ async function rightsOfStart(dataDir: string): Promise<string[]> {
 class Collected {
   text = "";
   readonly all: Promise<void>;
-  readonly #changed = new EventTarget();
-  #ended = false;
 
   constructor(stream: ReadableStream<Uint8Array<ArrayBuffer>>) {
     this.all = this.#read(stream);
   }
 
-  /** The first match, now or later; null when the stream ended without one. */
-  find(pattern: RegExp): Promise<RegExpExecArray | null> {
-    const { promise, resolve } = Promise.withResolvers<RegExpExecArray | null>();
-    const look = () => {
-      const found = pattern.exec(this.text);
-      if (found !== null || this.#ended) resolve(found);
-    };
-    this.#changed.addEventListener("changed", look);
-    look();
-    return promise.finally(() => this.#changed.removeEventListener("changed", look));
-  }
-
   async #read(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<void> {
-    for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
-      this.text += chunk;
-      this.#changed.dispatchEvent(new Event("changed"));
-    }
-    this.#ended = true;
-    this.#changed.dispatchEvent(new Event("changed"));
+    for await (const chunk of stream.pipeThrough(new TextDecoderStream())) this.text += chunk;
   }
 }

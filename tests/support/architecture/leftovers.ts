@@ -13,7 +13,7 @@ const MARKER = /\b(TODO|FIXME|XXX|HACK)\b/g;
 const SILENCER = /@ts-(?:ignore|nocheck)\b|\bdeno-lint-ignore(?:-file)?\b/g;
 const EXPECT_ERROR = /@ts-expect-error\b/g;
 const MACHINE_PATH = /(?:^|[\s"'`(=:@,[])(\/(?:home|root|work|Users)\/[\w.-]+)/gm;
-const MAY_PRINT = ["server/cli/", "tests/run.ts", "tests/bench/"];
+const MAY_PRINT = ["server/cli/", "tests/run.ts", "tests/bench/", "tests/mutants/"];
 
 /** One machine's folder, spelled so that this file has none. */
 const FOLDER = ["", "home", "ada"].join("/");

@@ -1,0 +1,217 @@
+/**
+ * The overflow buffer in Redis: where orders go while the database is out.
+ *
+ * Used only while Redis has proven that it keeps what it is given, which is asked again on each new
+ * connection and every few seconds. Nothing is ever trimmed: an order leaves by being committed, or
+ * by becoming a dead letter.
+ */
+import type { Redis } from "ioredis";
+import { BufferUnreachable, type OverflowBuffer, type SpillResult } from "../../actors/overflow.ts";
+import type { NewOrder } from "../../sql/order.ts";
+import { iso } from "../../sql/time.ts";
+import { describe, getLogger } from "../telemetry/log.ts";
+import { findDurabilityProblem } from "./durability.ts";
+import { DRAINERS, REMOVE, SPILL_FORMAT, spillKeys, WRITE } from "./scripts.ts";
+
+const log = getLogger(["weir", "spill"]);
+
+export type SpillMode = "auto" | "trust" | "off";
+
+export interface SpillOptions {
+  /** A connection of its own, which fails at once while Redis is away. */
+  readonly redis: Redis;
+  readonly prefix: string;
+  readonly mode: SpillMode;
+  readonly maxOrders: number;
+  readonly maxBytes: number;
+}
+
+/** An order that waits in the buffer. */
+export interface SpilledOrder {
+  readonly entryId: string;
+  readonly order: NewOrder;
+  /** What its text weighs in the buffer. */
+  readonly bytes: number;
+}
+
+export interface SpillLevel {
+  readonly orders: number;
+  readonly oldestAgeMs: number | null;
+}
+
+const CHECK_EVERY_MS = 2_000;
+
+export class Spill implements OverflowBuffer {
+  readonly #keys: ReturnType<typeof spillKeys>;
+  #state: "ready" | "not_durable" | "unavailable" = "unavailable";
+  #level: SpillLevel = { orders: 0, oldestAgeMs: null };
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #checking: Promise<void> = Promise.resolve();
+
+  constructor(readonly options: SpillOptions) {
+    this.#keys = spillKeys(options.prefix);
+  }
+
+  get state(): "ready" | "not_durable" | "unavailable" {
+    return this.#state;
+  }
+
+  /** What was there at the latest look. */
+  get level(): SpillLevel {
+    return this.#level;
+  }
+
+  /** Starts looking at Redis. */
+  start(): void {
+    const { redis } = this.options;
+    redis.on("ready", this.#check);
+    redis.on("close", this.#lost);
+    this.#timer = setInterval(this.#check, CHECK_EVERY_MS);
+    if (redis.status === "ready") this.#check();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    this.options.redis.off("ready", this.#check);
+    this.options.redis.off("close", this.#lost);
+    this.#state = "unavailable";
+    await this.#checking;
+  }
+
+  isReady(): boolean {
+    return this.#state === "ready";
+  }
+
+  async write(orders: readonly NewOrder[]): Promise<ReadonlyMap<string, SpillResult>> {
+    const { redis, maxOrders, maxBytes } = this.options;
+    if (!this.isReady() || redis.status !== "ready") {
+      throw new BufferUnreachable("Redis is away, or does not keep what it is given");
+    }
+    const args = orders.flatMap((order) => [order.orderId, order.contentHash, textOf(order)]);
+    const { stream, records, bytes } = this.#keys;
+    const answers = await redis.eval(
+      WRITE,
+      3,
+      stream,
+      records,
+      bytes,
+      maxOrders,
+      maxBytes,
+      SPILL_FORMAT,
+      ...args,
+    ) as string[];
+    return new Map(orders.map(({ orderId }, index) => [orderId, resultOf(answers[index])]));
+  }
+
+  /** The order under this id, if it waits here. @throws what the client throws. */
+  async find(orderId: string): Promise<NewOrder | null> {
+    const record = await this.options.redis.hget(this.#keys.records, orderId);
+    const [, entryId] = /^(\S+) /.exec(record ?? "") ?? [];
+    if (entryId === undefined) return null;
+    const entries = await this.options.redis.xrange(this.#keys.stream, entryId, entryId);
+    return entries.map(spilledOf).find((spilled) => spilled !== null)?.order ?? null;
+  }
+
+  /**
+   * The next orders for `consumer`: what it has taken and not removed, then what another one took
+   * and left for `idleMs`, then new ones. @throws what the client throws.
+   */
+  async take(consumer: string, count: number, idleMs: number): Promise<SpilledOrder[]> {
+    const { redis } = this.options;
+    const { stream } = this.#keys;
+    await redis.xgroup("CREATE", stream, DRAINERS, "0", "MKSTREAM").catch(unlessExists);
+    const own = await this.#read(consumer, count, "0");
+    if (own.length > 0) return own;
+    const [, claimed] = await redis.xautoclaim(
+      stream,
+      DRAINERS,
+      consumer,
+      idleMs,
+      "0",
+      "COUNT",
+      count,
+    ) as [string, Entry[]];
+    const left = claimed.map(spilledOf).filter((spilled) => spilled !== null);
+    return left.length > 0 ? left : await this.#read(consumer, count, ">");
+  }
+
+  /** Removes orders that are committed, or dead letters, by now. */
+  async remove(orders: readonly SpilledOrder[]): Promise<void> {
+    const { stream, records, bytes } = this.#keys;
+    const args = orders.flatMap(({ entryId, order, bytes }) => [entryId, order.orderId, bytes]);
+    await this.options.redis.eval(REMOVE, 3, stream, records, bytes, DRAINERS, ...args);
+  }
+
+  async #read(consumer: string, count: number, from: "0" | ">"): Promise<SpilledOrder[]> {
+    const answer = await this.options.redis.xreadgroup(
+      "GROUP",
+      DRAINERS,
+      consumer,
+      "COUNT",
+      count,
+      "STREAMS",
+      this.#keys.stream,
+      from,
+    ) as [string, Entry[]][] | null;
+    const [[, entries] = ["", []]] = answer ?? [];
+    return entries.map(spilledOf).filter((spilled) => spilled !== null);
+  }
+
+  readonly #lost = (): void => {
+    this.#state = "unavailable";
+  };
+
+  readonly #check = (): void => {
+    this.#checking = this.#checking.then(() => this.#look());
+  };
+
+  async #look(): Promise<void> {
+    const { redis, mode } = this.options;
+    try {
+      const problem = mode === "auto" ? await findDurabilityProblem(redis) : null;
+      if (problem !== null && this.#state !== "not_durable") {
+        log.warn(`the overflow buffer is not used: ${problem}`);
+      }
+      this.#state = problem === null ? "ready" : "not_durable";
+      this.#level = await this.#measure();
+    } catch (error) {
+      if (this.#state === "ready") log.warn(`the overflow buffer is away: ${describe(error)}`);
+      this.#state = "unavailable";
+    }
+  }
+
+  async #measure(): Promise<SpillLevel> {
+    const { redis } = this.options;
+    const orders = await redis.xlen(this.#keys.stream);
+    if (orders === 0) return { orders, oldestAgeMs: null };
+    const [oldest] = await redis.xrange(this.#keys.stream, "-", "+", "COUNT", 1);
+    const [seconds] = await redis.time() as unknown as [string, string];
+    const age = Number(seconds) * 1_000 - Number(oldest?.[0].split("-")[0] ?? NaN);
+    return { orders, oldestAgeMs: Number.isNaN(age) ? null : Math.max(0, age) };
+  }
+}
+
+type Entry = [id: string, fields: string[] | null];
+
+/** Null for an entry of a layout that this version does not know, or one that is gone. */
+function spilledOf([entryId, fields]: Entry): SpilledOrder | null {
+  const [format, text] = [fields?.[1], fields?.[3]];
+  if (format !== SPILL_FORMAT || text === undefined) return null;
+  const placedAt = iso(Number(entryId.split("-")[0]));
+  const order = { ...JSON.parse(text) as NewOrder, placedAt };
+  return { entryId, order, bytes: new TextEncoder().encode(text).length };
+}
+
+function textOf(order: NewOrder): string {
+  return JSON.stringify(order);
+}
+
+function resultOf(answer: string | undefined): SpillResult {
+  const [, isNew, ms, contentHash] = /^([01]) (\d+) ([0-9a-f]+)$/.exec(answer ?? "") ?? [];
+  if (ms === undefined || contentHash === undefined) return { outcome: "full" };
+  return { outcome: "spilled", isNew: isNew === "1", contentHash, placedAt: iso(Number(ms)) };
+}
+
+function unlessExists(error: Error): void {
+  if (!error.message.startsWith("BUSYGROUP")) throw error;
+}

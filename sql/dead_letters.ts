@@ -1,0 +1,189 @@
+/**
+ * Dead letters: orders that wait for a person, because the database will not take them as they are.
+ *
+ * `rejected`: a constraint or a type refused the order's content. `conflict`: the order came out of
+ * the overflow buffer, and the database holds other content under its key. An outage puts nothing
+ * here. There is at most one open letter an order and content, however often it comes.
+ */
+import type { Pool, Sql } from "./database.ts";
+import type { NewOrder, PlaceInput } from "./order.ts";
+import { iso } from "./time.ts";
+
+export type LetterReason = "rejected" | "conflict";
+export type LetterState = "open" | "replayed" | "settled" | "discarded";
+
+/** A dead letter as operators see it. */
+export interface DeadLetter {
+  readonly id: string;
+  readonly storeId: string;
+  readonly orderId: string;
+  /** `settled`: the order was placed again under its key, with content that was taken. */
+  readonly state: LetterState;
+  readonly reason: LetterReason;
+  /** The SQLSTATE that the database gave; for a conflict its reason. */
+  readonly code: string;
+  /** The order as it was placed. */
+  readonly payload: PlaceInput;
+  readonly failures: number;
+  readonly firstFailedAt: string;
+  readonly lastFailedAt: string;
+  readonly closedAt: string | null;
+  /** The id of the API key, or what a replay or the intake says. */
+  readonly closedBy: string | null;
+  readonly closeNote: string | null;
+  /** What was placed instead, when an operator corrected it. */
+  readonly replayPayload: PlaceInput | null;
+}
+
+interface LetterRow {
+  readonly letter_id: string;
+  readonly store_id: string;
+  readonly order_id: string;
+  readonly state: LetterState;
+  readonly reason: LetterReason;
+  readonly code: string;
+  readonly payload: PlaceInput;
+  readonly failures: string;
+  readonly first_failed_at: Date;
+  readonly last_failed_at: Date;
+  readonly closed_at: Date | null;
+  readonly closed_by: string | null;
+  readonly close_note: string | null;
+  readonly replay_payload: PlaceInput | null;
+}
+
+/** Parks an order. @returns the id of its open letter, which may have been there before. */
+export async function parkOrder(
+  sql: Sql,
+  order: NewOrder,
+  reason: LetterReason,
+  code: string,
+): Promise<string> {
+  const [row] = await sql<{ letter_id: string }[]>`
+    INSERT INTO dead_letters (store_id, letter_id, order_id, content_hash, state, reason, code,
+                              payload, failures, first_failed_at, last_failed_at)
+    VALUES (${order.storeId}, gen_random_uuid(), ${order.orderId},
+            decode(${order.contentHash}, 'hex'), 'open', ${reason}, ${code},
+            ${JSON.stringify(placedOf(order))}::text::jsonb, 1, now(), now())
+    ON CONFLICT (store_id, order_id, content_hash) WHERE state = 'open'
+    DO UPDATE SET failures = dead_letters.failures + 1, last_failed_at = now(),
+                  reason = excluded.reason, code = excluded.code
+    RETURNING letter_id`;
+  if (row === undefined) throw new Error("INSERT … RETURNING returned no row");
+  return row.letter_id;
+}
+
+export interface LetterListOptions {
+  readonly storeId: string | null;
+  readonly state: LetterState;
+  readonly limit: number;
+  readonly cursor: LetterCursor | null;
+}
+
+/** After the letter that failed last at this time and has this id. */
+export interface LetterCursor {
+  readonly lastFailedAt: string;
+  readonly id: string;
+}
+
+/** Letters, the one that failed last first. */
+export async function listLetters(pool: Pool, options: LetterListOptions): Promise<DeadLetter[]> {
+  const { storeId, state, limit, cursor } = options;
+  const rows = await pool.run((sql) =>
+    sql<LetterRow[]>`
+      SELECT * FROM dead_letters WHERE state = ${state}
+        ${storeId === null ? sql`` : sql`AND store_id = ${storeId}`}
+        ${
+      cursor === null ? sql`` : sql`AND (date_trunc('milliseconds', last_failed_at), letter_id)
+                                       < (${cursor.lastFailedAt}::timestamptz, ${cursor.id}::uuid)`
+    }
+      ORDER BY date_trunc('milliseconds', last_failed_at) DESC, letter_id DESC LIMIT ${limit}`
+  );
+  return rows.map(letterOf);
+}
+
+/** The letter; null when there is none of this id. */
+export async function readLetter(pool: Pool, id: string): Promise<DeadLetter | null> {
+  const [row] = await pool.run((sql) =>
+    sql<LetterRow[]>`SELECT * FROM dead_letters WHERE letter_id = ${id}`
+  );
+  return row === undefined ? null : letterOf(row);
+}
+
+/** An open letter of the order; null when there is none. */
+export async function findOpenLetter(
+  pool: Pool,
+  storeId: string,
+  orderId: string,
+): Promise<DeadLetter | null> {
+  const [row] = await pool.run((sql) =>
+    sql<LetterRow[]>`
+      SELECT * FROM dead_letters
+      WHERE store_id = ${storeId} AND order_id = ${orderId} AND state = 'open' LIMIT 1`
+  );
+  return row === undefined ? null : letterOf(row);
+}
+
+/** How many letters are open. */
+export async function countOpenLetters(pool: Pool): Promise<number> {
+  const [row] = await pool.run((sql) =>
+    sql<{ count: string }[]>`SELECT count(*) FROM dead_letters WHERE state = 'open'`
+  );
+  return Number(row?.count);
+}
+
+export interface Closing {
+  readonly state: "replayed" | "discarded";
+  readonly by: string;
+  readonly note: string | null;
+  /** What was placed instead of the original; null when that was placed as it is. */
+  readonly replayPayload: PlaceInput | null;
+}
+
+/**
+ * Closes a letter that is open, or one that the replay itself has just settled.
+ * @returns false when it had been closed before, and nothing was changed.
+ */
+export async function closeLetter(pool: Pool, id: string, closing: Closing): Promise<boolean> {
+  const from = closing.state === "replayed" ? ["open", "settled"] : ["open"];
+  const payload = closing.replayPayload === null ? null : JSON.stringify(closing.replayPayload);
+  const rows = await pool.run((sql) =>
+    sql`
+      UPDATE dead_letters
+      SET state = ${closing.state}, closed_at = now(), closed_by = ${closing.by},
+          close_note = ${closing.note}, replay_payload = ${payload}::text::jsonb
+      WHERE letter_id = ${id} AND state = ANY(${from}::text[]) RETURNING letter_id`
+  );
+  return rows.length > 0;
+}
+
+/** The order as a client would place it. */
+function placedOf(order: NewOrder): PlaceInput {
+  return {
+    storeId: order.storeId,
+    idempotencyKey: order.idempotencyKey,
+    currency: order.currency,
+    lines: JSON.parse(order.linesJson),
+    ...(order.customerRef === null ? {} : { customerRef: order.customerRef }),
+    ...(order.metadataJson === "{}" ? {} : { metadata: JSON.parse(order.metadataJson) }),
+  };
+}
+
+function letterOf(row: LetterRow): DeadLetter {
+  return {
+    id: row.letter_id,
+    storeId: row.store_id,
+    orderId: row.order_id,
+    state: row.state,
+    reason: row.reason,
+    code: row.code,
+    payload: row.payload,
+    failures: Number(row.failures),
+    firstFailedAt: iso(row.first_failed_at),
+    lastFailedAt: iso(row.last_failed_at),
+    closedAt: row.closed_at === null ? null : iso(row.closed_at),
+    closedBy: row.closed_by,
+    closeNote: row.close_note,
+    replayPayload: row.replay_payload,
+  };
+}
