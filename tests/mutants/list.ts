@@ -104,4 +104,32 @@ export const MUTANTS: readonly Mutant[] = [
     replace: `      after: { interval: "folding" },`,
     tests: ["unit", "tests/actors/aggregator_test.ts"],
   },
+  {
+    name: "overflow removed whether it was committed or not",
+    file: "actors/drain.ts",
+    find: "if (done.length > 0) await source.remove(done);",
+    replace: "await source.remove(entries);",
+    tests: ["unit", "tests/actors/drain_test.ts"],
+  },
+  {
+    name: "an order that may be in the buffer refused",
+    file: "actors/overflow.ts",
+    find: "if (!(error instanceof BufferUnreachable)) {",
+    replace: "if (error instanceof BufferUnreachable) {",
+    tests: ["unit", "tests/actors/overflow_test.ts"],
+  },
+  {
+    name: "a conflict out of the buffer forgotten",
+    file: "actors/drain.ts",
+    find: `await store.park(order, "conflict", CONFLICT);`,
+    replace: "void CONFLICT;",
+    tests: ["unit", "tests/actors/drain_test.ts"],
+  },
+  {
+    name: "a spilled key's record forgotten",
+    file: "server/spill/scripts.ts",
+    find: "redis.call('HSET', KEYS[2], id, entry .. ' ' .. hash)",
+    replace: "",
+    tests: ["all", "tests/server/spill_test.ts"],
+  },
 ];

@@ -1,0 +1,112 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { drainBatch, DrainFailed, type Spilled } from "../../actors/drain.ts";
+import { createSpillDrainer } from "../../actors/spill_drainer.ts";
+import { anOrder } from "../support/orders.ts";
+import { ScriptedStore, socketError, sqlError } from "../support/scripted_store.ts";
+import { SimulatedClock } from "../support/simulated_clock.ts";
+
+/** A buffer that holds `orders` until they are removed. */
+function aSource(orders: Spilled["order"][]) {
+  const held = orders.map((order) => ({ order }));
+  return {
+    held,
+    take: () => Promise.resolve(held.slice(0, 10)),
+    remove: (entries: readonly Spilled[]) => {
+      for (const entry of entries) held.splice(held.findIndex((one) => one === entry), 1);
+      return Promise.resolve();
+    },
+  };
+}
+
+/** A store that remembers what was parked, and why. */
+function aStore() {
+  const store = new ScriptedStore();
+  const parked: [key: string, reason: string, code: string][] = [];
+  return {
+    store,
+    parked,
+    drains: {
+      commit: store.commit,
+      park: (order: Spilled["order"], reason: string, code: string) => {
+        parked.push([order.idempotencyKey, reason, code]);
+        return Promise.resolve("letter");
+      },
+    },
+  };
+}
+
+Deno.test("drained orders leave the buffer after their commit, and committing them twice adds none", async () => {
+  const source = aSource([anOrder(), anOrder()]);
+  const { store, drains } = aStore();
+  store.after = () => Promise.reject(socketError("CONNECTION_CLOSED"));
+  await assertRejects(() => drainBatch(source, drains), DrainFailed, "CONNECTION_CLOSED");
+  assertEquals([source.held.length, store.rows.size], [2, 2]);
+  store.after = () => undefined;
+  assertEquals(await drainBatch(source, drains), { drained: 2, newOrders: 0, parked: 0 });
+  assertEquals([source.held.length, store.rows.size], [0, 2]);
+});
+
+Deno.test("other content under the key, or content that is refused, becomes a dead letter", async () => {
+  const taken = anOrder();
+  const conflict = anOrder({ idempotencyKey: taken.idempotencyKey, customerRef: "other" });
+  const poison = anOrder({ idempotencyKey: "poison" });
+  const good = anOrder();
+  const source = aSource([conflict, poison, good]);
+  const { store, drains, parked } = aStore();
+  await store.commit([taken]);
+  store.before = (orders) =>
+    orders.includes(poison) ? Promise.reject(sqlError("23514")) : undefined;
+  assertEquals(await drainBatch(source, drains), { drained: 3, newOrders: 1, parked: 2 });
+  assertEquals(
+    parked.sort(),
+    [
+      [taken.idempotencyKey, "conflict", "idempotency_mismatch"],
+      ["poison", "rejected", "23514"],
+    ].sort(),
+  );
+  assertEquals(source.held.length, 0);
+});
+
+Deno.test("an outage parks nothing and removes nothing", async () => {
+  for (const code of ["42703", "42501", "53100", "57014"]) {
+    const source = aSource([anOrder()]);
+    const { store, drains, parked } = aStore();
+    store.before = () => Promise.reject(sqlError(code));
+    await assertRejects(() => drainBatch(source, drains), DrainFailed, code);
+    assertEquals([source.held.length, parked.length], [1, 0]);
+  }
+});
+
+Deno.test("the drainer empties the buffer when it is woken, backs off from failures, and stops", async () => {
+  const clock = new SimulatedClock();
+  const source = aSource(Array.from({ length: 35 }, () => anOrder()));
+  const { store, drains } = aStore();
+  const failures: unknown[] = [];
+  let drained = 0;
+  let mayDrain = false;
+  const drainer = createSpillDrainer({
+    source,
+    store: drains,
+    mayDrain: () => mayDrain,
+    clock,
+    random: () => 0.999,
+    onDrained: (report) => drained += report.drained,
+    onFailed: (error) => failures.push(error),
+    onBug: (error) => {
+      throw error;
+    },
+  });
+  drainer.wake();
+  await clock.advance(3_000);
+  assertEquals([drained, drainer.state], [0, "idle"], "not while the database is out");
+  mayDrain = true;
+  store.before = () => Promise.reject(socketError("ECONNREFUSED"));
+  drainer.wake();
+  await clock.advance(100);
+  assertEquals([failures.length, drainer.state], [1, "backing_off"]);
+  store.before = () => undefined;
+  await clock.advance(2_000);
+  assertEquals([drained, source.held.length, drainer.state], [35, 0, "idle"]);
+  await Promise.all([drainer.stop(), drainer.stop()]);
+  assertEquals(drainer.state, "stopped");
+});
