@@ -9,6 +9,7 @@
 import { LRUCache } from "lru-cache";
 import { type ApiKey, type Scope, SCOPES } from "../sql/api_keys.ts";
 import { refuse } from "../actors/refusal.ts";
+import { pause } from "./pause.ts";
 import { RefusedError } from "./router/errors.ts";
 
 /** What the caller may do. */
@@ -24,6 +25,8 @@ export interface AuthOptions {
   readonly findKey: (token: string) => Promise<ApiKey | null>;
   /** A key with every scope, for development; null: there is none. */
   readonly devKey: string | null;
+  /** Monotonic, milliseconds. */
+  readonly now: () => number;
 }
 
 export interface Auth {
@@ -33,6 +36,8 @@ export interface Auth {
 
 const FRESH_MS = 10_000;
 const MAX_KEYS = 10_000;
+/** What a read may take before an entry that is no longer fresh has to do. */
+const PATIENCE_MS = 250;
 
 const DEV_PRINCIPAL: Principal = { keyId: "dev", scopes: new Set(SCOPES), storeId: null };
 
@@ -46,11 +51,14 @@ const CANNOT_CHECK = refuse(
 );
 
 /** Makes the key cache. */
-export function createAuth({ findKey, devKey }: AuthOptions): Auth {
+export function createAuth({ findKey, devKey, now }: AuthOptions): Auth {
   const principals = new LRUCache<string, Principal | typeof UNKNOWN>({
     max: MAX_KEYS,
     ttl: FRESH_MS,
+    ttlResolution: 0,
+    perf: { now },
     allowStaleOnFetchRejection: true,
+    noDeleteOnStaleGet: true,
     fetchMethod: async (token) => {
       const key = await findKey(token);
       if (key === null) return UNKNOWN;
@@ -61,13 +69,31 @@ export function createAuth({ findKey, devKey }: AuthOptions): Auth {
     authenticate: async (token) => {
       if (token === null) throw unauthenticated("an API key is needed");
       if (devKey !== null && token === devKey) return DEV_PRINCIPAL;
-      const principal = await principals.fetch(token);
+      const principal = await fetchPatiently(principals, token);
       // The read failed, and there was nothing older to fall back on.
       if (principal === undefined) throw new RefusedError(CANNOT_CHECK);
       if (principal === UNKNOWN) throw unauthenticated("the API key is wrong or revoked");
       return principal;
     },
   };
+}
+
+/**
+ * The entry of `token`, read again when it is no longer fresh; what was known before has to do when
+ * that takes too long, since a database that hangs must not make every call hang with it.
+ */
+async function fetchPatiently<Value extends object | symbol>(
+  cache: LRUCache<string, Value>,
+  token: string,
+): Promise<Value | undefined> {
+  const known = cache.get(token, { allowStale: true });
+  const reading = cache.fetch(token);
+  if (known === undefined) return await reading;
+  const read = new AbortController();
+  const done = () => read.abort();
+  reading.then(done, done);
+  await pause(PATIENCE_MS, read.signal);
+  return read.signal.aborted ? await reading : known;
 }
 
 /** The token of an `Authorization: Bearer` header; null when there is none. */

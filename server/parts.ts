@@ -106,6 +106,7 @@ export function assembleParts({ config, databaseUrl, redisUrl }: InstanceOptions
       auth: createAuth({
         findKey: (token) => findApiKey(database.read, token),
         devKey: config.devKey,
+        now: systemClock.now,
       }),
       intake: createIntake(writer, metrics),
       orders: ordersOf(database, overflow),

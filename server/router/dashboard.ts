@@ -41,6 +41,7 @@ export const dashboardRouter = router({
       const scope = scopeOf(ctx.principal, input.storeId);
       const frames = ctx.services.hub.watch(scope, input.lastEventId ?? null, signal);
       for await (const { id, snapshot } of frames) {
+        await ctx.assertStillAllowed();
         yield tracked(id, snapshot);
         await ctx.drained();
       }

@@ -56,9 +56,20 @@ export class RefusedError extends TRPCError {
   }
 }
 
-/** The issues of an input, each with its path. */
+/** An answer must not grow with what is wrong: a megabyte of mistakes would make eight of it. */
+const MAX_ISSUES = 50;
+const MAX_ISSUE_LENGTH = 300;
+
+/** The first issues of an input, each with its path. */
 export function issuesOf(error: ZodError): InputIssue[] {
-  return error.issues.map(({ path, message }) => ({ path: path.map(String).join("."), message }));
+  return error.issues.slice(0, MAX_ISSUES).map(({ path, message }) => ({
+    path: shortened(path.map(String).join(".")),
+    message: shortened(message),
+  }));
+}
+
+function shortened(text: string): string {
+  return text.length <= MAX_ISSUE_LENGTH ? text : `${text.slice(0, MAX_ISSUE_LENGTH - 1)}…`;
 }
 
 /** What a client is told of `error`: the message, and the details beside tRPC's own. */

@@ -10,6 +10,7 @@ export const opsRouter = router({
 
   onStatus: ops.subscription(async function* ({ ctx, signal }) {
     for await (const status of ctx.services.statusBoard.watch(signal)) {
+      await ctx.assertStillAllowed();
       yield status;
       await ctx.drained();
     }

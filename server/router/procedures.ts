@@ -24,11 +24,14 @@ export const mergeRouters = t.mergeRouters;
 /** A procedure for keys with `scope`; `ctx.principal` is the caller. */
 export function procedureFor(scope: Scope) {
   return t.procedure.use(async ({ ctx, next }) => {
-    const principal = await ctx.services.auth.authenticate(ctx.token);
-    if (!principal.scopes.has(scope)) {
+    const authenticate = async () => {
+      const principal = await ctx.services.auth.authenticate(ctx.token);
+      if (principal.scopes.has(scope)) return principal;
       throw new RefusedError(refuse("forbidden", `this needs a key with the scope ${scope}`));
-    }
-    return next({ ctx: { principal } });
+    };
+    /** For streams: a key may be revoked while they run. */
+    const assertStillAllowed = async () => void await authenticate();
+    return next({ ctx: { principal: await authenticate(), assertStillAllowed } });
   });
 }
 
