@@ -4,9 +4,10 @@
  */
 import { type Bench, type Figure, rounded } from "./figure.ts";
 import { intake } from "./intake.ts";
+import { overload } from "./overload.ts";
 import { start } from "./start.ts";
 
-const BENCHES: readonly Bench[] = [intake, start];
+const BENCHES: readonly Bench[] = [intake, overload, start];
 const USAGE = `usage: deno task bench [${BENCHES.map(({ name }) => name).join("|")}]… [--json]`;
 
 async function main(args: readonly string[]): Promise<number> {
