@@ -9,7 +9,7 @@
 import { LRUCache } from "lru-cache";
 import { type ApiKey, type Scope, SCOPES } from "../sql/api_keys.ts";
 import { refuse } from "../actors/refusal.ts";
-import { pause } from "./pause.ts";
+import { settlesWithin } from "./pause.ts";
 import { RefusedError } from "./router/errors.ts";
 
 /** What the caller may do. */
@@ -89,11 +89,7 @@ async function fetchPatiently<Value extends object | symbol>(
   const known = cache.get(token, { allowStale: true });
   const reading = cache.fetch(token);
   if (known === undefined) return await reading;
-  const read = new AbortController();
-  const done = () => read.abort();
-  reading.then(done, done);
-  await pause(PATIENCE_MS, read.signal);
-  return read.signal.aborted ? await reading : known;
+  return await settlesWithin(PATIENCE_MS, reading) ? await reading : known;
 }
 
 /** The token of an `Authorization: Bearer` header; null when there is none. */

@@ -84,7 +84,7 @@ async function route(
   const { pathname } = new URL(request.url);
   if (pathname === TRPC_PATH || pathname.startsWith(`${TRPC_PATH}/`)) {
     if (request.headers.get("upgrade")?.toLowerCase() === "websocket") {
-      return webSockets.upgrade(request);
+      return upgraded(webSockets, request);
     }
     return await answerCall(request, options.services);
   }
@@ -102,6 +102,16 @@ async function route(
     }
     default:
       return await servePage(request, pathname);
+  }
+}
+
+/** An upgrade that lacks what the protocol asks for is a bad request, not a failure of the server. */
+function upgraded(webSockets: WebSocketServer, request: Request): Response {
+  try {
+    return webSockets.upgrade(request);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    return new Response("not a WebSocket upgrade\n", { status: 400 });
   }
 }
 

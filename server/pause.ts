@@ -11,3 +11,12 @@ export function pause(ms: number, signal: AbortSignal | undefined): Promise<void
   signal?.addEventListener("abort", end);
   return promise;
 }
+
+/** True as soon as `promise` is settled, either way; false when that takes longer than `ms`. */
+export async function settlesWithin(ms: number, promise: Promise<unknown>): Promise<boolean> {
+  const settled = new AbortController();
+  const abort = () => settled.abort();
+  promise.then(abort, abort);
+  await pause(ms, settled.signal);
+  return settled.signal.aborted;
+}

@@ -40,11 +40,13 @@ const RETIRE_MS = 1_000;
 /** A pool of connections that can be replaced as a whole. */
 export class Pool {
   #sql: Sql;
+  #url: string;
   #ended = false;
   readonly #retiring = new Set<Promise<void>>();
 
   constructor(readonly options: PoolOptions) {
-    this.#sql = connectPool(options);
+    this.#url = options.url;
+    this.#sql = connectPool(options, options.url);
   }
 
   /**
@@ -62,7 +64,7 @@ export class Pool {
     } catch (error) {
       answer.catch(() => undefined); // when it was given up, it fails later and was answered here
       if (error instanceof DatabaseTimeout) this.#replace(sql, 0);
-      else if (isConnectionLost(error)) this.#replace(sql, RETIRE_MS);
+      else if (isConnectionLost(error) || isReadOnly(error)) this.#replace(sql, RETIRE_MS);
       throw error;
     } finally {
       clearTimeout(timer);
@@ -83,7 +85,8 @@ export class Pool {
   /** Only once per set of connections: of many calls that fail on the same ones the first acts. */
   #replace(lost: Sql, timeoutMs: number): void {
     if (this.#ended || this.#sql !== lost) return;
-    this.#sql = connectPool(this.options);
+    this.#url = nextHostFirst(this.#url);
+    this.#sql = connectPool(this.options, this.#url);
     const retiring = lost.end({ timeout: timeoutMs / 1_000 }).catch(() => undefined);
     this.#retiring.add(retiring);
     retiring.finally(() => this.#retiring.delete(retiring));
@@ -96,6 +99,19 @@ function isConnectionLost(error: unknown): boolean {
   return error.severity === "FATAL" || error.severity === "PANIC";
 }
 
+/** True when a write met a standby: the primary has to be looked for. */
+function isReadOnly(error: unknown): boolean {
+  return error instanceof postgres.PostgresError && error.code === "25006";
+}
+
+/** The URL with its first host moved to the end, so that new connections try another one first. */
+export function nextHostFirst(url: string): string {
+  return url.replace(
+    /^([a-z]+:\/\/(?:[^@/]*@)?)([^,/]+),([^/?]+)/,
+    (_, before: string, first: string, others: string) => `${before}${others},${first}`,
+  );
+}
+
 /**
  * Passes an error on, unless the connection is lost: the driver would answer the error with a
  * ROLLBACK, and writing to a connection that has closed throws where nobody can catch it
@@ -105,8 +121,8 @@ function keepOffLost(error: unknown): Promise<never> {
   return isConnectionLost(error) ? new Promise(() => undefined) : Promise.reject(error);
 }
 
-function connectPool(options: PoolOptions): Sql {
-  const { url, name, maxConnections, statementTimeoutMs, session } = options;
+function connectPool(options: PoolOptions, url: string): Sql {
+  const { name, maxConnections, statementTimeoutMs, session } = options;
   return connect(url, {
     max: maxConnections,
     connect_timeout: Math.max(1, statementTimeoutMs / 1_000),

@@ -8,6 +8,7 @@
 import type { Figures } from "../../sql/snapshots.ts";
 import type { Notice } from "../../sql/notices.ts";
 import { MINUTE_MS } from "../../sql/time.ts";
+import { settlesWithin } from "../pause.ts";
 import { ScopeFeed } from "./scope_feed.ts";
 import {
   comparePositions,
@@ -48,6 +49,8 @@ export class NoSnapshot extends Error {}
 
 const CHECK_EVERY_MS = 3_000;
 const STALE_AFTER_MS = 5_000;
+/** What a read may take before something older has to do. */
+const PATIENCE_MS = 500;
 /** A minute's turn is looked for this long after it, so that the database's clock has passed it. */
 const TURN_GRACE_MS = 20;
 
@@ -97,15 +100,16 @@ export class LiveHub {
 
   /** The snapshot of `scope` now. @throws NoSnapshot */
   async snapshot(scope: string): Promise<Snapshot> {
-    try {
-      return this.#show(await this.#load(scope, null), "database");
-    } catch {
-      const watched = this.#feeds.get(scope)?.newest ?? null;
-      if (watched !== null) return this.#show(watched, "live");
-      const kept = await this.#loadKept(scope);
-      if (kept !== null) return this.#show(kept, "cache");
-      throw new NoSnapshot("the database does not answer, and no snapshot of this scope was kept");
-    }
+    const reading = this.#load(scope, null).catch(() => null);
+    const read = await settlesWithin(PATIENCE_MS, reading) ? await reading : null;
+    if (read !== null) return this.#show(read, "database");
+    const watched = this.#feeds.get(scope)?.newest ?? null;
+    if (watched !== null) return this.#show(watched, "live");
+    const kept = await this.#loadKept(scope);
+    if (kept !== null) return this.#show(kept, "cache");
+    const late = await reading;
+    if (late !== null) return this.#show(late, "database");
+    throw new NoSnapshot("the database does not answer, and no snapshot of this scope was kept");
   }
 
   /**

@@ -1,5 +1,5 @@
 import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
-import { DatabaseTimeout, Pool } from "../../sql/database.ts";
+import { DatabaseTimeout, nextHostFirst, Pool } from "../../sql/database.ts";
 import { withDatabase } from "../support/database.ts";
 
 function poolOf(url: string, statementTimeoutMs = 5_000, maxConnections = 2): Pool {
@@ -72,4 +72,12 @@ Deno.test("a server that says nothing at all is given up, and the connections ar
   listener.close();
   await accepting;
   for (const socket of sockets) socket.close();
+});
+
+Deno.test("of several hosts the next one is tried first after the one before was lost", () => {
+  const url = "postgres://u:p%40x@h1:5432,h2:5433,h3/db?application_name=a,b";
+  const next = "postgres://u:p%40x@h2:5433,h3,h1:5432/db?application_name=a,b";
+  assertEquals(nextHostFirst(url), next);
+  assertEquals(nextHostFirst(nextHostFirst(next)), url);
+  assertEquals(nextHostFirst("postgres://u:p@h1:5432/db"), "postgres://u:p@h1:5432/db");
 });
