@@ -99,7 +99,10 @@ export class Spill implements OverflowBuffer {
       maxBytes,
       SPILL_FORMAT,
       ...args,
-    ) as string[];
+    ).catch((error: unknown) => {
+      this.#lost(); // the next look says whether it is back; until then nobody waits for it
+      throw error;
+    }) as string[];
     return new Map(orders.map(({ orderId }, index) => [orderId, resultOf(answers[index])]));
   }
 
