@@ -56,6 +56,18 @@ const TIMED_OUT = new Set([
   "WEIR_DATABASE_TIMEOUT", // no answer at all: the server hangs
 ]);
 
+/** No answer at all came, unlike from a server that cancelled the statement. */
+const SILENCE = new Set([
+  "WEIR_DATABASE_TIMEOUT", // the call was given up
+  "CONNECTION_DESTROYED", // cut by the pool, because another call beside it was given up
+  "CONNECT_TIMEOUT", // the connection was taken and nothing came over it
+]);
+
+/** True when the database said nothing. */
+export function isSilence({ code }: Failure): boolean {
+  return SILENCE.has(code);
+}
+
 /** Classifies what a database call threw. */
 export function classify(error: unknown): Failure {
   const code = propertyOf(error, "code") ?? "UNKNOWN";

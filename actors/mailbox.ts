@@ -50,6 +50,8 @@ const OVERHEAD_BYTES = 512;
 export class Mailbox {
   #waiting: Letter[] = [];
   readonly #taken = new Set<Letter>();
+  /** How many taken letters each order has. */
+  readonly #takenOf = new Map<string, number>();
   #bytes = 0;
 
   constructor(readonly bounds: MailboxBounds) {}
@@ -79,10 +81,15 @@ export class Mailbox {
     return true;
   }
 
+  /** True when `take` would take something. */
+  canTake(): boolean {
+    return this.#waiting.some((letter) => !this.#takenOf.has(letter.order.orderId));
+  }
+
   /**
    * Takes the oldest letters out for a batch of at most `maxOrders` orders. Letters with the same
-   * order and content travel together; one with other content under the same key waits for the next
-   * batch, so that the database decides between the two.
+   * order and content travel together; one with other content under the same key waits until they
+   * are answered, so that of two contents the first to come is the first to be stored.
    */
   take(maxOrders: number): Parcel[] {
     const parcels = new Map<string, { order: NewOrder; letters: Letter[] }>();
@@ -92,29 +99,30 @@ export class Mailbox {
       const letter = this.#waiting[index]!;
       const { orderId, contentHash } = letter.order;
       const parcel = parcels.get(orderId);
-      if (parcel === undefined) {
+      if (parcel === undefined && this.#takenOf.has(orderId)) {
+        left.push(letter);
+      } else if (parcel === undefined) {
         parcels.set(orderId, { order: letter.order, letters: [letter] });
       } else if (parcel.order.contentHash === contentHash) {
         parcel.letters.push(letter);
       } else {
         left.push(letter);
-        continue;
       }
-      this.#taken.add(letter);
     }
+    for (const { letters } of parcels.values()) letters.forEach((letter) => this.#mark(letter));
     this.#waiting = [...left, ...this.#waiting.slice(index)];
     return [...parcels.values()];
   }
 
   /** Puts taken letters back to the front, for another try. Ones answered meanwhile stay out. */
   putBack(letters: readonly Letter[]): void {
-    const still = letters.filter((letter) => this.#taken.delete(letter));
+    const still = letters.filter((letter) => this.#unmark(letter));
     this.#waiting = [...still, ...this.#waiting];
   }
 
   /** Answers taken letters. Ones answered before keep their first answer. */
   settle(letter: Letter, answer: Answer): void {
-    if (this.#taken.delete(letter)) this.#release(letter, answer);
+    if (this.#unmark(letter)) this.#release(letter, answer);
   }
 
   /** Answers the waiting letters that `which` picks. */
@@ -131,6 +139,22 @@ export class Mailbox {
     const taken = [...this.#taken];
     for (const letter of taken) this.settle(letter, answerOf(letter, true));
     return taken.length + this.dismiss(() => true, (letter) => answerOf(letter, false));
+  }
+
+  #mark(letter: Letter): void {
+    const { orderId } = letter.order;
+    this.#taken.add(letter);
+    this.#takenOf.set(orderId, (this.#takenOf.get(orderId) ?? 0) + 1);
+  }
+
+  /** False when the letter was not taken, or has been answered since. */
+  #unmark(letter: Letter): boolean {
+    if (!this.#taken.delete(letter)) return false;
+    const { orderId } = letter.order;
+    const left = (this.#takenOf.get(orderId) ?? 0) - 1;
+    if (left > 0) this.#takenOf.set(orderId, left);
+    else this.#takenOf.delete(orderId);
+    return true;
   }
 
   #release(letter: Letter, answer: Answer): void {

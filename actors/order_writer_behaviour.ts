@@ -4,6 +4,7 @@
  */
 import { and, assign, fromPromise, not, raise, setup, stateIn } from "xstate";
 import { backoffMs, type BackoffOptions } from "./backoff.ts";
+import { isSilence } from "./failure.ts";
 import { type BatchReport, groupCommit, type OrderStore } from "./group_commit.ts";
 import type { Mailbox } from "./mailbox.ts";
 import { groupSpill, type OverflowBuffer, type SpillReport } from "./overflow.ts";
@@ -82,13 +83,13 @@ export const writer = setup({
     hasOrders: ({ context: { mailbox } }) => mailbox.orders + mailbox.taken > 0,
     isEmpty: ({ context: { mailbox } }) => mailbox.orders + mailbox.taken === 0,
     mayCommit: and([
-      ({ context }) => context.mailbox.orders > 0,
+      ({ context }) => context.mailbox.canTake(),
       stateIn({ circuit: "closed" }),
     ]),
     /** For the second lane: it takes what comes while the first one is busy. */
     mayCommitBeside: and(["mayCommit", not(stateIn({ lanes: { first: "resting" } }))]),
     maySpill: and([
-      ({ context }) => context.mailbox.orders > 0 && context.buffer?.isReady() === true,
+      ({ context }) => context.mailbox.canTake() && context.buffer?.isReady() === true,
       not(stateIn({ circuit: "closed" })),
     ]),
     spillFailed: (_, report: SpillReport) => report.failed,
@@ -101,7 +102,8 @@ export const writer = setup({
     announceBatch: raise({ type: "BATCH_ENDED" }),
     recordBatch: ({ context }, report: BatchReport) => {
       const { failure, commitMs } = report;
-      context.window.record(context.now(), commitMs, failure?.kind === "infrastructure");
+      const failed = failure?.kind === "infrastructure";
+      context.window.record(context.now(), commitMs, failed, failed && isSilence(failure));
       context.onBatch(report);
     },
     adaptBatch: assign(({ context }, { failure }: BatchReport) => {

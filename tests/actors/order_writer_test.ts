@@ -55,6 +55,22 @@ Deno.test("one key in one batch: the same content is one row, other content is a
   assertEquals(said(await placedLater(place, order, clock)), "replayed");
 });
 
+Deno.test("of two contents under one key the first to come is stored, whichever lane is free", async () => {
+  const { clock, store, place } = aWriter();
+  const commit = gate();
+  store.before = () => commit.passed;
+  const order = anOrder();
+  const first = place(order);
+  await clock.settle();
+  const other = anOrder({ idempotencyKey: order.idempotencyKey, customerRef: "other" });
+  const placed = [first, place(other), place(order)];
+  await clock.advance(100);
+  assertEquals(store.sent, [1], "what waits for its key is not sent, nor anything in its place");
+  commit.open();
+  await clock.advance(100);
+  assertEquals(placed.map(said), ["committed", "idempotency_mismatch", "replayed"]);
+});
+
 Deno.test("past its bounds in rows or in bytes the mailbox takes nothing and says for how long", async () => {
   const rows = aWriter({ maxOrders: 3 });
   const commit = gate();
