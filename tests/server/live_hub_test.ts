@@ -1,0 +1,283 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { FakeTime } from "@std/testing/time";
+import { LiveHub, NoSnapshot } from "../../server/live/live_hub.ts";
+import type { Position, Snapshot } from "../../server/live/snapshot.ts";
+import type { Notice } from "../../sql/notices.ts";
+import type { Figures } from "../../sql/snapshots.ts";
+import { figuresAt } from "../support/figures.ts";
+
+const TEN_O_CLOCK = Date.parse("2026-11-22T10:00:00.000Z");
+
+/** A database of which the test says what version it has, and whether it answers. */
+class FakeDatabase {
+  version = 1;
+  epoch = 1;
+  away = false;
+  /** The scopes that were read, in order. */
+  readonly reads: string[] = [];
+
+  readFigures(scope: string, now: number): Promise<Figures> {
+    if (this.away) return Promise.reject(new Error("the database is away"));
+    this.reads.push(scope);
+    return Promise.resolve(figuresAt(now, this.version, { scope, epoch: this.epoch }));
+  }
+
+  readNewest(): Promise<Position> {
+    if (this.away) return Promise.reject(new Error("the database is away"));
+    return Promise.resolve({ epoch: this.epoch, version: this.version });
+  }
+}
+
+interface Watcher {
+  /** `<id> <minute> <source>[ stale]` of each frame. */
+  readonly seen: string[];
+  readonly snapshots: Snapshot[];
+  readonly stop: AbortController;
+  /** Resolves when the subscription is over. */
+  readonly over: Promise<void>;
+}
+
+interface Hub {
+  readonly hub: LiveHub;
+  readonly database: FakeDatabase;
+  readonly cache: Map<string, Figures>;
+  readonly freshnessMs: number[];
+  readonly skipped: () => number;
+  watch(scope?: string, floor?: Position): Watcher;
+  /** Lets `ms` pass, with all that comes of it. */
+  pass(ms: number): Promise<void>;
+}
+
+/** Runs `test` with a hub at ten seconds past ten, by a clock that only the test moves. */
+async function withHub(test: (hub: Hub) => Promise<void>): Promise<void> {
+  using time = new FakeTime(TEN_O_CLOCK + 10_000);
+  const database = new FakeDatabase();
+  const cache = new Map<string, Figures>();
+  const freshnessMs: number[] = [];
+  let skipped = 0;
+  const hub = new LiveHub({
+    readFigures: (scope) => database.readFigures(scope, time.now),
+    readNewest: () => database.readNewest(),
+    cache: {
+      read: (scope) => Promise.resolve(cache.get(scope) ?? null),
+      write: (figures) => void cache.set(figures.scope, figures),
+    },
+    now: () => time.now - TEN_O_CLOCK, // monotonic: of no calendar
+    onSkippedFrame: () => skipped++,
+    onFrame: (ms) => freshnessMs.push(ms),
+  });
+  const watch = (scope = "*", floor?: Position): Watcher => {
+    const watcher = { seen: [] as string[], snapshots: [] as Snapshot[] };
+    const stop = new AbortController();
+    const over = (async () => {
+      for await (const { id, snapshot } of hub.watch(scope, floor ?? null, stop.signal)) {
+        const { minute, source, stale } = snapshot;
+        watcher.seen.push(`${id} ${minute.slice(11, 16)} ${source}${stale ? " stale" : ""}`);
+        watcher.snapshots.push(snapshot);
+      }
+    })();
+    return { ...watcher, stop, over };
+  };
+  const pass = async (ms: number) => {
+    await settle();
+    for (let left = ms; left > 0; left -= 10) {
+      time.tick(Math.min(10, left));
+      await settle();
+    }
+  };
+  hub.start();
+  await test({ hub, database, cache, freshnessMs, skipped: () => skipped, watch, pass });
+  await hub.stop();
+}
+
+/** Lets promises run until nothing more comes of them. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 40; turn++) await Promise.resolve();
+}
+
+function noticeOf(version: number, scopes: Notice["scopes"], parts: Partial<Notice> = {}): Notice {
+  return { format: 1, epoch: 1, version, scopes, writtenAt: null, ...parts };
+}
+
+Deno.test("a notice reloads the scopes that it names and someone watches, once a version", () =>
+  withHub(async ({ hub, database, watch, pass }) => {
+    const all = watch();
+    const north = watch("north");
+    watch("south");
+    await pass(0);
+    assertEquals(database.reads.splice(0), ["*", "north", "south"]);
+    database.version = 2;
+    hub.notice(noticeOf(2, ["*", "north", "nobody"]));
+    await pass(0);
+    assertEquals(database.reads.splice(0), ["*", "north"]);
+    hub.notice(noticeOf(2, ["*", "north"]));
+    hub.notice(noticeOf(1, "all"));
+    await pass(0);
+    assertEquals(database.reads, [], "nothing that it has is read again");
+    assertEquals([all.seen, north.seen], [
+      ["1:1 10:00 database", "1:2 10:00 live"],
+      ["1:1 10:00 database", "1:2 10:00 live"],
+    ]);
+  }));
+
+Deno.test("a notice of all scopes reloads every watched one that is behind", () =>
+  withHub(async ({ hub, database, watch, pass }) => {
+    watch("north");
+    watch("south");
+    await pass(0);
+    database.version = 2;
+    database.reads.length = 0;
+    hub.notice(noticeOf(2, "all"));
+    await pass(0);
+    assertEquals(database.reads, ["north", "south"]);
+  }));
+
+Deno.test("with no new order a frame comes at each minute's turn: same id, next minute", () =>
+  withHub(async ({ database, watch, pass }) => {
+    const { seen } = watch();
+    const north = watch("north");
+    await pass(49_900);
+    assertEquals(seen, ["1:1 10:00 database"]);
+    await pass(200);
+    assertEquals(seen, ["1:1 10:00 database", "1:1 10:01 live"]);
+    await pass(120_000);
+    assertEquals(seen.slice(2), ["1:1 10:02 live", "1:1 10:03 live"]);
+    assertEquals(north.seen, seen);
+    assertEquals(database.reads.length, 8, "one read a scope and minute");
+  }));
+
+Deno.test("a minute's turn that found the database away is made up for when it is back", () =>
+  withHub(async ({ database, watch, pass }) => {
+    const { seen } = watch();
+    await pass(49_900);
+    database.away = true;
+    await pass(600);
+    assertEquals(seen, ["1:1 10:00 database"]);
+    database.away = false;
+    await pass(1_000);
+    assertEquals(seen, ["1:1 10:00 database", "1:1 10:01 live"]);
+    await pass(60_000);
+    assertEquals(seen.at(-1), "1:1 10:02 live", "and the next turn comes too");
+  }));
+
+Deno.test("what every notice was lost of is found by the regular check", () =>
+  withHub(async ({ database, watch, pass }) => {
+    const { seen } = watch();
+    await pass(100);
+    database.version = 2;
+    await pass(2_800);
+    assertEquals(seen.length, 1);
+    await pass(200);
+    assertEquals(seen.slice(1), ["1:2 10:00 live"]);
+  }));
+
+Deno.test("after 5 s without the database the newest frame is shown again as stale, until it is back", () =>
+  withHub(async ({ database, watch, pass }) => {
+    const { seen, snapshots } = watch();
+    await pass(0);
+    database.away = true;
+    await pass(4_900);
+    assertEquals(seen, ["1:1 10:00 database"]);
+    await pass(200);
+    assertEquals(seen.slice(1), ["1:1 10:00 live stale"]);
+    const [first, stale] = snapshots;
+    assert(first !== undefined && stale !== undefined);
+    assertEquals([first.ageMs, stale.ageMs], [100, 5_100]);
+    await pass(20_000);
+    assertEquals(seen.length, 2, "it is said once");
+    database.away = false;
+    database.version = 2;
+    await pass(3_000);
+    assertEquals(seen.at(-1), "1:2 10:00 live");
+    assertEquals(seen.slice(2).filter((frame) => frame.endsWith("stale")), []);
+  }));
+
+Deno.test("nothing below the subscriber's floor is sent, and the floor's own frame is", () =>
+  withHub(async ({ hub, database, watch, pass }) => {
+    const ahead = watch("*", { epoch: 1, version: 3 });
+    const at = watch("*", { epoch: 1, version: 1 });
+    const otherEpoch = watch("*", { epoch: 2, version: 0 });
+    await pass(0);
+    assertEquals([ahead.seen, at.seen], [[], ["1:1 10:00 database"]]);
+    for (const version of [2, 3]) {
+      database.version = version;
+      hub.notice(noticeOf(version, ["*"]));
+      await pass(0);
+    }
+    assertEquals([ahead.seen, otherEpoch.seen], [["1:3 10:00 live"], []]);
+    database.epoch = 2;
+    database.version = 1;
+    hub.notice(noticeOf(1, "all", { epoch: 2 }));
+    await pass(0);
+    assertEquals([ahead.seen.at(-1), otherEpoch.seen], ["2:1 10:00 live", ["2:1 10:00 live"]]);
+  }));
+
+Deno.test("a database that answers with something older is not believed", () =>
+  withHub(async ({ hub, database, watch, pass }) => {
+    database.version = 5;
+    const { seen } = watch();
+    await pass(0);
+    database.version = 4;
+    hub.notice(noticeOf(6, ["*"]));
+    await pass(5_000);
+    assertEquals(seen, ["1:5 10:00 database"]);
+  }));
+
+Deno.test("the kept snapshot serves first frames while the database is away, and no older epoch", () =>
+  withHub(async ({ hub, database, cache, watch, pass }) => {
+    cache.set("north", figuresAt(TEN_O_CLOCK, 7, { scope: "north" }));
+    database.away = true;
+    const { seen } = watch("north");
+    await pass(0);
+    assertEquals(seen, ["1:7 10:00 cache"]);
+    assertEquals((await hub.snapshot("north")).source, "live", "what is watched is in memory");
+    cache.set("south", figuresAt(TEN_O_CLOCK, 7, { scope: "south" }));
+    assertEquals((await hub.snapshot("south")).source, "cache");
+    hub.notice(noticeOf(1, "all", { epoch: 2 }));
+    await assertRejects(() => hub.snapshot("south"), NoSnapshot);
+    await assertRejects(() => hub.snapshot("nobody"), NoSnapshot);
+  }));
+
+Deno.test("a snapshot comes from the database while it answers, and is kept for others", () =>
+  withHub(async ({ hub, database, cache, pass }) => {
+    database.version = 9;
+    const snapshot = await hub.snapshot("north");
+    assertEquals([snapshot.source, snapshot.version, snapshot.ageMs], ["database", 9, 100]);
+    assertEquals(cache.get("north")?.version, 9);
+    await pass(100);
+    assertEquals(database.reads, ["north"]);
+  }));
+
+Deno.test("freshness is from when the oldest change of a frame was written until it is sent", () =>
+  withHub(async ({ hub, database, watch, pass, freshnessMs }) => {
+    watch();
+    await pass(0);
+    assertEquals(freshnessMs, [], "of a first frame nobody knows");
+    database.version = 2;
+    const writtenAt = new Date(TEN_O_CLOCK + 9_750).toISOString();
+    hub.notice(noticeOf(2, ["*"], { writtenAt }));
+    await pass(0);
+    assertEquals(freshnessMs, [250]);
+  }));
+
+Deno.test("who has left is read nothing for, and stop() ends who has not", () =>
+  withHub(async ({ hub, database, watch, pass }) => {
+    const left = watch("north");
+    const stays = watch("south");
+    await pass(0);
+    assertEquals(hub.subscribers, 2);
+    left.stop.abort();
+    await left.over;
+    assertEquals(hub.subscribers, 1);
+    database.version = 2;
+    database.reads.length = 0;
+    hub.notice(noticeOf(2, "all"));
+    await pass(70_000);
+    assertEquals(new Set(database.reads), new Set(["south"]));
+    await hub.stop();
+    await stays.over;
+    assertEquals(hub.subscribers, 0);
+    const late = watch("east");
+    await late.over;
+    assertEquals(late.seen, []);
+  }));
