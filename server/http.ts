@@ -81,6 +81,7 @@ async function route(
   options: HttpOptions,
   webSockets: WebSocketServer,
 ): Promise<Response> {
+  if (!URL.canParse(request.url)) return new Response("no such host\n", { status: 400 });
   const { pathname } = new URL(request.url);
   if (pathname === TRPC_PATH || pathname.startsWith(`${TRPC_PATH}/`)) {
     if (request.headers.get("upgrade")?.toLowerCase() === "websocket") {

@@ -9,22 +9,23 @@ import type { FoldRun } from "../actors/aggregator_machine.ts";
 import { systemClock } from "../actors/clock.ts";
 import { createOrderWriter, LANES, type OrderWriter } from "../actors/order_writer.ts";
 import { findApiKey } from "../sql/api_keys.ts";
-import { commitBatch } from "../sql/batch.ts";
 import { type Database, openDatabase } from "../sql/database.ts";
 import { foldJournal } from "../sql/fold.ts";
-import { countOpenLetters, parkOrder } from "../sql/dead_letters.ts";
+import { countOpenLetters } from "../sql/dead_letters.ts";
 import { listOrders } from "../sql/orders.ts";
 import { readFigures, readNewest } from "../sql/snapshots.ts";
 import { createAuth } from "./auth.ts";
 import { type Bus, startBus } from "./bus/bus.ts";
 import { closeRedis, openRedis } from "./bus/redis_connection.ts";
 import type { Config } from "./config.ts";
+import { DeadLetters, REPLAYS_PER_SECOND } from "./dead_letters.ts";
 import type { InstanceOptions } from "./instance.ts";
-import { createIntake } from "./intake.ts";
+import { createIntake, type Intake } from "./intake.ts";
 import { LiveHub } from "./live/live_hub.ts";
 import { createSnapshotCache, NO_CACHE } from "./live/snapshot_cache.ts";
 import { Polled } from "./polled.ts";
 import { findOrder } from "./order_lookup.ts";
+import { orderStoreOn } from "./order_store.ts";
 import { openOverflow, type Overflow } from "./spill/mod.ts";
 import type { Services } from "./router/context.ts";
 import { createStatusBoard } from "./status_board.ts";
@@ -103,13 +104,7 @@ export function assembleParts({ config, databaseUrl, redisUrl }: InstanceOptions
     overflow,
     metrics,
     services: {
-      auth: createAuth({
-        findKey: (token) => findApiKey(database.read, token),
-        devKey: config.devKey,
-        now: systemClock.now,
-      }),
-      intake: createIntake(writer, metrics),
-      orders: ordersOf(database, overflow),
+      ...orderServices(config, database, overflow, createIntake(writer, metrics)),
       hub,
       statusBoard,
       aggregate: () => aggregator.run(),
@@ -124,11 +119,26 @@ export function assembleParts({ config, databaseUrl, redisUrl }: InstanceOptions
   };
 }
 
-function ordersOf(database: Database, overflow: Overflow | null): Services["orders"] {
+/** What reads the database, and what goes into it by the intake. */
+function orderServices(
+  config: Config,
+  { read: pool }: Database,
+  overflow: Overflow | null,
+  intake: Intake,
+): Pick<Services, "auth" | "intake" | "orders" | "deadLetters"> {
+  const { place } = intake;
   return {
-    read: (storeId, orderId) =>
-      findOrder(database.read, overflow?.buffer ?? null, storeId, orderId),
-    list: (options) => listOrders(database.read, options),
+    auth: createAuth({
+      findKey: (token) => findApiKey(pool, token),
+      devKey: config.devKey,
+      now: systemClock.now,
+    }),
+    intake,
+    orders: {
+      read: (storeId, orderId) => findOrder(pool, overflow?.buffer ?? null, storeId, orderId),
+      list: (options) => listOrders(pool, options),
+    },
+    deadLetters: new DeadLetters({ pool, place, replaysPerSecond: REPLAYS_PER_SECOND }),
   };
 }
 
@@ -158,10 +168,7 @@ interface WriterParts {
 
 function startWriter({ config, database, aggregator, overflow, metrics }: WriterParts) {
   const writer = createOrderWriter({
-    store: {
-      commit: (orders) => database.write.run((sql) => commitBatch(sql, orders)),
-      park: (order, code) => database.write.run((sql) => parkOrder(sql, order, "rejected", code)),
-    },
+    store: orderStoreOn(database.write),
     buffer: overflow?.buffer ?? null,
     maxOrders: config.queueMaxOrders,
     maxBytes: config.queueMaxBytes,

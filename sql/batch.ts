@@ -12,8 +12,9 @@
  * Keys that were not new are read by a second statement: a row that another transaction committed
  * while the first waited for it is neither inserted nor visible to the first one's snapshot.
  */
+import postgres from "postgres";
 import type { NewOrder } from "./order.ts";
-import type { Sql } from "./database.ts";
+import type { Sql, Tx } from "./database.ts";
 import { iso } from "./time.ts";
 
 /** The layout of a journal row that this version writes; `journal.ts` reads it. */
@@ -38,7 +39,17 @@ export async function commitBatch(
   sql: Sql,
   orders: readonly NewOrder[],
 ): Promise<Map<string, StoredOrder>> {
-  const { placed_at, new_ids } = await insertNew(sql, orders);
+  let inserted: Inserted;
+  try {
+    inserted = await insertNew(sql, orders);
+  } catch (error) {
+    // A constraint speaks before the key does: what a constraint of today would refuse may be there
+    // from before, and then that is the answer.
+    const known = orders.length === 1 && isOfData(error) ? await readStored(sql, orders) : null;
+    if (known === null || known.size === 0) throw error;
+    return known;
+  }
+  const { placed_at, new_ids } = inserted;
   const stored = new Map<string, StoredOrder>();
   const newIds = new Set(new_ids ?? orders.map((order) => order.orderId));
   for (const { orderId, contentHash, placedAt } of orders) {
@@ -46,14 +57,13 @@ export async function commitBatch(
     stored.set(orderId, { isNew: true, contentHash, placedAt: placedAt ?? iso(placed_at) });
   }
   if (stored.size === orders.length) return stored;
-  for (const row of await readKnown(sql, orders.filter((order) => !stored.has(order.orderId)))) {
-    stored.set(row.order_id, {
-      isNew: false,
-      contentHash: row.content_hash,
-      placedAt: iso(row.placed_at),
-    });
-  }
-  return stored;
+  const others = orders.filter((order) => !stored.has(order.orderId));
+  return new Map([...stored, ...await readStored(sql, others)]);
+}
+
+/** True when the database refused a row for its content, as SQLSTATE classes 22 and 23 say. */
+function isOfData(error: unknown): boolean {
+  return error instanceof postgres.PostgresError && /^2[23]/.test(error.code);
 }
 
 interface Inserted {
@@ -63,7 +73,8 @@ interface Inserted {
   readonly new_ids: string[] | null;
 }
 
-async function insertNew(sql: Sql, orders: readonly NewOrder[]): Promise<Inserted> {
+/** Inserts what is new. @throws what the driver throws; then nothing of it was inserted */
+export async function insertNew(sql: Sql | Tx, orders: readonly NewOrder[]): Promise<Inserted> {
   const column = <K extends keyof NewOrder>(name: K) => orders.map((order) => order[name]);
   const [row] = await sql<Inserted[]>`
     WITH input AS (
@@ -125,10 +136,19 @@ interface KnownRow {
   readonly content_hash: string;
 }
 
-function readKnown(sql: Sql, orders: readonly NewOrder[]): Promise<KnownRow[]> {
-  return sql<KnownRow[]>`
+/** What is stored under the ids of these orders. */
+export async function readStored(
+  sql: Sql | Tx,
+  orders: readonly NewOrder[],
+): Promise<Map<string, StoredOrder>> {
+  const rows = await sql<KnownRow[]>`
     SELECT o.order_id, o.placed_at, encode(o.content_hash, 'hex') AS content_hash
     FROM unnest(${orders.map((order) => order.storeId)}::text[],
                 ${orders.map((order) => order.orderId)}::uuid[]) AS i (store_id, order_id)
     JOIN orders o ON o.store_id = i.store_id AND o.order_id = i.order_id`;
+  return new Map(rows.map(({ order_id, content_hash, placed_at }) => [order_id, {
+    isNew: false,
+    contentHash: content_hash,
+    placedAt: iso(placed_at),
+  }]));
 }

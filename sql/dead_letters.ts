@@ -5,12 +5,14 @@
  * the overflow buffer, and the database holds other content under its key. An outage puts nothing
  * here. There is at most one open letter an order and content, however often it comes.
  */
+import { z } from "zod";
 import type { Pool, Sql } from "./database.ts";
 import type { NewOrder, PlaceInput } from "./order.ts";
 import { iso } from "./time.ts";
 
 export type LetterReason = "rejected" | "conflict";
-export type LetterState = "open" | "replayed" | "settled" | "discarded";
+export const LETTER_STATES = ["open", "replayed", "settled", "discarded"] as const;
+export type LetterState = typeof LETTER_STATES[number];
 
 /** A dead letter as operators see it. */
 export interface DeadLetter {
@@ -74,32 +76,83 @@ export async function parkOrder(
 }
 
 export interface LetterListOptions {
+  /** Null: the letters of all stores. */
   readonly storeId: string | null;
   readonly state: LetterState;
   readonly limit: number;
   readonly cursor: LetterCursor | null;
 }
 
-/** After the letter that failed last at this time and has this id. */
+/** Where a page begins: after the letter that failed last at this time and has this id. */
 export interface LetterCursor {
+  /** ISO 8601 with microseconds: what letters of one millisecond are told apart by. */
   readonly lastFailedAt: string;
   readonly id: string;
 }
 
-/** Letters, the one that failed last first. */
-export async function listLetters(pool: Pool, options: LetterListOptions): Promise<DeadLetter[]> {
+export interface LetterPage {
+  readonly letters: readonly DeadLetter[];
+  /** Where the next page begins; null when there is none. */
+  readonly nextCursor: string | null;
+}
+
+/** Letters, the one that failed last first. One that fails again meanwhile moves to the front. */
+export async function listLetters(pool: Pool, options: LetterListOptions): Promise<LetterPage> {
   const { storeId, state, limit, cursor } = options;
+  // The time goes as text: the driver would cut what it knows as a time to milliseconds.
+  const rows = await pool.run((sql) =>
+    sql<(LetterRow & { position: string })[]>`
+      SELECT *, to_char(last_failed_at AT TIME ZONE 'UTC', ${POSITION_FORMAT}) AS position
+      FROM dead_letters WHERE state = ${state} ${ofStore(sql, storeId)}
+        ${
+      cursor === null ? sql`` : sql`AND (last_failed_at, letter_id)
+                                       < (${cursor.lastFailedAt}::text::timestamptz, ${cursor.id})`
+    }
+      ORDER BY last_failed_at DESC, letter_id DESC LIMIT ${limit + 1}`
+  );
+  const letters = rows.slice(0, limit);
+  const last = letters.at(-1);
+  return {
+    letters: letters.map(letterOf),
+    nextCursor: rows.length > limit && last !== undefined
+      ? btoa(JSON.stringify([last.position, last.letter_id]))
+      : null,
+  };
+}
+
+/** ISO 8601 with microseconds, as PostgreSQL is asked for it. */
+const POSITION_FORMAT = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"';
+const cursorShape = z.tuple([
+  z.string().regex(/^2\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/),
+  z.uuid(),
+]);
+
+/** The cursor in `text`; null when it is none of ours. */
+export function decodeLetterCursor(text: string): LetterCursor | null {
+  try {
+    const [lastFailedAt, id] = cursorShape.parse(JSON.parse(atob(text)));
+    return Number.isNaN(Date.parse(lastFailedAt)) ? null : { lastFailedAt, id };
+  } catch {
+    return null;
+  }
+}
+
+/** Open letters, the one that has not been tried for longest first. */
+export async function listLongestWaiting(
+  pool: Pool,
+  storeId: string | null,
+  limit: number,
+): Promise<DeadLetter[]> {
   const rows = await pool.run((sql) =>
     sql<LetterRow[]>`
-      SELECT * FROM dead_letters WHERE state = ${state}
-        ${storeId === null ? sql`` : sql`AND store_id = ${storeId}`}
-        ${
-      cursor === null ? sql`` : sql`AND (date_trunc('milliseconds', last_failed_at), letter_id)
-                                       < (${cursor.lastFailedAt}::timestamptz, ${cursor.id}::uuid)`
-    }
-      ORDER BY date_trunc('milliseconds', last_failed_at) DESC, letter_id DESC LIMIT ${limit}`
+      SELECT * FROM dead_letters WHERE state = 'open' ${ofStore(sql, storeId)}
+      ORDER BY last_failed_at, letter_id LIMIT ${limit}`
   );
   return rows.map(letterOf);
+}
+
+function ofStore(sql: Sql, storeId: string | null) {
+  return storeId === null ? sql`` : sql`AND store_id = ${storeId}`;
 }
 
 /** The letter; null when there is none of this id. */
@@ -142,19 +195,33 @@ export interface Closing {
 
 /**
  * Closes a letter that is open, or one that the replay itself has just settled.
- * @returns false when it had been closed before, and nothing was changed.
+ * @returns the letter as it is now; null when it had been closed before, and nothing was changed.
  */
-export async function closeLetter(pool: Pool, id: string, closing: Closing): Promise<boolean> {
+export async function closeLetter(
+  pool: Pool,
+  id: string,
+  closing: Closing,
+): Promise<DeadLetter | null> {
   const from = closing.state === "replayed" ? ["open", "settled"] : ["open"];
   const payload = closing.replayPayload === null ? null : JSON.stringify(closing.replayPayload);
-  const rows = await pool.run((sql) =>
-    sql`
+  const [row] = await pool.run((sql) =>
+    sql<LetterRow[]>`
       UPDATE dead_letters
       SET state = ${closing.state}, closed_at = now(), closed_by = ${closing.by},
           close_note = ${closing.note}, replay_payload = ${payload}::text::jsonb
-      WHERE letter_id = ${id} AND state = ANY(${from}::text[]) RETURNING letter_id`
+      WHERE letter_id = ${id} AND state = ANY(${from}::text[]) RETURNING *`
   );
-  return rows.length > 0;
+  return row === undefined ? null : letterOf(row);
+}
+
+/** Counts one more failure of an open letter, as a conflict: its key holds other content. */
+export async function countConflict(pool: Pool, id: string, code: string): Promise<void> {
+  await pool.run((sql) =>
+    sql`
+      UPDATE dead_letters SET failures = failures + 1, last_failed_at = now(),
+                              reason = 'conflict', code = ${code}
+      WHERE letter_id = ${id} AND state = 'open'`
+  );
 }
 
 /** The order as a client would place it. */

@@ -4,6 +4,7 @@
 import type { AggregateResult } from "../../actors/aggregator.ts";
 import type { ListOptions, Order, OrderPage } from "../../sql/orders.ts";
 import type { Auth } from "../auth.ts";
+import type { DeadLetters } from "../dead_letters.ts";
 import type { Intake } from "../intake.ts";
 import type { LiveHub } from "../live/live_hub.ts";
 import type { StatusBoard } from "../status_board.ts";
@@ -17,6 +18,7 @@ export interface Services {
     read(storeId: string, orderId: string): Promise<Order | null>;
     list(options: ListOptions): Promise<OrderPage>;
   };
+  readonly deadLetters: DeadLetters;
   readonly hub: Pick<LiveHub, "snapshot" | "watch">;
   readonly statusBoard: StatusBoard;
   readonly aggregate: () => Promise<AggregateResult>;

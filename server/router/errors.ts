@@ -7,7 +7,7 @@
  */
 import { TRPCError } from "@trpc/server";
 import type { TRPC_ERROR_CODE_KEY } from "@trpc/server/rpc";
-import { ZodError } from "zod";
+import { ZodError, ZodRealError } from "zod";
 import type { Refusal, RefusalReason } from "../../actors/refusal.ts";
 import { describe, getLogger } from "../telemetry/log.ts";
 
@@ -101,4 +101,10 @@ export function invalidMessage(issues: readonly InputIssue[]): string {
   const where = first.path === "" ? "the input" : first.path;
   const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : "";
   return `${where}: ${first.message}${more}`;
+}
+
+/** `invalid_input` that only shows when the input is acted upon; `path` is its field. */
+export function invalidInput(path: string, message: string): TRPCError {
+  const issue = { code: "custom", path: path.split("."), message, input: undefined } as const;
+  return new TRPCError({ code: "BAD_REQUEST", cause: new ZodRealError([issue]) });
 }

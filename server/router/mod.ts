@@ -20,5 +20,7 @@ export type { PlaceError, PlaceResult } from "./orders.ts";
 export type { ErrorDetails, InputIssue } from "./errors.ts";
 export type { Acknowledgement } from "../../actors/mailbox.ts";
 export type { RefusalReason } from "../../actors/refusal.ts";
+export type { Replay, ReplayManyReport, ReplayOutcome, ReplayResult } from "../dead_letters.ts";
+export type { DeadLetter, LetterPage, LetterState } from "../../sql/dead_letters.ts";
 export type { Order, OrderPage, OrderStatus } from "../../sql/orders.ts";
 export type { PlaceInput } from "../../sql/order.ts";

@@ -1,6 +1,7 @@
 /**
  * `ops.*`: what the actors are doing, and asking them to do it now.
  */
+import { deadLettersRouter } from "./dead_letters.ts";
 import { procedureFor, reading, router } from "./procedures.ts";
 
 const ops = procedureFor("ops");
@@ -15,6 +16,8 @@ export const opsRouter = router({
       await ctx.drained();
     }
   }),
+
+  deadLetters: deadLettersRouter,
 
   aggregate: ops.mutation(({ ctx }) => reading(ctx.services.aggregate())),
 });

@@ -43,12 +43,14 @@ export type PlaceResult =
 
 /** Each order is parsed by itself, so that a bad one does not fail its neighbours. */
 const placeManyInput = z.strictObject({
-  orders: z.array(z.custom<PlaceInput>()).min(1).max(500),
+  // First an array and then its length: zod's length checks throw at a `length` that an object has.
+  orders: z.custom<PlaceInput[]>(Array.isArray, "must be an array")
+    .pipe(z.array(z.custom<PlaceInput>()).min(1).max(500)),
 });
 
 const orderInput = z.strictObject({ storeId: storeIdInput, orderId: z.uuid() });
 
-const cursorInput = z.string().max(256).transform((text, context) => {
+const cursorInput = z.string().pipe(z.string().max(256)).transform((text, context) => {
   const cursor = decodeCursor(text);
   if (cursor === null) context.addIssue("is not a cursor that this procedure returned");
   return cursor;

@@ -28,3 +28,7 @@ CREATE INDEX dead_letters_by_id ON dead_letters (letter_id);
 
 -- Lists, newest first.
 CREATE INDEX dead_letters_newest ON dead_letters (state, last_failed_at DESC, letter_id DESC);
+
+-- The same of one store, and oldest first for a replay of many.
+CREATE INDEX dead_letters_newest_of_store
+  ON dead_letters (store_id, state, last_failed_at DESC, letter_id DESC);

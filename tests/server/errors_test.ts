@@ -47,7 +47,11 @@ Deno.test("invalid_input names each issue with its path, over HTTP and WebSocket
       "storeId",
     ]);
     for (const { message } of issues) assert(message.length > 0);
+    const unmeasurable = { length: { toString: 1, valueOf: 2 } };
     const wrong: readonly unknown[] = [
+      { ...anInput(), customerRef: unmeasurable },
+      { ...anInput(), lines: unmeasurable },
+      { ...anInput(), metadata: { note: unmeasurable } },
       undefined,
       null,
       [],

@@ -39,8 +39,9 @@ function withService(test: (service: ServiceProcess) => Promise<void>): Promise<
     assertEquals(status, "committed");
     const found = await database.sql`select from orders where order_id = ${orderId}`;
     assertEquals(found.length, 1);
-    await until("all subscribers to be gone", async () =>
-      (await client.api.ops.status.query()).live.subscribers === 0
+    await until(
+      "all subscribers to be gone",
+      async () => (await client.api.ops.status.query()).live.subscribers === 0,
     );
     await client.close();
     const { code, stdout, stderr } = await service.stop();
@@ -109,8 +110,9 @@ Deno.test("5,000 malformed WebSocket messages: never a bug, and the next good or
       for (let count = 0; count < MESSAGES_EACH; count++) send(malformedMessage(random));
       // An answer to the last message means that all before it were read; bad params end it before.
       socket.send(JSON.stringify({ id: "last", method: "query", params: { path: "nothing" } }));
-      await until("the last answer", () =>
-        socket.closed || socket.messages.some(({ id }) => id === "last")
+      await until(
+        "the last answer",
+        () => socket.closed || socket.messages.some(({ id }) => id === "last"),
       );
       answered += socket.messages.length;
       expectHarmless(

@@ -31,8 +31,8 @@ async function holdOrders(database: TestDatabase) {
 }
 
 /** True when the status, as JSON, has `part` in it. */
-async function statusHas({ url }: ServiceProcess, part: string): Promise<boolean> {
-  return (await callHttp(url, "query", "ops.status", undefined, KEY)).text.includes(part);
+async function statusHas({ url }: ServiceProcess, part: RegExp): Promise<boolean> {
+  return part.test((await callHttp(url, "query", "ops.status", undefined, KEY)).text);
 }
 
 Deno.test("SIGTERM under load: the door closes, every answer is kept, the exit code is 0", () =>
@@ -42,10 +42,10 @@ Deno.test("SIGTERM under load: the door closes, every answer is kept, the exit c
     const load = new OrderLoad(client.api, 50);
     await until("300 orders", () => load.acknowledged.length >= 300);
     const held = await holdOrders(database);
-    await until("orders on their way", () => statusHas(service, '"inFlightBatches":1'));
+    await until("orders on their way", () => statusHas(service, /"inFlightBatches":[12]/));
     const begunAt = performance.now();
     service.signal("SIGTERM");
-    await until("the door to be closed", () => statusHas(service, '"intake":"draining"'));
+    await until("the door to be closed", () => statusHas(service, /"intake":"draining"/));
     const late = await callHttp(service.url, "mutation", "orders.place", anInput(), KEY);
     expectRefusal(late, "draining");
     await held.release();
@@ -67,7 +67,7 @@ Deno.test("a SIGTERM that cannot finish ends within WEIR_SHUTDOWN_MS, and says s
     const service = await start({ WEIR_SHUTDOWN_MS: "500" });
     const held = await holdOrders(database);
     const answer = callHttp(service.url, "mutation", "orders.place", anInput(), KEY);
-    await until("a batch", () => statusHas(service, '"inFlightBatches":1'));
+    await until("a batch", () => statusHas(service, /"inFlightBatches":[12]/));
     const begunAt = performance.now();
     const { code } = await service.stop();
     assertLess(performance.now() - begunAt, 500 + 5_000);
@@ -84,7 +84,7 @@ Deno.test("the second SIGTERM ends the process at once, with exit code 1", () =>
     const held = await holdOrders(database);
     const answer = callHttp(service.url, "mutation", "orders.place", anInput(), KEY)
       .catch(() => null);
-    await until("a batch", () => statusHas(service, '"inFlightBatches":1'));
+    await until("a batch", () => statusHas(service, /"inFlightBatches":[12]/));
     service.signal("SIGTERM");
     await service.says(/once more to end at once/);
     const begunAt = performance.now();

@@ -53,6 +53,24 @@ function parsed(text: string): unknown {
   }
 }
 
+/** Sends text over a connection of its own, and gives what comes back until it ends or upgrades. */
+export async function exchange(port: number, text: string): Promise<string> {
+  const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  const writing = new Blob([text]).stream().pipeTo(connection.writable, { preventClose: true })
+    .catch(() => undefined); // the server may have answered and closed before it has read it all
+  let answer = "";
+  try {
+    for await (const part of connection.readable.pipeThrough(new TextDecoderStream())) {
+      answer += part;
+      if (answer.startsWith("HTTP/1.1 101 ")) break;
+    }
+  } catch {
+    // A reset after the answer; what came before it counts.
+  }
+  await writing;
+  return answer;
+}
+
 /** A message of tRPC's over WebSocket, as far as tests look into it. */
 export interface SocketMessage {
   readonly id?: number | string | null;

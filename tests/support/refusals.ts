@@ -50,6 +50,7 @@ export interface RefusedData {
   readonly httpStatus: number;
   readonly reason?: RefusalReason;
   readonly retryAfterMs?: number;
+  readonly deadLetterId?: string;
   readonly issues?: readonly { readonly path: string; readonly message: string }[];
 }
 

@@ -106,7 +106,11 @@ async function spawn(environment: Environment): Promise<Omit<ServiceProcess, "ur
     .then(([{ code }]) => ({ code, stdout: stdout.text, stderr: stderr.text }))
     .finally(() => running = false);
   const signal = (name: Deno.Signal) => {
-    if (running) child.kill(name);
+    try {
+      if (running) child.kill(name);
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error; // it has just ended by itself
+    }
   };
   return {
     ended,

@@ -1,0 +1,252 @@
+/**
+ * `deno task dlq`: lists, shows, replays and discards dead letters.
+ *
+ * It works on the database, beside a service or without one. A replay goes through an order writer
+ * of the task's own, so that it is the same group commit as a service's, and one order is one order.
+ */
+import { userInfo } from "node:os";
+import { TRPCError } from "@trpc/server";
+import { type Command, Option } from "commander";
+import { z } from "zod";
+import { systemClock } from "../../actors/clock.ts";
+import { createOrderWriter, LANES } from "../../actors/order_writer.ts";
+import { openDatabase } from "../../sql/database.ts";
+import {
+  type DeadLetter,
+  decodeLetterCursor,
+  LETTER_STATES,
+  type LetterState,
+} from "../../sql/dead_letters.ts";
+import { migrate } from "../../sql/migrate.ts";
+import {
+  placeInput,
+  type PlaceOrder,
+  plainText,
+  storeIdInput,
+  toNewOrder,
+} from "../../sql/order.ts";
+import { readConfig } from "../config.ts";
+import { DeadLetters, type ReplayResult, REPLAYS_PER_SECOND } from "../dead_letters.ts";
+import { orderStoreOn } from "../order_store.ts";
+import { detailsOf, invalidMessage, issuesOf } from "../router/errors.ts";
+import {
+  matching,
+  printJson,
+  printTable,
+  runTask,
+  taskCommand,
+  TaskFailure,
+  wholeNumber,
+} from "./command.ts";
+import { withDatabaseUrl } from "./database_url.ts";
+import { describe } from "../telemetry/log.ts";
+
+const PAGE_LETTERS = 200;
+const STOP_MS = 1_000;
+
+const letterIdInput = z.uuid("must be a letter's id, as `list` shows it");
+
+interface ListOptions {
+  readonly store?: string;
+  readonly state: LetterState;
+  readonly limit: number;
+  readonly json?: true;
+}
+
+interface ReplayOptions {
+  readonly all?: true;
+  readonly store?: string;
+  readonly limit?: number;
+  readonly payload?: string;
+  readonly dryRun?: true;
+  readonly by?: string;
+  readonly json?: true;
+}
+
+const command = taskCommand("dlq", "Dead letters in DATABASE_URL, else in the embedded database.");
+
+command.command("list")
+  .description("list dead letters, the one that failed last first")
+  .option("--store <id>", "those of one store", matching(storeIdInput))
+  .addOption(new Option("--state <state>", "their state").choices(LETTER_STATES).default("open"))
+  .option("--limit <number>", "at most this many", wholeNumber(1, 100_000), 50)
+  .option("--json", "print JSON")
+  .action(async ({ store, state, limit, json }: ListOptions) => {
+    const { letters, more } = await withLetters((all) => pagesOf(all, store, state, limit));
+    if (json) printJson(letters);
+    else {printTable([
+        ["LETTER", "STORE", "STATE", "CODE", "FAILURES", "LAST", "KEY"],
+        ...letters.map(rowOf),
+      ]);}
+    if (more) console.error("weir: there are more letters, see --limit");
+  });
+
+command.command("show")
+  .description("show one letter with all that is known of it")
+  .argument("<id>", "as `list` shows it", matching(letterIdInput))
+  .option("--json", "print JSON")
+  .action(async (id: string, { json }: { readonly json?: true }) => {
+    const letter = await withLetters((letters) => letters.get(id));
+    if (json) return printJson(letter);
+    printTable(Object.entries(letter).map(([field, value]) => [field, shown(value)]));
+  });
+
+command.command("replay")
+  .description("place a letter's order again, or with --all those of many open letters")
+  .argument("[id]", "as `list` shows it", matching(letterIdInput))
+  .option("--all", "open letters, what has waited for longest first")
+  .option("--store <id>", "with --all: those of one store", matching(storeIdInput))
+  .option("--limit <number>", "with --all: at most this many (500)", wholeNumber(1, 500))
+  .option("--payload <file>", "place the order in this JSON file instead, under the same key")
+  .option("--dry-run", "say what would happen, and store nothing")
+  .option("--by <name>", "who does it (the system's user)", matching(plainText(1, 64)))
+  .option("--json", "print JSON")
+  .action(async (id: string | undefined, options: ReplayOptions, replay: Command) => {
+    const { all, store, limit, payload } = options;
+    if ((id === undefined) === (all === undefined)) replay.error("name a letter, or give --all");
+    if (!all && (store ?? limit) !== undefined) replay.error("--store and --limit need --all");
+    if (all && payload !== undefined) replay.error("--payload is for one letter");
+    if (id === undefined) await replayMany(options);
+    else await replayOne(id, options);
+  });
+
+command.command("discard")
+  .description("close a letter for good; its order is not stored")
+  .argument("<id>", "as `list` shows it", matching(letterIdInput))
+  .requiredOption("--reason <text>", "why", matching(plainText(1, 256)))
+  .option("--by <name>", "who does it (the system's user)", matching(plainText(1, 64)))
+  .option("--json", "print JSON")
+  .action(async (id: string, options: { reason: string; by?: string; json?: true }) => {
+    const letter = await withLetters(async (letters) =>
+      letters.discard(await letters.get(id), options.by ?? userName(), options.reason)
+    );
+    if (options.json) printJson(letter);
+    else console.log(`letter ${id} is discarded`);
+  });
+
+async function replayOne(id: string, { payload, dryRun, by, json }: ReplayOptions): Promise<void> {
+  const corrected = payload === undefined ? null : await readOrder(payload);
+  await withLetters(async (letters) => {
+    const letter = await letters.get(id);
+    if (dryRun) return print([await letters.dryRun(letter, corrected)], json);
+    const replay = await letters.replay(letter, by ?? userName(), corrected);
+    if (json) printJson(replay);
+    else {console.log(
+        `order ${replay.order.orderId} is committed, letter ${id} is ${replay.letter.state}`,
+      );}
+  });
+}
+
+async function replayMany({ store, limit, dryRun, by, json }: ReplayOptions): Promise<void> {
+  const { results, stoppedBy } = await withLetters((letters) =>
+    letters.replayMany({
+      storeId: store ?? null,
+      limit: limit ?? 500,
+      dryRun: dryRun === true,
+      by: by ?? userName(),
+    })
+  );
+  print(results, json);
+  if (stoppedBy !== null) throw new TaskFailure(`stopped: ${stoppedBy.message}`);
+  const failing = results.filter(({ outcome }) => outcome === "still_failing").length;
+  if (failing > 0 && !dryRun) throw new TaskFailure(`${failing} of ${results.length} still fail`);
+}
+
+function print(results: readonly ReplayResult[], json: true | undefined): void {
+  if (json) return printJson(results);
+  const rows = results.map(({ id, outcome, reason }) => [id, outcome, reason ?? ""]);
+  printTable([["LETTER", "OUTCOME", "REASON"], ...rows]);
+}
+
+/** The order in a file. @throws TaskFailure */
+async function readOrder(file: string): Promise<PlaceOrder> {
+  let text: string;
+  try {
+    text = await Deno.readTextFile(file);
+  } catch (error) {
+    throw new TaskFailure(`${file} cannot be read: ${describe(error)}`, { cause: error });
+  }
+  try {
+    const parsed = placeInput.safeParse(JSON.parse(text));
+    if (parsed.success) return parsed.data;
+    throw new TaskFailure(`${file} is no order: ${invalidMessage(issuesOf(parsed.error))}`);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new TaskFailure(`${file} is not JSON: ${error.message}`, { cause: error });
+  }
+}
+
+async function pagesOf(
+  all: DeadLetters,
+  store: string | undefined,
+  state: LetterState,
+  limit: number,
+): Promise<{ letters: DeadLetter[]; more: boolean }> {
+  const letters: DeadLetter[] = [];
+  let cursor: string | null = null;
+  do {
+    const count = Math.min(PAGE_LETTERS, limit - letters.length);
+    const page = await all.list({
+      storeId: store ?? null,
+      state,
+      limit: count,
+      cursor: cursor === null ? null : decodeLetterCursor(cursor),
+    });
+    letters.push(...page.letters);
+    cursor = page.nextCursor;
+  } while (cursor !== null && letters.length < limit);
+  return { letters, more: cursor !== null };
+}
+
+async function withLetters<T>(use: (letters: DeadLetters) => Promise<T>): Promise<T> {
+  const config = readConfig();
+  return await withDatabaseUrl(config, async (url) => {
+    await migrate({ databaseUrl: url });
+    const { statementTimeoutMs } = config;
+    const database = openDatabase({ url, statementTimeoutMs, writeConnections: LANES });
+    const writer = createOrderWriter({
+      store: orderStoreOn(database.write),
+      maxOrders: config.queueMaxOrders,
+      maxBytes: config.queueMaxBytes,
+      maxBatchOrders: config.batchMaxOrders,
+      statementTimeoutMs,
+      clock: systemClock,
+      random: Math.random,
+      onBug: (error) => console.error(`weir: a bug in the order writer: ${describe(error)}`),
+    });
+    try {
+      return await use(
+        new DeadLetters({
+          pool: database.read,
+          place: (order) => writer.place(toNewOrder(order), order.deadlineMs),
+          replaysPerSecond: REPLAYS_PER_SECOND,
+        }),
+      );
+    } catch (error) {
+      if (!(error instanceof TRPCError)) throw error;
+      throw new TaskFailure(detailsOf(error).message, { cause: error });
+    } finally {
+      await writer.stop(STOP_MS);
+      await database.end();
+    }
+  });
+}
+
+function userName(): string {
+  try {
+    return userInfo().username || "task";
+  } catch {
+    return "task";
+  }
+}
+
+function rowOf(letter: DeadLetter): string[] {
+  const { id, storeId, state, code, failures, lastFailedAt, payload } = letter;
+  return [id, storeId, state, code, String(failures), lastFailedAt, payload.idempotencyKey];
+}
+
+function shown(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+if (import.meta.main) Deno.exit(await runTask(command, Deno.args));
