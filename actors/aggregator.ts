@@ -50,6 +50,9 @@ export interface Aggregator {
   stop(): Promise<void>;
 }
 
+/** No run can be asked for any more. */
+export class AggregatorStopped extends Error {}
+
 /** Makes and starts an aggregator. */
 export function createAggregator(options: AggregatorOptions): Aggregator {
   return new MachineAggregator(options);
@@ -86,7 +89,7 @@ class MachineAggregator implements Aggregator {
 
   async run(): Promise<AggregateResult> {
     if (this.#state().startsWith("running")) return { skipped: "running" };
-    if (this.#state() === "stopped") throw new Error("the aggregator has stopped");
+    if (this.#state() === "stopped") throw new AggregatorStopped("the aggregator has stopped");
     const { promise, resolve } = Promise.withResolvers<FoldRun>();
     this.#asking.add(resolve);
     this.#actor.send({ type: "RUN" });

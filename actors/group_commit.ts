@@ -48,16 +48,18 @@ export async function groupCommit(
   const outcome = await commitApart(store.commit, parcels.map((parcel) => parcel.order));
   let newOrders = 0;
   let { failure } = outcome;
+  const atFault: Parcel[] = [];
   for (const parcel of parcels) {
     const { orderId } = parcel.order;
     const row = outcome.stored.get(orderId);
-    const fault = outcome.atFault.get(orderId);
     if (row !== undefined) {
       if (row.isNew) newOrders++;
       answerStored(mailbox, parcel, row);
-    } else if (fault !== undefined) {
-      failure = await answerAtFault(mailbox, store, parcel, fault) ?? failure;
-    } else putBack(mailbox, parcel, outcome);
+    } else if (outcome.atFault.has(orderId)) atFault.push(parcel);
+    else putBack(mailbox, parcel, outcome);
+  }
+  for (const parcel of atFault) { // last, so that nobody waits for another one's dead letter
+    failure = await answerAtFault(mailbox, store, parcel, outcome, failure);
   }
   return { orders: parcels.length, newOrders, commitMs: now() - begunAt, failure };
 }
@@ -81,13 +83,22 @@ function answerOf(order: NewOrder, row: StoredOrder, isFirst: boolean): Answer {
   return { ok: true, acknowledgement };
 }
 
-/** @returns why the order could not be parked, and is back in the mailbox; null when it is. */
+/**
+ * Parks an order and answers that it is. After a `failure` of the database nothing more is asked of
+ * it: the order goes back to the mailbox. @returns the failure, if there was one by now.
+ */
 async function answerAtFault(
   mailbox: Mailbox,
   store: OrderStore,
   { order, letters }: Parcel,
-  { code }: Failure,
+  { atFault }: CommitOutcome,
+  failure: Failure | null,
 ): Promise<Failure | null> {
+  if (failure !== null) {
+    mailbox.putBack(letters);
+    return failure;
+  }
+  const { code } = atFault.get(order.orderId)!;
   try {
     const deadLetterId = await store.park(order, code);
     for (const letter of letters) {

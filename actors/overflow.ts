@@ -77,7 +77,7 @@ function settle(
     if (result.outcome === "full") {
       mailbox.settle(letter, unlessStored(letter, circuitOpen(retryAfterMs)));
     } else if (result.contentHash !== order.contentHash) {
-      mailbox.settle(letter, { ok: false, refusal: IDEMPOTENCY_MISMATCH });
+      mailbox.settle(letter, unlessStored(letter, IDEMPOTENCY_MISMATCH));
     } else {
       mailbox.settle(letter, {
         ok: true,

@@ -8,7 +8,7 @@
 import { classify } from "../actors/failure.ts";
 import type { Pool } from "../sql/database.ts";
 import { type DeadLetter, findOpenLetter } from "../sql/dead_letters.ts";
-import { type NewOrder, placeInput } from "../sql/order.ts";
+import type { NewOrder } from "../sql/order.ts";
 import { type Order, readOrder } from "../sql/orders.ts";
 
 /** Where orders wait while the database is out. */
@@ -24,13 +24,19 @@ export async function findOrder(
   storeId: string,
   orderId: string,
 ): Promise<Order | null> {
-  const spilled = await buffer?.find(orderId).catch(() => null) ?? null;
+  let unasked: unknown = null;
+  const spilled = await buffer?.find(orderId).catch((error) => {
+    unasked = error;
+    return null;
+  }) ?? null;
   const waiting = spilled?.storeId === storeId ? spilledOrder(spilled) : null;
   try {
     const order = await readOrder(pool, storeId, orderId);
     if (order !== null || waiting !== null) return order ?? waiting;
     const letter = await findOpenLetter(pool, storeId, orderId);
-    return letter === null ? null : deadOrder(letter);
+    if (letter !== null) return deadOrder(letter);
+    if (unasked !== null) throw unasked; // it may be in the buffer, so it cannot be called missing
+    return null;
   } catch (error) {
     // While the database is away, what the buffer knows is all that can be known.
     if (waiting !== null && classify(error).code !== "UNKNOWN") return waiting;
@@ -55,7 +61,7 @@ function spilledOrder(order: NewOrder): Order {
 }
 
 function deadOrder({ orderId, payload, firstFailedAt }: DeadLetter): Order {
-  const order = placeInput.parse(payload);
+  const order = payload;
   return {
     ...unsettled,
     storeId: order.storeId,

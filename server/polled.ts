@@ -3,7 +3,7 @@
 export class Polled<T> {
   #value: T;
   readonly #timer: ReturnType<typeof setInterval>;
-  #reading: Promise<void> = Promise.resolve();
+  #reading: Promise<void> | null = null;
 
   /** Reads at once and then every `everyMs`; a read that fails leaves the value as it is. */
   constructor(readonly read: () => Promise<T>, initial: T, everyMs: number) {
@@ -16,11 +16,11 @@ export class Polled<T> {
     return this.#value;
   }
 
-  /** Reads again, soon. */
+  /** Reads again, unless a read is under way. */
   refresh(): void {
-    this.#reading = this.#reading.then(async () => {
-      this.#value = await this.read().catch(() => this.#value);
-    });
+    this.#reading ??= this.read()
+      .then((value) => void (this.#value = value), () => undefined)
+      .finally(() => this.#reading = null);
   }
 
   async stop(): Promise<void> {

@@ -106,6 +106,10 @@ async function changeOf(
       if (states() !== before) waiting.abort();
     })
   );
-  await pause(LOOK_EVERY_MS, AbortSignal.any([signal, waiting.signal]));
-  for (const end of unsubscribe) end();
+  // Not AbortSignal.any(): each call would leave something behind in the long-lived signal.
+  const end = () => waiting.abort();
+  signal.addEventListener("abort", end);
+  if (!signal.aborted) await pause(LOOK_EVERY_MS, waiting.signal);
+  signal.removeEventListener("abort", end);
+  for (const stop of unsubscribe) stop();
 }

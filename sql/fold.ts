@@ -108,10 +108,9 @@ async function readMark(tx: Tx): Promise<Mark> {
     SELECT e.epoch, v.version, coalesce(v.as_of, e.begun_at)::text AS as_of,
            clock_timestamp()::text AS now,
            extract(epoch FROM clock_timestamp() - coalesce(v.as_of, e.begun_at)) * 1000 AS idle,
-           e.system_identifier = c.system_identifier::text AND e.timeline = t.timeline_id AS same
+           e.identity = i.identity AND e.timeline = i.timeline AS same
     FROM (SELECT * FROM epochs ORDER BY epoch DESC LIMIT 1) AS e
-    CROSS JOIN pg_control_system() AS c
-    CROSS JOIN pg_control_checkpoint() AS t
+    CROSS JOIN database_identity AS i
     LEFT JOIN LATERAL (
       SELECT version, as_of FROM scope_versions WHERE scope = ${ALL_STORES}
       ORDER BY version DESC, as_of DESC LIMIT 1
@@ -130,10 +129,9 @@ async function readMark(tx: Tx): Promise<Mark> {
 /** Begins the next epoch on the database as it is now. */
 async function beginEpoch(tx: Tx): Promise<number> {
   const [row] = await tx<{ epoch: string }[]>`
-    INSERT INTO epochs (epoch, system_identifier, timeline, begun_at)
-    SELECT (SELECT max(epoch) + 1 FROM epochs), system_identifier::text, timeline_id,
-           clock_timestamp()
-    FROM pg_control_system(), pg_control_checkpoint()
+    INSERT INTO epochs (epoch, identity, timeline, begun_at)
+    SELECT (SELECT max(epoch) + 1 FROM epochs), identity, timeline, clock_timestamp()
+    FROM database_identity
     RETURNING epoch`;
   return Number(row?.epoch);
 }

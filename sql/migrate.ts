@@ -14,6 +14,8 @@ import type { Sql, Tx } from "./database.ts";
 /** The key of the migrators' advisory lock. */
 const MIGRATION_LOCK = 0x6d696772; // "migr"
 const LOCK_POLL_MS = 50;
+/** After this a migrator that has the lock is taken to hang; the caller tries again. */
+const LOCK_PATIENCE_MS = 30_000;
 /** What a statement waits for a lock on a table, so that it does not queue up all traffic. */
 const LOCK_TIMEOUT_MS = 2_000;
 const LOCK_ATTEMPTS = 10;
@@ -128,12 +130,14 @@ async function withConnection<T>(url: string, use: (sql: Sql) => Promise<T>): Pr
 }
 
 async function lock(sql: Sql): Promise<void> {
-  while (true) {
+  const begunAt = performance.now();
+  while (performance.now() - begunAt < LOCK_PATIENCE_MS) {
     const [row] = await sql<{ got: boolean }[]>`
       SELECT pg_try_advisory_lock(${MIGRATION_LOCK}) AS got`;
     if (row?.got === true) return;
     await new Promise((resolve) => setTimeout(resolve, LOCK_POLL_MS));
   }
+  throw new Error("another migrator holds the lock and does not give it back");
 }
 
 async function createRecord(sql: Sql): Promise<void> {

@@ -68,6 +68,7 @@ export class LiveHub {
   /** Starts the regular check. */
   start(): void {
     this.#answered();
+    void this.#check();
     this.#checkTimer = setInterval(() => void this.#check(), CHECK_EVERY_MS);
   }
 
@@ -90,8 +91,14 @@ export class LiveHub {
 
   /** A fold has changed something. */
   notice(notice: Notice): void {
-    if (comparePositions(notice, this.#newest) > 0) this.#newest = notice;
-    const scopes = notice.scopes === "all" ? [...this.#feeds.keys()] : notice.scopes;
+    // Versions follow each other: where one is missing, its notice was lost, and with it its scopes.
+    const { epoch, version } = this.#newest;
+    const isNewer = comparePositions(notice, this.#newest) > 0;
+    const follows = notice.epoch === epoch && notice.version === version + 1;
+    if (isNewer) this.#newest = notice;
+    const scopes = notice.scopes === "all" || (isNewer && !follows)
+      ? [...this.#feeds.keys()]
+      : notice.scopes;
     for (const scope of scopes) {
       const feed = this.#feeds.get(scope);
       if (feed !== undefined && !feed.has(notice)) feed.reload(notice.writtenAt);
@@ -202,6 +209,7 @@ export class LiveHub {
     try {
       const newest = await this.options.readNewest();
       this.#answered();
+      if (this.#newest.epoch === 0) this.#newest = newest; // the first look is what later ones go by
       if (comparePositions(newest, this.#newest) > 0) {
         const { epoch, version } = newest;
         this.notice({ format: 1, epoch, version, scopes: "all", writtenAt: null });

@@ -78,7 +78,7 @@ export function detailsOf(error: TRPCError): { message: string; details: ErrorDe
     const { message, ...details } = error.refusal;
     return { message, details };
   }
-  if (error.cause instanceof ZodError) {
+  if (error.code === "BAD_REQUEST" && error.cause instanceof ZodError) {
     const issues = issuesOf(error.cause);
     return { message: invalidMessage(issues), details: { reason: "invalid_input", issues } };
   }

@@ -1,6 +1,9 @@
 /**
  * `ops.*`: what the actors are doing, and asking them to do it now.
  */
+import { AggregatorStopped } from "../../actors/aggregator.ts";
+import { DRAINING } from "../../actors/order_refusals.ts";
+import { RefusedError } from "./errors.ts";
 import { deadLettersRouter } from "./dead_letters.ts";
 import { procedureFor, reading, router } from "./procedures.ts";
 
@@ -19,5 +22,9 @@ export const opsRouter = router({
 
   deadLetters: deadLettersRouter,
 
-  aggregate: ops.mutation(({ ctx }) => reading(ctx.services.aggregate())),
+  aggregate: ops.mutation(({ ctx }) => reading(ctx.services.aggregate().catch(unlessStopped))),
 });
+
+function unlessStopped(error: unknown): never {
+  throw error instanceof AggregatorStopped ? new RefusedError(DRAINING) : error;
+}

@@ -100,6 +100,7 @@ export const ordersRouter = router({
       assertStore(ctx.principal, input.storeId);
       let shown: OrderStatus | null = null;
       while (signal?.aborted !== true) {
+        await ctx.assertStillAllowed();
         const { status } = await readOrder(ctx.services, input);
         if (status !== shown) yield status;
         if (FINAL.has(status)) return;

@@ -46,7 +46,7 @@ export class Spill implements OverflowBuffer {
   #state: "ready" | "not_durable" | "unavailable" = "unavailable";
   #level: SpillLevel = { orders: 0, oldestAgeMs: null };
   #timer: ReturnType<typeof setInterval> | undefined;
-  #checking: Promise<void> = Promise.resolve();
+  #looking: Promise<void> | null = null;
 
   constructor(readonly options: SpillOptions) {
     this.#keys = spillKeys(options.prefix);
@@ -74,8 +74,8 @@ export class Spill implements OverflowBuffer {
     clearInterval(this.#timer);
     this.options.redis.off("ready", this.#check);
     this.options.redis.off("close", this.#lost);
+    await this.#looking;
     this.#state = "unavailable";
-    await this.#checking;
   }
 
   isReady(): boolean {
@@ -165,18 +165,19 @@ export class Spill implements OverflowBuffer {
   };
 
   readonly #check = (): void => {
-    this.#checking = this.#checking.then(() => this.#look());
+    this.#looking ??= this.#look().finally(() => this.#looking = null);
   };
 
   async #look(): Promise<void> {
     const { redis, mode } = this.options;
     try {
       const problem = mode === "auto" ? await findDurabilityProblem(redis) : null;
+      const level = await this.#measure();
       if (problem !== null && this.#state !== "not_durable") {
         log.warn(`the overflow buffer is not used: ${problem}`);
       }
       this.#state = problem === null ? "ready" : "not_durable";
-      this.#level = await this.#measure();
+      this.#level = level;
     } catch (error) {
       if (this.#state === "ready") log.warn(`the overflow buffer is away: ${describe(error)}`);
       this.#state = "unavailable";

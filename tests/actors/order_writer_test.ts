@@ -160,6 +160,25 @@ Deno.test("an order at fault is rejected alone, at a bounded cost, and its neigh
   assertEquals(writer.status().circuit, "closed", "a fault of data is no fault of the database");
 });
 
+Deno.test("nobody waits for another one's dead letter", async () => {
+  const { clock, store, place } = aWriter();
+  store.before = (orders) =>
+    orders.some((order) => order.customerRef === "poison")
+      ? Promise.reject(sqlError("23514"))
+      : undefined;
+  const parking = gate();
+  store.park = () => parking.passed.then(() => "letter");
+  const placed = [place(anOrder({ customerRef: "poison" })), place(anOrder()), place(anOrder())];
+  await clock.advance(20);
+  assertEquals(placed.map(said), ["nothing", "committed", "committed"]);
+  parking.fail(socketError("ECONNREFUSED"));
+  await clock.advance(5);
+  assertEquals(said(placed[0]!), "nothing", "it is tried again");
+  store.park = () => Promise.resolve("letter");
+  await clock.advance(200);
+  assertEquals(said(placed[0]!), "rejected");
+});
+
 Deno.test("stop commits what is here, takes nothing more, and is legal twice", async () => {
   const { clock, store, writer, place } = aWriter();
   const commit = gate();

@@ -281,3 +281,19 @@ Deno.test("who has left is read nothing for, and stop() ends who has not", () =>
     await late.over;
     assertEquals(late.seen, []);
   }));
+
+Deno.test("a version that no notice told of is found by the next one that comes", () =>
+  withHub(async ({ hub, database, watch, pass }) => {
+    hub.notice(noticeOf(1, ["north"]));
+    const north = watch("north");
+    await pass(10);
+    database.version = 3; // the notice of version 2, of north, was lost on every way
+    hub.notice(noticeOf(3, ["south"]));
+    await pass(10);
+    assertEquals(north.snapshots.at(-1)?.version, 3);
+    const reads = database.reads.length;
+    database.version = 4;
+    hub.notice(noticeOf(4, ["south"]));
+    await pass(10);
+    assertEquals(database.reads.length, reads, "one that follows the last is taken at its word");
+  }));

@@ -146,3 +146,34 @@ Deno.test("placedAt is the database's time, cut to the millisecond, unless the o
       await sql`select from orders where placed_at <> date_trunc('milliseconds', placed_at)`;
     assertEquals(row, undefined);
   }));
+
+Deno.test("what was inserted is said to be, when the read of the known ones fails", () =>
+  withDatabase(async ({ sql }) => {
+    const [known, fresh] = [anOrder(), anOrder()];
+    await commitBatch(sql, [known]);
+    let statements = 0;
+    const lostAfterOne = new Proxy(sql, {
+      apply: (target, self, args) =>
+        ++statements === 1
+          ? Reflect.apply(target, self, args)
+          : Promise.reject(new Error("the database is away")),
+    });
+    const stored = await commitBatch(lostAfterOne, [known, fresh]);
+    assertEquals([...stored.keys()], [fresh.orderId]);
+    assertEquals(stored.get(fresh.orderId)?.isNew, true);
+    statements = 0;
+    await assertRejects(() => commitBatch(lostAfterOne, [known, fresh]));
+  }));
+
+Deno.test("an empty batch meets what a full one would: a server that takes no writes", () =>
+  withDatabase(async ({ sql, session }) => {
+    assertEquals((await commitBatch(sql, [])).size, 0);
+    const readOnly = session();
+    await readOnly`set default_transaction_read_only = on`;
+    const error = await assertRejects(() => commitBatch(readOnly, []));
+    assertEquals((error as Error & { code: string }).code, "25006");
+    const [before] = await sql`select pg_current_wal_insert_lsn() as lsn`;
+    await commitBatch(sql, []);
+    const [after] = await sql`select pg_current_wal_insert_lsn() > ${before!["lsn"]} as wrote`;
+    assertEquals(after?.["wrote"], true, "it waits for the log to be on disk");
+  }));

@@ -183,7 +183,7 @@ Deno.test("on another database or timeline than the epoch's, the next fold begin
     assertEquals((await readFigures(pools.read, "*")).version, second.version);
     const third = await fold(pools);
     assertEquals([third.epoch, third.version], [second.epoch, second.version]);
-    await sql`update epochs set system_identifier = 'another' where epoch = ${second.epoch}`;
+    await sql`update epochs set identity = 'another' where epoch = ${second.epoch}`;
     assertNotEquals((await fold(pools)).epoch, second.epoch);
     await expectExact(sql);
   }));

@@ -49,7 +49,10 @@ export async function testDatabase(): Promise<DisposableDatabase> {
     const template = await ensureTemplate(admin);
     await admin`create database ${admin(name)} template ${admin(template)}`;
   });
-  return open(name);
+  const database = open(name);
+  // The copy is another database than the one its first epoch began on.
+  await database.sql`update epochs set identity = (select identity from database_identity)`;
+  return database;
 }
 
 /** An empty database, for tests of the migrations themselves. */

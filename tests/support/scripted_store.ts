@@ -30,7 +30,7 @@ export class ScriptedStore implements OrderStore {
   /** The keys of parked orders, each with the code. */
   readonly parked = new Map<string, string>();
 
-  readonly park = (order: NewOrder, code: string): Promise<string> => {
+  park = (order: NewOrder, code: string): Promise<string> => {
     this.parked.set(order.idempotencyKey, code);
     return Promise.resolve(`letter of ${order.idempotencyKey}`);
   };
