@@ -16,6 +16,9 @@ export const DEADLINE_EXCEEDED = refuse(
   "the order was not being stored by its deadline: nothing was stored",
 );
 
+/** The writer's machine itself has failed, which is a bug. */
+export const BROKEN = refuse("internal", "the order writer has failed: nothing was stored");
+
 export const DRAINING = refuse("draining", "this instance is shutting down", 1_000);
 
 export const IDEMPOTENCY_MISMATCH = refuse(

@@ -12,7 +12,7 @@ import { type Answer, Mailbox, type MailboxBounds } from "./mailbox.ts";
 import { orderWriterMachine } from "./order_writer_machine.ts";
 import type { OverflowBuffer } from "./overflow.ts";
 import { RecentTimes } from "./recent_times.ts";
-import { circuitOpen, DRAINING, queueFull } from "./order_refusals.ts";
+import { BROKEN, circuitOpen, DRAINING, queueFull, unlessStored } from "./order_refusals.ts";
 import type { Refusal } from "./refusal.ts";
 import { SlidingWindow } from "./sliding_window.ts";
 import type { ActorClock } from "./clock.ts";
@@ -92,7 +92,12 @@ class MachineOrderWriter implements OrderWriter {
         },
       },
     });
-    this.#actor.subscribe({ error: options.onBug });
+    this.#actor.subscribe({
+      error: (error) => {
+        options.onBug(error);
+        this.#mailbox.dismissAll((letter) => unlessStored(letter, BROKEN));
+      },
+    });
     this.#actor.start();
   }
 
@@ -140,7 +145,8 @@ class MachineOrderWriter implements OrderWriter {
   }
 
   #refusalAtDoor(deadlineMs: number): Refusal | null {
-    const { value, context } = this.#actor.getSnapshot();
+    const { value, context, status } = this.#actor.getSnapshot();
+    if (status === "error") return BROKEN;
     if (value.intake !== "accepting") return DRAINING;
     if (value.circuit === "closed") {
       const waitMs = this.#expectedWaitMs(context.batchOrders);

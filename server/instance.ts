@@ -3,6 +3,7 @@
  */
 import { createActor, waitFor } from "xstate";
 import { systemMachine } from "../actors/system_machine.ts";
+import { nextHostFirst } from "../sql/database.ts";
 import { migrate } from "../sql/migrate.ts";
 import type { Config } from "./config.ts";
 import { type HttpServer, serveHttp } from "./http.ts";
@@ -34,13 +35,16 @@ const LAST_CALLS_MS = 1_000;
 
 /** Starts an instance. The database and Redis may be away. @throws when the port is taken. */
 export async function startInstance(options: InstanceOptions): Promise<Instance> {
-  const { config, databaseUrl } = options;
+  const { config } = options;
+  let { databaseUrl } = options;
   const parts = assembleParts(options);
   let http: HttpServer;
   const system = createActor(systemMachine, {
     input: {
       prepare: async () => {
-        const { applied } = await migrate({ databaseUrl });
+        const url = databaseUrl;
+        databaseUrl = nextHostFirst(url); // of several hosts the next try asks the next one
+        const { applied } = await migrate({ databaseUrl: url });
         for (const name of applied) log.info(`applied migration ${name}`);
       },
       drain: () => drain(parts, http, config.shutdownMs),
@@ -84,6 +88,8 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
 
 /** Orders first, since their callers wait; then whoever watches; then the connections. */
 async function drain(parts: Parts, http: HttpServer, timeoutMs: number): Promise<void> {
+  // Past its time, what still hangs on the database is cut off from it, and ends by that.
+  const cut = setTimeout(parts.cutConnections, timeoutMs);
   await parts.writer.stop(timeoutMs);
   await parts.aggregator.stop();
   // Sockets first: a subscription that ends before its socket is over for good in tRPC's client,
@@ -93,6 +99,7 @@ async function drain(parts: Parts, http: HttpServer, timeoutMs: number): Promise
   await parts.hub.stop();
   await stopped;
   await stopParts(parts, timeoutMs);
+  clearTimeout(cut);
 }
 
 async function stopParts(parts: Parts, timeoutMs: number): Promise<void> {

@@ -52,6 +52,8 @@ export interface Parts {
   /** True when the writer would take an order now. */
   readonly takesOrders: () => boolean;
   readonly closeConnections: () => Promise<void>;
+  /** Ends every connection to the database at once, whatever is under way on it. */
+  readonly cutConnections: () => void;
 }
 
 /** Makes and starts all parts but the server. */
@@ -112,6 +114,7 @@ export function assembleParts({ config, databaseUrl, redisUrl }: InstanceOptions
     takesOrders: () =>
       writer.status().intake === "accepting" &&
       (writer.circuit !== "open" || overflow?.buffer.isReady() === true),
+    cutConnections: () => void database.cut(),
     closeConnections: async () => {
       await letters.stop();
       await Promise.all([redis === null ? undefined : closeRedis(redis), database.end()]);

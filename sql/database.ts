@@ -149,6 +149,8 @@ export interface Database {
   /** Reads, keys and health checks. */
   readonly read: Pool;
   end(): Promise<void>;
+  /** Ends all connections at once, and with them every call. */
+  cut(): Promise<void>;
 }
 
 export interface DatabaseOptions {
@@ -200,6 +202,9 @@ export function openDatabase(options: DatabaseOptions): Database {
     read,
     end: async () => {
       await Promise.all([write, drain, fold, read].map((pool) => pool.end()));
+    },
+    cut: async () => {
+      await Promise.all([write, drain, fold, read].map((pool) => pool.end(0)));
     },
   };
 }

@@ -4,9 +4,7 @@
  * A notice names the version a fold made and the scopes it changed. It is a hint and never the
  * truth: whoever gets one reads the database. One that is lost costs time, not exactness.
  */
-import { connect } from "./driver.ts";
 import { z } from "zod";
-import type { Pool } from "./database.ts";
 
 /** The channel of NOTIFY; channels are per database, so one name serves every deployment. */
 export const NOTICE_CHANNEL = "weir_folds";
@@ -39,40 +37,4 @@ export function parseNotice(payload: string): Notice | null {
   } catch {
     return null;
   }
-}
-
-/** What is sent now and then to see whether LISTEN still hears; it is no notice. */
-const ECHO_PREFIX = "echo ";
-
-/** Sends `id` around by NOTIFY: a listener that works calls `onEcho` with it. */
-export async function sendEcho(pool: Pool, id: string): Promise<void> {
-  await pool.run((sql) => sql`SELECT pg_notify(${NOTICE_CHANNEL}, ${ECHO_PREFIX + id})`);
-}
-
-export interface NoticeHandlers {
-  readonly onNotice: (notice: Notice) => void;
-  readonly onEcho: (id: string) => void;
-  /** LISTEN is in force, at first or again after a lost connection. */
-  readonly onListening: () => void;
-}
-
-/**
- * Listens for notices, on a connection of its own that is made again whenever it is lost.
- * @returns what ends it.
- */
-export function listenForNotices(url: string, handlers: NoticeHandlers): () => Promise<void> {
-  const sql = connect(url, {
-    max: 1,
-    backoff: () => 0.5,
-    connection: { application_name: "weir listen" },
-  });
-  const listening = sql.listen(NOTICE_CHANNEL, (payload) => {
-    if (payload.startsWith(ECHO_PREFIX)) handlers.onEcho(payload.slice(ECHO_PREFIX.length));
-    else {
-      const notice = parseNotice(payload);
-      if (notice !== null) handlers.onNotice(notice);
-    }
-  }, handlers.onListening);
-  listening.catch(() => undefined); // the driver goes on trying; the echo says whether it is heard
-  return () => sql.end({ timeout: 1 });
 }

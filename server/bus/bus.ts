@@ -9,7 +9,8 @@
 import { createActor } from "xstate";
 import { busMachine, type BusState } from "../../actors/bus_machine.ts";
 import type { Pool } from "../../sql/database.ts";
-import { listenForNotices, type Notice, parseNotice, sendEcho } from "../../sql/notices.ts";
+import { NoticeListener, sendEcho } from "../../sql/notice_listener.ts";
+import { type Notice, parseNotice } from "../../sql/notices.ts";
 import { closeRedis, openRedis } from "./redis_connection.ts";
 import { RecentlySeen } from "./recently_seen.ts";
 
@@ -73,7 +74,7 @@ function hearPostgres(
 ): { stop(): Promise<void> } {
   let echoed = true;
   let stopped = false;
-  const end = listenForNotices(databaseUrl, {
+  const listener = new NoticeListener(databaseUrl, {
     onNotice: hear,
     onListening: () => setHeard(true),
     onEcho: () => {
@@ -82,16 +83,19 @@ function hearPostgres(
     },
   });
   const timer = setInterval(() => {
-    if (!echoed) setHeard(false);
+    if (!echoed) {
+      setHeard(false);
+      listener.renew();
+    }
     echoed = false;
-    sendEcho(pool, "?").catch(() => undefined); // not sent is not heard, which the next turn sees
+    sendEcho(pool).catch(() => undefined); // not sent is not heard, which the next turn sees
   }, ECHO_EVERY_MS);
   return {
     stop: async () => {
       if (stopped) return;
       stopped = true;
       clearInterval(timer);
-      await end();
+      await listener.end();
     },
   };
 }
