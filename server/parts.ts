@@ -9,6 +9,7 @@ import type { FoldRun } from "../actors/aggregator_machine.ts";
 import { systemClock } from "../actors/clock.ts";
 import { createOrderWriter, LANES, type OrderWriter } from "../actors/order_writer.ts";
 import { findApiKey } from "../sql/api_keys.ts";
+import { readStored } from "../sql/batch.ts";
 import { type Database, openDatabase } from "../sql/database.ts";
 import { foldJournal } from "../sql/fold.ts";
 import { countOpenLetters } from "../sql/dead_letters.ts";
@@ -26,6 +27,7 @@ import { createSnapshotCache, NO_CACHE } from "./live/snapshot_cache.ts";
 import { Polled } from "./polled.ts";
 import { findOrder } from "./order_lookup.ts";
 import { orderStoreOn } from "./order_store.ts";
+import { commitRecalling } from "./spill/recall.ts";
 import { openOverflow, type Overflow } from "./spill/mod.ts";
 import type { Services } from "./router/context.ts";
 import { createStatusBoard } from "./status_board.ts";
@@ -170,8 +172,17 @@ interface WriterParts {
 }
 
 function startWriter({ config, database, aggregator, overflow, metrics }: WriterParts) {
+  const store = orderStoreOn(database.write);
   const writer = createOrderWriter({
-    store: orderStoreOn(database.write),
+    store: overflow === null ? store : {
+      ...store,
+      commit: commitRecalling({
+        commit: store.commit,
+        read: (orders) => database.write.run((sql) => readStored(sql, orders)),
+        recall: (orderIds) => overflow.buffer.recall(orderIds),
+        onRecalled: () => aggregator.wake(),
+      }),
+    },
     buffer: overflow?.buffer ?? null,
     maxOrders: config.queueMaxOrders,
     maxBytes: config.queueMaxBytes,

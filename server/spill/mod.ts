@@ -27,7 +27,7 @@ export interface OverflowStatus {
 }
 
 export interface Overflow {
-  readonly buffer: OverflowBuffer & OrderBuffer;
+  readonly buffer: OverflowBuffer & OrderBuffer & Pick<Spill, "recall">;
   status(): OverflowStatus;
   /** Starts draining, once the writer is there to say when. */
   startDrainer(hooks: DrainHooks): void;

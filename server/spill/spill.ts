@@ -10,6 +10,8 @@ import { BufferUnreachable, type OverflowBuffer, type SpillResult } from "../../
 import type { NewOrder } from "../../sql/order.ts";
 import { iso } from "../../sql/time.ts";
 import { describe, getLogger } from "../telemetry/log.ts";
+import { settlesWithin } from "../pause.ts";
+import type { SpillRecord } from "./recall.ts";
 import { findDurabilityProblem } from "./durability.ts";
 import { DRAINERS, REMOVE, SPILL_FORMAT, spillKeys, WRITE } from "./scripts.ts";
 
@@ -40,6 +42,8 @@ export interface SpillLevel {
 }
 
 const CHECK_EVERY_MS = 2_000;
+/** What a commit waits to hear whether its keys are here. */
+const RECALL_MS = 100;
 
 export class Spill implements OverflowBuffer {
   readonly #keys: ReturnType<typeof spillKeys>;
@@ -103,7 +107,26 @@ export class Spill implements OverflowBuffer {
       this.#lost(); // the next look says whether it is back; until then nobody waits for it
       throw error;
     }) as string[];
+    this.#level = { ...this.#level, orders: this.#level.orders + orders.length };
     return new Map(orders.map(({ orderId }, index) => [orderId, resultOf(answers[index])]));
+  }
+
+  /**
+   * What waits here under these orders' keys, by order id. Empty when the latest look found nothing
+   * here, and when Redis does not answer at once: it slows no order.
+   */
+  async recall(orderIds: readonly string[]): Promise<ReadonlyMap<string, SpillRecord>> {
+    const nothing = new Map<string, SpillRecord>();
+    if (this.#level.orders === 0 || this.#state === "unavailable" || orderIds.length === 0) {
+      return nothing;
+    }
+    const reading = this.options.redis.hmget(this.#keys.records, ...orderIds).catch(() => []);
+    if (!await settlesWithin(RECALL_MS, reading)) return nothing;
+    const records = await reading;
+    return new Map(orderIds.flatMap((orderId, index) => {
+      const record = recordOf(records[index] ?? null);
+      return record === null ? [] : [[orderId, record]];
+    }));
   }
 
   /** The order under this id, if it waits here. @throws what the client throws. */
@@ -193,6 +216,13 @@ export class Spill implements OverflowBuffer {
     const age = Number(seconds) * 1_000 - Number(oldest?.[0].split("-")[0] ?? NaN);
     return { orders, oldestAgeMs: Number.isNaN(age) ? null : Math.max(0, age) };
   }
+}
+
+/** A record is the entry's id and the content hash. */
+function recordOf(text: string | null): SpillRecord | null {
+  const [, ms, contentHash] = /^(\d+)-\d+ ([0-9a-f]+)$/.exec(text ?? "") ?? [];
+  if (ms === undefined || contentHash === undefined) return null;
+  return { contentHash, placedAt: iso(Number(ms)) };
 }
 
 type Entry = [id: string, fields: string[] | null];

@@ -53,6 +53,17 @@ Deno.test("an order is written once, and the same key is told what was written f
     assertEquals(await spill.find(anOrder().orderId), null);
   }));
 
+Deno.test("what waits is recalled by its key, with its content and its time", () =>
+  withSpill(async (spill) => {
+    const [held, other] = [anOrder(), anOrder()];
+    assertEquals((await spill.recall([held.orderId])).size, 0);
+    const result = (await spill.write([held])).get(held.orderId);
+    assert(result?.outcome === "spilled");
+    const { contentHash, placedAt } = result;
+    const recalled = await spill.recall([other.orderId, held.orderId]);
+    assertEquals([...recalled], [[held.orderId, { contentHash, placedAt }]]);
+  }));
+
 Deno.test("what is taken stays until it is removed, and nothing is left behind then", () =>
   withSpill(async (spill, { redis, prefix }) => {
     const orders = Array.from({ length: 7 }, () => anOrder());
