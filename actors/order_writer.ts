@@ -69,6 +69,8 @@ class MachineOrderWriter implements OrderWriter {
   readonly #mailbox: Mailbox;
   readonly #buffer: OverflowBuffer | null;
   readonly #commitTimes = new RecentTimes();
+  /** Few enough that the door notices a database that has become slow within some batches. */
+  readonly #latestTimes = new RecentTimes(8);
   readonly #actor: Actor<typeof orderWriterMachine>;
   #pumpPlanned = false;
 
@@ -88,6 +90,7 @@ class MachineOrderWriter implements OrderWriter {
         random: options.random,
         onBatch: (report) => {
           this.#commitTimes.record(report.commitMs);
+          this.#latestTimes.record(report.commitMs);
           options.onBatch?.(report);
         },
       },
@@ -107,7 +110,7 @@ class MachineOrderWriter implements OrderWriter {
     const { promise, resolve } = Promise.withResolvers<Answer>();
     const deadlineAt = this.#clock.now() + deadlineMs;
     if (!this.#mailbox.offer({ order, deadlineAt, answer: resolve, maybeStored: false })) {
-      const retryAfterMs = (this.#commitTimes.quantile(0.5) ?? 50) * 4;
+      const retryAfterMs = (this.#latestTimes.quantile(0.5) ?? 50) * 4;
       return Promise.resolve({ ok: false, refusal: queueFull(retryAfterMs) });
     }
     this.#planPump();
@@ -163,7 +166,7 @@ class MachineOrderWriter implements OrderWriter {
   #expectedWaitMs(batchOrders: number): number {
     const batchesAhead = Math.floor(this.#mailbox.orders / batchOrders);
     if (batchesAhead === 0) return 0;
-    return batchesAhead / LANES * (this.#commitTimes.quantile(0.5) ?? 0);
+    return batchesAhead / LANES * (this.#latestTimes.quantile(0.5) ?? 0);
   }
 
   /** Not at once: callers that were answered together send their next orders together. */

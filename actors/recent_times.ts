@@ -6,9 +6,12 @@ export class RecentTimes {
   #times: number[] = [];
   #next = 0;
 
+  /** `kept`: how many; the fewer, the sooner they tell that something has changed. */
+  constructor(readonly kept: number = KEPT) {}
+
   record(ms: number): void {
     this.#times[this.#next] = ms;
-    this.#next = (this.#next + 1) % KEPT;
+    this.#next = (this.#next + 1) % this.kept;
   }
 
   /** The `share` quantile (0.5 is the median) of the latest times; null before the first. */

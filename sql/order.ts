@@ -13,9 +13,14 @@ import { contentHashOf, orderIdOf } from "./order_identity.ts";
 const CURRENCY_CODES = new Set([...currencies.codes(), "XCG"]);
 const CONTROL_CHARACTER = /\p{Cc}/u;
 
-/** Text of `min` to `max` UTF-16 units, well formed and without control characters. */
+/**
+ * Text of `min` to `max` UTF-16 units, well formed and without control characters.
+ *
+ * First a string and then its length: zod's length checks also look at a `length` that an object
+ * was sent with, and throw when it cannot be compared. The same holds for the array of lines.
+ */
 export function plainText(min: number, max: number) {
-  return z.string().min(min).max(max)
+  return z.string().pipe(z.string().min(min).max(max))
     .refine((text) => text.isWellFormed(), { error: "must not contain a lone surrogate" })
     .refine((text) => !CONTROL_CHARACTER.test(text), {
       error: "must not contain a control character",
@@ -34,14 +39,16 @@ const lineInput = z.strictObject({
   unitPriceMinor: z.int().min(0).max(1_000_000_000_000),
 });
 
+const linesInput = z.custom<z.input<typeof lineInput>[]>(Array.isArray, "must be an array")
+  .pipe(z.array(lineInput).min(1).max(200));
+
 /** A record's parser passes over a key `__proto__` in silence; an order must not lose an entry. */
 const metadataInput = z.custom<Record<string, string>>(
   (entries) => !Object.hasOwn(Object(entries), "__proto__"),
   "must not have a key __proto__",
-).pipe(z.record(plainText(1, 64), plainText(0, 512)))
-  .refine((entries) => Object.keys(entries).length <= 16, {
-    error: "must not have more than 16 entries",
-  });
+).refine((entries) => Object.keys(Object(entries)).length <= 16, {
+  error: "must not have more than 16 entries", // before each of them is looked at
+}).pipe(z.record(plainText(1, 64), plainText(0, 512)));
 
 /** What `orders.place` takes; see the contract for each field's rule. */
 export const placeInput = z.strictObject({
@@ -50,7 +57,7 @@ export const placeInput = z.strictObject({
   currency: z.string().refine((code) => CURRENCY_CODES.has(code), {
     error: "must be an ISO 4217 alphabetic code",
   }),
-  lines: z.array(lineInput).min(1).max(200),
+  lines: linesInput,
   customerRef: plainText(0, 128).optional(),
   metadata: metadataInput.optional(),
   deadlineMs: z.int().min(50).max(30_000).default(5_000),

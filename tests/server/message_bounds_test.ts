@@ -126,6 +126,7 @@ Deno.test("a refusal does not grow with what is wrong", () =>
       { ...anInput(), metadata: many(1) },
       { ...anInput(), metadata: { ["k".repeat(900_000)]: 1 } },
       { ...anInput(), lines: Array(400_000).fill(0) },
+      { ...anInput(), lines: Array(200).fill({ ["k".repeat(4_000)]: 1 }) },
       { ...anInput(), lines: [Object.assign(many(1), { sku: 1 })] },
     ];
     for (const input of wrong) {

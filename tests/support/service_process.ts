@@ -15,6 +15,9 @@ const UNSET = Object.fromEntries(
     .map((name) => [name, ""]),
 );
 
+/** A start that should fail and has not by then is ended, so that its test fails instead. */
+const FAILED_START_MS = 30_000;
+
 export type Environment = Readonly<Record<string, string>>;
 
 export interface Ended {
@@ -68,7 +71,11 @@ export function withProcesses(test: (processes: ProcessTest) => Promise<void>): 
 
 /** Runs the service to its end, for starts that fail. */
 export async function runService(environment: Environment): Promise<Ended> {
-  return await (await spawn(environment)).ended;
+  const { ended, kill } = await spawn(environment);
+  const timer = setTimeout(kill, FAILED_START_MS);
+  const result = await ended;
+  clearTimeout(timer);
+  return result;
 }
 
 async function startService(environment: Environment): Promise<ServiceProcess> {
