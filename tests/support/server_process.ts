@@ -36,6 +36,11 @@ export class ServerProcess {
     return this.plan.url;
   }
 
+  /** False when it was ended, or has ended itself. */
+  get runs(): boolean {
+    return this.#child !== null;
+  }
+
   get port(): number {
     return Number(new URL(this.url).port);
   }
@@ -55,6 +60,9 @@ export class ServerProcess {
       while (running) {
         if (await this.plan.answers() && running) {
           this.#child = child;
+          ended.then(() => {
+            if (this.#child === child) this.#child = null;
+          });
           return true;
         }
         await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 20))]);
@@ -113,15 +121,18 @@ export class ServerProcess {
   }
 }
 
-/** A PostgreSQL with durability on, running. */
-export async function startPostgres(settings: Settings = {}): Promise<ServerProcess> {
-  const folder = await openDataFolder(await temporaryFolder());
+/** A PostgreSQL with durability on, running; in a folder of its own unless one is given. */
+export async function startPostgres(
+  settings: Settings = {},
+  path?: string,
+): Promise<ServerProcess> {
+  const folder = await openFolder(path);
   return await begin(await postgresPlan(folder), { fsync: "on", ...settings }, folder);
 }
 
 /** A Redis with the settings that spilling needs, running; `settings` replaces some. */
-export async function startRedis(settings: Settings = {}): Promise<ServerProcess> {
-  const folder = await openDataFolder(await temporaryFolder());
+export async function startRedis(settings: Settings = {}, path?: string): Promise<ServerProcess> {
+  const folder = await openFolder(path);
   return await begin(await redisPlan(folder), { ...DURABLE_REDIS, ...settings }, folder);
 }
 
@@ -198,9 +209,19 @@ async function begin(plan: Plan, settings: Settings, folder: DataFolder): Promis
   }
 }
 
+/** A folder that is given stays, one that is made here is removed at the end. */
+async function openFolder(path?: string): Promise<DataFolder> {
+  if (path === undefined) return await openDataFolder(await temporaryFolder());
+  const folder = await openDataFolder(path);
+  given.add(folder);
+  return folder;
+}
+
+const given = new WeakSet<DataFolder>();
+
 async function discard(folder: DataFolder): Promise<void> {
   folder.close();
-  await Deno.remove(folder.path, { recursive: true });
+  if (!given.has(folder)) await Deno.remove(folder.path, { recursive: true });
 }
 
 async function answersPing(url: string): Promise<boolean> {

@@ -1,0 +1,114 @@
+/** PostgreSQL and Redis away together: what can be refused is, at once; what was sent is not. */
+import { assertEquals, assertGreater, assertLess } from "@std/assert";
+import { report, statusOf, withFaults } from "../support/fault_run.ts";
+import { type Attempt, outcomeOf, quantileOf } from "../support/history.ts";
+import { until } from "../support/services.ts";
+import { WireProxy } from "../support/wire_proxy.ts";
+
+Deno.test("with both away orders are refused at once, and what was in flight is outcome_unknown", () =>
+  withFaults(async (run) => {
+    const database = WireProxy.to(run.postgres.url);
+    const buffer = WireProxy.to(run.redis.url);
+    try {
+      const { url } = await run.instance({
+        DATABASE_URL: database.through(run.postgres.url),
+        REDIS_URL: buffer.through(run.redis.url),
+      });
+      const load = run.load({
+        urls: () => [url],
+        ratePerSecond: 250,
+        once: 0.5,
+        deadlineMs: 1_000,
+      });
+      const { attempts, seed } = load.history;
+      load.start();
+      await until("300 orders", () => attempts.length > 300);
+
+      buffer.cut();
+      await until(
+        "the buffer to be missed",
+        async () => (await statusOf(url)).spill.state === "unavailable",
+      );
+      const inFlight = new Set<string>();
+      database.onRequest = (text) => {
+        for (const key of text.match(new RegExp(`\\b${seed}-\\d+\\b`, "g")) ?? []) {
+          inFlight.add(key);
+          database.replies = "dropped";
+        }
+      };
+      await until("a batch in flight", () => inFlight.size > 0);
+      database.cut();
+      database.onRequest = () => undefined;
+      const cutAt = performance.now();
+      await until(
+        "the circuit to open",
+        async () => (await statusOf(url)).writer.circuit !== "closed",
+      );
+      const openAt = performance.now();
+      await until(
+        "500 answers meanwhile",
+        () => attempts.filter(({ sentAt }) => sentAt > openAt).length > 500,
+      );
+      const mendedAt = performance.now();
+      await database.mend();
+      await buffer.mend();
+      await until(
+        "a commit",
+        () =>
+          attempts.some(({ sentAt, answer }) =>
+            sentAt > mendedAt && answer.kind === "acknowledged"
+          ),
+      );
+      const backMs = performance.now() - mendedAt;
+      await run.verify(load);
+      expectHeld({ attempts, seed, outcomes: load.history.outcomes() }, inFlight, {
+        cutAt,
+        openAt,
+        mendedAt,
+        backMs,
+      });
+    } finally {
+      await database.close();
+      await buffer.close();
+    }
+  }));
+
+interface Moments {
+  readonly cutAt: number;
+  readonly openAt: number;
+  readonly mendedAt: number;
+  readonly backMs: number;
+}
+
+/** What came while both were away was refused at once; what was in flight was not. */
+function expectHeld(
+  { attempts, seed, outcomes }: {
+    attempts: readonly Attempt[];
+    seed: number;
+    outcomes: Record<string, number>;
+  },
+  inFlight: ReadonlySet<string>,
+  { cutAt, openAt, mendedAt, backMs }: Moments,
+): void {
+  const meanwhile = attempts.filter(({ sentAt, answeredAt }) =>
+    sentAt > openAt && answeredAt < mendedAt
+  );
+  const answerMs = meanwhile.map(({ sentAt, answeredAt }) => answeredAt - sentAt);
+  const sentThen = attempts.filter(({ key, sentAt, answeredAt }) =>
+    inFlight.has(key) && sentAt < cutAt && answeredAt > cutAt
+  );
+  report("both away", {
+    seed,
+    openMs: Math.round(openAt - cutAt),
+    answerMsP50: quantileOf(answerMs, 0.5),
+    answerMsP99: quantileOf(answerMs, 0.99),
+    inFlight: sentThen.length,
+    backMs: Math.round(backMs),
+    outcomes: outcomes,
+  });
+  const refused = meanwhile.filter(({ answer }) => outcomeOf(answer) === "circuit_open");
+  assertGreater(refused.length, meanwhile.length * 0.9, "refused while both were away");
+  assertGreater(sentThen.length, 0);
+  assertEquals(sentThen.filter(({ answer }) => outcomeOf(answer) !== "outcome_unknown"), []);
+  assertLess(quantileOf(answerMs, 0.99), 250, "milliseconds to refuse");
+}

@@ -1,0 +1,53 @@
+/** PostgreSQL stopped where it is (SIGSTOP): sockets stay open, nobody answers, nothing fails. */
+import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
+import { report, statusOf, withFaults } from "../support/fault_run.ts";
+import { quantileOf } from "../support/history.ts";
+import { until } from "../support/services.ts";
+
+const TIMEOUT_MS = 1_000;
+const FROZEN_MS = 15_000;
+
+Deno.test("PostgreSQL frozen for 15 s is noticed by its silence, and nothing sent to it is refused", () =>
+  withFaults(async (run) => {
+    const { url } = await run.instance();
+    const load = run.load({ urls: () => [url], ratePerSecond: 250 });
+    const { attempts } = load.history;
+    load.start();
+    await until("300 orders", () => attempts.length > 300);
+
+    const frozenAt = performance.now();
+    await run.postgres.freeze();
+    await until(
+      "the circuit to open",
+      async () => (await statusOf(url)).writer.circuit !== "closed",
+      30_000,
+    );
+    const openAt = performance.now();
+    // The fault's own length; the circuit stays open for all of it.
+    await new Promise((resolve) => setTimeout(resolve, FROZEN_MS - (openAt - frozenAt)));
+    const thawedAt = performance.now();
+    await run.postgres.thaw();
+    await until(
+      "the circuit to close",
+      async () => (await statusOf(url)).writer.circuit === "closed",
+    );
+    const closedMs = performance.now() - thawedAt;
+    await run.verify(load);
+
+    const meanwhile = attempts.filter(({ sentAt, answeredAt }) =>
+      sentAt > openAt && answeredAt < thawedAt
+    );
+    const answerMs = meanwhile.map(({ sentAt, answeredAt }) => answeredAt - sentAt);
+    report("SIGSTOP of PostgreSQL for 15 s", {
+      seed: load.history.seed,
+      openMs: Math.round(openAt - frozenAt),
+      answerMsP50: quantileOf(answerMs, 0.5),
+      answerMsP99: quantileOf(answerMs, 0.99),
+      closedMs: Math.round(closedMs),
+      outcomes: load.history.outcomes(),
+    });
+    assertGreater(meanwhile.length, 1_000, "answers while it was frozen");
+    assertEquals(meanwhile.filter(({ answer }) => answer.kind !== "acknowledged"), []);
+    assertLess(openAt - frozenAt, 3 * 2 * TIMEOUT_MS, "milliseconds to open");
+    assert(quantileOf(answerMs, 0.99) < 250, "answers come at once while the circuit is open");
+  }, { environment: { WEIR_STATEMENT_TIMEOUT_MS: String(TIMEOUT_MS) } }));
