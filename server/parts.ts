@@ -21,7 +21,7 @@ import { closeRedis, openRedis } from "./bus/redis_connection.ts";
 import type { Config } from "./config.ts";
 import { DeadLetters, REPLAYS_PER_SECOND } from "./dead_letters.ts";
 import type { InstanceOptions } from "./instance.ts";
-import { createIntake, type Intake } from "./intake.ts";
+import { createIntake } from "./intake.ts";
 import { LiveHub } from "./live/live_hub.ts";
 import { createSnapshotCache, NO_CACHE } from "./live/snapshot_cache.ts";
 import { Polled } from "./polled.ts";
@@ -29,6 +29,9 @@ import { findOrder } from "./order_lookup.ts";
 import { orderStoreOn } from "./order_store.ts";
 import { commitRecalling } from "./spill/recall.ts";
 import { openOverflow, type Overflow } from "./spill/mod.ts";
+import { refuse } from "../actors/refusal.ts";
+import { cancelOrder } from "../sql/cancellation.ts";
+import { RefusedError } from "./router/errors.ts";
 import type { Services } from "./router/context.ts";
 import { createStatusBoard } from "./status_board.ts";
 import { describe, getLogger } from "./telemetry/log.ts";
@@ -38,6 +41,8 @@ import { VERSION } from "./version.ts";
 const log = getLogger(["weir"]);
 
 const COUNT_LETTERS_EVERY_MS = 2_000;
+
+const DATABASE_AWAY = refuse("unavailable", "the database is away", 1_000);
 
 const NO_OVERFLOW = { state: "unavailable", orders: 0, oldestAgeMs: null } as const;
 
@@ -108,7 +113,7 @@ export function assembleParts({ config, databaseUrl, redisUrl }: InstanceOptions
     overflow,
     metrics,
     services: {
-      ...orderServices(config, database, overflow, createIntake(writer, metrics)),
+      ...orderServices({ config, database, overflow, aggregator, metrics }, writer),
       hub,
       statusBoard,
       aggregate: () => aggregator.run(),
@@ -126,11 +131,11 @@ export function assembleParts({ config, databaseUrl, redisUrl }: InstanceOptions
 
 /** What reads the database, and what goes into it by the intake. */
 function orderServices(
-  config: Config,
-  { read: pool }: Database,
-  overflow: Overflow | null,
-  intake: Intake,
+  { config, database, overflow, aggregator, metrics }: WriterParts,
+  writer: OrderWriter,
 ): Pick<Services, "auth" | "intake" | "orders" | "deadLetters"> {
+  const { read: pool } = database;
+  const intake = createIntake(writer, metrics);
   const { place } = intake;
   return {
     auth: createAuth({
@@ -142,6 +147,12 @@ function orderServices(
     orders: {
       read: (storeId, orderId) => findOrder(pool, overflow?.buffer ?? null, storeId, orderId),
       list: (options) => listOrders(pool, options),
+      cancel: async (order) => {
+        if (writer.circuit !== "closed") throw new RefusedError(DATABASE_AWAY);
+        const cancelled = await database.write.run((sql) => cancelOrder(sql, order));
+        if (cancelled !== null) aggregator.wake();
+        return cancelled;
+      },
     },
     deadLetters: new DeadLetters({ pool, place, replaysPerSecond: REPLAYS_PER_SECOND }),
   };

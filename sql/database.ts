@@ -26,14 +26,14 @@ export interface PoolOptions {
   readonly url: string;
   readonly name: string;
   readonly maxConnections: number;
-  /** The server cancels a statement past this; `run` gives up `GRACE_MS` later. */
+  /** `run` gives up past this; the server cancels a statement a little before. */
   readonly statementTimeoutMs: number;
   /** Further settings of each session, such as `idle_in_transaction_session_timeout`. */
   readonly session?: Readonly<Record<string, string>>;
 }
 
-/** What the server gets beyond its own timeout to say that it cancelled the statement. */
-const GRACE_MS = 500;
+/** What the server is given, of a call's time, to say that it has cancelled the statement. */
+const MAX_GRACE_MS = 500;
 /** What other calls on a lost connection's pool get to end before they are cut. */
 const RETIRE_MS = 1_000;
 
@@ -55,7 +55,7 @@ export class Pool {
    */
   async run<T>(use: (sql: Sql) => Promise<T>): Promise<T> {
     const sql = this.#sql;
-    const timeoutMs = this.options.statementTimeoutMs + GRACE_MS;
+    const timeoutMs = this.options.statementTimeoutMs;
     const { promise: gaveUp, reject } = Promise.withResolvers<never>();
     const timer = setTimeout(() => reject(new DatabaseTimeout(timeoutMs)), timeoutMs);
     const answer = use(sql);
@@ -131,7 +131,9 @@ function connectPool(options: PoolOptions, url: string): Sql {
     backoff: () => 0.05,
     connection: {
       application_name: `weir ${name}`,
-      statement_timeout: statementTimeoutMs,
+      statement_timeout: Math.ceil(
+        statementTimeoutMs - Math.min(MAX_GRACE_MS, statementTimeoutMs / 5),
+      ),
       TimeZone: "UTC",
       ...session,
     },
@@ -166,7 +168,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   const write = new Pool({
     url,
     name: "write",
-    maxConnections: options.writeConnections,
+    maxConnections: options.writeConnections + 1, // one for cancellations
     statementTimeoutMs,
     // synchronous_commit is what `committed` promises, whatever the server's own default is.
     session: { synchronous_commit: "on", jit: "off" },

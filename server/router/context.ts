@@ -2,12 +2,19 @@
  * What procedures work with: the parts of the instance, and who is calling over what.
  */
 import type { AggregateResult } from "../../actors/aggregator.ts";
+import type { Cancellation } from "../../sql/cancellation.ts";
 import type { ListOptions, Order, OrderPage } from "../../sql/orders.ts";
 import type { Auth } from "../auth.ts";
 import type { DeadLetters } from "../dead_letters.ts";
 import type { Intake } from "../intake.ts";
 import type { LiveHub } from "../live/live_hub.ts";
 import type { StatusBoard } from "../status_board.ts";
+
+export interface CancelOrder {
+  readonly storeId: string;
+  readonly orderId: string;
+  readonly reason: string | null;
+}
 
 /** The parts of an instance that calls reach. */
 export interface Services {
@@ -17,6 +24,11 @@ export interface Services {
     /** Null when there is no such order. */
     read(storeId: string, orderId: string): Promise<Order | null>;
     list(options: ListOptions): Promise<OrderPage>;
+    /**
+     * Null when the database has no such order.
+     * @throws RefusedError unavailable, at once while the circuit is open
+     */
+    cancel(order: CancelOrder): Promise<Cancellation | null>;
   };
   readonly deadLetters: DeadLetters;
   readonly hub: Pick<LiveHub, "snapshot" | "watch">;

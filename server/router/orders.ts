@@ -4,7 +4,7 @@
 import { z } from "zod";
 import type { Acknowledgement } from "../../actors/mailbox.ts";
 import { type Refusal, type RefusalReason, refuse } from "../../actors/refusal.ts";
-import { type PlaceInput, placeInput, storeIdInput } from "../../sql/order.ts";
+import { type PlaceInput, placeInput, plainText, storeIdInput } from "../../sql/order.ts";
 import { decodeCursor, type OrderStatus } from "../../sql/orders.ts";
 import type { Principal } from "../auth.ts";
 import { pause } from "../pause.ts";
@@ -50,6 +50,19 @@ const placeManyInput = z.strictObject({
 
 const orderInput = z.strictObject({ storeId: storeIdInput, orderId: z.uuid() });
 
+const cancelInput = z.strictObject({
+  storeId: storeIdInput,
+  orderId: z.uuid(),
+  reason: plainText(0, 256).optional(),
+});
+
+const NOT_COMMITTED_YET = refuse(
+  "not_committed_yet",
+  "the order waits in the overflow buffer: cancel it when it is committed",
+  1_000,
+);
+const DEAD_LETTERED = refuse("not_found", "the order is a dead letter: discard that");
+
 const cursorInput = z.string().pipe(z.string().max(256)).transform((text, context) => {
   const cursor = decodeCursor(text);
   if (cursor === null) context.addIssue("is not a cursor that this procedure returned");
@@ -83,6 +96,20 @@ export const ordersRouter = router({
       ),
     }),
   ),
+
+  cancel: procedureFor("orders:write").input(cancelInput).mutation(async ({ ctx, input }) => {
+    const { storeId, orderId, reason = null } = input;
+    assertStore(ctx.principal, storeId);
+    const cancelling = reading(ctx.services.orders.cancel({ storeId, orderId, reason }));
+    const cancelled = await cancelling.catch(async (error) => {
+      // While the database is away, an order that waits in the buffer can still be told from others.
+      const { status } = await readOrder(ctx.services, input).catch(() => ({ status: null }));
+      throw status === "spilled" ? new RefusedError(NOT_COMMITTED_YET) : error;
+    });
+    if (cancelled !== null) return { orderId, ...cancelled };
+    const { status } = await readOrder(ctx.services, input);
+    throw new RefusedError(status === "spilled" ? NOT_COMMITTED_YET : DEAD_LETTERED);
+  }),
 
   get: procedureFor("orders:read").input(orderInput).query(async ({ ctx, input }) => {
     assertStore(ctx.principal, input.storeId);

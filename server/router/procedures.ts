@@ -53,6 +53,7 @@ export async function reading<T>(read: Promise<T>): Promise<T> {
   try {
     return await read;
   } catch (error) {
+    if (error instanceof RefusedError) throw error;
     if (classify(error).code === "UNKNOWN") throw error; // no failure of the database: a bug
     throw new RefusedError(refuse("unavailable", "the database is away", 1_000));
   }

@@ -45,3 +45,15 @@ Deno.test("calls leave it with age, and all of them when it is cleared", () => {
   window.clear();
   assertEquals(window.isBad(0), false);
 });
+
+Deno.test("two calls in a row that nobody answered are enough, however good those before were", () => {
+  const window = aWindow();
+  for (let call = 0; call < 10; call++) window.record(0, 1, false);
+  window.record(0, 1_500, true, true);
+  assertEquals(window.isBad(0), false, "one alone may be a connection that was lost");
+  window.record(0, 1_500, true, true);
+  assertEquals(window.isBad(0), true);
+  window.record(0, 1, false);
+  assertEquals(window.isBad(0), false);
+  assertEquals(window.isBad(1_001), false);
+});

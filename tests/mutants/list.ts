@@ -132,4 +132,45 @@ export const MUTANTS: readonly Mutant[] = [
     replace: "",
     tests: ["all", "tests/server/spill_test.ts"],
   },
+  {
+    name: "the blind retry: an order that may be stored gets another id",
+    file: "actors/mailbox.ts",
+    find: "    this.#waiting = [...still, ...this.#waiting];",
+    replace: "    this.#waiting = [\n" +
+      "      ...still.map((letter) => ({\n" +
+      "        ...letter,\n" +
+      "        order: { ...letter.order, orderId: crypto.randomUUID() },\n" +
+      "      })),\n" +
+      "      ...this.#waiting,\n" +
+      "    ];",
+    tests: ["unit", "tests/actors/order_writer_test.ts"],
+  },
+  {
+    name: "an unsynced spill",
+    file: "server/spill/durability.ts",
+    find: `  appendfsync: "always",\n`,
+    replace: "",
+    tests: ["system", "tests/system/not_durable_test.ts"],
+  },
+  {
+    name: "a silent server given as many chances as a failing one",
+    file: "actors/sliding_window.ts",
+    find: "latest.every((call) => call.silent)) return true;",
+    replace: "latest.every((call) => call.silent && !call.failed)) return true;",
+    tests: ["unit", "tests/actors/sliding_window_test.ts"],
+  },
+  {
+    name: "what was inserted forgotten when the second statement fails",
+    file: "sql/batch.ts",
+    find: "    if (stored.size === 0) throw error;\n    return stored;",
+    replace: "    throw error;",
+    tests: ["all", "tests/sql/batch_test.ts"],
+  },
+  {
+    name: "a probe that asks nothing of the log",
+    file: "sql/batch.ts",
+    find: "CASE WHEN ${orders.length} = 0",
+    replace: "CASE WHEN ${orders.length} = -1",
+    tests: ["all", "tests/sql/batch_test.ts"],
+  },
 ];

@@ -48,7 +48,7 @@ Deno.test("queries whose sessions are ended one after the other never leave a de
 
 Deno.test("a statement past its timeout is cancelled by the server, and the pool stays", () =>
   withDatabase(async ({ url }) => {
-    const pool = poolOf(url, 200, 1);
+    const pool = poolOf(url, 2_000, 1);
     const pidOf = async () =>
       (await pool.run((sql) => sql`select pg_backend_pid() as pid`))[0]?.["pid"];
     const before = await pidOf();

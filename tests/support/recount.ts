@@ -95,7 +95,8 @@ async function recountedProducts(sql: TestSql): Promise<Figures> {
   for (const row of rows) {
     for (const scope of [row["store_id"], "*"]) {
       const key = [scope, row["currency"], row["day"], row["sku"]].join(" ");
-      addTo(figures, key, [BigInt(row["units"]), BigInt(row["revenue"])]);
+      const sums = [BigInt(row["units"]), BigInt(row["revenue"])];
+      if (sums.some((sum) => sum !== 0n)) addTo(figures, key, sums);
     }
   }
   return sorted(figures);
@@ -111,6 +112,9 @@ async function countedProducts(sql: TestSql): Promise<Figures> {
   for (const delta of (await unfolded(sql)).products) {
     const key = [delta.scope, delta.currency, delta.day, delta.sku].join(" ");
     addTo(figures, key, [delta.units, delta.revenueMinor]);
+  }
+  for (const [key, sums] of Object.entries(figures)) {
+    if (sums.every((sum) => sum === "0")) delete figures[key]; // all of it was cancelled
   }
   return sorted(figures);
 }

@@ -1,0 +1,64 @@
+/**
+ * Cancelling an order: one statement marks it and writes a journal row that takes it out of its own
+ * minute and day, so that the fold needs to know nothing of cancellations.
+ */
+import type { Sql } from "./database.ts";
+import { JOURNAL_FORMAT } from "./batch.ts";
+import { iso } from "./time.ts";
+
+export interface Cancellation {
+  /** ISO 8601, by the database's clock; that of the first cancellation. */
+  readonly cancelledAt: string;
+  /** True when the order had been cancelled before. */
+  readonly replayed: boolean;
+}
+
+/**
+ * Cancels an order. @returns null when the database has none of this id.
+ * @throws what the driver throws; then it may have been cancelled or not, and may be tried again.
+ */
+export async function cancelOrder(
+  sql: Sql,
+  order: { storeId: string; orderId: string; reason: string | null },
+): Promise<Cancellation | null> {
+  const [cancelled] = await markCancelled(sql, order);
+  if (cancelled !== undefined) {
+    return { cancelledAt: iso(cancelled.cancelled_at), replayed: false };
+  }
+  const [known] = await sql<{ cancelled_at: Date | null }[]>`
+    SELECT cancelled_at FROM orders
+    WHERE store_id = ${order.storeId} AND order_id = ${order.orderId}`;
+  if (known === undefined) return null;
+  if (known.cancelled_at === null) throw new Error("an order that is not cancelled was not marked");
+  return { cancelledAt: iso(known.cancelled_at), replayed: true };
+}
+
+function markCancelled(
+  sql: Sql,
+  { storeId, orderId, reason }: { storeId: string; orderId: string; reason: string | null },
+): Promise<{ cancelled_at: Date }[]> {
+  return sql<{ cancelled_at: Date }[]>`
+    WITH cancelled AS (
+      UPDATE orders
+      SET cancelled_at = date_trunc('milliseconds', now()), cancel_reason = ${reason}
+      WHERE store_id = ${storeId} AND order_id = ${orderId} AND cancelled_at IS NULL
+      RETURNING store_id, currency, lines, units, total_minor, placed_at, cancelled_at
+    ), products AS (
+      SELECT store_id, currency, (placed_at AT TIME ZONE 'UTC')::date AS day, line->>'sku' AS sku,
+             -sum((line->>'quantity')::bigint) AS units,
+             -sum((line->>'quantity')::bigint * (line->>'unitPriceMinor')::bigint) AS revenue_minor
+      FROM cancelled, jsonb_array_elements(lines) AS line GROUP BY 1, 2, 3, 4
+    ), journaled AS (
+      INSERT INTO journal (batch_id, format, orders, store_ids, currencies, minutes, order_counts,
+                           units, revenue_minor, cancelled_orders, cancelled_revenue_minor,
+                           product_store_ids, product_currencies, product_days, product_skus,
+                           product_units, product_revenue_minor)
+      SELECT gen_random_uuid(), ${JOURNAL_FORMAT}, 0, ARRAY[c.store_id], ARRAY[c.currency],
+             ARRAY[date_trunc('minute', c.placed_at, 'UTC')], ARRAY[-1], ARRAY[-c.units],
+             ARRAY[-c.total_minor], ARRAY[1], ARRAY[c.total_minor], p.*
+      FROM cancelled c,
+           (SELECT array_agg(store_id), array_agg(currency), array_agg(day), array_agg(sku),
+                   array_agg(units), array_agg(revenue_minor) FROM products) AS p
+    )
+    SELECT cancelled_at FROM cancelled`;
+}

@@ -1,0 +1,53 @@
+import { assert, assertEquals } from "@std/assert";
+import { commitBatch } from "../../sql/batch.ts";
+import { cancelOrder } from "../../sql/cancellation.ts";
+import { openDatabase } from "../../sql/database.ts";
+import { foldJournal } from "../../sql/fold.ts";
+import { readFigures } from "../../sql/snapshots.ts";
+import { withDatabase } from "../support/database.ts";
+import { anOrder } from "../support/orders.ts";
+import { expectExact } from "../support/recount.ts";
+
+Deno.test("a cancelled order leaves its own minute, day and products, and is counted as cancelled", () =>
+  withDatabase(async ({ url, sql }) => {
+    const pools = openDatabase({ url, statementTimeoutMs: 5_000, writeConnections: 2 });
+    const [kept, gone] = [anOrder(), { ...anOrder(), placedAt: "2026-11-19T10:00:30.000Z" }];
+    const today = anOrder({ lines: [{ sku: "cup", quantity: 3, unitPriceMinor: 500 }] });
+    await commitBatch(sql, [kept, gone, today]);
+    await foldJournal(pools.fold);
+    for (const { storeId, orderId } of [gone, today]) {
+      const first = await cancelOrder(sql, { storeId, orderId, reason: "too late" });
+      assert(first !== null && !first.replayed);
+      await expectExact(sql);
+      const again = await cancelOrder(sql, { storeId, orderId, reason: "once more" });
+      assertEquals(again, { cancelledAt: first.cancelledAt, replayed: true });
+    }
+    await foldJournal(pools.fold);
+    await expectExact(sql);
+    const [eur] = (await readFigures(pools.read, "store-1")).currencies;
+    assertEquals(eur?.today, {
+      orders: 1,
+      units: "2",
+      revenueMinor: "900",
+      cancelledOrders: 1,
+      cancelledRevenueMinor: "1500",
+    });
+    assertEquals(eur?.topProducts.map(({ sku }) => sku), ["tea"], "rows of zero are left out");
+    await pools.end();
+  }));
+
+Deno.test("an order cancelled by many at once is taken out once", () =>
+  withDatabase(async ({ sql }) => {
+    const order = anOrder();
+    await commitBatch(sql, [order]);
+    const { storeId, orderId } = order;
+    const results = await Promise.all(
+      Array.from({ length: 8 }, () => cancelOrder(sql, { storeId, orderId, reason: null })),
+    );
+    assertEquals(results.filter((result) => result?.replayed === false).length, 1);
+    assertEquals(new Set(results.map((result) => result?.cancelledAt)).size, 1);
+    await expectExact(sql);
+    const other = anOrder();
+    const missing = { storeId, orderId: other.orderId, reason: null };
+    assertEquals(await cancelOrder(sql, missing), null);
+  }));
