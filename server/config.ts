@@ -20,8 +20,9 @@ export class ConfigError extends Error {
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/;
 
 function wholeNumber(min: number, max: number, fallback: number) {
-  return z.string().regex(/^\d+$/, "must be a whole number").transform(Number)
-    .pipe(z.number().min(min).max(max)).default(fallback);
+  const wrong = `must be a whole number from ${min} to ${max}`;
+  return z.string().regex(/^\d+$/, wrong).transform(Number)
+    .pipe(z.number().min(min, wrong).max(max, wrong)).default(fallback);
 }
 
 /** Bytes, as a number or with the unit KiB, MiB or GiB. */
@@ -60,7 +61,7 @@ const variables = z.object({
   WEIR_AGGREGATOR_INTERVAL_MS: wholeNumber(10, 3_600_000, 1_000),
   WEIR_AGGREGATOR_MIN_GAP_MS: wholeNumber(0, 60_000, 50),
   WEIR_SHUTDOWN_MS: wholeNumber(0, 600_000, 10_000),
-  WEIR_DEV_KEY: z.string().min(8).optional(),
+  WEIR_DEV_KEY: z.string().min(8, "must have at least 8 characters").optional(),
   LOG_LEVEL: z.enum(["debug", "info", "warning", "error"]).default("info"),
   LOG_FORMAT: z.enum(["text", "json"]).optional(),
 });

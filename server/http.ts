@@ -44,7 +44,7 @@ export class ListenError extends Error {
 }
 
 function whyNot(host: string, port: number, cause: unknown): string {
-  if (cause instanceof Deno.errors.AddrInUse) return "PORT is in use by another process";
+  if (cause instanceof Deno.errors.AddrInUse) return `PORT ${port} is in use by another process`;
   if (cause instanceof Deno.errors.AddrNotAvailable) {
     return "HOST is not an address of this machine";
   }

@@ -204,17 +204,30 @@ function startWriter({ config, database, aggregator, overflow, metrics }: Writer
     onBatch: (report) => {
       metrics.batchOrders.observe(report.orders);
       metrics.commitSeconds.observe(report.commitMs / 1_000);
-      if (report.failure !== null) log.warn("a batch failed", { ...report.failure });
+      const { failure } = report;
+      if (failure !== null) log.info(`a batch failed: ${failure.code}`, { ...failure });
       if (report.newOrders > 0) aggregator.wake();
     },
     onBug: (error) => log.fatal(`a bug in the order writer: ${describe(error)}`),
   });
   let before = writer.circuit;
   writer.onChange(() => {
-    if (writer.circuit === "closed" && before !== "closed") overflow?.wake();
-    before = writer.circuit;
+    const { circuit } = writer;
+    if (circuit === before || circuit === "half_open") return;
+    tellCircuit(writer, overflow);
+    if (circuit === "closed") overflow?.wake();
+    before = circuit;
   });
   return writer;
+}
+
+/** The two lines of an outage that everybody wants to see. */
+function tellCircuit(writer: OrderWriter, overflow: Overflow | null): void {
+  if (writer.circuit === "closed") return log.warn("the database takes orders again");
+  const { lastError } = writer.status();
+  const isSpilling = overflow?.buffer.isReady() === true;
+  const fate = isSpilling ? "go into the overflow buffer" : "are refused";
+  log.warn(`the database is out (${lastError}): orders ${fate} until it is back`);
 }
 
 function startAggregator(
@@ -235,7 +248,7 @@ function startAggregator(
     random: Math.random,
     onRun: (run) => {
       count(run);
-      if ("error" in run) log.warn(`a fold failed: ${describe(run.error)}`);
+      if ("error" in run) log.info(`a fold failed: ${describe(run.error)}`);
       else if (run.result.outcome === "folded" && run.result.notice !== null) {
         bus.publish(run.result.notice);
       }

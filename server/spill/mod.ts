@@ -100,7 +100,7 @@ function startDrainer(
     clock: systemClock,
     random: Math.random,
     onDrained: ({ drained, newOrders, parked }) => {
-      if (drained > 0) log.info("drained overflow", { drained, newOrders, parked });
+      if (drained > 0) log.info(`drained ${drained} orders`, { drained, newOrders, parked });
       if (newOrders > 0) hooks.onDrained(newOrders);
     },
     onFailed: (error) => log.warn(`the overflow waits: ${describe(error)}`),

@@ -210,7 +210,7 @@ Deno.test("demo takes a free port when the usual one is taken, and none when it 
       const [, port] = /127\.0\.0\.1:(\d+)/.exec(stdout) ?? [];
       assertNotEquals(port, "8080");
       const told = await run("demo", "--for 1s", { DATABASE_URL: url, PORT: "8080" });
-      assertEquals([told.code, told.stderr], [1, "weir: PORT is in use by another process\n"]);
+      assertEquals([told.code, told.stderr], [1, "weir: PORT 8080 is in use by another process\n"]);
     });
   } finally {
     listener?.close();
