@@ -1,5 +1,5 @@
 /** What callers are told while the database is slow, silent or away. */
-import { assert, assertEquals, assertGreater } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { errorDataOf } from "../../client/mod.ts";
 import type { PlaceInput } from "../../sql/order.ts";
 import { type InstanceTest, KEY, withInstance } from "../support/instance.ts";
@@ -162,10 +162,13 @@ Deno.test("an order whose answer was lost is outcome_unknown, and the same key f
     await connectBothLanes(instance);
     const orders = [anInput({ deadlineMs: 500 }), anInput({ deadlineMs: 500 })];
     proxy.mute();
+    const begunAt = performance.now();
     const data = await Promise.all([
       expectRefusedOverHttp(url, place(orders[0]), "outcome_unknown"),
       expectRefusedOverSocket(url, place(orders[1]), "outcome_unknown"),
     ]);
+    // One statement timeout (a second here) after the deadline, and several times that to be sure.
+    assertLess(performance.now() - begunAt, (500 + 1_000) * 3);
     for (const { retryAfterMs } of data) assertGreater(retryAfterMs ?? 0, 0);
     assertEquals((await sql`select from orders`).length, 4, "both were stored, unknown to us");
     proxy.cut();
