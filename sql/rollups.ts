@@ -37,56 +37,54 @@ export async function markScopes(
     SELECT scope, ${version}::bigint, ${asOf}::timestamptz FROM marked`;
 }
 
-async function addMinutes(tx: Tx, deltas: readonly MinuteDelta[], version: string) {
-  await tx`
-    WITH delta AS (
-      SELECT * FROM unnest(
-        ${deltas.map((delta) => delta.scope)}::text[],
-        ${deltas.map((delta) => delta.currency)}::text[],
-        ${deltas.map((delta) => delta.minute)}::timestamptz[],
-        ${sums(deltas, "orders")}::bigint[], ${sums(deltas, "units")}::numeric[],
-        ${sums(deltas, "revenueMinor")}::numeric[], ${sums(deltas, "cancelledOrders")}::bigint[],
-        ${sums(deltas, "cancelledRevenueMinor")}::numeric[]
-      ) AS d (scope, currency, minute, orders, units, revenue_minor, cancelled_orders,
-              cancelled_revenue_minor)
-    ), sums AS (
-      SELECT d.scope, d.currency, d.minute, before.version,
-             d.orders + coalesce(before.orders, 0) AS orders,
-             d.units + coalesce(before.units, 0) AS units,
-             d.revenue_minor + coalesce(before.revenue_minor, 0) AS revenue_minor,
-             d.cancelled_orders + coalesce(before.cancelled_orders, 0) AS cancelled_orders,
-             d.cancelled_revenue_minor + coalesce(before.cancelled_revenue_minor, 0)
-               AS cancelled_revenue_minor
-      FROM delta d LEFT JOIN LATERAL (
-        SELECT * FROM rollup_minutes r
-        WHERE r.scope = d.scope AND r.currency = d.currency AND r.minute = d.minute
-        ORDER BY r.version DESC LIMIT 1
-      ) AS before ON true
-    ), gone AS (
-      DELETE FROM rollup_minutes r USING sums s
-      WHERE r.scope = s.scope AND r.currency = s.currency AND r.minute = s.minute
-        AND r.version = s.version
-    )
-    INSERT INTO rollup_minutes (scope, currency, minute, version, orders, units, revenue_minor,
-                                cancelled_orders, cancelled_revenue_minor)
-    SELECT scope, currency, minute, ${version}::bigint, orders, units, revenue_minor,
-           cancelled_orders, cancelled_revenue_minor FROM sums`;
+function addMinutes(tx: Tx, deltas: readonly MinuteDelta[], version: string) {
+  return addWindow(tx, { table: "rollup_minutes", key: "minute", type: "timestamptz[]" }, {
+    deltas,
+    keys: deltas.map((delta) => delta.minute),
+    version,
+  });
 }
 
-async function addDays(tx: Tx, deltas: readonly DayDelta[], version: string) {
+function addDays(tx: Tx, deltas: readonly DayDelta[], version: string) {
+  return addWindow(tx, { table: "rollup_days", key: "day", type: "date[]" }, {
+    deltas,
+    keys: deltas.map((delta) => delta.day),
+    version,
+  });
+}
+
+/** A table of sums per scope, currency and window of time; the names are ours, never a caller's. */
+interface WindowTable {
+  readonly table: "rollup_minutes" | "rollup_days";
+  readonly key: "minute" | "day";
+  readonly type: "timestamptz[]" | "date[]";
+}
+
+interface WindowDeltas {
+  readonly deltas: readonly (MinuteDelta | DayDelta)[];
+  readonly keys: readonly string[];
+  readonly version: string;
+}
+
+async function addWindow(
+  tx: Tx,
+  names: WindowTable,
+  { deltas, keys, version }: WindowDeltas,
+): Promise<void> {
+  const [table, key, type] = [tx(names.table), tx(names.key), tx.unsafe(names.type)];
   await tx`
     WITH delta AS (
       SELECT * FROM unnest(
         ${deltas.map((delta) => delta.scope)}::text[],
         ${deltas.map((delta) => delta.currency)}::text[],
-        ${deltas.map((delta) => delta.day)}::date[],
+        ${[...keys]}::${type},
         ${sums(deltas, "orders")}::bigint[], ${sums(deltas, "units")}::numeric[],
         ${sums(deltas, "revenueMinor")}::numeric[], ${sums(deltas, "cancelledOrders")}::bigint[],
         ${sums(deltas, "cancelledRevenueMinor")}::numeric[]
-      ) AS d (scope, currency, day, orders, units, revenue_minor, cancelled_orders,
+      ) AS d (scope, currency, ${key}, orders, units, revenue_minor, cancelled_orders,
               cancelled_revenue_minor)
     ), sums AS (
-      SELECT d.scope, d.currency, d.day, before.version,
+      SELECT d.scope, d.currency, d.${key}, before.version,
              d.orders + coalesce(before.orders, 0) AS orders,
              d.units + coalesce(before.units, 0) AS units,
              d.revenue_minor + coalesce(before.revenue_minor, 0) AS revenue_minor,
@@ -94,18 +92,18 @@ async function addDays(tx: Tx, deltas: readonly DayDelta[], version: string) {
              d.cancelled_revenue_minor + coalesce(before.cancelled_revenue_minor, 0)
                AS cancelled_revenue_minor
       FROM delta d LEFT JOIN LATERAL (
-        SELECT * FROM rollup_days r
-        WHERE r.scope = d.scope AND r.currency = d.currency AND r.day = d.day
+        SELECT * FROM ${table} r
+        WHERE r.scope = d.scope AND r.currency = d.currency AND r.${key} = d.${key}
         ORDER BY r.version DESC LIMIT 1
       ) AS before ON true
     ), gone AS (
-      DELETE FROM rollup_days r USING sums s
-      WHERE r.scope = s.scope AND r.currency = s.currency AND r.day = s.day
+      DELETE FROM ${table} r USING sums s
+      WHERE r.scope = s.scope AND r.currency = s.currency AND r.${key} = s.${key}
         AND r.version = s.version
     )
-    INSERT INTO rollup_days (scope, currency, day, version, orders, units, revenue_minor,
-                             cancelled_orders, cancelled_revenue_minor)
-    SELECT scope, currency, day, ${version}::bigint, orders, units, revenue_minor,
+    INSERT INTO ${table} (scope, currency, ${key}, version, orders, units, revenue_minor,
+                          cancelled_orders, cancelled_revenue_minor)
+    SELECT scope, currency, ${key}, ${version}::bigint, orders, units, revenue_minor,
            cancelled_orders, cancelled_revenue_minor FROM sums`;
 }
 

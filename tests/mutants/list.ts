@@ -36,8 +36,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "the old version of a rollup row stays",
     file: "sql/rollups.ts",
-    find: "        AND r.version = s.version\n    )\n    INSERT INTO rollup_days",
-    replace: "        AND r.version = s.version AND false\n    )\n    INSERT INTO rollup_days",
+    find: "        AND r.version = s.version\n    )\n    INSERT INTO ${table}",
+    replace: "        AND r.version = s.version AND false\n    )\n    INSERT INTO ${table}",
     tests: ["all", "tests/sql/fold_test.ts"],
   },
   {
