@@ -37,7 +37,7 @@ export async function servePage(request: Request, pathname: string): Promise<Res
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     return pathname === "/"
-      ? new Response("The page is not built: run `deno task page`.\n", { status: 503 })
+      ? new Response("The page is not built: run `deno task page`.\n", { status: 404 })
       : new Response("not found\n", { status: 404 });
   }
 }
