@@ -6,10 +6,12 @@
  * its COMMIT, so one that is in neither at these two moments is in neither.
  */
 import { classify } from "../actors/failure.ts";
+import { refuse } from "../actors/refusal.ts";
 import type { Pool } from "../sql/database.ts";
 import { type DeadLetter, findOpenLetter } from "../sql/dead_letters.ts";
 import type { NewOrder } from "../sql/order.ts";
 import { type Order, readOrder } from "../sql/orders.ts";
+import { RefusedError } from "./router/errors.ts";
 
 /** Where orders wait while the database is out. */
 export interface OrderBuffer {
@@ -17,16 +19,25 @@ export interface OrderBuffer {
   find(orderId: string): Promise<NewOrder | null>;
 }
 
-/** Null when there is no such order anywhere. @throws what the driver throws. */
+const MAY_WAIT = refuse(
+  "unavailable",
+  "the order may be in the overflow buffer, which does not answer",
+  1_000,
+);
+
+/**
+ * Null when there is no such order anywhere.
+ * @throws RefusedError when that cannot be told, else what the driver throws.
+ */
 export async function findOrder(
   pool: Pool,
   buffer: OrderBuffer | null,
   storeId: string,
   orderId: string,
 ): Promise<Order | null> {
-  let unasked: unknown = null;
-  const spilled = await buffer?.find(orderId).catch((error) => {
-    unasked = error;
+  let isSilent = false;
+  const spilled = await buffer?.find(orderId).catch(() => {
+    isSilent = true;
     return null;
   }) ?? null;
   const waiting = spilled?.storeId === storeId ? spilledOrder(spilled) : null;
@@ -35,7 +46,7 @@ export async function findOrder(
     if (order !== null || waiting !== null) return order ?? waiting;
     const letter = await findOpenLetter(pool, storeId, orderId);
     if (letter !== null) return deadOrder(letter);
-    if (unasked !== null) throw unasked; // it may be in the buffer, so it cannot be called missing
+    if (isSilent) throw new RefusedError(MAY_WAIT); // so it cannot be called missing
     return null;
   } catch (error) {
     // While the database is away, what the buffer knows is all that can be known.
