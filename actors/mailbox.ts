@@ -134,6 +134,11 @@ export class Mailbox {
     return leaving.length;
   }
 
+  /** Answers the taken letters that `which` picks; what becomes of their batch is not heard. */
+  giveUp(which: (letter: Letter) => boolean, answer: Answer): void {
+    for (const letter of [...this.#taken].filter(which)) this.settle(letter, answer);
+  }
+
   /** Answers everything, waiting or taken: the last thing that happens here. */
   dismissAll(answerOf: (letter: Letter, taken: boolean) => Answer): number {
     const taken = [...this.#taken];

@@ -11,6 +11,9 @@ export const OUTCOME_UNKNOWN = refuse(
   1_000,
 );
 
+/** For an order that was sent and that nothing was heard of. */
+export const UNKNOWN_ANSWER: Answer = { ok: false, refusal: OUTCOME_UNKNOWN };
+
 export const DEADLINE_EXCEEDED = refuse(
   "deadline_exceeded",
   "the order was not being stored by its deadline: nothing was stored",

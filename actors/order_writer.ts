@@ -11,6 +11,7 @@ import type { BatchReport, OrderStore } from "./group_commit.ts";
 import { type Answer, Mailbox, type MailboxBounds } from "./mailbox.ts";
 import { orderWriterMachine } from "./order_writer_machine.ts";
 import type { OverflowBuffer } from "./overflow.ts";
+import { Pace } from "./pace.ts";
 import { RecentTimes } from "./recent_times.ts";
 import { BROKEN, circuitOpen, DRAINING, queueFull, unlessStored } from "./order_refusals.ts";
 import type { Refusal } from "./refusal.ts";
@@ -45,7 +46,10 @@ export interface OrderWriterStatus {
 }
 
 export interface OrderWriter {
-  /** Answers when the order is durable or surely is not, at the latest around its deadline. */
+  /**
+   * Answers when the order is durable or surely is not; when it was sent and nothing came of it, one
+   * `statementTimeoutMs` after its deadline at the latest.
+   */
   place(order: NewOrder, deadlineMs: number): Promise<Answer>;
   status(): OrderWriterStatus;
   /** As in the status, but cheap. */
@@ -69,8 +73,7 @@ class MachineOrderWriter implements OrderWriter {
   readonly #mailbox: Mailbox;
   readonly #buffer: OverflowBuffer | null;
   readonly #commitTimes = new RecentTimes();
-  /** Few enough that the door notices a database that has become slow within some batches. */
-  readonly #latestTimes = new RecentTimes(8);
+  readonly #pace: Pace;
   readonly #actor: Actor<typeof orderWriterMachine>;
   #pumpPlanned = false;
 
@@ -78,11 +81,13 @@ class MachineOrderWriter implements OrderWriter {
     this.#clock = options.clock;
     this.#mailbox = new Mailbox(options);
     this.#buffer = options.buffer ?? null;
+    this.#pace = new Pace(LANES, options.clock.now);
     this.#actor = createActor(orderWriterMachine, {
       clock: options.clock,
       input: {
         ...circuitOptions(options.statementTimeoutMs),
         mailbox: this.#mailbox,
+        pace: this.#pace,
         store: options.store,
         buffer: this.#buffer,
         maxBatchOrders: options.maxBatchOrders,
@@ -90,7 +95,6 @@ class MachineOrderWriter implements OrderWriter {
         random: options.random,
         onBatch: (report) => {
           this.#commitTimes.record(report.commitMs);
-          this.#latestTimes.record(report.commitMs);
           options.onBatch?.(report);
         },
       },
@@ -110,7 +114,7 @@ class MachineOrderWriter implements OrderWriter {
     const { promise, resolve } = Promise.withResolvers<Answer>();
     const deadlineAt = this.#clock.now() + deadlineMs;
     if (!this.#mailbox.offer({ order, deadlineAt, answer: resolve, maybeStored: false })) {
-      const retryAfterMs = (this.#latestTimes.quantile(0.5) ?? 50) * 4;
+      const retryAfterMs = (this.#pace.batchMs ?? 50) * 4;
       return Promise.resolve({ ok: false, refusal: queueFull(retryAfterMs) });
     }
     this.#planPump();
@@ -152,7 +156,7 @@ class MachineOrderWriter implements OrderWriter {
     if (status === "error") return BROKEN;
     if (value.intake !== "accepting") return DRAINING;
     if (value.circuit === "closed") {
-      const waitMs = this.#expectedWaitMs(context.batchOrders);
+      const waitMs = this.#pace.waitMs(Math.floor(this.#mailbox.orders / context.batchOrders));
       return waitMs > deadlineMs ? queueFull(waitMs) : null;
     }
     if (this.#buffer?.isReady() === true) return null;
@@ -160,13 +164,6 @@ class MachineOrderWriter implements OrderWriter {
     // The first probe of a half-open circuit needs no order; the others are the next ones to come.
     if (value.circuit !== "open" && probing < context.probes - 1) return null;
     return circuitOpen(context.halfOpenAt - this.#clock.now());
-  }
-
-  /** How long an order that comes now will wait for its batch, by how long batches take. */
-  #expectedWaitMs(batchOrders: number): number {
-    const batchesAhead = Math.floor(this.#mailbox.orders / batchOrders);
-    if (batchesAhead === 0) return 0;
-    return batchesAhead / LANES * (this.#latestTimes.quantile(0.5) ?? 0);
   }
 
   /** Not at once: callers that were answered together send their next orders together. */
@@ -194,6 +191,7 @@ function circuitOptions(statementTimeoutMs: number) {
     }),
     probes: 2,
     probeTimeoutMs: statementTimeoutMs,
+    patienceMs: statementTimeoutMs,
     openBackoff: { firstMs: 500, maxMs: 10_000 },
     retryBackoff: { firstMs: 20, maxMs: 1_000 },
   };

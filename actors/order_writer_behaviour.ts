@@ -9,11 +9,13 @@ import { type BatchReport, groupCommit, type OrderStore } from "./group_commit.t
 import type { Mailbox } from "./mailbox.ts";
 import { groupSpill, type OverflowBuffer, type SpillReport } from "./overflow.ts";
 import * as refusals from "./order_refusals.ts";
+import type { Pace } from "./pace.ts";
 import type { SlidingWindow } from "./sliding_window.ts";
 
 /** What the machine works with; everything that is not a decision comes from outside. */
 export interface OrderWriterInput {
   readonly mailbox: Mailbox;
+  readonly pace: Pace;
   readonly store: OrderStore;
   /** Where orders go while the circuit is not closed; null: nowhere. */
   readonly buffer: OverflowBuffer | null;
@@ -23,6 +25,8 @@ export interface OrderWriterInput {
   readonly probes: number;
   /** A probe that has not answered by then has failed. */
   readonly probeTimeoutMs: number;
+  /** How long past its deadline an order that was sent may wait for its answer. */
+  readonly patienceMs: number;
   readonly openBackoff: BackoffOptions;
   readonly retryBackoff: BackoffOptions;
   /** Monotonic, milliseconds. */
@@ -66,7 +70,7 @@ export const writer = setup({
   },
   actors: {
     commitBatch: fromPromise<BatchReport, OrderWriterContext>(({ input }) =>
-      groupCommit(input.mailbox, input.store, shareOf(input), input.now)
+      input.pace.during(() => groupCommit(input.mailbox, input.store, shareOf(input), input.now))
     ),
     spillBatch: fromPromise<SpillReport, OrderWriterContext>(({ input }) =>
       input.buffer === null
@@ -133,8 +137,9 @@ export const writer = setup({
       const refusal = refusals.circuitOpen(halfOpenAt - now());
       mailbox.dismiss(() => true, (letter) => refusals.unlessStored(letter, refusal));
     },
-    expire: ({ context: { mailbox, now } }) => {
+    expire: ({ context: { mailbox, now, patienceMs } }) => {
       const at = now();
+      mailbox.giveUp((letter) => letter.deadlineAt + patienceMs <= at, refusals.UNKNOWN_ANSWER);
       mailbox.dismiss(
         (letter) => letter.deadlineAt <= at,
         (letter) => refusals.unlessStored(letter, refusals.DEADLINE_EXCEEDED),

@@ -24,6 +24,7 @@ Deno.test("whatever is done with it, each letter taken in is answered exactly on
     fc.record({ do: fc.constant("putBack" as const) }),
     fc.record({ do: fc.constant("settle" as const) }),
     fc.record({ do: fc.constant("expire" as const), before: fc.nat(30) }),
+    fc.record({ do: fc.constant("giveUp" as const), before: fc.nat(30) }),
   );
   fc.assert(
     fc.property(fc.array(action, { minLength: 15, maxLength: 40 }), (actions) => {
@@ -50,6 +51,8 @@ Deno.test("whatever is done with it, each letter taken in is answered exactly on
         } else if (step.do === "putBack") mailbox.putBack(taken.splice(0));
         else if (step.do === "settle") {
           for (const letter of taken.splice(0)) mailbox.settle(letter, ANSWER);
+        } else if (step.do === "giveUp") {
+          mailbox.giveUp((letter) => letter.deadlineAt < step.before, ANSWER);
         } else mailbox.dismiss((letter) => letter.deadlineAt < step.before, () => ANSWER);
         const unanswered = accepted.filter((answers) => answers.length === 0).length;
         assertEquals(mailbox.orders + mailbox.taken, unanswered);

@@ -111,6 +111,39 @@ Deno.test("an order that is not being stored by its deadline is answered so, and
   assertEquals(store.rows.size, 2);
 });
 
+Deno.test("an order that was sent is answered one statement timeout after its deadline, whatever its batch does", async () => {
+  const { clock, store, place } = aWriter();
+  const commit = gate();
+  store.before = () => commit.passed;
+  const order = anOrder();
+  const placed = place(order, 200);
+  await clock.advance(1_190);
+  assertEquals(said(placed), "nothing");
+  await clock.advance(40);
+  assertEquals(said(placed), "outcome_unknown");
+  commit.open();
+  await clock.advance(50);
+  assertEquals([said(placed), store.rows.size], ["outcome_unknown", 1]);
+  assertEquals(said(await placedLater(place, order, clock)), "replayed");
+});
+
+Deno.test("the door refuses what would wait past its deadline, as soon as batches take longer", async () => {
+  const { clock, store, place } = aWriter({ maxBatchOrders: 1 });
+  const commit = gate();
+  store.before = () => commit.passed;
+  const early = Array.from({ length: 4 }, () => place(anOrder(), 500));
+  await clock.advance(400);
+  const late = [100, 1_000].map((deadlineMs) => place(anOrder(), deadlineMs));
+  await clock.settle();
+  assertEquals(late.map(said), ["queue_full", "nothing"]);
+  const { answer } = late[0]!;
+  assert(answer?.ok === false && (answer.refusal.retryAfterMs ?? 0) >= 100);
+  commit.open();
+  await clock.advance(50);
+  assertEquals(early.map(said), Array(4).fill("committed"));
+  assertEquals(store.rows.size, 5);
+});
+
 Deno.test("after an unknown outcome the same order is sent again and found to be stored once", async () => {
   const { clock, store, place } = aWriter();
   let cuts = 1;
