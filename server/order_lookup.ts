@@ -71,7 +71,7 @@ function spilledOrder(order: NewOrder): Order {
   };
 }
 
-function deadOrder({ orderId, payload, firstFailedAt }: DeadLetter): Order {
+function deadOrder({ orderId, payload, placedAt, firstFailedAt }: DeadLetter): Order {
   const order = payload;
   return {
     ...unsettled,
@@ -84,7 +84,7 @@ function deadOrder({ orderId, payload, firstFailedAt }: DeadLetter): Order {
     totalMinor: order.lines.reduce((sum, line) => sum + line.quantity * line.unitPriceMinor, 0),
     customerRef: order.customerRef ?? null,
     metadata: order.metadata ?? {},
-    placedAt: firstFailedAt,
+    placedAt: placedAt ?? firstFailedAt,
   };
 }
 

@@ -7,7 +7,8 @@
  * share keys wait for each other in one order and cannot deadlock.
  *
  * The same statement settles the open dead letters of what it inserts: their order has been placed
- * again with content that the database takes.
+ * again with content that the database takes. One that had been acknowledged as spilled keeps the
+ * time that it was acknowledged with.
  *
  * Keys that were not new are read by a second statement: a row that another transaction committed
  * while the first waited for it is neither inserted nor visible to the first one's snapshot.
@@ -52,12 +53,13 @@ export async function commitBatch(
     if (known === null || known.size === 0) throw error;
     return known;
   }
-  const { placed_at, new_ids } = inserted;
+  const { placed_at, new_ids, acknowledged } = inserted;
   const stored = new Map<string, StoredOrder>();
   const newIds = new Set(new_ids ?? orders.map((order) => order.orderId));
   for (const { orderId, contentHash, placedAt } of orders) {
     if (!newIds.has(orderId)) continue;
-    stored.set(orderId, { isNew: true, contentHash, placedAt: placedAt ?? iso(placed_at) });
+    const at = new Date(placedAt ?? acknowledged?.[orderId] ?? placed_at);
+    stored.set(orderId, { isNew: true, contentHash, placedAt: iso(at) });
   }
   if (stored.size === orders.length) return stored;
   const others = orders.filter((order) => !stored.has(order.orderId));
@@ -81,6 +83,8 @@ interface Inserted {
   readonly placed_at: Date;
   /** Null when all of them are new, which is the usual case and cheaper to say. */
   readonly new_ids: string[] | null;
+  /** Times of orders that were acknowledged before they became dead letters; null: there is none. */
+  readonly acknowledged: Readonly<Record<string, string>> | null;
 }
 
 /** Inserts what is new. @throws what the driver throws; then nothing of it was inserted */
@@ -97,13 +101,18 @@ export async function insertNew(sql: Sql | Tx, orders: readonly NewOrder[]): Pro
         ${column("placedAt")}::timestamptz[]
       ) AS i (store_id, order_id, idempotency_key, currency, lines, units, total_minor,
               customer_ref, metadata, content_hash, placed_at)
+    ), acknowledged AS (
+      SELECT d.order_id, min(d.placed_at) AS placed_at
+      FROM input i JOIN dead_letters d
+        ON d.store_id = i.store_id AND d.order_id = i.order_id AND d.state = 'open'
+      WHERE d.placed_at IS NOT NULL GROUP BY 1
     ), inserted AS (
       INSERT INTO orders (store_id, order_id, idempotency_key, currency, lines, units, total_minor,
                           customer_ref, metadata, content_hash, placed_at, committed_at)
       SELECT store_id, order_id, idempotency_key, currency, lines::jsonb, units, total_minor,
              customer_ref, metadata::jsonb, decode(content_hash, 'hex'),
-             coalesce(placed_at, date_trunc('milliseconds', now())), now()
-      FROM input ORDER BY order_id
+             coalesce(i.placed_at, a.placed_at, date_trunc('milliseconds', now())), now()
+      FROM input i LEFT JOIN acknowledged a USING (order_id) ORDER BY order_id
       ON CONFLICT (store_id, order_id) DO NOTHING
       RETURNING store_id, order_id, currency, lines, units, total_minor, placed_at
     ), totals AS (
@@ -136,6 +145,7 @@ export async function insertNew(sql: Sql | Tx, orders: readonly NewOrder[]): Pro
     SELECT date_trunc('milliseconds', now()) AS placed_at,
            CASE WHEN (SELECT count(*) FROM inserted) < ${orders.length}
                 THEN ARRAY(SELECT order_id::text FROM inserted) END AS new_ids,
+           (SELECT json_object_agg(order_id, placed_at) FROM acknowledged) AS acknowledged,
            CASE WHEN ${orders.length} = 0
                 THEN pg_logical_emit_message(true, 'weir', 'probe') END AS probe`;
   if (row === undefined) throw new Error("a SELECT without FROM returned no row");

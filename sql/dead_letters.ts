@@ -26,6 +26,8 @@ export interface DeadLetter {
   readonly code: string;
   /** The order as it was placed. */
   readonly payload: PlaceInput;
+  /** When it was acknowledged as `spilled`, which it keeps when it is committed; null: never. */
+  readonly placedAt: string | null;
   readonly failures: number;
   readonly firstFailedAt: string;
   readonly lastFailedAt: string;
@@ -45,6 +47,7 @@ interface LetterRow {
   readonly reason: LetterReason;
   readonly code: string;
   readonly payload: PlaceInput;
+  readonly placed_at: Date | null;
   readonly failures: string;
   readonly first_failed_at: Date;
   readonly last_failed_at: Date;
@@ -63,13 +66,14 @@ export async function parkOrder(
 ): Promise<string> {
   const [row] = await sql<{ letter_id: string }[]>`
     INSERT INTO dead_letters (store_id, letter_id, order_id, content_hash, state, reason, code,
-                              payload, failures, first_failed_at, last_failed_at)
+                              payload, placed_at, failures, first_failed_at, last_failed_at)
     VALUES (${order.storeId}, gen_random_uuid(), ${order.orderId},
             decode(${order.contentHash}, 'hex'), 'open', ${reason}, ${code},
-            ${JSON.stringify(placedOf(order))}::text::jsonb, 1, now(), now())
+            ${JSON.stringify(placedOf(order))}::text::jsonb, ${order.placedAt}, 1, now(), now())
     ON CONFLICT (store_id, order_id, content_hash) WHERE state = 'open'
     DO UPDATE SET failures = dead_letters.failures + 1, last_failed_at = now(),
-                  reason = excluded.reason, code = excluded.code
+                  reason = excluded.reason, code = excluded.code,
+                  placed_at = least(dead_letters.placed_at, excluded.placed_at)
     RETURNING letter_id`;
   if (row === undefined) throw new Error("INSERT … RETURNING returned no row");
   return row.letter_id;
@@ -245,6 +249,7 @@ function letterOf(row: LetterRow): DeadLetter {
     reason: row.reason,
     code: row.code,
     payload: row.payload,
+    placedAt: row.placed_at === null ? null : iso(row.placed_at),
     failures: Number(row.failures),
     firstFailedAt: iso(row.first_failed_at),
     lastFailedAt: iso(row.last_failed_at),

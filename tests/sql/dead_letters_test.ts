@@ -156,3 +156,22 @@ Deno.test("an order is tried without a trace, also against what is checked at CO
     assertEquals(await tryOrder(pool, other), "mismatch");
     assertEquals((await sql`select from orders`).length, 1);
   }));
+
+Deno.test("an order that was acknowledged before it became a dead letter keeps its time", () =>
+  withPool(async ({ sql }, pool) => {
+    const placedAt = "2026-01-02T03:04:05.678Z";
+    const [spilled, refused] = [anOrder(), anOrder()];
+    const id = await parkOrder(sql, { ...spilled, placedAt }, "rejected", "23514");
+    await parkOrder(sql, refused, "rejected", "23514");
+    // Refused once more at a placing of its own, which acknowledges nothing.
+    assertEquals(await parkOrder(sql, spilled, "rejected", "23514"), id);
+    assertEquals((await readLetter(pool, id))?.placedAt, placedAt);
+    const stored = await commitBatch(sql, [spilled, refused, anOrder()]);
+    assertEquals(stored.get(spilled.orderId)?.placedAt, placedAt);
+    assert(stored.get(refused.orderId)!.placedAt > placedAt);
+    const again = await commitBatch(sql, [spilled, refused]);
+    for (const { orderId } of [spilled, refused]) {
+      assertEquals(again.get(orderId)?.placedAt, stored.get(orderId)?.placedAt);
+    }
+    assertEquals((await readLetter(pool, id))?.state, "settled");
+  }));
