@@ -16,10 +16,8 @@
 import postgres from "postgres";
 import type { NewOrder } from "./order.ts";
 import type { Sql, Tx } from "./database.ts";
+import { JOURNAL_FORMAT } from "./journal.ts";
 import { iso } from "./time.ts";
-
-/** The layout of a journal row that this version writes; `journal.ts` reads it. */
-export const JOURNAL_FORMAT = 1;
 
 /** What the database holds under an order's id after the batch. */
 export interface StoredOrder {
@@ -125,18 +123,22 @@ export async function insertNew(sql: Sql | Tx, orders: readonly NewOrder[]): Pro
              sum((line->>'quantity')::bigint * (line->>'unitPriceMinor')::bigint) AS revenue_minor
       FROM inserted, jsonb_array_elements(lines) AS line GROUP BY 1, 2, 3, 4
     ), journaled AS (
-      INSERT INTO journal (batch_id, format, orders, store_ids, currencies, minutes, order_counts,
-                           units, revenue_minor, cancelled_orders, cancelled_revenue_minor,
-                           product_store_ids, product_currencies, product_days, product_skus,
-                           product_units, product_revenue_minor)
-      SELECT gen_random_uuid(), ${JOURNAL_FORMAT}, (SELECT count(*) FROM inserted), t.*, p.*
-      FROM (SELECT array_agg(store_id), array_agg(currency), array_agg(minute), array_agg(orders),
+      INSERT INTO journal (batch_id, format, orders)
+      SELECT gen_random_uuid(), ${JOURNAL_FORMAT}, count(*) FROM inserted HAVING count(*) > 0
+      RETURNING batch_id
+    ), summed AS (
+      INSERT INTO journal_sums (batch_id, store_ids, currencies, minutes, order_counts, units,
+                                revenue_minor, cancelled_orders, cancelled_revenue_minor,
+                                product_store_ids, product_currencies, product_days, product_skus,
+                                product_units, product_revenue_minor)
+      SELECT j.batch_id, t.*, p.*
+      FROM journaled AS j,
+           (SELECT array_agg(store_id), array_agg(currency), array_agg(minute), array_agg(orders),
                    array_agg(units), array_agg(revenue_minor), array_agg(0), array_agg(0)
             FROM totals) AS t,
            (SELECT array_agg(store_id), array_agg(currency), array_agg(day), array_agg(sku),
                    array_agg(units), array_agg(revenue_minor)
             FROM products) AS p
-      WHERE EXISTS (SELECT FROM inserted)
     ), settled AS (
       UPDATE dead_letters d SET state = 'settled', closed_at = now(), closed_by = 'intake'
       FROM inserted i

@@ -3,7 +3,7 @@
  * minute and day, so that the fold needs to know nothing of cancellations.
  */
 import type { Sql } from "./database.ts";
-import { JOURNAL_FORMAT } from "./batch.ts";
+import { JOURNAL_FORMAT } from "./journal.ts";
 import { iso } from "./time.ts";
 
 export interface Cancellation {
@@ -49,14 +49,17 @@ function markCancelled(
              -sum((line->>'quantity')::bigint * (line->>'unitPriceMinor')::bigint) AS revenue_minor
       FROM cancelled, jsonb_array_elements(lines) AS line GROUP BY 1, 2, 3, 4
     ), journaled AS (
-      INSERT INTO journal (batch_id, format, orders, store_ids, currencies, minutes, order_counts,
-                           units, revenue_minor, cancelled_orders, cancelled_revenue_minor,
-                           product_store_ids, product_currencies, product_days, product_skus,
-                           product_units, product_revenue_minor)
-      SELECT gen_random_uuid(), ${JOURNAL_FORMAT}, 0, ARRAY[c.store_id], ARRAY[c.currency],
+      INSERT INTO journal (batch_id, format, orders)
+      SELECT gen_random_uuid(), ${JOURNAL_FORMAT}, 0 FROM cancelled RETURNING batch_id
+    ), summed AS (
+      INSERT INTO journal_sums (batch_id, store_ids, currencies, minutes, order_counts, units,
+                                revenue_minor, cancelled_orders, cancelled_revenue_minor,
+                                product_store_ids, product_currencies, product_days, product_skus,
+                                product_units, product_revenue_minor)
+      SELECT j.batch_id, ARRAY[c.store_id], ARRAY[c.currency],
              ARRAY[date_trunc('minute', c.placed_at, 'UTC')], ARRAY[-1], ARRAY[-c.units],
              ARRAY[-c.total_minor], ARRAY[1], ARRAY[c.total_minor], p.*
-      FROM cancelled c,
+      FROM journaled j, cancelled c,
            (SELECT array_agg(store_id), array_agg(currency), array_agg(day), array_agg(sku),
                    array_agg(units), array_agg(revenue_minor) FROM products) AS p
     )

@@ -9,8 +9,7 @@
  * `asOf` is read before the DELETE takes its snapshot, so every order committed by then is in.
  */
 import type { Pool, Tx } from "./database.ts";
-import { ALL_STORES, type JournalRow, mergeJournal } from "./journal.ts";
-import { JOURNAL_FORMAT } from "./batch.ts";
+import { ALL_STORES, type JournalRow, mergeJournal, takeJournal } from "./journal.ts";
 import { addToRollups, markScopes } from "./rollups.ts";
 import { iso } from "./time.ts";
 import { type Notice, NOTICE_CHANNEL, noticeOf } from "./notices.ts";
@@ -55,7 +54,7 @@ async function fold(tx: Tx): Promise<FoldResult> {
   if (lock?.got !== true) return { outcome: "locked" };
   const before = await readMark(tx);
   const epoch = before.sameDatabase ? before.epoch : await beginEpoch(tx);
-  const rows = await takeJournal(tx);
+  const rows = await takeJournal(tx, MAX_JOURNAL_ROWS);
   const more = rows.length === MAX_JOURNAL_ROWS;
   const deltas = mergeJournal(rows);
   // After a bite, older orders may still wait in the journal: `asOf` must not pass them.
@@ -140,12 +139,4 @@ async function beginEpoch(tx: Tx): Promise<number> {
 function oldestOf(rows: readonly JournalRow[]): string | null {
   if (rows.length === 0) return null;
   return iso(Math.min(...rows.map((row) => row.written_at.getTime())));
-}
-
-/** Deletes what the journal holds and returns it; rows of a format not known here stay. */
-function takeJournal(tx: Tx): Promise<JournalRow[]> {
-  return tx<JournalRow[]>`
-    DELETE FROM journal WHERE batch_id IN (
-      SELECT batch_id FROM journal WHERE format = ${JOURNAL_FORMAT} LIMIT ${MAX_JOURNAL_ROWS}
-    ) RETURNING *`;
 }

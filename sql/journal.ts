@@ -1,16 +1,21 @@
 /**
- * Reading the journal: from the rows that a fold consumes to what each rollup row has to grow by.
+ * The journal: from the rows that a fold consumes to what each rollup row has to grow by.
  *
- * Pure. A journal row lists, column by column, what a batch adds per store, currency and minute, and
- * per store, currency, day and product; sums are `bigint` here, since sums over orders may pass what
- * a number can hold. Every addition counts for its store and for the scope `*`.
+ * A row lists, column by column, what a batch adds per store, currency and minute, and per store,
+ * currency, day and product; sums are `bigint` here, since sums over orders may pass what a number
+ * can hold. Every addition counts for its store and for the scope `*`. The lists stand in a table of
+ * their own (0008_journal_sums.sql says why), by a row's id.
  */
+import type { Sql, Tx } from "./driver.ts";
 import { dayOf, iso } from "./time.ts";
+
+/** The layout of a row that this version writes. It reads older ones too, and leaves newer alone. */
+export const JOURNAL_FORMAT = 2;
 
 /** The scope of all stores together. No store can have this name. */
 export const ALL_STORES = "*";
 
-/** One journal row of format 1; the lists of each half have equal lengths. */
+/** One journal row; the lists of each half have equal lengths. */
 export interface JournalRow {
   readonly written_at: Date;
   readonly orders: string;
@@ -30,6 +35,50 @@ export interface JournalRow {
   readonly product_skus: readonly string[];
   readonly product_units: readonly string[];
   readonly product_revenue_minor: readonly string[];
+}
+
+const LISTS = [
+  "store_ids",
+  "currencies",
+  "minutes",
+  "order_counts",
+  "units",
+  "revenue_minor",
+  "cancelled_orders",
+  "cancelled_revenue_minor",
+  "product_store_ids",
+  "product_currencies",
+  "product_days",
+  "product_skus",
+  "product_units",
+  "product_revenue_minor",
+];
+
+/** A row's columns: its lists from beside it, or, in format 1, its own. */
+function columnsOf(sql: Sql | Tx) {
+  const lists = LISTS.map((name) => `coalesce(s.${name}, j.${name}) AS ${name}`);
+  return sql.unsafe(["j.written_at", "j.orders", ...lists].join(", "));
+}
+
+/** At most `limit` rows, in no order; those of a format not known here are passed over. */
+export function readJournal(sql: Sql | Tx, limit: number | null = null): Promise<JournalRow[]> {
+  return sql<JournalRow[]>`
+    SELECT ${columnsOf(sql)} FROM journal j LEFT JOIN journal_sums s USING (batch_id)
+    WHERE j.format <= ${JOURNAL_FORMAT} LIMIT ${limit}`;
+}
+
+/** Deletes at most `limit` rows and returns them; those of a format not known here stay. */
+export function takeJournal(tx: Tx, limit: number): Promise<JournalRow[]> {
+  return tx<JournalRow[]>`
+    WITH j AS (
+      DELETE FROM journal WHERE batch_id IN (
+        SELECT batch_id FROM journal WHERE format <= ${JOURNAL_FORMAT} LIMIT ${limit}
+      ) RETURNING *
+    ), s AS (
+      DELETE FROM journal_sums USING j WHERE journal_sums.batch_id = j.batch_id
+      RETURNING journal_sums.*
+    )
+    SELECT ${columnsOf(tx)} FROM j LEFT JOIN s USING (batch_id)`;
 }
 
 /** What an order, or many, add to a sum. */

@@ -1,13 +1,12 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { commitBatch } from "../../sql/batch.ts";
-import { type JournalRow, mergeJournal } from "../../sql/journal.ts";
+import { type JournalRow, mergeJournal, readJournal } from "../../sql/journal.ts";
 import { type TestSql, withDatabase } from "../support/database.ts";
 import { anOrder } from "../support/orders.ts";
 import { until } from "../support/services.ts";
 
 async function journalOf(sql: TestSql): Promise<(JournalRow & { count: number })[]> {
-  const rows = await sql<JournalRow[]>`select * from journal`;
-  return rows.map((row) => ({ ...row, count: Number(row.orders) }));
+  return (await readJournal(sql)).map((row) => ({ ...row, count: Number(row.orders) }));
 }
 
 Deno.test("a batch is stored with one journal row that says what its new orders add", () =>

@@ -126,12 +126,16 @@ Deno.test("a backlog is folded in bites, and asOf does not pass what still waits
     const [before] = await sql<{ now: Date }[]>`select clock_timestamp() as now`;
     await commitBatch(sql, [anOrder()]);
     await sql`
-      insert into journal
-      select gen_random_uuid(), j.format, j.written_at, j.orders, store_ids, currencies, minutes,
-             order_counts, units, revenue_minor, cancelled_orders, cancelled_revenue_minor,
-             product_store_ids, product_currencies, product_days, product_skus, product_units,
-             product_revenue_minor
-      from journal j, generate_series(1, 4499)`;
+      with copies as (
+        insert into journal (batch_id, format, written_at, orders)
+        select gen_random_uuid(), format, written_at, orders
+        from journal, generate_series(1, 4499) returning batch_id
+      )
+      insert into journal_sums
+      select c.batch_id, store_ids, currencies, minutes, order_counts, units, revenue_minor,
+             cancelled_orders, cancelled_revenue_minor, product_store_ids, product_currencies,
+             product_days, product_skus, product_units, product_revenue_minor
+      from copies c, journal_sums`;
     const bites = [await fold(pools), await fold(pools)];
     assertEquals(bites.map((bite) => [bite.journalRows, bite.more]), [[2_000, true], [
       2_000,
@@ -148,11 +152,30 @@ Deno.test("a backlog is folded in bites, and asOf does not pass what still waits
 Deno.test("a journal row of a format not known here is left alone", () =>
   withPools(async (pools, sql) => {
     await commitBatch(sql, [anOrder()]);
-    await sql`update journal set format = 2`;
+    await sql`update journal set format = 3`;
     await commitBatch(sql, [anOrder()]);
     assertEquals((await fold(pools)).orders, 1);
     const rows = await sql`select format from journal`;
-    assertEquals(rows.map((row) => row["format"]), [2]);
+    assertEquals(rows.map((row) => row["format"]), [3]);
+  }));
+
+Deno.test("a row that the version before wrote, with its lists in itself, is folded as well", () =>
+  withPools(async (pools, sql) => {
+    await commitBatch(sql, [anOrder(), anOrder()]);
+    await sql`
+      with s as (delete from journal_sums returning *)
+      update journal j set format = 1, store_ids = s.store_ids, currencies = s.currencies,
+        minutes = s.minutes, order_counts = s.order_counts, units = s.units,
+        revenue_minor = s.revenue_minor, cancelled_orders = s.cancelled_orders,
+        cancelled_revenue_minor = s.cancelled_revenue_minor,
+        product_store_ids = s.product_store_ids, product_currencies = s.product_currencies,
+        product_days = s.product_days, product_skus = s.product_skus,
+        product_units = s.product_units, product_revenue_minor = s.product_revenue_minor
+      from s where s.batch_id = j.batch_id`;
+    await commitBatch(sql, [anOrder()]);
+    const { journalRows, orders } = await fold(pools);
+    assertEquals([journalRows, orders], [2, 3]);
+    await expectExact(sql);
   }));
 
 Deno.test("a fold that changes 300 scopes with long names sends one notice, and it says all", () =>

@@ -3,7 +3,7 @@
  * together must give what the orders give: every one of them, once.
  */
 import { assertEquals } from "@std/assert";
-import { type JournalRow, mergeJournal } from "../../sql/journal.ts";
+import { mergeJournal, readJournal } from "../../sql/journal.ts";
 import { recountMinutes } from "../../sql/recount.ts";
 import type { TestSql } from "./database.ts";
 
@@ -120,7 +120,7 @@ async function countedProducts(sql: TestSql): Promise<Figures> {
 }
 
 async function unfolded(sql: TestSql) {
-  return mergeJournal(await sql<JournalRow[]>`select * from journal`);
+  return mergeJournal(await readJournal(sql));
 }
 
 function sumsOf(row: Record<string, string>): string[] {
