@@ -5,15 +5,17 @@
  */
 import type { Redis } from "ioredis";
 import { type Aggregator, createAggregator } from "../actors/aggregator.ts";
-import type { FoldRun } from "../actors/aggregator_machine.ts";
 import { systemClock } from "../actors/clock.ts";
 import { createOrderWriter, LANES, type OrderWriter } from "../actors/order_writer.ts";
 import { findApiKey } from "../sql/api_keys.ts";
 import { readStored } from "../sql/batch.ts";
 import { type Database, openDatabase } from "../sql/database.ts";
 import { foldJournal } from "../sql/fold.ts";
+import { recordRuns } from "../sql/fold_runs.ts";
 import { countOpenLetters } from "../sql/dead_letters.ts";
 import { listOrders } from "../sql/orders.ts";
+import { NewestPosition } from "../sql/position.ts";
+import { deleteOutdated } from "../sql/retention.ts";
 import { readFigures, readNewest } from "../sql/snapshots.ts";
 import { createAuth } from "./auth.ts";
 import { type Bus, startBus } from "./bus/bus.ts";
@@ -27,6 +29,7 @@ import { createSnapshotCache, NO_CACHE } from "./live/snapshot_cache.ts";
 import { Polled } from "./polled.ts";
 import { findOrder } from "./order_lookup.ts";
 import { orderStoreOn } from "./order_store.ts";
+import { RunHistory } from "./run_history.ts";
 import { commitRecalling } from "./spill/recall.ts";
 import { openOverflow, type Overflow } from "./spill/mod.ts";
 import { refuse } from "../actors/refusal.ts";
@@ -41,6 +44,7 @@ import { VERSION } from "./version.ts";
 const log = getLogger(["weir"]);
 
 const COUNT_LETTERS_EVERY_MS = 2_000;
+const HOUSEKEEPING_EVERY_MS = 300_000;
 
 const DATABASE_AWAY = refuse("unavailable", "the database is away", 1_000);
 
@@ -72,7 +76,8 @@ export function assembleParts({ config, databaseUrl, redisUrl }: InstanceOptions
     writeConnections: LANES,
   });
   const redis = redisUrl === null ? null : openRedis(redisUrl, "cache");
-  const hub = createHub(config, database, redis, metrics);
+  const newest = new NewestPosition();
+  const hub = createHub({ config, database, redis, metrics, newest });
   const bus = startBus({
     databaseUrl,
     pool: database.read,
@@ -80,8 +85,12 @@ export function assembleParts({ config, databaseUrl, redisUrl }: InstanceOptions
     redisPrefix: config.redisPrefix,
     onNotice: (notice) => hub.notice(notice),
   });
-  const aggregator = startAggregator(config, database, bus, metrics);
   const instanceId = crypto.randomUUID();
+  const history = new RunHistory({
+    write: (runs) => recordRuns(database.read, instanceId, runs),
+    now: systemClock.now,
+  });
+  const aggregator = startAggregator({ config, database, bus, metrics, newest, history });
   const overflow = redisUrl === null
     ? null
     : openOverflow({ config, redisUrl, database, instanceId });
@@ -92,6 +101,7 @@ export function assembleParts({ config, databaseUrl, redisUrl }: InstanceOptions
   });
   hub.start();
   const letters = new Polled(() => countOpenLetters(database.read), 0, COUNT_LETTERS_EVERY_MS);
+  const housekeeping = new Polled(() => deleteOutdated(database.read), 0, HOUSEKEEPING_EVERY_MS);
   const gauges = {
     writer: () => writer.status(),
     aggregator: () => aggregator.status(),
@@ -123,7 +133,7 @@ export function assembleParts({ config, databaseUrl, redisUrl }: InstanceOptions
       (writer.circuit !== "open" || overflow?.buffer.isReady() === true),
     cutConnections: () => void database.cut(),
     closeConnections: async () => {
-      await letters.stop();
+      await Promise.all([letters.stop(), history.stop(), housekeeping.stop()]);
       await Promise.all([redis === null ? undefined : closeRedis(redis), database.end()]);
     },
   };
@@ -158,15 +168,22 @@ function orderServices(
   };
 }
 
-function createHub(
-  config: Config,
-  database: Database,
-  redis: Redis | null,
-  metrics: Metrics,
-): LiveHub {
+interface HubParts {
+  readonly config: Config;
+  readonly database: Database;
+  readonly redis: Redis | null;
+  readonly metrics: Metrics;
+  readonly newest: NewestPosition;
+}
+
+function createHub({ config, database, redis, metrics, newest }: HubParts): LiveHub {
   return new LiveHub({
     readFigures: (scope) => readFigures(database.read, scope),
-    readNewest: () => readNewest(database.read),
+    readNewest: async () => {
+      const position = await readNewest(database.read);
+      newest.see(position);
+      return position;
+    },
     cache: redis === null ? NO_CACHE : createSnapshotCache(redis, config.redisPrefix),
     now: systemClock.now,
     onSkippedFrame: () => metrics.skippedFrames.inc(),
@@ -230,27 +247,32 @@ function tellCircuit(writer: OrderWriter, overflow: Overflow | null): void {
   log.warn(`the database is out (${lastError}): orders ${fate} until it is back`);
 }
 
+interface AggregatorParts {
+  readonly config: Config;
+  readonly database: Database;
+  readonly bus: Bus;
+  readonly metrics: Metrics;
+  readonly newest: NewestPosition;
+  readonly history: RunHistory;
+}
+
 function startAggregator(
-  config: Config,
-  database: Database,
-  bus: Bus,
-  metrics: Metrics,
+  { config, database, bus, metrics, newest, history }: AggregatorParts,
 ): Aggregator {
-  const count = (run: FoldRun) => {
-    metrics.runSeconds.observe(run.ms / 1_000);
-    metrics.runs.inc({ outcome: "error" in run ? "failed" : run.result.outcome });
-  };
   return createAggregator({
-    fold: () => foldJournal(database.fold),
+    fold: () => foldJournal(database.fold, newest.position),
     intervalMs: config.aggregatorIntervalMs,
     minGapMs: config.aggregatorMinGapMs,
     clock: systemClock,
     random: Math.random,
     onRun: (run) => {
-      count(run);
+      history.add(run);
+      metrics.runSeconds.observe(run.ms / 1_000);
+      metrics.runs.inc({ outcome: "error" in run ? "failed" : run.result.outcome });
       if ("error" in run) log.info(`a fold failed: ${describe(run.error)}`);
-      else if (run.result.outcome === "folded" && run.result.notice !== null) {
-        bus.publish(run.result.notice);
+      else if (run.result.outcome === "folded") {
+        newest.see(run.result);
+        if (run.result.notice !== null) bus.publish(run.result.notice);
       }
     },
     onBug: (error) => log.fatal(`a bug in the aggregator: ${describe(error)}`),

@@ -11,6 +11,8 @@
 import type { Pool, Tx } from "./database.ts";
 import { ALL_STORES, type JournalRow, mergeJournal, takeJournal } from "./journal.ts";
 import { addToRollups, markScopes } from "./rollups.ts";
+import { comparePositions, type Position } from "./position.ts";
+import { keptMinutes } from "./retention.ts";
 import { iso } from "./time.ts";
 import { type Notice, NOTICE_CHANNEL, noticeOf } from "./notices.ts";
 
@@ -29,6 +31,8 @@ export interface Folded {
   readonly version: number;
   readonly journalRows: number;
   readonly orders: number;
+  /** How long the oldest of the rows had waited, milliseconds; 0 when there was none. */
+  readonly lagMs: number;
   /** True when the journal held more than one bite. */
   readonly more: boolean;
   /** What to tell the other instances; null when nothing changed. */
@@ -39,56 +43,64 @@ export type FoldResult = Folded | { readonly outcome: "locked" };
 
 /**
  * Folds what the journal holds.
+ * @param known the newest version that this database was seen to have. When it has an older one now
+ *   it went back in time, and a new epoch begins.
  * @returns `locked` when another instance is folding right now, and nothing was done.
  * @throws what the driver throws; the transaction is then rolled back, or its outcome unknown, and
  *   in either case the next fold goes on from what the database holds.
  */
-export function foldJournal(pool: Pool): Promise<FoldResult> {
-  return pool.transaction(fold);
+export function foldJournal(pool: Pool, known: Position | null = null): Promise<FoldResult> {
+  return pool.transaction((tx) => fold(tx, known));
 }
 
-async function fold(tx: Tx): Promise<FoldResult> {
+async function fold(tx: Tx, known: Position | null): Promise<FoldResult> {
   const [lock] = await tx<
     { got: boolean }[]
   >`SELECT pg_try_advisory_xact_lock(${FOLD_LOCK}) AS got`;
   if (lock?.got !== true) return { outcome: "locked" };
   const before = await readMark(tx);
-  const epoch = before.sameDatabase ? before.epoch : await beginEpoch(tx);
+  const goesOn = before.sameDatabase && (known === null || comparePositions(before, known) >= 0);
+  const epoch = goesOn ? before.epoch : await beginEpoch(tx, known?.epoch ?? 0);
   const rows = await takeJournal(tx, MAX_JOURNAL_ROWS);
   const more = rows.length === MAX_JOURNAL_ROWS;
   const deltas = mergeJournal(rows);
   // After a bite, older orders may still wait in the journal: `asOf` must not pass them.
   const asOf = more ? before.asOf : before.now;
 
-  if (rows.length === 0 && before.sameDatabase) {
+  const folded = {
+    outcome: "folded",
+    epoch,
+    journalRows: rows.length,
+    orders: rows.reduce((sum, row) => sum + Number(row.orders), 0),
+    lagMs: rows.length === 0 ? 0 : Date.parse(before.now) - oldestOf(rows),
+    more,
+  } as const;
+  if (rows.length === 0 && goesOn) {
     if (before.idleMs >= IDLE_MARK_MS) {
       await markScopes(tx, [ALL_STORES], String(before.version), asOf);
     }
-    const { version } = before;
-    return { outcome: "folded", epoch, version, journalRows: 0, orders: 0, more, notice: null };
+    return { ...folded, version: before.version, notice: null };
   }
   const version = before.version + 1;
-  await addToRollups(tx, deltas, String(version), asOf);
+  const minutes = keptMinutes(deltas.minutes, new Date(before.now));
+  await addToRollups(tx, { ...deltas, minutes }, String(version), asOf);
   if (rows.length === 0) await markScopes(tx, [ALL_STORES], String(version), asOf);
   const notice = noticeOf({
     epoch,
     version,
-    scopes: before.sameDatabase ? deltas.scopes : "all",
-    writtenAt: oldestOf(rows),
+    scopes: goesOn ? deltas.scopes : "all",
+    writtenAt: rows.length === 0 ? null : iso(oldestOf(rows)),
   });
   await tx`SELECT pg_notify(${NOTICE_CHANNEL}, ${JSON.stringify(notice)})`;
-  const orders = rows.reduce((sum, row) => sum + Number(row.orders), 0);
-  return { outcome: "folded", epoch, version, journalRows: rows.length, orders, more, notice };
+  return { ...folded, version, notice };
 }
 
-interface Mark {
-  readonly epoch: number;
-  readonly version: number;
+interface Mark extends Position {
   readonly asOf: string;
   readonly now: string;
   /** How long `asOf` has not moved. */
   readonly idleMs: number;
-  /** False when this is not the database, or not the timeline, that the epoch began on. */
+  /** False when this is not the database, the timeline or the server that the epoch began on. */
   readonly sameDatabase: boolean;
 }
 
@@ -107,7 +119,8 @@ async function readMark(tx: Tx): Promise<Mark> {
     SELECT e.epoch, v.version, coalesce(v.as_of, e.begun_at)::text AS as_of,
            clock_timestamp()::text AS now,
            extract(epoch FROM clock_timestamp() - coalesce(v.as_of, e.begun_at)) * 1000 AS idle,
-           e.identity = i.identity AND e.timeline = i.timeline AS same
+           e.identity = i.identity AND e.timeline = i.timeline
+             AND e.started_at IS NOT DISTINCT FROM i.started_at AS same
     FROM (SELECT * FROM epochs ORDER BY epoch DESC LIMIT 1) AS e
     CROSS JOIN database_identity AS i
     LEFT JOIN LATERAL (
@@ -125,18 +138,23 @@ async function readMark(tx: Tx): Promise<Mark> {
   };
 }
 
-/** Begins the next epoch on the database as it is now. */
-async function beginEpoch(tx: Tx): Promise<number> {
+/**
+ * Begins the next epoch on the database as it is now. It is numbered by the clock, in seconds: a
+ * database that went back in time has forgotten the epochs that it gave out since.
+ * @param known an epoch that was given out.
+ */
+export async function beginEpoch(tx: Tx, known: number): Promise<number> {
   const [row] = await tx<{ epoch: string }[]>`
-    INSERT INTO epochs (epoch, identity, timeline, begun_at)
-    SELECT (SELECT max(epoch) + 1 FROM epochs), identity, timeline, clock_timestamp()
+    INSERT INTO epochs (epoch, identity, timeline, started_at, begun_at)
+    SELECT greatest((SELECT max(epoch) + 1 FROM epochs), ${known}::bigint + 1,
+                    extract(epoch FROM clock_timestamp())::bigint),
+           identity, timeline, started_at, clock_timestamp()
     FROM database_identity
     RETURNING epoch`;
   return Number(row?.epoch);
 }
 
-/** When the oldest of the rows was written, ISO 8601; null when there is none. */
-function oldestOf(rows: readonly JournalRow[]): string | null {
-  if (rows.length === 0) return null;
-  return iso(Math.min(...rows.map((row) => row.written_at.getTime())));
+/** When the oldest of the rows was written, Unix milliseconds. */
+function oldestOf(rows: readonly JournalRow[]): number {
+  return Math.min(...rows.map((row) => row.written_at.getTime()));
 }

@@ -1,6 +1,7 @@
 /** UTC minutes and days as the rollups key them. All instants come from the database's clock. */
 
 export const MINUTE_MS = 60_000;
+export const HOUR_MS = 60 * MINUTE_MS;
 
 /** ISO 8601 UTC with milliseconds, as every time in the contract. */
 export function iso(instant: Date | number): string {

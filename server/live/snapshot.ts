@@ -2,7 +2,10 @@
  * What a dashboard is shown: the database's figures beside how old they are and where they came
  * from; and the order in which snapshots follow each other.
  */
+import { comparePositions, type Position } from "../../sql/position.ts";
 import type { CurrencyFigures, Figures } from "../../sql/snapshots.ts";
+
+export { comparePositions, type Position };
 
 export type SnapshotSource = "live" | "cache" | "database";
 
@@ -27,17 +30,6 @@ export interface Frame {
   readonly receivedAt: number;
   /** When the oldest change that made this frame was written, by the database; null: unknown. */
   readonly writtenAt: string | null;
-}
-
-/** How far a subscriber or an instance has come. */
-export interface Position {
-  readonly epoch: number;
-  readonly version: number;
-}
-
-/** Below zero when `a` is older than `b`, by (epoch, version). */
-export function comparePositions(a: Position, b: Position): number {
-  return a.epoch - b.epoch || a.version - b.version;
 }
 
 /** Below zero when `a` is older than `b`, by (epoch, version, minute). */

@@ -11,6 +11,7 @@ const FOLDED: FoldResult = {
   version: 7,
   journalRows: 2,
   orders: 5,
+  lagMs: 3,
   more: false,
   notice: null,
 };

@@ -1,9 +1,12 @@
-import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { assert, assertEquals, assertGreater } from "@std/assert";
 import { commitBatch } from "../../sql/batch.ts";
 import { type Database, openDatabase } from "../../sql/database.ts";
 import { FOLD_LOCK, type Folded, foldJournal } from "../../sql/fold.ts";
 import { NOTICE_CHANNEL, parseNotice } from "../../sql/notices.ts";
+import type { Position } from "../../sql/position.ts";
+import { deleteOutdated } from "../../sql/retention.ts";
 import { readFigures } from "../../sql/snapshots.ts";
+import { iso } from "../../sql/time.ts";
 import { type TestSql, withDatabase } from "../support/database.ts";
 import { anOrder } from "../support/orders.ts";
 import { expectExact } from "../support/recount.ts";
@@ -200,13 +203,56 @@ Deno.test("on another database or timeline than the epoch's, the next fold begin
     const first = await fold(pools);
     await sql`update epochs set timeline = timeline + 1`;
     const second = await fold(pools);
-    assertEquals([second.epoch, second.journalRows], [first.epoch + 1, 0]);
+    assertGreater(second.epoch, first.epoch);
+    assertEquals(second.journalRows, 0);
     assertEquals(second.notice?.scopes, "all");
     assertEquals((await readFigures(pools.read, "*")).epoch, second.epoch);
     assertEquals((await readFigures(pools.read, "*")).version, second.version);
     const third = await fold(pools);
     assertEquals([third.epoch, third.version], [second.epoch, second.version]);
     await sql`update epochs set identity = 'another' where epoch = ${second.epoch}`;
-    assertNotEquals((await fold(pools)).epoch, second.epoch);
+    const fourth = await fold(pools);
+    assertGreater(fourth.epoch, second.epoch);
+    await sql`update epochs set started_at = started_at - interval '1 day'`;
+    assertGreater((await fold(pools)).epoch, fourth.epoch, "the server was started since");
     await expectExact(sql);
+  }));
+
+Deno.test("a database with less than was seen of it went back in time, and begins a new epoch", () =>
+  withPools(async (pools, sql) => {
+    await commitBatch(sql, [anOrder()]);
+    const { epoch, version } = await fold(pools);
+    const foldKnowing = async (known: Position) => {
+      const result = await foldJournal(pools.fold, known);
+      assert(result.outcome === "folded");
+      return result;
+    };
+    assertEquals((await foldKnowing({ epoch, version })).epoch, epoch);
+    const ahead = { epoch, version: version + 7 };
+    const began = await foldKnowing(ahead);
+    assertGreater(began.epoch, epoch);
+    assertEquals([began.version, began.notice?.scopes], [version + 1, "all"]);
+    assertEquals((await foldKnowing(ahead)).epoch, began.epoch, "once");
+    const later = { epoch: began.epoch + 1_000_000_000, version: 1 };
+    assertGreater((await foldKnowing(later)).epoch, later.epoch);
+    await expectExact(sql);
+  }));
+
+Deno.test("what comes for a minute past the horizon goes to its day alone", () =>
+  withPools(async (pools, sql) => {
+    const [clock] = await sql<{ now: Date }[]>`select now()`;
+    const placedAgo = (hours: number) => iso(clock!.now.getTime() - hours * 3_600_000);
+    await commitBatch(
+      sql,
+      [1, 47, 49, 72].map((hours) => ({ ...anOrder(), placedAt: placedAgo(hours) })),
+    );
+    await fold(pools);
+    const minutes = await sql`select from rollup_minutes where scope = '*'`;
+    const [days] = await sql`select sum(orders) as orders from rollup_days where scope = '*'`;
+    assertEquals([minutes.length, days?.["orders"]], [2, "4"]);
+    await expectExact(sql);
+    // The two that are kept grow old.
+    await sql`update rollup_minutes set minute = minute - interval '2 hours'`;
+    assertEquals(await deleteOutdated(pools.read), 2);
+    assertEquals((await sql`select minute from rollup_minutes`).length, 2);
   }));
