@@ -7,6 +7,7 @@
  */
 import { type Actor, createActor, waitFor } from "xstate";
 import type { NewOrder } from "../sql/order.ts";
+import { classify, type Failure } from "./failure.ts";
 import type { BatchReport, OrderStore } from "./group_commit.ts";
 import { type Answer, Mailbox, type MailboxBounds } from "./mailbox.ts";
 import { orderWriterMachine } from "./order_writer_machine.ts";
@@ -51,6 +52,11 @@ export interface OrderWriter {
    * `statementTimeoutMs` after its deadline at the latest.
    */
   place(order: NewOrder, deadlineMs: number): Promise<Answer>;
+  /**
+   * Makes a database call that is no batch, through the circuit: not made at all unless it is closed,
+   * and counted like a batch. @throws what the call throws.
+   */
+  attempt<T>(call: () => Promise<T>): Promise<T | "circuit_open">;
   status(): OrderWriterStatus;
   /** As in the status, but cheap. */
   readonly circuit: OrderWriterStatus["circuit"];
@@ -119,6 +125,24 @@ class MachineOrderWriter implements OrderWriter {
     }
     this.#planPump();
     return promise;
+  }
+
+  async attempt<T>(call: () => Promise<T>): Promise<T | "circuit_open"> {
+    if (this.circuit !== "closed") return "circuit_open";
+    const begunAt = this.#clock.now();
+    const ended = (failure: Failure | null) => {
+      const { status } = this.#actor.getSnapshot();
+      const ms = this.#clock.now() - begunAt;
+      if (status === "active") this.#actor.send({ type: "CALL_ENDED", ms, failure });
+    };
+    try {
+      const answer = await call();
+      ended(null);
+      return answer;
+    } catch (error) {
+      ended(classify(error));
+      throw error;
+    }
   }
 
   get circuit(): OrderWriterStatus["circuit"] {

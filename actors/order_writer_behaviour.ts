@@ -4,7 +4,7 @@
  */
 import { and, assign, fromPromise, not, raise, setup, stateIn } from "xstate";
 import { backoffMs, type BackoffOptions } from "./backoff.ts";
-import { isSilence } from "./failure.ts";
+import { type Failure, isSilence } from "./failure.ts";
 import { type BatchReport, groupCommit, type OrderStore } from "./group_commit.ts";
 import type { Mailbox } from "./mailbox.ts";
 import { groupSpill, type OverflowBuffer, type SpillReport } from "./overflow.ts";
@@ -54,6 +54,8 @@ export type OrderWriterEvent =
   | { readonly type: "PUMP" }
   /** A batch has ended and is in the window. */
   | { readonly type: "BATCH_ENDED" }
+  /** A call beside the batches has ended. */
+  | { readonly type: "CALL_ENDED"; readonly ms: number; readonly failure: Failure | null }
   | { readonly type: "STOP"; readonly timeoutMs: number };
 
 /** How often the deadlines of waiting orders are looked at. */
@@ -105,10 +107,11 @@ export const writer = setup({
     pump: raise({ type: "PUMP" }),
     announceBatch: raise({ type: "BATCH_ENDED" }),
     recordBatch: ({ context }, report: BatchReport) => {
-      const { failure, commitMs } = report;
-      const failed = failure?.kind === "infrastructure";
-      context.window.record(context.now(), commitMs, failed, failed && isSilence(failure));
+      recordCall(context, report.commitMs, report.failure);
       context.onBatch(report);
+    },
+    recordCall: ({ context, event }) => {
+      if (event.type === "CALL_ENDED") recordCall(context, event.ms, event.failure);
     },
     adaptBatch: assign(({ context }, { failure }: BatchReport) => {
       if (failure === null) {
@@ -164,6 +167,11 @@ export const writer = setup({
     drainTime: ({ context }) => context.drainMs,
   },
 });
+
+function recordCall({ window, now }: OrderWriterContext, ms: number, failure: Failure | null) {
+  const failed = failure?.kind === "infrastructure";
+  window.record(now(), ms, failed, failed && isSilence(failure));
+}
 
 /** Fewer orders than this are not worth two transactions. */
 const WORTH_SHARING = 64;

@@ -4,24 +4,22 @@
  * reaches the live hub.
  */
 import type { Redis } from "ioredis";
-import { type Aggregator, createAggregator } from "../actors/aggregator.ts";
+import type { Aggregator } from "../actors/aggregator.ts";
 import { systemClock } from "../actors/clock.ts";
 import { createOrderWriter, LANES, type OrderWriter } from "../actors/order_writer.ts";
 import { findApiKey } from "../sql/api_keys.ts";
 import { readStored } from "../sql/batch.ts";
 import { type Database, openDatabase } from "../sql/database.ts";
-import { foldJournal } from "../sql/fold.ts";
-import { recordRuns } from "../sql/fold_runs.ts";
 import { countOpenLetters } from "../sql/dead_letters.ts";
 import { listOrders } from "../sql/orders.ts";
 import { NewestPosition } from "../sql/position.ts";
-import { deleteOutdated } from "../sql/retention.ts";
 import { readFigures, readNewest } from "../sql/snapshots.ts";
 import { createAuth } from "./auth.ts";
 import { type Bus, startBus } from "./bus/bus.ts";
 import { closeRedis, openRedis } from "./bus/redis_connection.ts";
 import type { Config } from "./config.ts";
 import { DeadLetters, REPLAYS_PER_SECOND } from "./dead_letters.ts";
+import { startFolding } from "./folding.ts";
 import type { InstanceOptions } from "./instance.ts";
 import { createIntake } from "./intake.ts";
 import { LiveHub } from "./live/live_hub.ts";
@@ -29,7 +27,6 @@ import { createSnapshotCache, NO_CACHE } from "./live/snapshot_cache.ts";
 import { Polled } from "./polled.ts";
 import { findOrder } from "./order_lookup.ts";
 import { orderStoreOn } from "./order_store.ts";
-import { RunHistory } from "./run_history.ts";
 import { commitRecalling } from "./spill/recall.ts";
 import { openOverflow, type Overflow } from "./spill/mod.ts";
 import { refuse } from "../actors/refusal.ts";
@@ -44,7 +41,6 @@ import { VERSION } from "./version.ts";
 const log = getLogger(["weir"]);
 
 const COUNT_LETTERS_EVERY_MS = 2_000;
-const HOUSEKEEPING_EVERY_MS = 300_000;
 
 const DATABASE_AWAY = refuse("unavailable", "the database is away", 1_000);
 
@@ -86,11 +82,9 @@ export function assembleParts({ config, databaseUrl, redisUrl }: InstanceOptions
     onNotice: (notice) => hub.notice(notice),
   });
   const instanceId = crypto.randomUUID();
-  const history = new RunHistory({
-    write: (runs) => recordRuns(database.read, instanceId, runs),
-    now: systemClock.now,
-  });
-  const aggregator = startAggregator({ config, database, bus, metrics, newest, history });
+  const { publish } = bus;
+  const folding = startFolding({ config, database, instanceId, metrics, newest, publish });
+  const { aggregator, auditor } = folding;
   const overflow = redisUrl === null
     ? null
     : openOverflow({ config, redisUrl, database, instanceId });
@@ -101,7 +95,6 @@ export function assembleParts({ config, databaseUrl, redisUrl }: InstanceOptions
   });
   hub.start();
   const letters = new Polled(() => countOpenLetters(database.read), 0, COUNT_LETTERS_EVERY_MS);
-  const housekeeping = new Polled(() => deleteOutdated(database.read), 0, HOUSEKEEPING_EVERY_MS);
   const gauges = {
     writer: () => writer.status(),
     aggregator: () => aggregator.status(),
@@ -127,13 +120,14 @@ export function assembleParts({ config, databaseUrl, redisUrl }: InstanceOptions
       hub,
       statusBoard,
       aggregate: () => aggregator.run(),
+      audit: (buckets) => auditor.run(buckets),
     },
     takesOrders: () =>
       writer.status().intake === "accepting" &&
       (writer.circuit !== "open" || overflow?.buffer.isReady() === true),
     cutConnections: () => void database.cut(),
     closeConnections: async () => {
-      await Promise.all([letters.stop(), history.stop(), housekeeping.stop()]);
+      await Promise.all([letters.stop(), folding.stop()]);
       await Promise.all([redis === null ? undefined : closeRedis(redis), database.end()]);
     },
   };
@@ -158,8 +152,10 @@ function orderServices(
       read: (storeId, orderId) => findOrder(pool, overflow?.buffer ?? null, storeId, orderId),
       list: (options) => listOrders(pool, options),
       cancel: async (order) => {
-        if (writer.circuit !== "closed") throw new RefusedError(DATABASE_AWAY);
-        const cancelled = await database.write.run((sql) => cancelOrder(sql, order));
+        const cancelled = await writer.attempt(() =>
+          database.write.run((sql) => cancelOrder(sql, order))
+        );
+        if (cancelled === "circuit_open") throw new RefusedError(DATABASE_AWAY);
         if (cancelled !== null) aggregator.wake();
         return cancelled;
       },
@@ -245,36 +241,4 @@ function tellCircuit(writer: OrderWriter, overflow: Overflow | null): void {
   const isSpilling = overflow?.buffer.isReady() === true;
   const fate = isSpilling ? "go into the overflow buffer" : "are refused";
   log.warn(`the database is out (${lastError}): orders ${fate} until it is back`);
-}
-
-interface AggregatorParts {
-  readonly config: Config;
-  readonly database: Database;
-  readonly bus: Bus;
-  readonly metrics: Metrics;
-  readonly newest: NewestPosition;
-  readonly history: RunHistory;
-}
-
-function startAggregator(
-  { config, database, bus, metrics, newest, history }: AggregatorParts,
-): Aggregator {
-  return createAggregator({
-    fold: () => foldJournal(database.fold, newest.position),
-    intervalMs: config.aggregatorIntervalMs,
-    minGapMs: config.aggregatorMinGapMs,
-    clock: systemClock,
-    random: Math.random,
-    onRun: (run) => {
-      history.add(run);
-      metrics.runSeconds.observe(run.ms / 1_000);
-      metrics.runs.inc({ outcome: "error" in run ? "failed" : run.result.outcome });
-      if ("error" in run) log.info(`a fold failed: ${describe(run.error)}`);
-      else if (run.result.outcome === "folded") {
-        newest.see(run.result);
-        if (run.result.notice !== null) bus.publish(run.result.notice);
-      }
-    },
-    onBug: (error) => log.fatal(`a bug in the aggregator: ${describe(error)}`),
-  });
 }

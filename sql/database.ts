@@ -71,9 +71,9 @@ export class Pool {
     }
   }
 
-  /** Runs `use` in one READ COMMITTED transaction. @throws as `run`. */
-  transaction<T>(use: (tx: Tx) => Promise<T>): Promise<T> {
-    return this.run((sql) => sql.begin((tx) => use(tx).catch(keepOffLost)) as Promise<T>);
+  /** Runs `use` in one transaction, READ COMMITTED unless `mode` says otherwise. @throws as `run`. */
+  transaction<T>(use: (tx: Tx) => Promise<T>, mode = ""): Promise<T> {
+    return this.run((sql) => sql.begin(mode, (tx) => use(tx).catch(keepOffLost)) as Promise<T>);
   }
 
   /** Ends all connections, waiting at most `timeoutMs` for what they are doing. Legal twice. */
@@ -140,6 +140,8 @@ function connectPool(options: PoolOptions, url: string): Sql {
   });
 }
 
+const AUDIT_TIMEOUT_MS = 60_000;
+
 /** All pools of one instance. */
 export interface Database {
   /** Batches of orders and nothing else. */
@@ -150,6 +152,8 @@ export interface Database {
   readonly fold: Pool;
   /** Reads, keys and health checks. */
   readonly read: Pool;
+  /** Recounts, which may take longer than anything that somebody waits for. */
+  readonly audit: Pool;
   end(): Promise<void>;
   /** Ends all connections at once, and with them every call. */
   cut(): Promise<void>;
@@ -197,16 +201,16 @@ export function openDatabase(options: DatabaseOptions): Database {
     statementTimeoutMs,
     session: { jit: "off" },
   });
-  return {
-    write,
-    drain,
-    fold,
-    read,
-    end: async () => {
-      await Promise.all([write, drain, fold, read].map((pool) => pool.end()));
-    },
-    cut: async () => {
-      await Promise.all([write, drain, fold, read].map((pool) => pool.end(0)));
-    },
+  const audit = new Pool({
+    ...read.options,
+    name: "audit",
+    maxConnections: 1,
+    statementTimeoutMs: Math.max(AUDIT_TIMEOUT_MS, statementTimeoutMs),
+    session: { jit: "off", idle_in_transaction_session_timeout: "10000" },
+  });
+  const pools = { write, drain, fold, read, audit };
+  const endAll = async (timeoutMs?: number) => {
+    await Promise.all(Object.values(pools).map((pool) => pool.end(timeoutMs)));
   };
+  return { ...pools, end: () => endAll(), cut: () => endAll(0) };
 }

@@ -2,6 +2,7 @@
 
 export const MINUTE_MS = 60_000;
 export const HOUR_MS = 60 * MINUTE_MS;
+export const DAY_MS = 24 * HOUR_MS;
 
 /** ISO 8601 UTC with milliseconds, as every time in the contract. */
 export function iso(instant: Date | number): string {

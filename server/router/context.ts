@@ -2,6 +2,7 @@
  * What procedures work with: the parts of the instance, and who is calling over what.
  */
 import type { AggregateResult } from "../../actors/aggregator.ts";
+import type { AuditReport } from "../../sql/audit.ts";
 import type { Cancellation } from "../../sql/cancellation.ts";
 import type { ListOptions, Order, OrderPage } from "../../sql/orders.ts";
 import type { Auth } from "../auth.ts";
@@ -34,6 +35,8 @@ export interface Services {
   readonly hub: Pick<LiveHub, "snapshot" | "watch">;
   readonly statusBoard: StatusBoard;
   readonly aggregate: () => Promise<AggregateResult>;
+  /** Holds so many random buckets against a recount. */
+  readonly audit: (buckets: number) => Promise<AuditReport>;
 }
 
 export interface Context {

@@ -51,6 +51,11 @@ export function createMetrics() {
       "Frames that a slow subscriber skipped to a newer one.",
       [],
     ),
+    driftedBuckets: counter(
+      "weir_audit_drifted_buckets_total",
+      "Buckets whose rollups were not what their orders add up to.",
+      [],
+    ),
     /** Defines the gauges over `sources`. */
     watch: (sources: MetricSources) => watch(registers, sources),
   };

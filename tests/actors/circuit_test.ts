@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertLess, assertRejects } from "@std/assert";
 import { anOrder } from "../support/orders.ts";
 import { aWriter, openCircuit, placedLater, said } from "../support/order_writer.ts";
 import { gate, sqlError } from "../support/scripted_store.ts";
@@ -22,6 +22,30 @@ Deno.test("the circuit opens on failures, refuses at once, probes, and closes", 
   await clock.advance(600);
   assertEquals(writer.status().circuit, "closed");
   assertEquals(said(await placedLater(place, anOrder(), clock)), "committed");
+});
+
+Deno.test("calls beside the batches go by the circuit, and count for it", async () => {
+  const { clock, writer, bugs } = aWriter();
+  assertEquals(await writer.attempt(() => Promise.resolve("cancelled")), "cancelled");
+  let made = 0;
+  const failing = (code: string) => () => {
+    made++;
+    return Promise.reject(sqlError(code));
+  };
+  for (let call = 0; call < 20; call++) {
+    await assertRejects(() => writer.attempt(failing("40001")), Error, "40001");
+  }
+  assertEquals(writer.circuit, "closed", "contention is no fault of the database");
+  for (let call = 0; call < 40 && writer.circuit === "closed"; call++) {
+    await writer.attempt(failing("53100")).catch(() => undefined);
+  }
+  assertEquals(writer.circuit, "open");
+  const before = made;
+  assertEquals(await writer.attempt(failing("53100")), "circuit_open");
+  assertEquals(made, before);
+  await clock.advance(600);
+  assertEquals(await writer.attempt(() => Promise.resolve("cancelled")), "cancelled");
+  assertEquals(bugs, []);
 });
 
 Deno.test("while the database stays away the circuit stays open longer each time, up to a cap", async () => {

@@ -33,7 +33,7 @@ async function postmasterOf({ WEIR_DATA_DIR }: Record<string, string>): Promise<
 }
 
 Deno.test("every task prints its help and exits with 0", async () => {
-  for (const name of ["start", "demo", "migrate", "keys"]) {
+  for (const name of ["start", "demo", "migrate", "keys", "aggregate", "audit", "rebuild"]) {
     const { code, stdout } = await run(name, "--help");
     assertEquals(code, 0);
     assertMatch(stdout, new RegExp(`^Usage: deno task ${name} `));
@@ -51,6 +51,9 @@ Deno.test("wrong usage exits with 2 and one line", async () => {
     ["keys", "create --label x --store ÄÖ"],
     ["keys", "revoke 12"],
     ["keys", "burn"],
+    ["aggregate", "--limit none"],
+    ["audit", "--buckets 0"],
+    ["rebuild", "everything"],
   ] as const;
   for (const [name, args] of wrong) {
     const { code, stderr } = await run(name, args);

@@ -164,6 +164,30 @@ Deno.test("ops.aggregate folds now, and says when it could not", () =>
     );
   }, { environment: { WEIR_AGGREGATOR_INTERVAL_MS: "60000" } }));
 
+Deno.test("ops.audit names the bucket that drifted, and the metric counts it", () =>
+  withInstance(async (instance) => {
+    const { api, url, database: { sql }, createKey } = instance;
+    await api.orders.placeMany.mutate({ orders: [anInput(), anInput({ storeId: "store-2" })] });
+    await until("a fold", async () => (await sql`select from journal`).length === 0);
+    const right = await api.ops.audit.mutate({ buckets: 50 });
+    assertGreater(right.checked, 0);
+    assertEquals(right.drifted, []);
+    await sql`update rollup_days set orders = orders + 1 where scope = 'store-2'`;
+    const { drifted } = await api.ops.audit.mutate({ buckets: 50 });
+    const [drift] = drifted.filter(({ scope }) => scope === "store-2");
+    assertEquals([drift?.currency, drift?.sku], ["EUR", null]);
+    assertEquals([drift?.expected["orders"], drift?.found["orders"]], ["1", "2"]);
+    assert(drifted.some(({ scope }) => scope === "*"), "nor does it add up for all stores");
+    const metrics = await scrape(instance);
+    assertEquals(metrics.get("weir_audit_drifted_buckets_total"), drifted.length);
+    for (const input of [{ buckets: 0 }, { buckets: 1_001 }, { stores: 1 }]) {
+      const { status } = await callHttp(url, "mutation", "ops.audit", input, KEY);
+      assertEquals(status, 400);
+    }
+    const { token } = await createKey(["ops"], "store-1");
+    assertEquals((await callHttp(url, "mutation", "ops.audit", {}, token)).status, 403);
+  }));
+
 Deno.test("/metrics has the contract's names and types, with help, without a key", () =>
   withInstance(async ({ url }) => {
     const { status, headers, text } = await request(`${url}/metrics`);

@@ -1,0 +1,91 @@
+/**
+ * `deno task aggregate`: folds what the journal holds now, beside a service or without one, or lists
+ * the latest folds of all instances.
+ */
+import { openDatabase } from "../../sql/database.ts";
+import { type Folded, foldJournal } from "../../sql/fold.ts";
+import { type ListedFoldRun, listRuns } from "../../sql/fold_runs.ts";
+import { migrate } from "../../sql/migrate.ts";
+import { readConfig } from "../config.ts";
+import {
+  printJson,
+  printTable,
+  runTask,
+  taskCommand,
+  TaskFailure,
+  wholeNumber,
+} from "./command.ts";
+import { withDatabaseUrl } from "./database_url.ts";
+
+const LOCK_POLL_MS = 20;
+const SHOWN_RUNS = 20;
+
+interface AggregateOptions {
+  readonly history?: true;
+  readonly limit: number;
+  readonly json?: true;
+}
+
+const command = taskCommand(
+  "aggregate",
+  "Folds the journal of DATABASE_URL, else of the embedded database, into the rollups.",
+)
+  .option("--history", "fold nothing, list the latest folds of all instances")
+  .option("--limit <count>", "how many of them", wholeNumber(1, 10_000), SHOWN_RUNS)
+  .option("--json", "print JSON")
+  .action(async ({ history, limit, json }: AggregateOptions) => {
+    const config = readConfig();
+    await withDatabaseUrl(config, async (url) => {
+      await migrate({ databaseUrl: url });
+      const { statementTimeoutMs } = config;
+      const database = openDatabase({ url, statementTimeoutMs, writeConnections: 1 });
+      try {
+        if (history) printRuns(await listRuns(database.read, limit), json === true);
+        else await foldAll(() => foldJournal(database.fold), statementTimeoutMs, json === true);
+      } finally {
+        await database.end();
+      }
+    });
+  });
+
+/** Folds bite by bite, as long as the journal holds more than one. */
+async function foldAll(
+  fold: () => ReturnType<typeof foldJournal>,
+  patienceMs: number,
+  json: boolean,
+): Promise<void> {
+  const begunAt = performance.now();
+  let [journalRows, orders, last]: [number, number, Folded | null] = [0, 0, null];
+  while (last === null || last.more) {
+    const result = await fold();
+    if (result.outcome === "folded") {
+      journalRows += result.journalRows;
+      orders += result.orders;
+      last = result;
+    } else if (performance.now() - begunAt > patienceMs) {
+      throw new TaskFailure("another instance holds the fold's lock and does not give it back");
+    } else await new Promise((resolve) => setTimeout(resolve, LOCK_POLL_MS));
+  }
+  const { epoch, version } = last;
+  if (json) return printJson({ epoch, version, journalRows, orders });
+  console.log(`version ${version}: folded ${orders} orders of ${journalRows} journal rows`);
+}
+
+function printRuns(runs: readonly ListedFoldRun[], json: boolean): void {
+  if (json) return printJson(runs);
+  printTable([
+    ["ENDED", "OUTCOME", "MS", "LAG MS", "ROWS", "ORDERS", "VERSION", "INSTANCE"],
+    ...runs.map((run) => [
+      run.endedAt,
+      run.error === null ? run.outcome : `${run.outcome} (${run.error})`,
+      run.ms.toFixed(1),
+      run.lagMs?.toFixed(0) ?? "",
+      `${run.journalRows ?? ""}`,
+      `${run.orders ?? ""}`,
+      `${run.version ?? ""}`,
+      run.instanceId,
+    ]),
+  ]);
+}
+
+if (import.meta.main) Deno.exit(await runTask(command, Deno.args));

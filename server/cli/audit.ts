@@ -1,0 +1,67 @@
+/**
+ * `deno task audit`: holds random buckets of the rollups against a recount of their orders, and
+ * exits with 1 when one of them is not what its orders add up to.
+ */
+import { type AuditReport, auditRollups, type Drift } from "../../sql/audit.ts";
+import { openDatabase } from "../../sql/database.ts";
+import { migrate } from "../../sql/migrate.ts";
+import { readConfig } from "../config.ts";
+import {
+  printJson,
+  printTable,
+  runTask,
+  taskCommand,
+  TaskFailure,
+  wholeNumber,
+} from "./command.ts";
+import { withDatabaseUrl } from "./database_url.ts";
+
+const BUCKETS = 100;
+
+interface AuditOptions {
+  readonly buckets: number;
+  readonly json?: true;
+}
+
+const command = taskCommand(
+  "audit",
+  "Recounts random minutes and days in DATABASE_URL, else in the embedded database.",
+)
+  .option("--buckets <count>", "how many to look for", wholeNumber(1, 10_000), BUCKETS)
+  .option("--json", "print JSON")
+  .action(async ({ buckets, json }: AuditOptions) => {
+    const config = readConfig();
+    await withDatabaseUrl(config, async (url) => {
+      await migrate({ databaseUrl: url });
+      const { statementTimeoutMs } = config;
+      const database = openDatabase({ url, statementTimeoutMs, writeConnections: 1 });
+      try {
+        printReport(await auditRollups(database.audit, buckets), json === true);
+      } finally {
+        await database.end();
+      }
+    });
+  });
+
+/** @throws TaskFailure when there is drift */
+function printReport({ checked, drifted }: AuditReport, json: boolean): void {
+  if (json) printJson({ checked, drifted });
+  else if (drifted.length === 0) {
+    console.log(`checked ${checked} buckets, and all of them are right`);
+  } else {printTable([
+      ["SCOPE", "BUCKET", "CURRENCY", "SKU", "EXPECTED", "FOUND"],
+      ...drifted.map(rowOf),
+    ]);}
+  if (drifted.length === 0) return;
+  throw new TaskFailure(`${drifted.length} of ${checked} buckets drifted: run the task rebuild`);
+}
+
+function rowOf({ scope, bucket, currency, sku, expected, found }: Drift): string[] {
+  return [scope, bucket, currency, sku ?? "", textOf(expected), textOf(found)];
+}
+
+function textOf(sums: Drift["expected"]): string {
+  return Object.entries(sums).map(([name, sum]) => `${name}=${sum}`).join(" ") || "nothing";
+}
+
+if (import.meta.main) Deno.exit(await runTask(command, Deno.args));
