@@ -139,15 +139,15 @@ async function readMark(tx: Tx): Promise<Mark> {
 }
 
 /**
- * Begins the next epoch on the database as it is now. It is numbered by the clock, in seconds: a
- * database that went back in time has forgotten the epochs that it gave out since.
+ * Begins the next epoch on the database as it is now. It is numbered by the clock, in
+ * milliseconds: a database that went back in time has forgotten the epochs that it gave out since.
  * @param known an epoch that was given out.
  */
 export async function beginEpoch(tx: Tx, known: number): Promise<number> {
   const [row] = await tx<{ epoch: string }[]>`
     INSERT INTO epochs (epoch, identity, timeline, started_at, begun_at)
     SELECT greatest((SELECT max(epoch) + 1 FROM epochs), ${known}::bigint + 1,
-                    extract(epoch FROM clock_timestamp())::bigint),
+                    (extract(epoch FROM clock_timestamp()) * 1000)::bigint),
            identity, timeline, started_at, clock_timestamp()
     FROM database_identity
     RETURNING epoch`;

@@ -174,7 +174,8 @@ export function report(name: string, figures: Readonly<Record<string, unknown>>)
   console.info(`${name}: ${JSON.stringify(figures)}`);
 }
 
-async function isReady(url: string): Promise<boolean> {
+/** Whether an instance takes orders. */
+export async function isReady(url: string): Promise<boolean> {
   const response = await fetch(`${url}/readyz`);
   await response.body?.cancel();
   return response.ok;
