@@ -3,11 +3,13 @@
  * a machine's own speed drifts; nothing here is ever asserted.
  */
 import { type Bench, type Figure, rounded } from "./figure.ts";
+import { fold } from "./fold.ts";
+import { freshness } from "./freshness.ts";
 import { intake } from "./intake.ts";
 import { overload } from "./overload.ts";
 import { start } from "./start.ts";
 
-const BENCHES: readonly Bench[] = [intake, overload, start];
+const BENCHES: readonly Bench[] = [intake, overload, fold, freshness, start];
 const USAGE = `usage: deno task bench [${BENCHES.map(({ name }) => name).join("|")}]… [--json]`;
 
 async function main(args: readonly string[]): Promise<number> {

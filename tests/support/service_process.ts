@@ -78,7 +78,8 @@ export async function runService(environment: Environment): Promise<Ended> {
   return result;
 }
 
-async function startService(environment: Environment): Promise<ServiceProcess> {
+/** Starts a service and resolves when it listens. The caller ends it. */
+export async function startService(environment: Environment): Promise<ServiceProcess> {
   const spawned = await spawn(environment);
   try {
     const [, url = ""] = await spawned.says(/listening on (http:\/\/[\w.:]+)/);
