@@ -9,7 +9,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "the journal counts rows that were already there",
     file: "sql/batch.ts",
     find: "      FROM inserted GROUP BY 1, 2, 3\n",
-    replace: "      FROM (SELECT *, now() AS placed_at FROM input) AS x GROUP BY 1, 2, 3\n",
+    replace: "      FROM (SELECT store_id, currency, units, total_minor, now() AS placed_at\n" +
+      "            FROM input) AS x GROUP BY 1, 2, 3\n",
     tests: ["all", "tests/sql/exactness_property_test.ts"],
   },
   {
@@ -21,9 +22,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a fold that leaves the journal as it is",
-    file: "sql/fold.ts",
-    find: ") RETURNING *`;",
-    replace: ") AND false RETURNING *`;",
+    file: "sql/journal.ts",
+    find: "LIMIT ${limit}\n      ) RETURNING *\n",
+    replace: "LIMIT ${limit}\n      ) AND false RETURNING *\n",
     tests: ["all", "tests/sql/fold_test.ts"],
   },
   {
@@ -32,6 +33,77 @@ export const MUTANTS: readonly Mutant[] = [
     find: "const asOf = more ? before.asOf : before.now;",
     replace: "const asOf = before.now;",
     tests: ["all", "tests/sql/fold_test.ts"],
+  },
+  {
+    name: "asOf taken after the DELETE",
+    file: "sql/fold.ts",
+    find: "  const more = rows.length === MAX_JOURNAL_ROWS;\n",
+    replace: "  const more = rows.length === MAX_JOURNAL_ROWS;\n" +
+      "  Object.assign(before, { now: (await readMark(tx)).now });\n",
+    tests: ["all", "tests/sql/fold_test.ts"],
+  },
+  {
+    name: "a created_at cursor instead of the journal",
+    file: "sql/journal.ts",
+    find: "        SELECT batch_id FROM journal WHERE format <= ${JOURNAL_FORMAT} LIMIT ${limit}\n",
+    replace: "        SELECT batch_id FROM journal WHERE format <= ${JOURNAL_FORMAT}\n" +
+      "          AND written_at >= coalesce((SELECT max(as_of) FROM scope_versions), '-infinity')\n" +
+      "        LIMIT ${limit}\n",
+    tests: ["all", "tests/sql/fold_test.ts"],
+  },
+  {
+    name: "publish before COMMIT",
+    file: "sql/fold.ts",
+    find: "  return pool.transaction((tx) => fold(tx, known));\n",
+    replace: "  return new Promise((resolve, reject) => {\n" +
+      "    pool.transaction(async (tx) => {\n" +
+      "      resolve(await fold(tx, known));\n" +
+      "      await new Promise((done) => setTimeout(done, 50));\n" +
+      "    }).catch(reject);\n" +
+      "  });\n",
+    tests: ["all", "tests/server/folding_test.ts"],
+  },
+  {
+    name: "a database that went back in time taken for the same",
+    file: "sql/fold.ts",
+    find: "AND e.started_at IS NOT DISTINCT FROM i.started_at AS same",
+    replace: "AS same",
+    tests: ["system", "tests/system/database_restored_test.ts"],
+  },
+  {
+    name: "a rebuild that takes its snapshot before the fold's lock",
+    file: "sql/rebuild.ts",
+    find: "    await lock(sql);\n",
+    replace: "    void lock;\n",
+    tests: ["all", "tests/sql/rebuild_test.ts"],
+  },
+  {
+    name: "a rebuild that forgets the journal",
+    file: "sql/rebuild.ts",
+    find: "  await tx`DELETE FROM journal`;\n",
+    replace: "",
+    tests: ["all", "tests/sql/rebuild_test.ts"],
+  },
+  {
+    name: "an audit that calls pending folds drift",
+    file: "sql/audit.ts",
+    find: "const pending = mergeJournal(await readJournal(tx));",
+    replace: "const pending = mergeJournal((await readJournal(tx)).slice(0, 0));",
+    tests: ["all", "tests/sql/audit_test.ts"],
+  },
+  {
+    name: "a door that does not look at batches under way",
+    file: "actors/pace.ts",
+    find: "    return Math.max(usual ?? 0, this.now() - oldest);",
+    replace: "    return usual;",
+    tests: ["unit", "tests/actors"],
+  },
+  {
+    name: "a sent order that waits for its batch whatever its deadline",
+    file: "actors/order_writer_behaviour.ts",
+    find: "letter.deadlineAt + patienceMs <= at",
+    replace: "letter.deadlineAt + patienceMs <= at - 1e9",
+    tests: ["unit", "tests/actors/order_writer_test.ts"],
   },
   {
     name: "the old version of a rollup row stays",

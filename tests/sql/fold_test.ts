@@ -256,3 +256,32 @@ Deno.test("what comes for a minute past the horizon goes to its day alone", () =
     assertEquals(await deleteOutdated(pools.read), 2);
     assertEquals((await sql`select minute from rollup_minutes`).length, 2);
   }));
+
+Deno.test("an order that commits while a fold takes the journal is in the next one, and after asOf", () =>
+  withPools(async (pools, sql, session) => {
+    const HELD_UP = 4_242;
+    await sql`
+      create function hold_up() returns trigger language plpgsql as
+      'begin perform pg_advisory_xact_lock_shared(4242); return null; end'`;
+    await sql`
+      create trigger held_up after delete on journal for each statement execute function hold_up()`;
+    const holder = session();
+    await holder`select pg_advisory_lock(${HELD_UP})`;
+    await commitBatch(sql, [anOrder()]);
+    const folding = fold(pools);
+    await until("the journal to be taken", async () => {
+      const [waiting] = await sql`
+        select from pg_locks where locktype = 'advisory' and objid = ${HELD_UP} and not granted`;
+      return waiting !== undefined;
+    });
+    await commitBatch(sql, [anOrder()]);
+    const [committed] = await sql<{ at: Date }[]>`select clock_timestamp() as at`;
+    await holder`select pg_advisory_unlock(${HELD_UP})`;
+    assertEquals((await folding).orders, 1);
+    const { asOf, currencies } = await readFigures(pools.read, "*");
+    assertEquals(currencies[0]?.today.orders, 1);
+    assert(asOf < iso(committed!.at), `${asOf} says that the second order is in`);
+    await sql`drop trigger held_up on journal`;
+    assertEquals((await fold(pools)).orders, 1);
+    await expectExact(sql);
+  }));
