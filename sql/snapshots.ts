@@ -46,6 +46,8 @@ export interface Figures {
   readonly epoch: number;
   /** The last fold that changed this scope; 0 before the first. */
   readonly version: number;
+  /** The last fold of all by then, the version of `*`; nothing up to it is missing here. */
+  readonly fold: number;
   /** Every order committed before this instant is in the figures. */
   readonly asOf: string;
   /** The database's clock when it answered. */
@@ -98,6 +100,7 @@ interface ProductRow extends ProductSums {
 interface SnapshotRow {
   readonly epoch: string;
   readonly version: string;
+  readonly fold: string;
   readonly as_of: Date;
   readonly now: Date;
   readonly minutes: readonly MinuteRow[];
@@ -130,6 +133,7 @@ async function readRow(sql: Sql, scope: string): Promise<SnapshotRow> {
     SELECT clock.now,
       (SELECT max(epoch) FROM epochs) AS epoch,
       coalesce((SELECT max(version) FROM scope_versions WHERE scope = ${scope}), 0) AS version,
+      coalesce((SELECT max(version) FROM scope_versions WHERE scope = ${ALL_STORES}), 0) AS fold,
       coalesce((SELECT as_of FROM scope_versions WHERE scope = ${ALL_STORES}
                 ORDER BY version DESC, as_of DESC LIMIT 1),
                (SELECT begun_at FROM epochs ORDER BY epoch DESC LIMIT 1)) AS as_of,
@@ -156,6 +160,7 @@ function figuresOf(scope: string, row: SnapshotRow): Figures {
     scope,
     epoch: Number(row.epoch),
     version: Number(row.version),
+    fold: Number(row.fold),
     asOf: iso(row.as_of),
     readAt: iso(row.now),
     minute,

@@ -27,6 +27,28 @@ Deno.test("an empty database gives version 0, an epoch and no currencies", () =>
     assertEquals([newest.epoch, newest.version], [1, 0]);
   }));
 
+Deno.test("a scope keeps its version while others change, and tells up to which fold it is", () =>
+  withPools(async (pools, sql) => {
+    const place = async (storeId: string) => {
+      await commitBatch(sql, [anOrder({ storeId })]);
+      await foldJournal(pools.fold);
+    };
+    const read = async (scope: string) => {
+      const { version, fold } = await readFigures(pools.read, scope);
+      return [version, fold];
+    };
+    await place("store-1");
+    assertEquals(await read("store-1"), [1, 1]);
+    await place("store-2");
+    await place("store-2");
+    assertEquals([await read("store-1"), await read("store-2"), await read("*")], [
+      [1, 3],
+      [3, 3],
+      [3, 3],
+    ]);
+    assertEquals(await read("no-such-store"), [0, 3]);
+  }));
+
 Deno.test("a snapshot has today, the last hour by minute, and the ten best products by revenue", () =>
   withPools(async (pools, sql) => {
     const [clock] = await sql<{ now: Date }[]>`select now() as now`;
@@ -118,7 +140,8 @@ Deno.test("version, asOf and figures are of one moment while folds run", () =>
     const seen: { version: number; orders: number; asOf: string }[] = [];
     const read = async () => {
       while (!done) {
-        const { version, asOf, currencies } = await readFigures(pools.read, "store-1");
+        const { version, fold, asOf, currencies } = await readFigures(pools.read, "store-1");
+        assertEquals(fold, version, "every fold here changes this scope");
         seen.push({ version, asOf, orders: currencies[0]?.last60m.orders ?? 0 });
       }
     };
