@@ -4,13 +4,21 @@
  * It reads a scope again when a notice names it, when the minute turns (the windows move without an
  * order), and when the regular check of the database finds a version that no notice spoke of. When
  * the database falls silent it shows what it has, marked as stale.
+ *
+ * Nothing is shown whose minute is over while the database answers: its windows are not those of
+ * now. What time it is says the database alone.
  */
 import type { Figures } from "../../sql/snapshots.ts";
 import type { Notice } from "../../sql/notices.ts";
-import { MINUTE_MS } from "../../sql/time.ts";
+import { MINUTE_MS, minuteOf } from "../../sql/time.ts";
 import { settlesWithin } from "../pause.ts";
+import { DatabaseClock } from "./database_clock.ts";
+import { KnownFolds } from "./known_folds.ts";
 import { ScopeFeed } from "./scope_feed.ts";
+import { SharedReads } from "./shared_reads.ts";
+import type { SnapshotCache } from "./snapshot_cache.ts";
 import {
+  compareFigures,
   comparePositions,
   eventIdOf,
   type Frame,
@@ -22,7 +30,8 @@ import { Subscriber } from "./subscriber.ts";
 
 export interface LiveHubOptions {
   readonly readFigures: (scope: string) => Promise<Figures>;
-  readonly readNewest: () => Promise<Position>;
+  /** The newest fold, and the database's clock. */
+  readonly readNewest: () => Promise<Position & { readonly now: Date }>;
   /** The snapshots kept outside, for first frames and outages. */
   readonly cache: SnapshotCache;
   /** Monotonic, milliseconds. */
@@ -30,12 +39,6 @@ export interface LiveHubOptions {
   readonly onSkippedFrame: () => void;
   /** A frame is being sent, this long after the oldest change in it was written. */
   readonly onFrame: (freshnessMs: number) => void;
-}
-
-/** Snapshots kept where other instances find them; both calls may do nothing. */
-export interface SnapshotCache {
-  read(scope: string): Promise<Figures | null>;
-  write(figures: Figures): void;
 }
 
 export interface LiveFrame {
@@ -47,7 +50,8 @@ export interface LiveFrame {
 /** No snapshot could be had: the database does not answer and nothing was kept. */
 export class NoSnapshot extends Error {}
 
-const CHECK_EVERY_MS = 3_000;
+/** What every notice was lost of is shown within 3 s; and one lost check makes nothing stale. */
+const CHECK_EVERY_MS = 2_400;
 const STALE_AFTER_MS = 5_000;
 /** What a read may take before something older has to do. */
 const PATIENCE_MS = 500;
@@ -56,18 +60,26 @@ const TURN_GRACE_MS = 20;
 
 export class LiveHub {
   readonly #feeds = new Map<string, ScopeFeed>();
-  #newest: Position = { epoch: 0, version: 0 };
+  readonly #folds = new KnownFolds();
+  readonly #queries = new SharedReads((scope) => this.#load(scope));
+  readonly #clock: DatabaseClock;
+  /** The newest minute of which figures came. */
+  #minute = "";
+  /** The latest call to the database failed. */
+  #failing = false;
   #stale = false;
   #checkTimer: ReturnType<typeof setTimeout> | undefined;
   #staleTimer: ReturnType<typeof setTimeout> | undefined;
   #turnTimer: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
 
-  constructor(readonly options: LiveHubOptions) {}
+  constructor(readonly options: LiveHubOptions) {
+    this.#clock = new DatabaseClock(options.now);
+  }
 
   /** Starts the regular check. */
   start(): void {
-    this.#answered();
+    this.#awaitSilence();
     void this.#check();
     this.#checkTimer = setInterval(() => void this.#check(), CHECK_EVERY_MS);
   }
@@ -91,31 +103,33 @@ export class LiveHub {
 
   /** A fold has changed something. */
   notice(notice: Notice): void {
-    // Versions follow each other: where one is missing, its notice was lost, and with it its scopes.
-    const { epoch, version } = this.#newest;
-    const isNewer = comparePositions(notice, this.#newest) > 0;
-    const follows = notice.epoch === epoch && notice.version === version + 1;
-    if (isNewer) this.#newest = notice;
-    const scopes = notice.scopes === "all" || (isNewer && !follows)
-      ? [...this.#feeds.keys()]
-      : notice.scopes;
-    for (const scope of scopes) {
-      const feed = this.#feeds.get(scope);
-      if (feed !== undefined && !feed.has(notice)) feed.reload(notice.writtenAt);
+    const { epoch, version, writtenAt } = notice;
+    const scopes = this.#folds.hear(notice);
+    for (const scope of scopes === "all" ? [...this.#feeds.keys()] : scopes) {
+      this.#feeds.get(scope)?.reload({ fold: { epoch, version }, writtenAt });
     }
   }
 
-  /** The snapshot of `scope` now. @throws NoSnapshot */
+  /**
+   * The snapshot of `scope` now, read after this call began while the database answers.
+   * @throws NoSnapshot
+   */
   async snapshot(scope: string): Promise<Snapshot> {
-    const reading = this.#load(scope, null).catch(() => null);
+    const reading = this.#queries.next(scope).catch(() => null);
     const read = await settlesWithin(PATIENCE_MS, reading) ? await reading : null;
     if (read !== null) return this.#show(read, "database");
     const watched = this.#feeds.get(scope)?.newest ?? null;
-    if (watched !== null) return this.#show(watched, "live");
+    if (watched !== null && this.#mayShow(watched.figures)) return this.#show(watched, "live");
     const kept = await this.#loadKept(scope);
-    if (kept !== null) return this.#show(kept, "cache");
+    if (kept !== null && (watched === null || compareFigures(kept.figures, watched.figures) > 0)) {
+      return this.#show(kept, "cache");
+    }
     const late = await reading;
     if (late !== null) return this.#show(late, "database");
+    // It has failed this very call: the last snapshot has to do, be its minute over.
+    if (watched !== null) return this.#show(watched, "live");
+    const last = await this.#loadKept(scope);
+    if (last !== null) return this.#show(last, "cache");
     throw new NoSnapshot("the database does not answer, and no snapshot of this scope was kept");
   }
 
@@ -153,33 +167,57 @@ export class LiveHub {
     if (feed === undefined) {
       feed = new ScopeFeed({
         scope,
-        load: (scope, writtenAt) => this.#load(scope, writtenAt),
+        load: (scope) => this.#load(scope),
         loadKept: (scope) => this.#loadKept(scope),
-        onLoaded: (figures) => this.#planTurn(figures),
+        mayShow: (figures) => this.#mayShow(figures),
+        onLoaded: (figures) => this.#loaded(figures),
       });
       this.#feeds.set(scope, feed);
     }
     return feed;
   }
 
-  async #load(scope: string, writtenAt: string | null): Promise<Frame> {
-    const figures = await this.options.readFigures(scope);
-    this.#answered();
-    this.options.cache.write(figures);
-    return { figures, receivedAt: this.options.now(), writtenAt };
+  async #load(scope: string): Promise<Frame> {
+    const askedAt = this.options.now();
+    try {
+      const figures = await this.options.readFigures(scope);
+      this.#folds.noteRead(figures);
+      this.#answered(Date.parse(figures.readAt), askedAt);
+      this.options.cache.write(figures);
+      return { figures, askedAt, writtenAt: null };
+    } catch (error) {
+      this.#failing = true;
+      throw error;
+    }
   }
 
-  /** The kept snapshot, unless this instance knows that the figures have begun anew since. */
+  /**
+   * The kept snapshot, unless more is known here than it has. Where nothing at all is known, that is
+   * so because the database was not heard yet: then it may be shown only when the database is away.
+   */
   async #loadKept(scope: string): Promise<Frame | null> {
-    const figures = await this.options.cache.read(scope);
-    if (figures === null || figures.epoch < this.#newest.epoch) return null;
-    return { figures, receivedAt: this.options.now(), writtenAt: null };
+    const kept = await this.options.cache.read(scope);
+    if (kept === null || !this.#clock.isNow(kept.figures.minute)) return null;
+    const isAllowed = this.#folds.areKnown
+      ? this.#folds.allow(kept.figures)
+      : this.#failing || this.#stale;
+    if (!isAllowed) return null;
+    return {
+      figures: kept.figures,
+      askedAt: this.options.now() - kept.readAgoMs,
+      writtenAt: null,
+    };
+  }
+
+  /** False when the minute of these figures is over; stale ones are said to be, and shown. */
+  #mayShow({ minute }: Figures): boolean {
+    return this.#stale || this.#clock.isNow(minute);
   }
 
   /** By the database's clock, carried on by this instance's monotonic one. */
-  #observeFreshness({ figures, receivedAt, writtenAt }: Frame): void {
+  #observeFreshness({ figures, askedAt, writtenAt }: Frame): void {
     if (writtenAt === null) return;
-    const databaseNow = Date.parse(figures.readAt) + this.options.now() - receivedAt;
+    const databaseNow = Date.parse(figures.readAt) + this.options.now() - askedAt;
     this.options.onFrame(Math.max(0, databaseNow - Date.parse(writtenAt)));
   }
 
@@ -187,8 +225,14 @@ export class LiveHub {
     return snapshotOf(frame, { source, stale: this.#stale, now: this.options.now() });
   }
 
-  /** The database has answered just now. */
-  #answered(): void {
+  /** The database has answered just now, and said what time it was. */
+  #answered(ms: number, askedAt: number): void {
+    this.#clock.set(ms, askedAt);
+    this.#failing = false;
+    this.#awaitSilence();
+  }
+
+  #awaitSilence(): void {
     clearTimeout(this.#staleTimer);
     if (this.#stopped) return;
     this.#staleTimer = setTimeout(() => this.#setStale(true), STALE_AFTER_MS);
@@ -199,36 +243,43 @@ export class LiveHub {
     if (this.#stale === stale) return;
     this.#stale = stale;
     for (const feed of this.#feeds.values()) {
-      feed.showAgain();
-      if (!stale) feed.reload();
+      if (stale) feed.showAgain();
+      else feed.reload();
     }
   }
 
   /** Finds what every notice of it was lost of, and whether the database answers at all. */
   async #check(): Promise<void> {
+    const askedAt = this.options.now();
     try {
-      const newest = await this.options.readNewest();
-      this.#answered();
-      if (this.#newest.epoch === 0) this.#newest = newest; // the first look is what later ones go by
-      if (comparePositions(newest, this.#newest) > 0) {
-        const { epoch, version } = newest;
+      const { epoch, version, now } = await this.options.readNewest();
+      this.#answered(now.getTime(), askedAt);
+      if (comparePositions({ epoch, version }, this.#folds.newest) > 0) {
         this.notice({ format: 1, epoch, version, scopes: "all", writtenAt: null });
       }
-      for (const feed of this.#feeds.values()) {
-        if (feed.failed) feed.reload();
-      }
+      for (const feed of this.#feeds.values()) feed.retry();
+      this.#turn();
     } catch {
-      // Silence is what the stale timer counts; the next check asks again.
+      this.#failing = true; // for how long is what the stale timer counts; the next check asks again
     }
   }
 
-  /** Reads every watched scope again when the database's minute turns. */
-  #planTurn({ readAt, minute }: Figures): void {
+  /** The database has told a scope's figures. */
+  #loaded({ readAt, minute }: Figures): void {
     if (this.#stopped) return;
+    if (minute > this.#minute) {
+      this.#minute = minute;
+      this.#turn(); // of all the others: the timer below is set anew
+    }
     clearTimeout(this.#turnTimer);
     const untilTurn = Date.parse(minute) + MINUTE_MS - Date.parse(readAt);
-    this.#turnTimer = setTimeout(() => {
-      for (const feed of this.#feeds.values()) feed.reload();
-    }, untilTurn + TURN_GRACE_MS);
+    this.#turnTimer = setTimeout(() => this.#turn(), untilTurn + TURN_GRACE_MS);
+  }
+
+  /** Reads every watched scope again whose minute is over by the database's clock. */
+  #turn(): void {
+    const now = this.#clock.now();
+    if (now === null) return;
+    for (const feed of this.#feeds.values()) feed.reload({ minute: minuteOf(now) });
   }
 }

@@ -24,12 +24,21 @@ export interface Snapshot {
   readonly currencies: readonly CurrencyFigures[];
 }
 
-/** Figures and when this instance got them, by its monotonic clock. */
+/** Figures, and what is needed to tell how old they are. */
 export interface Frame {
   readonly figures: Figures;
-  readonly receivedAt: number;
+  /**
+   * When they were asked for, by this instance's monotonic clock. `readAt` came after that, so what
+   * is reckoned from here is never taken for younger than it is.
+   */
+  readonly askedAt: number;
   /** When the oldest change that made this frame was written, by the database; null: unknown. */
   readonly writtenAt: string | null;
+}
+
+/** How far all scopes had come when these figures were read. */
+export function foldOf({ epoch, fold }: Figures): Position {
+  return { epoch, version: fold };
 }
 
 /** Below zero when `a` is older than `b`, by (epoch, version, minute). */
@@ -39,17 +48,17 @@ export function compareFigures(a: Figures, b: Figures): number {
 
 /** The figures as they are shown now. */
 export function snapshotOf(
-  { figures, receivedAt }: Frame,
+  { figures, askedAt }: Frame,
   shown: { source: SnapshotSource; stale: boolean; now: number },
 ): Snapshot {
   const { scope, epoch, version, asOf, readAt, minute, currencies } = figures;
-  const sinceRead = shown.now - receivedAt;
+  const sinceAsked = shown.now - askedAt;
   return {
     scope,
     epoch,
     version,
     asOf,
-    ageMs: Math.max(0, Math.round(Date.parse(readAt) + sinceRead - Date.parse(asOf))),
+    ageMs: Math.max(0, Math.round(Date.parse(readAt) + sinceAsked - Date.parse(asOf))),
     stale: shown.stale,
     source: shown.source,
     minute,

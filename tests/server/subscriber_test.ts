@@ -6,7 +6,7 @@ const MINUTE_MS = 60_000;
 
 function frame(epoch: number, version: number, minute = 0): Outgoing {
   const figures = figuresAt(minute * MINUTE_MS, version, { epoch });
-  return { frame: { figures, receivedAt: 0, writtenAt: null }, source: "live" };
+  return { frame: { figures, askedAt: 0, writtenAt: null }, source: "live" };
 }
 
 /** Offers frames, each read before the next or not, and gives the ids of what is sent. */
