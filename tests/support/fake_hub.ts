@@ -1,6 +1,6 @@
 /**
  * A live hub by a clock that only the test moves, on a database and a cache of which the test says
- * what they answer, and when.
+ * what they answer, and when. The instance's own calendar is an hour behind theirs.
  */
 import { FakeTime } from "@std/testing/time";
 import { LiveHub } from "../../server/live/live_hub.ts";
@@ -11,6 +11,8 @@ import { minuteOf } from "../../sql/time.ts";
 import { figuresAt } from "./figures.ts";
 
 export const TEN_O_CLOCK = Date.parse("2026-11-22T10:00:00.000Z");
+
+const CALENDAR_BEHIND_MS = 3_600_000;
 
 const AWAY = "the database is away";
 
@@ -100,23 +102,24 @@ export async function withHub(
   test: (hub: HubTest) => Promise<void>,
   { at = TEN_O_CLOCK, ...options }: HubTestOptions = {},
 ): Promise<void> {
-  using time = new FakeTime(at + 10_000);
+  using time = new FakeTime(at + 10_000 - CALENDAR_BEHIND_MS);
+  const databaseNow = () => time.now + CALENDAR_BEHIND_MS;
   const database = Object.assign(new FakeDatabase(), options.database);
   const cache = new Map<string, Figures>();
   const freshnessMs: number[] = [];
   let skipped = 0;
   const hub = new LiveHub({
-    readFigures: (scope) => database.readFigures(scope, time.now),
-    readNewest: () => database.readNewest(time.now),
+    readFigures: (scope) => database.readFigures(scope, databaseNow()),
+    readNewest: () => database.readNewest(databaseNow()),
     cache: {
       read: (scope) => {
         const figures = cache.get(scope);
-        if (figures?.minute !== minuteOf(time.now)) return Promise.resolve(null);
-        return Promise.resolve({ figures, readAgoMs: time.now - Date.parse(figures.readAt) });
+        if (figures?.minute !== minuteOf(databaseNow())) return Promise.resolve(null);
+        return Promise.resolve({ figures, readAgoMs: databaseNow() - Date.parse(figures.readAt) });
       },
       write: (figures) => void cache.set(figures.scope, figures),
     },
-    now: () => time.now - at, // monotonic: of no calendar
+    now: () => time.now - time.start, // monotonic: of no calendar
     onSkippedFrame: () => skipped++,
     onFrame: (ms) => freshnessMs.push(ms),
   });
