@@ -20,6 +20,13 @@ const FAILED_START_MS = 30_000;
 
 export type Environment = Readonly<Record<string, string>>;
 
+/** For `start`: the calendar of the service's process is ahead by so much; see clock_ahead.ts. */
+export function clockAhead(ms: number): Environment {
+  return { [CLOCK_AHEAD]: String(ms) };
+}
+
+const CLOCK_AHEAD = "WEIR_TEST_CLOCK_AHEAD_MS";
+
 export interface Ended {
   readonly code: number;
   readonly stdout: string;
@@ -92,8 +99,9 @@ export async function startService(environment: Environment): Promise<ServicePro
 
 async function spawn(environment: Environment): Promise<Omit<ServiceProcess, "url">> {
   const rights = await rightsOfStart(environment["WEIR_DATA_DIR"] ?? ".weir");
+  const preload = CLOCK_AHEAD in environment ? ["--preload", "tests/support/clock_ahead.ts"] : [];
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--cached-only", ...rights, "server/main.ts"],
+    args: ["run", "--cached-only", ...preload, ...rights, "server/main.ts"],
     cwd: ROOT,
     env: {
       ...UNSET,
