@@ -98,6 +98,17 @@ Deno.test("after 5 s without the database the newest frame is shown again as sta
     assertEquals(seen.slice(2).filter((frame) => frame.endsWith("stale")), []);
   }));
 
+Deno.test("when the database is back with nothing new, the frame is shown again as not stale", () =>
+  withHub(async ({ database, watch, pass }) => {
+    const { seen } = watch();
+    await pass(0);
+    database.away = true;
+    await pass(6_000);
+    database.away = false;
+    await pass(10_000);
+    assertEquals(seen, ["1:1 10:00 database", "1:1 10:00 live stale", "1:1 10:00 live"]);
+  }));
+
 Deno.test("a check that fails alone makes nothing stale", () =>
   withHub(async ({ database, watch, pass }) => {
     const { seen } = watch();

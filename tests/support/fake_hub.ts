@@ -82,7 +82,7 @@ export interface Watcher {
 export interface HubTest {
   readonly hub: LiveHub;
   readonly database: FakeDatabase;
-  /** As Redis, it gives nothing whose minute is over. */
+  /** As Redis, it gives nothing whose minute is over by its own clock. */
   readonly cache: Map<string, Figures>;
   readonly freshnessMs: number[];
   readonly skipped: () => number;
@@ -95,12 +95,14 @@ export interface HubTest {
 export interface HubTestOptions {
   readonly at?: number;
   readonly database?: Partial<Pick<FakeDatabase, "version" | "away" | "slowMs">>;
+  /** By how much the cache's clock is behind the database's. */
+  readonly cacheBehindMs?: number;
 }
 
 /** Runs `test` with a hub that has just started, at ten seconds past ten or past another minute. */
 export async function withHub(
   test: (hub: HubTest) => Promise<void>,
-  { at = TEN_O_CLOCK, ...options }: HubTestOptions = {},
+  { at = TEN_O_CLOCK, cacheBehindMs = 0, ...options }: HubTestOptions = {},
 ): Promise<void> {
   using time = new FakeTime(at + 10_000 - CALENDAR_BEHIND_MS);
   const databaseNow = () => time.now + CALENDAR_BEHIND_MS;
@@ -113,9 +115,9 @@ export async function withHub(
     readNewest: () => database.readNewest(databaseNow()),
     cache: {
       read: (scope) => {
-        const figures = cache.get(scope);
-        if (figures?.minute !== minuteOf(databaseNow())) return Promise.resolve(null);
-        return Promise.resolve({ figures, readAgoMs: databaseNow() - Date.parse(figures.readAt) });
+        const [figures, now] = [cache.get(scope), databaseNow() - cacheBehindMs];
+        if (figures?.minute !== minuteOf(now)) return Promise.resolve(null);
+        return Promise.resolve({ figures, readAgoMs: now - Date.parse(figures.readAt) });
       },
       write: (figures) => void cache.set(figures.scope, figures),
     },
