@@ -12,11 +12,20 @@ import { expectExact } from "./recount.ts";
 import type { TestSql } from "./database.ts";
 import type { Environment, ServiceProcess } from "./service_process.ts";
 import { until } from "./services.ts";
+import { WireProxy } from "./wire_proxy.ts";
 
 export interface DashboardRunOptions {
   readonly ordersPerSecond: number;
-  /** Of each instance; asked when there is a run. */
-  readonly environments?: (run: FaultRun) => readonly [Environment, Environment];
+  /** Of both instances. */
+  readonly environment?: Environment;
+  /** True: each instance reaches PostgreSQL and Redis by proxies of its own. */
+  readonly wired?: boolean;
+}
+
+/** What lies between an instance and the services. */
+export interface Wires {
+  readonly postgres: WireProxy;
+  readonly redis: WireProxy;
 }
 
 const STORES = ["north", "south", "east"];
@@ -37,7 +46,9 @@ export class DashboardRun {
   constructor(
     readonly run: FaultRun,
     readonly services: ServiceProcess[],
-    readonly environments: readonly [Environment, Environment],
+    readonly environments: readonly Environment[],
+    /** One pair an instance; none unless that was asked for. */
+    readonly wires: readonly Wires[],
     ordersPerSecond: number,
   ) {
     const urls = () => this.services.map(({ url }) => url);
@@ -131,17 +142,32 @@ export class DashboardRun {
 /** Runs `test` with two instances that take orders, before any order, and an empty audience. */
 export function withDashboards(
   test: (stage: DashboardRun) => Promise<void>,
-  { ordersPerSecond, environments = () => [{}, {}] }: DashboardRunOptions,
+  { ordersPerSecond, environment = {}, wired = false }: DashboardRunOptions,
 ): Promise<void> {
   return withFaults(async (run) => {
-    const [first, second] = environments(run);
-    const services = [await run.instance(first), await run.instance(second)];
-    await run.ask(keepTrail);
-    const stage = new DashboardRun(run, services, [first, second], ordersPerSecond);
+    const wires = wired ? [wiresOf(run), wiresOf(run)] : [];
+    const environments = [0, 1].map((place) => ({ ...environment, ...by(run, wires[place]) }));
+    let stage: DashboardRun | undefined;
     try {
+      const services = [await run.instance(environments[0]), await run.instance(environments[1])];
+      await run.ask(keepTrail);
+      stage = new DashboardRun(run, services, environments, wires, ordersPerSecond);
       await test(stage);
     } finally {
-      await stage.close();
+      await stage?.close();
+      await Promise.all(wires.flatMap(({ postgres, redis }) => [postgres.close(), redis.close()]));
     }
   });
+}
+
+function wiresOf({ postgres, redis }: FaultRun): Wires {
+  return { postgres: WireProxy.to(postgres.url), redis: WireProxy.to(redis.url) };
+}
+
+function by({ postgres, redis }: FaultRun, wires: Wires | undefined): Environment {
+  if (wires === undefined) return {};
+  return {
+    DATABASE_URL: wires.postgres.through(postgres.url),
+    REDIS_URL: wires.redis.through(redis.url),
+  };
 }
