@@ -76,15 +76,15 @@ export class Audience {
     return this.members.reduce((total, { frames }) => total + frames.length, 0);
   }
 
-  /** Resolves when each member has a frame that fits. */
+  /** Resolves when each member, or each of `members`, has a frame that fits. */
   async everyone(
     fits: (frame: KeptFrame, member: Member) => boolean,
     what: string,
-    timeoutMs?: number,
+    { members = this.members, timeoutMs }: { members?: readonly Member[]; timeoutMs?: number } = {},
   ): Promise<void> {
     let missing: string[] = [];
     const check = () => {
-      missing = this.members.filter((member) =>
+      missing = members.filter((member) =>
         member.newest === undefined || !fits(member.newest, member)
       ).map(({ name, newest }) => `${name}, at ${newest?.version}`);
       return missing.length === 0;

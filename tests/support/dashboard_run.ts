@@ -28,7 +28,7 @@ export interface Wires {
   readonly redis: WireProxy;
 }
 
-const STORES = ["north", "south", "east"];
+export const STORES = ["north", "south", "east"];
 const SCOPES = [...STORES, "*"];
 const MARK_EVERY_MS = 250;
 
@@ -41,6 +41,8 @@ export class DashboardRun {
   readonly balancers: readonly Balancer[];
   readonly #marks: Mark[] = [];
   readonly #marking: Promise<void>;
+  /** Stopped ones, which a balancer's health check would find silent. */
+  readonly #silent = new Set<number>();
   #closing = false;
 
   constructor(
@@ -51,7 +53,8 @@ export class DashboardRun {
     readonly wires: readonly Wires[],
     ordersPerSecond: number,
   ) {
-    const urls = () => this.services.map(({ url }) => url);
+    const urls = () =>
+      this.services.filter((_, place) => !this.#silent.has(place)).map(({ url }) => url);
     this.balancers = [Balancer.over(urls), Balancer.over(() => urls().reverse())];
     this.load = new DashboardLoad({ stores: STORES, urls, ordersPerSecond });
     this.#marking = run.ask((sql) => this.#mark(sql));
@@ -64,6 +67,23 @@ export class DashboardRun {
 
   async startAgain(place: 0 | 1): Promise<void> {
     this.services[place] = await this.run.instance(this.environments[place]);
+  }
+
+  /** Says that an instance was stopped (SIGSTOP): those who came by a balancer go elsewhere. */
+  leaveSilent(place: 0 | 1): void {
+    this.#silent.add(place);
+    this.moveHome();
+  }
+
+  /** Wakes an instance that was stopped. */
+  wake(place: 0 | 1): void {
+    this.#silent.delete(place);
+    this.services[place]!.signal("SIGCONT");
+  }
+
+  /** Everyone who came by a balancer connects anew: to the balancer's own instance, if it lives. */
+  moveHome(): void {
+    for (const balancer of this.balancers) balancer.dropConnections();
   }
 
   /** Two by WebSocket and one by SSE on each scope, by way of each balancer. */

@@ -81,6 +81,21 @@ export async function readTrail(sql: TestSql): Promise<TrailFold[]> {
   return folds;
 }
 
+/** When the fold that made a version marked its scopes, and which version that was. */
+export interface FoldTime {
+  readonly version: number;
+  /** Unix milliseconds, by the machine's clock, which the test shares with the database. */
+  readonly at: number;
+}
+
+/** The versions by now, each when it was made. */
+export async function readFoldTimes(sql: TestSql): Promise<FoldTime[]> {
+  const rows = await sql<{ version: string; at: Date }[]>`
+    select version, min(kept_at) as at from trail_scopes where version > 0
+    group by version order by version`;
+  return rows.map(({ version, at }) => ({ version: Number(version), at: at.getTime() }));
+}
+
 /** What was known of the orders at a moment: everything acknowledged by `at` is in by then. */
 export interface Mark {
   /** Unix milliseconds, the database's clock, read after the count. */
