@@ -18,8 +18,8 @@ export class WireProxy {
   readonly port: number;
   /** Sees each piece of what goes to the server, as text; may change the ways before it passes. */
   onRequest: (text: string) => void = () => undefined;
-  /** Sees each piece of what the server answers. */
-  onReply: (text: string) => void = () => undefined;
+  /** Sees each piece of what the server answers; "dropped" takes this piece away, and no other. */
+  onReply: (text: string) => "dropped" | void = () => undefined;
   /** Added to every reply. */
   delayMs = 0;
   #requests: Way = "open";
@@ -148,7 +148,7 @@ export class WireProxy {
         const piece = buffer.subarray(0, read);
         const text = new TextDecoder("latin1").decode(piece);
         if (kind === "request") this.onRequest(text);
-        else this.onReply(text);
+        else if (this.onReply(text) === "dropped") continue;
         const dueAt = performance.now() + (kind === "reply" ? this.delayMs : 0);
         before = before.then(() => this.#deliver(connection, to, piece, kind, dueAt));
         before.catch(() => undefined); // awaited below
