@@ -13,6 +13,7 @@ import { LiveFeed } from "../support/live_feed.ts";
 import { anInput } from "../support/orders.ts";
 import type { ServiceProcess } from "../support/service_process.ts";
 import { until } from "../support/services.ts";
+import { StatementCount } from "../support/statement_count.ts";
 import { WireProxy } from "../support/wire_proxy.ts";
 
 const ROUNDS = 5;
@@ -23,26 +24,15 @@ const MARGIN_MS = 1_000;
 /** A fold's notice on its way to whoever listens, by PostgreSQL or by Redis; echoes are none. */
 const NOTICE = /(weir_folds|:folds)[^]*"version":/;
 
-/** The statements by which the regular check asks, as they were prepared. */
-class Checks {
-  readonly #names = new Set<string>();
-  seen = 0;
-
-  readonly look = (text: string): void => {
-    const [, name] =
-      /P[^]{4}(\w+)\0\s*SELECT \(SELECT max\(epoch\)[^]*clock_timestamp/.exec(text) ??
-        [];
-    if (name !== undefined) this.#names.add(name);
-    if ([...this.#names].some((name) => text.includes(`\0${name}\0`))) this.seen++;
-  };
-}
+/** By which the regular check asks. */
+const CHECK = /SELECT max\(epoch\) FROM epochs\)[^]*clock_timestamp/;
 
 interface Deaf {
   /** Takes orders, folds and hears everything. */
   readonly hearing: ServiceProcess;
   /** The one whose notices can be taken away. */
   readonly deaf: ServiceProcess;
-  readonly checks: Checks;
+  readonly checks: StatementCount;
   /** Notices taken away. */
   lost: number;
   deafen(isDeaf: boolean): void;
@@ -51,7 +41,7 @@ interface Deaf {
 function withDeaf(test: (run: FaultRun, stage: Deaf) => Promise<void>): Promise<void> {
   return withFaults(async (run) => {
     const [postgres, redis] = [WireProxy.to(run.postgres.url), WireProxy.to(run.redis.url)];
-    const checks = new Checks();
+    const checks = new StatementCount(CHECK);
     postgres.onRequest = checks.look;
     try {
       const hearing = await run.instance();
@@ -128,8 +118,8 @@ Deno.test("a notice lost on both ways is found within 3 s, right after a check a
       stage.deafen(true);
       const foundAfterMs: number[] = [];
       // The longest wait begins right after a check, which is what each later round begins with.
-      const { seen } = checks;
-      await until("a check", () => checks.seen > seen);
+      const { calls } = checks;
+      await until("a check", () => checks.calls > calls);
       for (let version = 1; version <= ROUNDS; version++) {
         await place(hearing, { storeId: "north" });
         const at = await madeAt(run, version);
