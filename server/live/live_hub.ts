@@ -136,14 +136,16 @@ export class LiveHub {
   /**
    * The frames of `scope`: the newest at once, then each newer one as soon as it can be sent.
    * @param floor what the subscriber has seen; nothing below it is yielded.
+   * @param turn resolves when the next frame can be sent; it is chosen only then.
    */
   async *watch(
     scope: string,
     floor: Position | null,
     signal: AbortSignal | undefined,
+    turn?: () => Promise<void>,
   ): AsyncGenerator<LiveFrame> {
     if (this.#stopped) return;
-    const subscriber = new Subscriber(floor, this.options.onSkippedFrame);
+    const subscriber = new Subscriber(floor, this.options.onSkippedFrame, turn);
     const end = () => subscriber.end();
     signal?.addEventListener("abort", end, { once: true });
     if (signal?.aborted) end();

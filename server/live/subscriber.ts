@@ -1,8 +1,9 @@
 /**
  * One live subscription: a slot that holds the newest frame not yet sent.
  *
- * A slow reader never makes a queue: a newer frame replaces the one in the slot. Nothing older than
- * what was sent, or than what the subscriber has seen before it came here, ever leaves.
+ * A slow reader never makes a queue: a newer frame replaces the one in the slot, until the moment
+ * when the connection can take one. Nothing older than what was sent, or than what the subscriber
+ * has seen before it came here, ever leaves.
  */
 import { compareFigures, comparePositions, type Frame, type Position } from "./snapshot.ts";
 import type { SnapshotSource } from "./snapshot.ts";
@@ -19,8 +20,15 @@ export class Subscriber {
   #wake: (() => void) | null = null;
   #ended = false;
 
-  /** @param floor what the subscriber has seen elsewhere; nothing below it is sent. */
-  constructor(readonly floor: Position | null, readonly onSkipped: () => void) {}
+  /**
+   * @param floor what the subscriber has seen elsewhere; nothing below it is sent.
+   * @param turn asked for once there is a frame; resolves when the connection can take it.
+   */
+  constructor(
+    readonly floor: Position | null,
+    readonly onSkipped: () => void,
+    readonly turn: () => Promise<void> = () => Promise.resolve(),
+  ) {}
 
   /**
    * Puts a frame into the slot, unless it is not newer than what was sent. `again` lets an equal one
@@ -47,15 +55,29 @@ export class Subscriber {
 
   /** The next frame to send; null when the subscription has ended. */
   async next(): Promise<Outgoing | null> {
-    while (this.#slot === null && !this.#ended) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#wake = resolve;
-      await promise;
-    }
-    this.#wake = null;
+    while (this.#slot === null && !this.#ended) await this.#change();
+    if (!this.#ended) await this.#turnOrEnd();
     const outgoing = this.#ended ? null : this.#slot;
     this.#slot = null;
     if (outgoing !== null) this.#sent = outgoing.frame;
     return outgoing;
+  }
+
+  /** Not a race of promises: one with the end would leave something behind at each frame. */
+  async #turnOrEnd(): Promise<void> {
+    let isTurn = false;
+    void this.turn().then(() => {
+      isTurn = true;
+      this.#wake?.();
+    });
+    while (!isTurn && !this.#ended) await this.#change();
+  }
+
+  /** Resolves at the next frame, turn or end. */
+  async #change(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wake = resolve;
+    await promise;
+    this.#wake = null;
   }
 }

@@ -10,9 +10,12 @@ function frame(epoch: number, version: number, minute = 0): Outgoing {
 }
 
 /** Offers frames, each read before the next or not, and gives the ids of what is sent. */
-function subscriber(floor: { epoch: number; version: number } | null = null) {
+function subscriber(
+  floor: { epoch: number; version: number } | null = null,
+  turn?: () => Promise<void>,
+) {
   let skipped = 0;
-  const one = new Subscriber(floor, () => skipped++);
+  const one = new Subscriber(floor, () => skipped++, turn);
   const sentNow = async () => {
     const next = one.next();
     one.end();
@@ -45,6 +48,40 @@ Deno.test("a reader that waits gets a frame as soon as it is offered", async () 
   const waiting = next(one);
   one.offer(frame(1, 1));
   assertEquals(await waiting, "1:1@0");
+});
+
+Deno.test("what comes while a frame waits for its turn is sent in its place", async () => {
+  const turn = Promise.withResolvers<void>();
+  const asked = Promise.withResolvers<void>();
+  const { one, skipped } = subscriber(null, () => {
+    asked.resolve();
+    return turn.promise;
+  });
+  const sent = next(one);
+  one.offer(frame(1, 1));
+  await asked.promise;
+  one.offer(frame(1, 2));
+  one.offer(frame(1, 3));
+  turn.resolve();
+  assertEquals([await sent, skipped()], ["1:3@0", 2]);
+});
+
+Deno.test("no turn is asked for before there is a frame", async () => {
+  let asked = 0;
+  const { one, sentNow } = subscriber(null, () => {
+    asked++;
+    return Promise.resolve();
+  });
+  assertEquals([await sentNow(), asked], [null, 0]);
+  one.end();
+});
+
+Deno.test("a subscription that ends does not wait for its turn any more", async () => {
+  const { one } = subscriber(null, () => new Promise(() => undefined));
+  one.offer(frame(1, 1));
+  const waiting = one.next();
+  one.end();
+  assertEquals(await waiting, null);
 });
 
 Deno.test("nothing older than what was sent, or waits to be sent, ever leaves", async () => {
