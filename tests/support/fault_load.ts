@@ -5,11 +5,12 @@
  * Some callers never send a second time, so that a refusal which stored the order all the same
  * shows. Everything is written into a `History`.
  */
-import { errorDataOf, type WeirClient } from "../../client/mod.ts";
+import { type Acknowledgement, errorDataOf, type WeirClient } from "../../client/mod.ts";
 import type { PlaceInput } from "../../sql/order.ts";
 import { type Answer, contentOf, History } from "./history.ts";
 import { createTestClient, KEY } from "./instance.ts";
 import { Random } from "./random.ts";
+import { until } from "./services.ts";
 
 export interface FaultLoadOptions {
   /** Asked before every attempt, so that an instance may come back on another port. */
@@ -58,6 +59,7 @@ export class FaultLoad {
   #givingUp = false;
   #made = 0;
   #sent = 0;
+  #pacedMs = 0;
 
   constructor(readonly options: FaultLoadOptions) {
     const seed = options.seed ?? testSeed();
@@ -70,8 +72,26 @@ export class FaultLoad {
     return this.#calls.size;
   }
 
+  /** Orders sent each second, repeats included; null when it was never started. */
+  get sentPerSecond(): number | null {
+    return this.#pacedMs === 0 ? null : Math.round(this.#sent / this.#pacedMs * 1_000);
+  }
+
+  /** What every report of a run says. */
+  get figures() {
+    const { seed } = this.history;
+    return { seed, sentPerSecond: this.sentPerSecond, outcomes: this.history.outcomes() };
+  }
+
   start(): void {
     this.#pacing = this.#pace();
+  }
+
+  /** Resolves when so many more attempts have been answered. */
+  async answered(count: number): Promise<void> {
+    const { attempts } = this.history;
+    const from = attempts.length;
+    await until(`${count} answers`, () => attempts.length >= from + count, 60_000);
   }
 
   /** Sends no new orders, and resolves when the callers have their answers or `timeoutMs` is up. */
@@ -113,14 +133,23 @@ export class FaultLoad {
 
   /** One attempt, written down. */
   async attempt(order: PlaceInput, at?: string): Promise<Answer> {
-    const { storeId: store, idempotencyKey: key } = order;
-    const number = this.history.begin(store, key);
-    const sentAt = performance.now();
-    const answer = await this.#ask(at ?? this.#nextUrl(), order);
-    const answeredAt = performance.now();
-    const content = contentOf(order);
-    this.history.record({ store, key, content, number, sentAt, answeredAt, answer });
-    return answer;
+    const [answer] = await this.#record([order], async (api, signal) => {
+      const answer = await api.orders.place.mutate(order, { signal });
+      return [acknowledged(answer)];
+    }, at);
+    return answer!;
+  }
+
+  /** Orders placed by one call, each written down as an attempt. */
+  attemptMany(orders: readonly PlaceInput[], at?: string): Promise<Answer[]> {
+    return this.#record(orders, async (api, signal) => {
+      const { results } = await api.orders.placeMany.mutate({ orders: [...orders] }, { signal });
+      return results.map((result) =>
+        result.ok
+          ? acknowledged(result)
+          : { kind: "refused", reason: result.error.reason ?? result.error.code }
+      );
+    }, at);
   }
 
   /** Sends again and again until there is a definite answer. */
@@ -137,7 +166,8 @@ export class FaultLoad {
     const begunAt = performance.now();
     let due = 0;
     while (!this.#stopping.signal.aborted) {
-      due = (performance.now() - begunAt) / 1_000 * ratePerSecond;
+      this.#pacedMs = performance.now() - begunAt;
+      due = this.#pacedMs / 1_000 * ratePerSecond;
       for (; this.#sent < due && this.#calls.size < MAX_IN_FLIGHT; this.#sent++) {
         const again = this.#placed.length > 0 && this.#random.chance(repeats);
         const order = again ? this.#random.pick(this.#placed) : this.newOrder();
@@ -156,7 +186,36 @@ export class FaultLoad {
     return urls[this.#sent % urls.length] ?? "http://127.0.0.1:9";
   }
 
-  async #ask(url: string, order: PlaceInput): Promise<Answer> {
+  /** Sends orders by one call and writes down what each of them was told. */
+  async #record(
+    orders: readonly PlaceInput[],
+    call: (api: WeirClient["api"], signal: AbortSignal) => Promise<Answer[]>,
+    at = this.#nextUrl(),
+  ): Promise<Answer[]> {
+    const numbers = orders.map((one) => this.history.begin(one.storeId, one.idempotencyKey));
+    const sentAt = performance.now();
+    const told = await this.#ask(at, call);
+    const answeredAt = performance.now();
+    const answers = orders.map((_, index) => Array.isArray(told) ? told[index]! : told);
+    for (const [index, order] of orders.entries()) {
+      this.history.record({
+        store: order.storeId,
+        key: order.idempotencyKey,
+        content: contentOf(order),
+        number: numbers[index]!,
+        sentAt,
+        answeredAt,
+        answer: answers[index]!,
+      });
+    }
+    return answers;
+  }
+
+  /** What a call answers, or, when it fails as a whole, what that means for each of its orders. */
+  async #ask(
+    url: string,
+    call: (api: WeirClient["api"], signal: AbortSignal) => Promise<Answer[]>,
+  ): Promise<Answer[] | Answer> {
     let clients = this.#clients.get(url);
     if (clients === undefined) {
       clients = Array.from({ length: CLIENTS }, () => createTestClient(url, KEY));
@@ -166,9 +225,7 @@ export class FaultLoad {
     const givingUp = new AbortController();
     const timer = setTimeout(() => givingUp.abort(), NO_ANSWER_MS);
     try {
-      const answer = await api.orders.place.mutate(order, { signal: givingUp.signal });
-      const { status, orderId, replayed, totalMinor, placedAt } = answer;
-      return { kind: "acknowledged", status, orderId, replayed, totalMinor, placedAt };
+      return await call(api, givingUp.signal);
     } catch (error) {
       const data = errorDataOf(error);
       if (data !== null) return { kind: "refused", reason: data.reason ?? data.code };
@@ -177,6 +234,11 @@ export class FaultLoad {
       clearTimeout(timer);
     }
   }
+}
+
+function acknowledged(answer: Acknowledgement): Answer {
+  const { status, orderId, replayed, totalMinor, placedAt } = answer;
+  return { kind: "acknowledged", status, orderId, replayed, totalMinor, placedAt };
 }
 
 function isRetryable(answer: Answer): boolean {

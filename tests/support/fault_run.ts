@@ -3,11 +3,12 @@
  * processes, load with a history, and the check of it all at the end.
  */
 import { Redis } from "ioredis";
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertGreater } from "@std/assert";
 import type { OpsStatus } from "../../server/status_board.ts";
 import { closeRedis } from "../../server/bus/redis_connection.ts";
 import { spillKeys } from "../../server/spill/scripts.ts";
 import { connect } from "../../sql/driver.ts";
+import type { PlaceInput } from "../../sql/order.ts";
 import { iso } from "../../sql/time.ts";
 import type { TestSql } from "./database.ts";
 import { FaultLoad, type FaultLoadOptions } from "./fault_load.ts";
@@ -27,6 +28,8 @@ export interface FaultRunOptions {
   readonly environment?: Environment;
 }
 
+/** A fault test is one under load. */
+const LEAST_RATE = 190;
 /** Of each instance, shown when a test fails. */
 const LAST_LINES = 40;
 
@@ -83,6 +86,12 @@ export class FaultRun {
     return await this.askRedis((redis) => redis.xlen(spillKeys(prefix).stream));
   }
 
+  /** The ids of the orders in the overflow buffer. */
+  async spilledIds(): Promise<ReadonlySet<string>> {
+    const { records } = spillKeys(this.prefix);
+    return new Set(await this.askRedis((redis) => redis.hkeys(records)));
+  }
+
   /** Resolves when the overflow buffer is empty. @returns how long that took, milliseconds. */
   async drained(timeoutMs = 60_000, prefix = this.prefix): Promise<number> {
     const begunAt = performance.now();
@@ -92,6 +101,30 @@ export class FaultRun {
       timeoutMs,
     );
     return Math.round(performance.now() - begunAt);
+  }
+
+  /** How many of these orders the database has, of whatever content. */
+  rowsOf(orders: readonly PlaceInput[]): Promise<number> {
+    const wanted = new Set(orders.map(({ storeId, idempotencyKey }) => storeId + idempotencyKey));
+    return this.ask(async (sql) => {
+      const rows = await sql<
+        { key: string }[]
+      >`select store_id || idempotency_key as key from orders`;
+      return rows.filter(({ key }) => wanted.has(key)).length;
+    });
+  }
+
+  /**
+   * How many batches have reached the database and wait there for a lock. Asked in a session of its
+   * own, since a transaction would see the same activity again and again.
+   */
+  batchesWaiting(): Promise<number> {
+    return this.ask(async (sql) => {
+      const waiting = await sql`
+        select from pg_stat_activity
+        where application_name = 'weir write' and wait_event_type = 'Lock'`;
+      return waiting.length;
+    });
   }
 
   /** What the database holds by now. */
@@ -105,6 +138,8 @@ export class FaultRun {
    */
   async verify(load: FaultLoad, letters = 0): Promise<void> {
     await load.stop();
+    const { sentPerSecond } = load;
+    if (sentPerSecond !== null) assertGreater(sentPerSecond, LEAST_RATE, "orders sent each second");
     await this.drained();
     const stored = await this.stored();
     load.history.expectHolds(stored);

@@ -1,6 +1,7 @@
 /** An instance killed (SIGKILL) under load, at random moments and at chosen ones. */
-import { assertEquals, assertGreater } from "@std/assert";
-import type { PlaceInput } from "../../sql/order.ts";
+import { assert, assertEquals, assertGreater } from "@std/assert";
+import { commitBatch } from "../../sql/batch.ts";
+import { type PlaceInput, placeInput, toNewOrder } from "../../sql/order.ts";
 import type { FaultLoad } from "../support/fault_load.ts";
 import { type FaultRun, report, withFaults } from "../support/fault_run.ts";
 import { outcomeOf } from "../support/history.ts";
@@ -27,12 +28,14 @@ Deno.test("an instance killed at random moments, again and again, loses and doub
       services[victim] = await run.instance();
     }
     await run.verify(load);
-    const outcomes = load.history.outcomes();
-    report("kill -9 of an instance", { seed, rounds: ROUNDS, outcomes });
-    assertGreater(outcomes["no answer"] ?? 0, 0, "calls that the kills cut off");
+    report("kill -9 of an instance", { ...load.figures, rounds: ROUNDS });
+    assertGreater(load.figures.outcomes["no answer"] ?? 0, 0, "calls that the kills cut off");
   }));
 
-/** What is known of orders on their way when their instance is to be killed. */
+/** Orders whose instance is killed at a chosen moment of theirs, among those of the load. */
+const ORDERS = 20;
+
+/** What is known of them on their way. */
 interface Underway {
   /** Keys that were seen in a batch on its way to the database. */
   readonly sent: ReadonlySet<string>;
@@ -43,7 +46,7 @@ interface Underway {
 /** A moment at which the instance is killed; then the callers repeat. */
 interface Moment {
   readonly name: string;
-  /** Keeps the moment, called when a batch is on its way to the database. */
+  /** Keeps the moment, called when a batch with one of them is on its way to the database. */
   freeze(proxy: WireProxy): void;
   hasCome(underway: Underway): boolean;
 }
@@ -66,50 +69,37 @@ const MOMENTS: readonly Moment[] = [
   },
 ];
 
-const ORDERS = 20;
-
-const rowsOf = (run: FaultRun) => run.ask(async (sql) => (await sql`select from orders`).length);
-
-/** A batch's statement that has begun in the database and cannot end. */
-const waitingBatches = (run: FaultRun) =>
-  run.ask(async (sql) => {
-    const waiting = await sql`
-      select from pg_stat_activity
-      where application_name = 'weir write' and wait_event_type = 'Lock'`;
-    return waiting.length;
-  });
-
 for (const { name, freeze, hasCome } of MOMENTS) {
   Deno.test(`an instance killed ${name} loses and doubles nothing`, () =>
     withFaults(async (run) => {
       const proxy = WireProxy.to(run.postgres.url);
       try {
-        const service = await run.instance({ DATABASE_URL: proxy.through(run.postgres.url) });
-        const load = run.load({ urls: () => [service.url] });
+        let service = await run.instance({ DATABASE_URL: proxy.through(run.postgres.url) });
+        const load = await underLoad(run, () => service.url);
         const orders = Array.from({ length: ORDERS }, () => load.newOrder());
         const sent = new Set<string>();
         proxy.onRequest = (text) => {
           const keys = orders.map(({ idempotencyKey }) => idempotencyKey)
-            .filter((key) => new RegExp(`\\b${key}\\b`).test(text));
+            .filter((key) => text.includes(`"${key}"`));
           for (const key of keys) sent.add(key);
           if (keys.length > 0) freeze(proxy);
         };
         let answered = 0;
         const placing = placeAll(load, orders, service, () => answered++);
-        await until("the moment", async () => hasCome({ sent, answered, rows: await rowsOf(run) }));
+        await until(
+          "the moment",
+          async () => hasCome({ sent, answered, rows: await run.rowsOf(orders) }),
+        );
         await service.kill();
         proxy.dropConnections();
         await placing;
-        const rows = await rowsOf(run);
+        await sessionsEnd(run);
+        const rows = await run.rowsOf(orders);
 
-        const next = await run.instance();
-        const answers = await Promise.all(orders.map((order) => load.persist(order, next.url)));
-        assertEquals(new Set(answers.map(outcomeOf)), new Set(["committed"]));
-        const replayed = answers.filter((answer) =>
-          answer.kind === "acknowledged" && answer.replayed
-        );
-        assertEquals(replayed.length, rows, "those that had been stored, and no others");
+        service = await run.instance();
+        await expectRepeated(load, orders, service, rows);
         await run.verify(load);
+        report(`kill -9 of an instance ${name}`, { ...load.figures, sent: sent.size, rows });
       } finally {
         await proxy.close();
       }
@@ -118,25 +108,47 @@ for (const { name, freeze, hasCome } of MOMENTS) {
 
 Deno.test("an instance killed while the database works on its batch loses and doubles nothing", () =>
   withFaults(async (run) => {
-    const service = await run.instance();
-    const load = run.load({ urls: () => [service.url] });
+    let service = await run.instance();
+    const load = await underLoad(run, () => service.url);
     const orders = Array.from({ length: ORDERS }, () => load.newOrder());
-    await run.ask(async (session) => {
+    const waiting = await run.ask(async (session) => {
+      // A batch with one of them waits for this session; the load's others pass it by.
       await session`begin`;
-      await session`lock table orders in access exclusive mode`;
-      const placing = placeAll(load, orders, service, () => undefined);
-      await until("the batch to be under way", async () => await waitingBatches(run) > 0);
+      await commitBatch(session, orders.map((order) => toNewOrder(placeInput.parse(order))));
+      const placing = placeAll(load, orders, service, () => assert(false, "it was answered"));
+      await until("a batch to be under way", async () => await run.batchesWaiting() > 0);
+      const waiting = await run.batchesWaiting();
       await service.kill();
       await placing;
       await session`rollback`;
+      return waiting;
     });
     // The server finds out that its client is gone only when it answers: the batch commits.
-    await until("the batch to end", async () => await waitingBatches(run) === 0);
-    const next = await run.instance();
-    const answers = await Promise.all(orders.map((order) => load.persist(order, next.url)));
-    assertEquals(new Set(answers.map(outcomeOf)), new Set(["committed"]));
+    await sessionsEnd(run);
+    const rows = await run.rowsOf(orders);
+    assertGreater(rows, 0);
+    service = await run.instance();
+    await expectRepeated(load, orders, service, rows);
     await run.verify(load);
+    report("kill -9 of an instance while the database works", { ...load.figures, waiting, rows });
   }));
+
+async function underLoad(run: FaultRun, url: () => string): Promise<FaultLoad> {
+  const load = run.load({ urls: () => [url()], ratePerSecond: 250 });
+  load.start();
+  await load.answered(100);
+  return load;
+}
+
+/** Resolves when the database has done all that a killed instance had asked of it. */
+async function sessionsEnd(run: FaultRun): Promise<void> {
+  await until("its sessions to end", () =>
+    run.ask(async (sql) => {
+      const left = await sql`
+        select from pg_stat_activity where application_name = 'weir write'`;
+      return left.length === 0;
+    }));
+}
 
 /** Each of the orders sent once; resolves when all callers have an answer or know there is none. */
 async function placeAll(
@@ -149,4 +161,17 @@ async function placeAll(
     const answer = await load.attempt(order, url);
     if (answer.kind === "acknowledged") onAcknowledged();
   }));
+}
+
+/** Sends all of them again: the `rows` that had been stored are replayed, and no others. */
+async function expectRepeated(
+  load: FaultLoad,
+  orders: readonly PlaceInput[],
+  { url }: ServiceProcess,
+  rows: number,
+): Promise<void> {
+  const answers = await Promise.all(orders.map((order) => load.persist(order, url)));
+  assertEquals(new Set(answers.map(outcomeOf)), new Set(["committed"]));
+  const replayed = answers.filter((answer) => answer.kind === "acknowledged" && answer.replayed);
+  assertEquals(replayed.length, rows, "those that had been stored, and no others");
 }

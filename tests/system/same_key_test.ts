@@ -9,20 +9,27 @@ import { WireProxy } from "../support/wire_proxy.ts";
 
 const withOtherContent = (order: PlaceInput): PlaceInput => ({ ...order, customerRef: "another" });
 
-/** Makes an instance notice that its database is away. */
-async function openCircuit(load: FaultLoad, url: string): Promise<void> {
-  await until("the circuit to open", async () => {
-    await load.attempt(load.newOrder(), url);
-    return (await statusOf(url)).writer.circuit === "open";
-  });
+/** Resolves when an instance under load has noticed that its database is away. */
+async function openCircuit(url: string): Promise<void> {
+  await until(
+    "the circuit to open",
+    async () => (await statusOf(url)).writer.circuit === "open",
+  );
 }
 
-/** Two instances, on buffers of their own if so wanted, and no load but the test's own attempts. */
+/** Two instances under load, on buffers of their own if so wanted. */
 async function twoInstances(run: FaultRun, prefixOfSecond = run.prefix) {
   const first = await run.instance();
   const second = await run.instance({ WEIR_REDIS_PREFIX: prefixOfSecond });
   const urls = [first.url, second.url] as const;
-  return { urls, load: run.load({ urls: () => urls }) };
+  return { urls, load: await underLoad(run, urls) };
+}
+
+async function underLoad(run: FaultRun, urls: readonly string[]): Promise<FaultLoad> {
+  const load = run.load({ urls: () => urls });
+  load.start();
+  await load.answered(100);
+  return load;
 }
 
 async function lettersOf(run: FaultRun) {
@@ -54,13 +61,13 @@ Deno.test("a committed key sent again and then with other content while the data
     const other = withOtherContent(order);
     assertEquals(outcomeOf(await load.attempt(order, first)), "committed");
     await run.postgres.kill();
-    for (const url of [first, second]) await openCircuit(load, url);
+    for (const url of [first, second]) await openCircuit(url);
     const again = await load.attempt(order, first);
     assertEquals(outcomeOf(again), "spilled");
     assertEquals(outcomeOf(await load.attempt(other, second)), "spilled");
     await run.postgres.start();
+    await run.drained(30_000);
     await run.drained(30_000, otherPrefix);
-    await run.verify(load, 1);
     await expectConflict(run, order);
     await until(
       "the second instance to see its database",
@@ -70,7 +77,10 @@ Deno.test("a committed key sent again and then with other content while the data
     assert(last.kind === "acknowledged" && again.kind === "acknowledged");
     assertEquals([last.status, last.replayed, last.orderId], ["committed", true, again.orderId]);
     assertEquals(outcomeOf(await load.attempt(other, second)), "idempotency_mismatch");
+    await load.stop();
+    await run.drained(30_000, otherPrefix);
     await run.verify(load, 1);
+    report("committed, then sent with other content", load.figures);
   }));
 
 Deno.test("within one buffer the content that comes first is spilled, the other one is a mismatch", () =>
@@ -81,7 +91,7 @@ Deno.test("within one buffer the content that comes first is spilled, the other 
       assertEquals(outcomeOf(await load.attempt(order, first)), "committed");
     }
     await run.postgres.kill();
-    for (const url of [first, second]) await openCircuit(load, url);
+    for (const url of [first, second]) await openCircuit(url);
     // The committed content first: the buffer knows it, and refuses the other one.
     assertEquals(outcomeOf(await load.attempt(sooner, first)), "spilled");
     const mismatch = await load.attempt(withOtherContent(sooner), second);
@@ -90,7 +100,7 @@ Deno.test("within one buffer the content that comes first is spilled, the other 
     assertEquals(outcomeOf(await load.attempt(withOtherContent(later), second)), "spilled");
     assertEquals(outcomeOf(await load.attempt(later, first)), "idempotency_mismatch");
     await run.postgres.start();
-    await run.verify(load, 1);
+    await run.drained();
     await expectConflict(run, later);
     // As soon as an instance has found the database again, it says what the database's row says.
     for (const [order, url] of [[later, first], [sooner, second]] as const) {
@@ -100,6 +110,7 @@ Deno.test("within one buffer the content that comes first is spilled, the other 
       );
     }
     await run.verify(load, 1);
+    report("two contents in one buffer", load.figures);
   }));
 
 Deno.test("keys spilled through one instance and committed through another are one row each", () =>
@@ -108,9 +119,9 @@ Deno.test("keys spilled through one instance and committed through another are o
     try {
       const whole = await run.instance();
       const cutOff = await run.instance({ DATABASE_URL: proxy.through(run.postgres.url) });
-      const load = run.load({ urls: () => [whole.url] });
+      const load = await underLoad(run, [whole.url, cutOff.url]);
       proxy.cut();
-      await openCircuit(load, cutOff.url);
+      await openCircuit(cutOff.url);
       const answers: Answer[][] = [];
       for (let round = 0; round < 40; round++) {
         const order = load.newOrder();
@@ -124,10 +135,7 @@ Deno.test("keys spilled through one instance and committed through another are o
       }
       await run.verify(load);
       const outcomes = answers.flat().map(outcomeOf);
-      report("spilled here, committed there", {
-        seed: load.history.seed,
-        ...load.history.outcomes(),
-      });
+      report("spilled here, committed there", load.figures);
       assertEquals(new Set(outcomes), new Set(["spilled", "committed"]));
       assertEquals((await lettersOf(run)).length, 0);
     } finally {
@@ -164,4 +172,5 @@ Deno.test("100 simultaneous calls with one key on two instances are one row and 
       assert(refused.every((outcome) => outcome === "idempotency_mismatch"), refused.join());
     }
     await run.verify(load);
+    report("100 calls with one key", load.figures);
   }));
