@@ -2,16 +2,17 @@
  * Every class of failure that PostgreSQL itself can answer with, had for real, under load: each is
  * told as what it is, puts nothing into the dead letters, and is over by itself when its cause is.
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertLess } from "@std/assert";
 import { commitBatch } from "../../sql/batch.ts";
 import { placeInput, toNewOrder } from "../../sql/order.ts";
 import type { TestSql } from "../support/database.ts";
 import type { FaultLoad } from "../support/fault_load.ts";
 import { type FaultRun, report, statusOf, withFaults } from "../support/fault_run.ts";
 import { outcomeOf } from "../support/history.ts";
-import { createTestClient, KEY } from "../support/instance.ts";
 import { until } from "../support/services.ts";
 
+/** What it takes to be back is the circuit's pause (10 s at most) and little else. */
+const BACK_MS = 20_000;
 /** Superusers are above most limits, so the instance connects as an ordinary role. */
 const ROLE = "app";
 
@@ -49,7 +50,7 @@ const FAULTS: readonly Fault[] = [
         // Held up, a batch is in flight for certain when its session is ended.
         await sql`begin`;
         await sql`lock table orders in access exclusive mode`;
-        await until("a batch to wait", () => batchWaits(run));
+        await until("a batch to wait", async () => await run.batchesWaiting() > 0);
         await run.ask(endSessions);
         await sql`rollback`;
       }
@@ -132,41 +133,57 @@ for (const { code, orElse = [], name, begin, end, opens } of FAULTS) {
       await committedSince(load, endedAt);
       const backMs = Math.round(performance.now() - endedAt);
       await run.verify(load);
-      const outcomes = load.history.outcomes();
-      report(`${name} (${code})`, { seed: load.history.seed, backMs, outcomes });
+      report(`${name} (${code})`, { ...load.figures, backMs });
+      const { outcomes } = load.figures;
       assert(!("rejected" in outcomes) && !("internal" in outcomes), JSON.stringify(outcomes));
+      assertLess(backMs, BACK_MS, "milliseconds");
     }));
+}
+
+/** Load that must not notice: all of it is committed, at the latest when its batch goes again. */
+async function underLoad(run: FaultRun, url: string): Promise<FaultLoad> {
+  const load = run.load({ urls: () => [url], ratePerSecond: 200 });
+  load.start();
+  await load.answered(100);
+  return load;
+}
+
+/** The writer met `code`, thought nothing of it, and committed everything. */
+async function expectOnlyRepeated(
+  run: FaultRun,
+  load: FaultLoad,
+  url: string,
+  code: string,
+): Promise<void> {
+  const { writer } = await statusOf(url);
+  assertEquals([writer.circuit, writer.lastError], ["closed", code]);
+  await load.answered(100);
+  await run.verify(load);
+  report(code, load.figures);
+  assertEquals(Object.keys(load.figures.outcomes), ["committed"]);
 }
 
 Deno.test("a deadlock (40P01) only makes a batch go again", () =>
   withFaults(async (run) => {
     const { url } = await run.instance();
-    const load = run.load({ urls: () => [url] });
-    const orders = [load.newOrder(), load.newOrder()].map((order) => ({
-      ...order,
-      storeId: "one",
-    }));
+    const load = await underLoad(run, url);
+    const orders = [load.newOrder(), load.newOrder()];
     const rows = orders.map((order) => toNewOrder(placeInput.parse(order)))
       .sort((a, b) => (a.orderId < b.orderId ? -1 : 1));
     const [first, second] = [rows[0]!, rows[1]!];
-    const { api, close } = createTestClient(url, KEY);
     const placing = await run.ask(async (session) => {
       await session`set deadlock_timeout = '30s'`; // so that the batch finds it, not this session
       await session`begin`;
       await commitBatch(session, [second]);
-      const answers = api.orders.placeMany.mutate({ orders });
-      await until("the batch to wait", () => batchWaits(run));
+      const answers = load.attemptMany(orders);
+      await until("the batch to wait", async () => await run.batchesWaiting() > 0);
       await commitBatch(session, [first]);
       await session`rollback`;
       return { answers };
     });
-    const { results } = await placing.answers;
-    await close();
-    assert(results.every((result) => result.ok && result.status === "committed"));
-    const { writer } = await statusOf(url);
-    assertEquals([writer.circuit, writer.lastError], ["closed", "40P01"]);
-    const stored = await run.stored();
-    assertEquals([stored.orders.length, stored.letters.length], [2, 0]);
+    const answers = await placing.answers;
+    assertEquals(answers.map(outcomeOf), ["committed", "committed"]);
+    await expectOnlyRepeated(run, load, url, "40P01");
   }));
 
 Deno.test("a serialization failure (40001) only makes a batch go again", () =>
@@ -176,29 +193,17 @@ Deno.test("a serialization failure (40001) only makes a batch go again", () =>
       sql`alter role app set default_transaction_isolation = 'repeatable read'`
     );
     const { url } = await run.instance({ DATABASE_URL: databaseUrl });
-    const load = run.load({ urls: () => [url] });
+    const load = await underLoad(run, url);
     const order = load.newOrder();
     const answer = await run.ask(async (session) => {
       await session`begin`;
       await commitBatch(session, [toNewOrder(placeInput.parse(order))]);
       const placing = load.attempt(order);
-      await until("the batch to wait", () => batchWaits(run));
+      await until("the batch to wait", async () => await run.batchesWaiting() > 0);
       await session`commit`;
       return await placing;
     });
     assert(answer.kind === "acknowledged");
     assertEquals([answer.status, answer.replayed], ["committed", true]);
-    const { writer } = await statusOf(url);
-    assertEquals([writer.circuit, writer.lastError], ["closed", "40001"]);
-    await run.verify(load);
+    await expectOnlyRepeated(run, load, url, "40001");
   }));
-
-/** Asked in a session of its own, since a transaction would see the same activity again and again. */
-function batchWaits(run: FaultRun): Promise<boolean> {
-  return run.ask(async (sql) => {
-    const waiting = await sql`
-      select from pg_stat_activity
-      where application_name = 'weir write' and wait_event_type = 'Lock'`;
-    return waiting.length > 0;
-  });
-}
