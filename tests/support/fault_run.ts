@@ -28,6 +28,8 @@ export interface FaultRunOptions {
   readonly environment?: Environment;
 }
 
+/** Milliseconds in which a circuit must have closed: its longest pause, 10 s, and then some. */
+export const BACK_MS = 15_000;
 /** A fault test is one under load. */
 const LEAST_RATE = 190;
 /** Of each instance, shown when a test fails. */

@@ -1,7 +1,8 @@
 /** PostgreSQL and Redis away together: what can be refused is, at once; what was sent is not. */
 import { assertEquals, assertGreater, assertLess } from "@std/assert";
-import { report, statusOf, withFaults } from "../support/fault_run.ts";
-import { type Attempt, outcomeOf, quantileOf } from "../support/history.ts";
+import type { FaultLoad } from "../support/fault_load.ts";
+import { BACK_MS, report, statusOf, withFaults } from "../support/fault_run.ts";
+import { outcomeOf, quantileOf } from "../support/history.ts";
 import { until } from "../support/services.ts";
 import { WireProxy } from "../support/wire_proxy.ts";
 
@@ -61,12 +62,7 @@ Deno.test("with both away orders are refused at once, and what was in flight is 
       );
       const backMs = performance.now() - mendedAt;
       await run.verify(load);
-      expectHeld({ attempts, seed, outcomes: load.history.outcomes() }, inFlight, {
-        cutAt,
-        openAt,
-        mendedAt,
-        backMs,
-      });
+      expectHeld(load, inFlight, { cutAt, openAt, mendedAt, backMs });
     } finally {
       await database.close();
       await buffer.close();
@@ -82,11 +78,7 @@ interface Moments {
 
 /** What came while both were away was refused at once; what was in flight was not. */
 function expectHeld(
-  { attempts, seed, outcomes }: {
-    attempts: readonly Attempt[];
-    seed: number;
-    outcomes: Record<string, number>;
-  },
+  { figures, history: { attempts } }: FaultLoad,
   inFlight: ReadonlySet<string>,
   { cutAt, openAt, mendedAt, backMs }: Moments,
 ): void {
@@ -98,17 +90,18 @@ function expectHeld(
     inFlight.has(key) && sentAt < cutAt && answeredAt > cutAt
   );
   report("both away", {
-    seed,
+    ...figures,
     openMs: Math.round(openAt - cutAt),
     answerMsP50: quantileOf(answerMs, 0.5),
     answerMsP99: quantileOf(answerMs, 0.99),
     inFlight: sentThen.length,
     backMs: Math.round(backMs),
-    outcomes: outcomes,
   });
   const refused = meanwhile.filter(({ answer }) => outcomeOf(answer) === "circuit_open");
   assertGreater(refused.length, meanwhile.length * 0.9, "refused while both were away");
   assertGreater(sentThen.length, 0);
   assertEquals(sentThen.filter(({ answer }) => outcomeOf(answer) !== "outcome_unknown"), []);
   assertLess(quantileOf(answerMs, 0.99), 250, "milliseconds to refuse");
+  assertLess(openAt - cutAt, 5_000, "milliseconds to open");
+  assertLess(backMs, BACK_MS, "milliseconds to be back");
 }

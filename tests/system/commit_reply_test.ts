@@ -43,10 +43,9 @@ Deno.test("orders whose commit was not heard of are stored once, and never refus
       const told = attempts.filter(({ key }) => hit.has(key)).map(({ answer }) => answer);
       const reasons = new Set(told.map((answer) => answer.kind === "refused" ? answer.reason : ""));
       report("the reply to COMMIT cut", {
-        seed,
+        ...load.figures,
         rounds: ROUNDS,
         hit: hit.size,
-        outcomes: load.history.outcomes(),
       });
       assertGreater(hit.size, ROUNDS - 1);
       reasons.delete("outcome_unknown");

@@ -3,8 +3,8 @@
  *
  * Mounting one needs root; the test fails, in one line, where it may not.
  */
-import { assertEquals, assertGreater } from "@std/assert";
-import { type FaultRun, report, statusOf, withFaults } from "../support/fault_run.ts";
+import { assertEquals, assertGreater, assertLess } from "@std/assert";
+import { BACK_MS, type FaultRun, report, statusOf, withFaults } from "../support/fault_run.ts";
 import { outcomeOf } from "../support/history.ts";
 import { withSmallDisk } from "../support/small_disk.ts";
 import { until } from "../support/services.ts";
@@ -42,9 +42,9 @@ Deno.test("with PostgreSQL's disk full orders are spilled, and all are committed
       await expectBack(run, url);
       const backMs = Math.round(performance.now() - freedAt);
       await run.verify(load);
-      const outcomes = history.outcomes();
-      report("PostgreSQL's disk full", { seed: history.seed, code, backMs, outcomes });
-      assertGreater(outcomes["spilled"] ?? 0, 100);
+      report("PostgreSQL's disk full", { ...load.figures, code, backMs });
+      assertGreater(load.figures.outcomes["spilled"] ?? 0, 100);
+      assertLess(backMs, 2 * BACK_MS, "milliseconds to be back, a recovery included");
     }, {
       folders: { postgres: disk.path },
       postgres: { max_wal_size: "32MB", min_wal_size: "32MB" },
@@ -76,8 +76,7 @@ Deno.test("with Redis's disk full orders are refused while the database is away,
         ));
       await run.postgres.start();
       await run.verify(load);
-      const outcomes = history.outcomes();
-      report("Redis's disk full", { seed: history.seed, outcomes });
+      report("Redis's disk full", load.figures);
       assertGreater(refused, 0);
-      assertEquals(outcomes["internal"], undefined);
+      assertEquals(load.figures.outcomes["internal"], undefined);
     }, { folders: { redis: disk.path } })));

@@ -1,6 +1,6 @@
 /** PostgreSQL stopped where it is (SIGSTOP): sockets stay open, nobody answers, nothing fails. */
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
-import { report, statusOf, withFaults } from "../support/fault_run.ts";
+import { BACK_MS, report, statusOf, withFaults } from "../support/fault_run.ts";
 import { quantileOf } from "../support/history.ts";
 import { until } from "../support/services.ts";
 
@@ -39,15 +39,15 @@ Deno.test("PostgreSQL frozen for 15 s is noticed by its silence, and nothing sen
     );
     const answerMs = meanwhile.map(({ sentAt, answeredAt }) => answeredAt - sentAt);
     report("SIGSTOP of PostgreSQL for 15 s", {
-      seed: load.history.seed,
+      ...load.figures,
       openMs: Math.round(openAt - frozenAt),
       answerMsP50: quantileOf(answerMs, 0.5),
       answerMsP99: quantileOf(answerMs, 0.99),
       closedMs: Math.round(closedMs),
-      outcomes: load.history.outcomes(),
     });
     assertGreater(meanwhile.length, 1_000, "answers while it was frozen");
     assertEquals(meanwhile.filter(({ answer }) => answer.kind !== "acknowledged"), []);
     assertLess(openAt - frozenAt, 3 * 2 * TIMEOUT_MS, "milliseconds to open");
+    assertLess(closedMs, BACK_MS, "milliseconds to close");
     assert(quantileOf(answerMs, 0.99) < 250, "answers come at once while the circuit is open");
   }, { environment: { WEIR_STATEMENT_TIMEOUT_MS: String(TIMEOUT_MS) } }));

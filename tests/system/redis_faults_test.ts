@@ -40,7 +40,7 @@ Deno.test("orders do not notice that Redis is stopped, cut off, killed or emptie
     try {
       const { url } = await run.instance({ REDIS_URL: proxy.through(run.redis.url) });
       const load = run.load({ urls: () => [url], ratePerSecond: 250 });
-      const { attempts, seed } = load.history;
+      const { attempts } = load.history;
       load.start();
       const figures: Record<string, { readonly p50: number; readonly p99: number }> = {};
       for (const { name, begin, end } of FAULTS) {
@@ -54,7 +54,7 @@ Deno.test("orders do not notice that Redis is stopped, cut off, killed or emptie
         await until("Redis to be back", async () => (await statusOf(url)).spill.state === "ready");
       }
       await run.verify(load);
-      report("Redis away", { seed, answerMs: figures, outcomes: load.history.outcomes() });
+      report("Redis away", { ...load.figures, answerMs: figures });
       const others = attempts.filter(({ answer }) => outcomeOf(answer) !== "committed");
       assertEquals(others, [], "every order is committed");
       for (const { p99 } of Object.values(figures)) assertLess(p99, 500, "milliseconds");

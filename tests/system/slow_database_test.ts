@@ -66,9 +66,8 @@ Deno.test("with the database 200 ms and then 2 s away batches grow, and every or
         number === 1 && outcomeOf(answer) !== "committed"
       );
       report("a database far away", {
-        seed: load.history.seed,
+        ...load.figures,
         batchOrders: sizes,
-        outcomes: load.history.outcomes(),
       });
       assertGreater(sizes[200]!, 2 * sizes[0]!, "orders in a batch");
       assertGreater(sizes[2_000]!, 2 * sizes[200]!, "orders in a batch");
@@ -129,7 +128,7 @@ for (const delayMs of [200, 2_000]) {
         const shedMs = shed.map(({ sentAt, answeredAt }) => answeredAt - sentAt);
         const waitMs = committed(meanwhile).map(({ sentAt, answeredAt }) => answeredAt - sentAt);
         report(`3 times the capacity at ${delayMs} ms`, {
-          seed,
+          ...load.figures,
           secondTrips: repeated,
           capacityPerSecond: Math.round(capacity * 10) / 10,
           goodputPerSecond: Math.round(goodput * 10) / 10,
@@ -137,7 +136,6 @@ for (const delayMs of [200, 2_000]) {
           shedMsP50: quantileOf(shedMs, 0.5),
           shedMsP99: quantileOf(shedMs, 0.99),
           commitMsP99: quantileOf(waitMs, 0.99),
-          outcomes: load.history.outcomes(),
         });
         assertGreater(goodput, 0.9 * capacity, "orders committed each second");
         assertLess(quantileOf(shedMs, 0.5), 250, "milliseconds to shed an order");

@@ -7,12 +7,10 @@ import { commitBatch } from "../../sql/batch.ts";
 import { placeInput, toNewOrder } from "../../sql/order.ts";
 import type { TestSql } from "../support/database.ts";
 import type { FaultLoad } from "../support/fault_load.ts";
-import { type FaultRun, report, statusOf, withFaults } from "../support/fault_run.ts";
+import { BACK_MS, type FaultRun, report, statusOf, withFaults } from "../support/fault_run.ts";
 import { outcomeOf } from "../support/history.ts";
 import { until } from "../support/services.ts";
 
-/** What it takes to be back is the circuit's pause (10 s at most) and little else. */
-const BACK_MS = 20_000;
 /** Superusers are above most limits, so the instance connects as an ordinary role. */
 const ROLE = "app";
 
