@@ -22,8 +22,10 @@ import { until } from "./services.ts";
 export interface FaultRunOptions {
   readonly postgres?: Settings;
   readonly redis?: Settings;
-  /** Where they keep their files; left out: in temporary folders. */
-  readonly folders?: { readonly postgres?: string; readonly redis?: string };
+  /** Where PostgreSQL keeps its files; left out: in a temporary folder. */
+  readonly folder?: string;
+  /** Of a Redis that the test brings, so that none is started here. */
+  readonly redisUrl?: string;
   /** Of every instance. */
   readonly environment?: Environment;
 }
@@ -41,10 +43,17 @@ export class FaultRun {
 
   constructor(
     readonly postgres: ServerProcess,
-    readonly redis: ServerProcess,
+    readonly ownRedis: ServerProcess | null,
+    readonly redisUrl: string,
     readonly prefix: string,
     readonly startService: (environment: Environment) => Promise<ServiceProcess>,
   ) {}
+
+  /** The Redis that may be killed. @throws Error where the test brought one */
+  get redis(): ServerProcess {
+    if (this.ownRedis === null) throw new Error("this test has brought its own Redis");
+    return this.ownRedis;
+  }
 
   /** Starts an instance and waits until it takes orders. */
   async instance(environment: Environment = {}): Promise<ServiceProcess> {
@@ -73,7 +82,7 @@ export class FaultRun {
 
   /** A question to Redis. */
   async askRedis<T>(question: (redis: Redis) => Promise<T>): Promise<T> {
-    const redis = new Redis(this.redis.url, { lazyConnect: true, retryStrategy: () => null });
+    const redis = new Redis(this.redisUrl, { lazyConnect: true, retryStrategy: () => null });
     redis.on("error", () => undefined); // the question itself fails with it
     try {
       await redis.connect();
@@ -173,14 +182,15 @@ export function withFaults(
     const servers: ServerProcess[] = [];
     let run: FaultRun | undefined;
     try {
-      const postgres = await startPostgres(options.postgres, options.folders?.postgres);
+      const postgres = await startPostgres(options.postgres, options.folder);
       servers.push(postgres);
-      const redis = await startRedis(options.redis, options.folders?.redis);
-      servers.push(redis);
-      run = new FaultRun(postgres, redis, prefix, (environment) =>
+      const redis = options.redisUrl === undefined ? await startRedis(options.redis) : null;
+      if (redis !== null) servers.push(redis);
+      const redisUrl = options.redisUrl ?? redis!.url;
+      run = new FaultRun(postgres, redis, redisUrl, prefix, (environment) =>
         start({
           DATABASE_URL: postgres.url,
-          REDIS_URL: redis.url,
+          REDIS_URL: redisUrl,
           ...options.environment,
           ...environment,
         }));

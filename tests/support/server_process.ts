@@ -131,8 +131,8 @@ export async function startPostgres(
 }
 
 /** A Redis with the settings that spilling needs, running; `settings` replaces some. */
-export async function startRedis(settings: Settings = {}, path?: string): Promise<ServerProcess> {
-  const folder = await openFolder(path);
+export async function startRedis(settings: Settings = {}): Promise<ServerProcess> {
+  const folder = await openFolder();
   return await begin(await redisPlan(folder), { ...DURABLE_REDIS, ...settings }, folder);
 }
 
