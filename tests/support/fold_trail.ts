@@ -13,7 +13,7 @@ const ALL = "*";
 /** Starts keeping the trail; what was folded before is not in it. */
 export async function keepTrail(sql: TestSql): Promise<void> {
   await sql.unsafe(`
-    create table trail_rows (fold xid8 not null, like journal);
+    create table trail_rows (fold xid8 not null, like journal_sums);
     create table trail_scopes (fold xid8 not null, scope text not null, version bigint not null,
                                kept_at timestamptz not null default clock_timestamp());
     create function keep_row() returns trigger language plpgsql as $$
@@ -23,7 +23,7 @@ export async function keepTrail(sql: TestSql): Promise<void> {
         insert into trail_scopes values (pg_current_xact_id(), new.scope, new.version);
         return null;
       end $$;
-    create trigger keep_row after delete on journal for each row execute function keep_row();
+    create trigger keep_row after delete on journal_sums for each row execute function keep_row();
     create trigger keep_scope after insert on scope_versions for each row
       execute function keep_scope();`);
 }

@@ -104,7 +104,7 @@ Deno.test("a database restored from a copy of its files begins a new epoch, and 
       await client.close();
       report("the database restored", { epochs, frames: feeds[0]!.frames.length });
       await close();
-    }, { folders: { postgres: folder } });
+    }, { folder });
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
