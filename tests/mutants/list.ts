@@ -123,6 +123,20 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ["all", "tests/sql/snapshots_test.ts"],
   },
   {
+    name: "a cache write without the order check",
+    file: "server/live/snapshot_cache.ts",
+    find: "    if new < old then return 0 end\n",
+    replace: "",
+    tests: ["all", "tests/server/snapshot_cache_test.ts"],
+  },
+  {
+    name: "a kept snapshot served after its minute",
+    file: "server/live/snapshot_cache.ts",
+    find: " or tonumber(kept[2]) ~= now - now % ${MINUTE_MS}",
+    replace: "",
+    tests: ["all", "tests/server/snapshot_cache_test.ts"],
+  },
+  {
     name: "an acknowledgement before COMMIT",
     file: "actors/group_commit.ts",
     find: "  let stored: ReadonlyMap<string, StoredOrder>;\n",
