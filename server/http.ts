@@ -4,7 +4,9 @@
 import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
 import type { TRPCError } from "@trpc/server";
 import { bearerToken } from "./auth.ts";
+import { EventStream } from "./event_stream.ts";
 import { servePage } from "./page.ts";
+import { Patience } from "./patience.ts";
 import type { Services } from "./router/context.ts";
 import { RefusedError } from "./router/errors.ts";
 import { appRouter } from "./router/mod.ts";
@@ -26,6 +28,13 @@ export interface HttpOptions {
   readonly metrics: Metrics;
   /** True when orders can be taken now. */
   readonly isReady: () => boolean;
+  /** How long a client is waited for; see patience.ts. */
+  readonly patienceMs: number;
+}
+
+interface Connections {
+  readonly webSockets: WebSocketServer;
+  readonly patience: Patience;
 }
 
 export interface HttpServer {
@@ -54,15 +63,18 @@ function whyNot(host: string, port: number, cause: unknown): string {
 /** Starts serving. @throws ListenError */
 export function serveHttp(options: HttpOptions): HttpServer {
   const { host, port } = options;
-  const webSockets = createWebSocketServer(options.services);
+  const patience = new Patience(options.patienceMs);
+  const webSockets = createWebSocketServer(options.services, patience);
+  options.metrics.watchConnections(() => patience.unreadBytes);
   const cut = new AbortController();
   let server: Deno.HttpServer<Deno.NetAddr>;
   try {
     server = Deno.serve(
       { port, hostname: host, signal: cut.signal, onListen: () => undefined },
-      (request) => route(request, options, webSockets),
+      (request) => route(request, options, { webSockets, patience }),
     );
   } catch (error) {
+    patience.stop();
     throw new ListenError({ host, port }, error);
   }
   return {
@@ -72,6 +84,7 @@ export function serveHttp(options: HttpOptions): HttpServer {
       const timer = setTimeout(() => cut.abort(), timeoutMs);
       await server.shutdown();
       clearTimeout(timer);
+      patience.stop();
     },
   };
 }
@@ -79,7 +92,7 @@ export function serveHttp(options: HttpOptions): HttpServer {
 async function route(
   request: Request,
   options: HttpOptions,
-  webSockets: WebSocketServer,
+  { webSockets, patience }: Connections,
 ): Promise<Response> {
   if (!URL.canParse(request.url)) return new Response("no such host\n", { status: 400 });
   const { pathname } = new URL(request.url);
@@ -87,7 +100,7 @@ async function route(
     if (request.headers.get("upgrade")?.toLowerCase() === "websocket") {
       return upgraded(webSockets, request);
     }
-    return await answerCall(request, options.services);
+    return await answerCall(request, options.services, patience);
   }
   switch (pathname) {
     case "/healthz":
@@ -116,35 +129,62 @@ function upgraded(webSockets: WebSocketServer, request: Request): Response {
   }
 }
 
-async function answerCall(request: Request, services: Services): Promise<Response> {
-  const bounded = await boundBody(request);
-  if (bounded === null) return Response.json({ error: TOO_LARGE }, { status: 413 });
-  return await fetchRequestHandler({
-    endpoint: TRPC_PATH,
-    req: bounded,
-    router: appRouter,
-    createContext: () => ({
-      services,
-      token: bearerToken(request.headers.get("authorization")),
-      drained: () => Promise.resolve(),
+async function answerCall(
+  request: Request,
+  services: Services,
+  patience: Patience,
+): Promise<Response> {
+  const body = request.body === null ? null : await readBody(request, patience.ms);
+  if (body === "too_large") return Response.json({ error: TOO_LARGE }, { status: 413 });
+  if (body === "too_slow") return new Response("the request did not come to its end\n", SLOW);
+  const events = new EventStream(patience);
+  const { method, headers } = request;
+  return events.carry(
+    await fetchRequestHandler({
+      endpoint: TRPC_PATH,
+      req: body === null ? request : new Request(request.url, { method, headers, body }),
+      router: appRouter,
+      createContext: () => ({
+        services,
+        token: bearerToken(headers.get("authorization")),
+        turns: events.turns,
+      }),
+      responseMeta: ({ errors }) => retryAfterOf(errors),
     }),
-    responseMeta: ({ errors }) => retryAfterOf(errors),
-  });
+  );
 }
 
-/** The request with a body that is known not to be over the bound; null when it is. */
-async function boundBody(request: Request): Promise<Request | null> {
-  if (request.body === null) return request;
-  const declared = request.headers.get("content-length");
-  if (declared !== null) return Number(declared) > MAX_MESSAGE_BYTES ? null : request;
+const SLOW = { status: 408, headers: { connection: "close" } };
+
+/** The body of a request, unless it is over the bound or takes longer than anyone is waited for. */
+async function readBody(
+  request: Request,
+  patienceMs: number,
+): Promise<Uint8Array<ArrayBuffer> | "too_large" | "too_slow"> {
+  const { body } = request;
+  if (body === null) return new Uint8Array();
+  if (Number(request.headers.get("content-length")) > MAX_MESSAGE_BYTES) return "too_large";
+  const reader = body.getReader();
+  let isSlow = false;
+  const timer = setTimeout(() => {
+    isSlow = true;
+    reader.cancel().catch(() => undefined);
+  }, patienceMs);
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let bytes = 0;
-  for await (const chunk of request.body) {
-    bytes += chunk.length;
-    if (bytes > MAX_MESSAGE_BYTES) return null;
-    chunks.push(chunk);
+  try {
+    for (let read = await reader.read(); !read.done; read = await reader.read()) {
+      bytes += read.value.length;
+      if (bytes > MAX_MESSAGE_BYTES) break;
+      chunks.push(read.value);
+    }
+  } catch {
+    isSlow = true; // the client is gone, and hears of nothing any more
   }
-  return new Request(request, { body: new Blob(chunks) });
+  clearTimeout(timer);
+  if (isSlow) return "too_slow";
+  if (bytes > MAX_MESSAGE_BYTES) return "too_large";
+  return chunks.length === 1 ? chunks[0]! : await new Blob(chunks).bytes();
 }
 
 /** `Retry-After`, in whole seconds, when one of the errors says how long. */

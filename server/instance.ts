@@ -8,6 +8,7 @@ import { migrate } from "../sql/migrate.ts";
 import type { Config } from "./config.ts";
 import { type HttpServer, serveHttp } from "./http.ts";
 import { assembleParts, type Parts } from "./parts.ts";
+import { PATIENCE_MS } from "./patience.ts";
 import { cannotBeCured } from "./start_failure.ts";
 import { describe, getLogger } from "./telemetry/log.ts";
 
@@ -18,6 +19,8 @@ export interface InstanceOptions {
   readonly databaseUrl: string;
   /** Null: without Redis. */
   readonly redisUrl: string | null;
+  /** How long a client is waited for; left out: patience.ts. */
+  readonly patienceMs?: number;
 }
 
 export interface Instance {
@@ -58,7 +61,9 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
   system.subscribe({ error: (error) => log.fatal(`a bug in the system: ${describe(error)}`) });
   const isReady = () => system.getSnapshot().value === "serving" && parts.takesOrders();
   try {
-    http = serveHttp({ ...parts, port: config.port, host: config.host, isReady });
+    const { port, host } = config;
+    const { patienceMs = PATIENCE_MS } = options;
+    http = serveHttp({ ...parts, port, host, isReady, patienceMs });
   } catch (error) {
     await stopParts(parts, 0);
     throw error;

@@ -2,23 +2,34 @@
  * tRPC over WebSocket on `Deno.serve`: tRPC's own connection handler, given a socket that looks like
  * one of the `ws` package. This is the one file that adapts types with a cast.
  *
- * Deno buffers without bound for a client that does not read, so whoever sends a stream waits for
- * `drained` between frames; a client that stays full for `FULL_TOO_LONG_MS` is cut.
+ * Deno buffers without bound for a client that does not read. So streams send one frame at a time,
+ * when little else is unread (turns.ts): a subscriber that does not read costs one frame, and skips
+ * to the newest. A client that takes nothing for as long as anyone is waited for (patience.ts) is
+ * cut, be it a single frame of a scope where nothing happens any more; so is one that goes on asking
+ * and reads no answer. Cut means that nothing is kept or done for it any more: `Deno.serve` holds on
+ * to the connection itself until the client has read what was sent, or is gone.
  */
 import { EventEmitter } from "node:events";
 import { Buffer } from "node:buffer";
 import { getWSConnectionHandler } from "@trpc/server/adapters/ws";
 import { refuse } from "../actors/refusal.ts";
 import { bearerToken } from "./auth.ts";
+import type { Awaited, Patience } from "./patience.ts";
 import type { Services } from "./router/context.ts";
 import { CODE_OF_REASON } from "./router/errors.ts";
 import { appRouter } from "./router/mod.ts";
+import { Turns } from "./turns.ts";
 
 export const MAX_MESSAGE_BYTES = 1_048_576;
-/** What a client may have unread before the next frame waits for it. */
-const FULL_BYTES = 262_144;
-const FULL_TOO_LONG_MS = 30_000;
-const LOOK_EVERY_MS = 50;
+/** With more than this unread the next frame has to wait, which may be of nearly a mebibyte. */
+const FULL_BYTES = 65_536;
+/**
+ * Answers may pass that, for what was asked before: one message can hold hundreds of calls, which
+ * are answered before the client can have read anything.
+ */
+const MAX_UNREAD_BYTES = 4 * MAX_MESSAGE_BYTES;
+/** Nobody tells when something was taken, so it is looked for: soon at first, then less often. */
+const MAX_LOOK_MS = 50;
 /** Going away, RFC 6455. */
 const CLOSE_GOING_AWAY = 1_001;
 const OPEN = 1;
@@ -36,7 +47,7 @@ export interface WebSocketServer {
 }
 
 /** Serves `appRouter` over WebSocket. */
-export function createWebSocketServer(services: Services): WebSocketServer {
+export function createWebSocketServer(services: Services, patience: Patience): WebSocketServer {
   const sockets = new Set<SocketShim>();
   return {
     upgrade: (request) => {
@@ -51,18 +62,22 @@ export function createWebSocketServer(services: Services): WebSocketServer {
           createContext: ({ info }) => ({
             services,
             token: info.connectionParams?.["token"] ?? token,
-            drained: () => shim.drained(),
+            turns: shim.turns,
           }),
         } as Parameters<typeof getWSConnectionHandler<typeof appRouter>>[0],
       );
       socket.addEventListener("open", () => {
         sockets.add(shim);
+        patience.add(shim);
         handle(
           shim as unknown as HandlerSocket,
           { url: url.pathname + url.search, headers: { host: url.host } } as HandlerRequest,
         );
       });
-      shim.once("close", () => sockets.delete(shim));
+      shim.once("close", () => {
+        sockets.delete(shim);
+        patience.delete(shim);
+      });
       return response;
     },
     close: () => {
@@ -75,8 +90,10 @@ export function createWebSocketServer(services: Services): WebSocketServer {
 }
 
 /** A `WebSocket` with the events and methods of the `ws` package that tRPC's handler uses. */
-class SocketShim extends EventEmitter {
+class SocketShim extends EventEmitter implements Awaited {
+  readonly turns = new Turns(() => this.#drained());
   #closed = false;
+  #sentBytes = 0;
 
   constructor(readonly socket: WebSocket) {
     super();
@@ -92,8 +109,24 @@ class SocketShim extends EventEmitter {
     return this.#closed ? WebSocket.CLOSED : this.socket.readyState;
   }
 
+  get unreadBytes(): number {
+    return this.readyState === OPEN ? this.socket.bufferedAmount : 0;
+  }
+
+  get takenBytes(): number {
+    return this.#sentBytes - this.unreadBytes;
+  }
+
+  giveUp(): void {
+    this.terminate();
+  }
+
   send(data: string | Uint8Array<ArrayBuffer>): void {
-    if (this.readyState === OPEN) this.socket.send(data);
+    if (this.readyState !== OPEN) return;
+    const before = this.unreadBytes;
+    if (before > MAX_UNREAD_BYTES) return this.terminate();
+    this.socket.send(data);
+    this.#sentBytes += this.unreadBytes - before;
   }
 
   close(code?: number): void {
@@ -106,16 +139,19 @@ class SocketShim extends EventEmitter {
     this.#emitClose();
   }
 
-  /** Resolves when the client has read enough of what was sent, or is gone. */
-  async drained(): Promise<void> {
-    const fullSince = performance.now();
-    while (this.readyState === OPEN && this.socket.bufferedAmount > FULL_BYTES) {
-      if (performance.now() - fullSince > FULL_TOO_LONG_MS) return this.terminate();
-      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  /** Resolves when the client has taken enough of what was sent, or is gone. */
+  async #drained(): Promise<void> {
+    for (
+      let waitMs = 1;
+      this.unreadBytes > FULL_BYTES;
+      waitMs = Math.min(2 * waitMs, MAX_LOOK_MS)
+    ) {
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
     }
   }
 
   #receive(data: string | ArrayBuffer): void {
+    if (this.#closed) return; // what was cut is not answered, and need not be read
     const isBinary = typeof data !== "string";
     const message = isBinary ? Buffer.from(data) : Buffer.from(data, "utf8");
     if (message.length > MAX_MESSAGE_BYTES) this.#refuseTooLarge(message);

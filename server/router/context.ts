@@ -10,6 +10,7 @@ import type { DeadLetters } from "../dead_letters.ts";
 import type { Intake } from "../intake.ts";
 import type { LiveHub } from "../live/live_hub.ts";
 import type { StatusBoard } from "../status_board.ts";
+import type { Turns } from "../turns.ts";
 
 export interface CancelOrder {
   readonly storeId: string;
@@ -43,6 +44,6 @@ export interface Context {
   readonly services: Services;
   /** From the header or the connection's params; null: none was sent. */
   readonly token: string | null;
-  /** Resolves when the caller's connection can take the next frame. */
-  readonly drained: () => Promise<void>;
+  /** For streams: whose turn it is on the caller's connection. */
+  readonly turns: Turns;
 }

@@ -39,11 +39,13 @@ export const dashboardRouter = router({
   live: procedureFor("dashboard:read").input(liveInput).subscription(
     async function* ({ ctx, input, signal }) {
       const scope = scopeOf(ctx.principal, input.storeId);
-      const frames = ctx.services.hub.watch(scope, input.lastEventId ?? null, signal);
+      const floor = input.lastEventId ?? null;
+      using lane = ctx.turns.lane();
+      const frames = ctx.services.hub.watch(scope, floor, signal, () => lane.turn());
       for await (const { id, snapshot } of frames) {
         await ctx.assertStillAllowed();
         yield tracked(id, snapshot);
-        await ctx.drained();
+        lane.sent();
       }
     },
   ),

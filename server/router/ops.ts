@@ -19,10 +19,12 @@ export const opsRouter = router({
   status: ops.query(({ ctx }) => ctx.services.statusBoard.read()),
 
   onStatus: ops.subscription(async function* ({ ctx, signal }) {
+    using lane = ctx.turns.lane();
     for await (const status of ctx.services.statusBoard.watch(signal)) {
       await ctx.assertStillAllowed();
+      await lane.turn();
       yield status;
-      await ctx.drained();
+      lane.sent();
     }
   }),
 

@@ -58,14 +58,22 @@ export function createMetrics() {
     ),
     /** Defines the gauges over `sources`. */
     watch: (sources: MetricSources) => watch(registers, sources),
+    /** Defines the gauge of what clients have not read. */
+    watchConnections: (unreadBytes: () => number) =>
+      gaugeOf(registers)(
+        "weir_unread_bytes",
+        "Bytes that were sent to clients and wait in this process for them to read.",
+        unreadBytes,
+      ),
   };
 }
 
 const CIRCUIT_STATES = ["closed", "open", "half_open"] as const;
 const BUS_STATES = ["redis", "postgres", "down"] as const;
 
-function watch(registers: Registry[], sources: MetricSources): void {
-  const gauge = (name: string, help: string, read: () => number) =>
+/** Defines gauges that are read when somebody scrapes. */
+function gaugeOf(registers: Registry[]) {
+  return (name: string, help: string, read: () => number) =>
     new Gauge({
       name,
       help,
@@ -74,6 +82,10 @@ function watch(registers: Registry[], sources: MetricSources): void {
         this.set(read());
       },
     });
+}
+
+function watch(registers: Registry[], sources: MetricSources): void {
+  const gauge = gaugeOf(registers);
   const states = <State extends string>(
     name: string,
     help: string,

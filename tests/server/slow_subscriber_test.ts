@@ -1,13 +1,25 @@
-/** Subscribers who do not read, and subscribers who are gone without a word. */
-import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
+/**
+ * Subscribers who do not read: what they cost, what they see when they read again, and their end.
+ *
+ * The system itself keeps a few megabytes for each of them on the way, so that many large frames
+ * have to be sent before the server notices anything.
+ */
+import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual } from "@std/assert";
 import currencies from "currency-codes";
 import { type InstanceTest, KEY, withInstance } from "../support/instance.ts";
 import { LiveFeed } from "../support/live_feed.ts";
 import { anInput } from "../support/orders.ts";
 import { RawSocket, request, type SocketMessage } from "../support/raw_calls.ts";
 import { until } from "../support/services.ts";
+import { SLOW_READERS, type SlowReader } from "../support/slow_reader.ts";
 
+const MEBIBYTE = 1_048_576;
+/** Less may be unread by chance. */
+const SLICE_BYTES = 65_536;
 const ROUNDS = 40;
+const PATIENCE_MS = 2_000;
+/** For who is to stay: several times what a machine may be held up. */
+const LONG_PATIENCE_MS = 5_000;
 
 /** The currencies of the library that the service knows too: many of them make a large frame. */
 const CODES = currencies.codes().slice(0, 150);
@@ -17,6 +29,9 @@ async function metric({ url }: InstanceTest, name: string): Promise<number> {
   return Number(new RegExp(`^${name} (\\S+)$`, "m").exec(text)?.[1] ?? NaN);
 }
 
+const unreadBytes = (instance: InstanceTest) => metric(instance, "weir_unread_bytes");
+const subscribers = (instance: InstanceTest) => metric(instance, "weir_live_subscribers");
+
 /** Places an order in each currency, so that each frame is of most of a megabyte. */
 async function makeFramesLarge({ api }: InstanceTest): Promise<void> {
   const { results } = await api.orders.placeMany.mutate({
@@ -25,46 +40,187 @@ async function makeFramesLarge({ api }: InstanceTest): Promise<void> {
   assert(results.every(({ ok }) => ok));
 }
 
-interface Frame {
-  readonly snapshot: { readonly version: number };
-  readonly id: string;
+/** A subscriber who reads, and keeps no more than the newest frame. */
+class Quick {
+  readonly #feed: LiveFeed;
+  /** The longest that an order took to be seen. */
+  slowestMs = 0;
+
+  constructor(readonly instance: InstanceTest) {
+    this.#feed = new LiveFeed(instance.api);
+  }
+
+  async begins(): Promise<void> {
+    await this.#feed.reaches(({ currencies }) => currencies.length === CODES.length);
+  }
+
+  /** Places an order and sees it: the next version. @returns its id */
+  async round(): Promise<string> {
+    const { version } = this.#feed.newest!.snapshot;
+    const begunAt = performance.now();
+    await this.instance.api.orders.place.mutate(anInput());
+    const { id, snapshot } = await this.#feed.reaches((snapshot) => snapshot.version > version);
+    this.slowestMs = Math.max(this.slowestMs, performance.now() - begunAt);
+    assertEquals(snapshot.version, version + 1);
+    assertEquals([this.#feed.wentBack(), this.#feed.errors], [null, []]);
+    this.#feed.frames.splice(0, this.#feed.frames.length - 1);
+    return id;
+  }
+
+  end(): void {
+    this.#feed.end();
+  }
 }
 
-function frameOf({ result }: SocketMessage): Frame | null {
-  if (result?.type !== "data") return null;
-  const { id, data } = result.data as { id: string; data: Frame["snapshot"] };
-  return { id, snapshot: data };
+/** Goes on with rounds until the readers, of whom each has one frame unread, have nothing else. */
+async function fill(instance: InstanceTest, quick: Quick, readers = 1): Promise<void> {
+  await until("the way to them to be full", async () => {
+    await quick.round();
+    return await metric(instance, "weir_live_skipped_frames_total") >= readers;
+  }, 60_000);
 }
 
-Deno.test("who does not read skips to the newest frame, and slows nobody else down", () =>
+function expectForward(ids: readonly string[]): void {
+  const versions = ids.map((id) => Number(id.split(":")[1]));
+  assertEquals(versions, versions.toSorted((a, b) => a - b));
+}
+
+async function everyoneIsGone(instance: InstanceTest): Promise<void> {
+  await until("everyone to be gone", async () => await subscribers(instance) === 0);
+}
+
+for (const [transport, open] of Object.entries(SLOW_READERS)) {
+  Deno.test(`over ${transport}, who does not read costs 1 MiB at most and skips to the newest frame`, () =>
+    withInstance(async (instance) => {
+      await makeFramesLarge(instance);
+      const quick = new Quick(instance);
+      await quick.begins();
+      const slow = await open(instance.url);
+      slow.pause();
+      let mostBytes = 0;
+      let newest = "";
+      for (let round = 0; round < ROUNDS; round++) {
+        newest = await quick.round();
+        mostBytes = Math.max(mostBytes, await unreadBytes(instance));
+      }
+      assertGreater(mostBytes, SLICE_BYTES);
+      assertLessOrEqual(mostBytes, MEBIBYTE);
+      assertGreater(await metric(instance, "weir_live_skipped_frames_total"), 0);
+      assertLess(quick.slowestMs, 5_000);
+      slow.resume();
+      await until("the newest frame", () => slow.ids().at(-1) === newest);
+      expectForward(slow.ids());
+      assertLess(slow.ids().length, ROUNDS);
+      assertEquals(await unreadBytes(instance), 0);
+      quick.end();
+      await slow.close();
+      await everyoneIsGone(instance);
+    }));
+
+  Deno.test(`over ${transport}, who takes nothing for long enough is cut, also when nothing is sent`, () =>
+    withInstance(async (instance) => {
+      await makeFramesLarge(instance);
+      const quick = new Quick(instance);
+      await quick.begins();
+      const slow = await open(instance.url);
+      slow.pause();
+      await fill(instance, quick);
+      await until("one to be left", async () => await subscribers(instance) === 1);
+      assertEquals(await unreadBytes(instance), 0, "nothing is kept for it");
+      // When it reads again it finds what had been sent, and the end.
+      slow.resume();
+      await until("the end of the connection", () => slow.closed);
+      await quick.round();
+      quick.end();
+      await everyoneIsGone(instance);
+    }, { patienceMs: PATIENCE_MS }));
+
+  Deno.test(`over ${transport}, who reads slowly stays`, () =>
+    withInstance(async (instance) => {
+      await makeFramesLarge(instance);
+      const quick = new Quick(instance);
+      await quick.begins();
+      const slow = await open(instance.url);
+      slow.pause();
+      await fill(instance, quick);
+      for (let part = 0; part < 5; part++) {
+        await takesSomething(slow);
+        for (let round = 0; round < 2; round++) await quick.round(); // as much as it took
+        await new Promise((resolve) => setTimeout(resolve, LONG_PATIENCE_MS / 4));
+      }
+      assertEquals([slow.closed, await subscribers(instance)], [false, 2]);
+      slow.resume();
+      const newest = await quick.round();
+      await until("the newest frame", () => slow.ids().at(-1) === newest);
+      quick.end();
+      await slow.close();
+      await everyoneIsGone(instance);
+    }, { patienceMs: LONG_PATIENCE_MS }));
+}
+
+/** Reads until the server can send more: a frame's worth. */
+async function takesSomething(slow: SlowReader): Promise<void> {
+  const before = slow.receivedBytes();
+  slow.resume();
+  await until("a part of it", () => slow.closed || slow.receivedBytes() > before + MEBIBYTE);
+  slow.pause();
+  assert(!slow.closed);
+}
+
+Deno.test("many subscriptions over one connection cost no more than one", () =>
   withInstance(async (instance) => {
     await makeFramesLarge(instance);
-    const quick = new LiveFeed(instance.api);
-    await quick.reaches(({ currencies }) => currencies.length === CODES.length);
+    const quick = new Quick(instance);
+    await quick.begins();
     const slow = await RawSocket.open(instance.url, KEY);
-    slow.subscribe("dashboard.live", {});
-    await slow.next((message) => frameOf(message) !== null);
+    const ids = Array.from({ length: 30 }, () => slow.subscribe("dashboard.live", {}));
+    const seenBy = (id: number) =>
+      slow.messages.findLast((message) => message.id === id && isFrame(message))?.result?.id;
+    await until("a frame for each", () => ids.every((id) => seenBy(id) !== undefined));
     slow.socket.pause();
+    let newest = "";
+    let mostBytes = 0;
     for (let round = 0; round < ROUNDS; round++) {
-      const { version } = quick.newest!.snapshot;
-      await instance.api.orders.place.mutate(anInput());
-      await quick.reaches((snapshot) => snapshot.version > version);
+      newest = await quick.round();
+      mostBytes = Math.max(mostBytes, await unreadBytes(instance));
     }
-    const newest = quick.newest!;
-    assertGreater(await metric(instance, "weir_live_skipped_frames_total"), 0);
+    assertGreater(mostBytes, SLICE_BYTES);
+    assertLessOrEqual(mostBytes, MEBIBYTE);
     slow.socket.resume();
-    await slow.next((message) => frameOf(message)?.id === newest.id);
-    const versions = slow.messages.flatMap((message) => frameOf(message)?.snapshot.version ?? []);
-    assertEquals(versions, versions.toSorted((a, b) => a - b));
-    assertLess(versions.length, ROUNDS);
-    assertEquals([quick.wentBack(), quick.errors], [null, []]);
+    await until("the newest frame for each", () => ids.every((id) => seenBy(id) === newest));
     quick.end();
     await slow.close();
-    await until(
-      "both to be gone",
-      async () => await metric(instance, "weir_live_subscribers") === 0,
-    );
+    await everyoneIsGone(instance);
   }));
+
+Deno.test("fifty who do not read cost a frame each, however much is sent", () =>
+  withInstance(async (instance) => {
+    await makeFramesLarge(instance);
+    const quick = new Quick(instance);
+    await quick.begins();
+    const slow: SlowReader[] = [];
+    for (let count = 0; count < 25; count++) {
+      for (const open of Object.values(SLOW_READERS)) {
+        const reader = await open(instance.url);
+        reader.pause();
+        slow.push(reader);
+      }
+    }
+    await fill(instance, quick, slow.length);
+    const { rss } = Deno.memoryUsage();
+    for (let round = 0; round < ROUNDS; round++) await quick.round();
+    assertLessOrEqual(await unreadBytes(instance), slow.length * MEBIBYTE);
+    // Kept for each of them, the frames of these rounds would be one and a half gigabytes.
+    assertLess(Deno.memoryUsage().rss - rss, 300 * MEBIBYTE);
+    assertLess(quick.slowestMs, 5_000);
+    quick.end();
+    await Promise.all(slow.map((reader) => reader.close()));
+    await everyoneIsGone(instance);
+  }));
+
+function isFrame({ result }: SocketMessage): boolean {
+  return result?.type === "data";
+}
 
 Deno.test("who vanishes without a word is no subscriber any more", () =>
   withInstance(async (instance) => {
@@ -73,14 +229,11 @@ Deno.test("who vanishes without a word is no subscriber any more", () =>
     );
     for (const socket of sockets) {
       const id = socket.subscribe("dashboard.live", {});
-      await socket.next((message) => message.id === id && frameOf(message) !== null);
+      await socket.next((message) => message.id === id && isFrame(message));
     }
-    assertEquals(await metric(instance, "weir_live_subscribers"), 10);
+    assertEquals(await subscribers(instance), 10);
     sockets.forEach(({ socket }) => socket.terminate());
-    await until(
-      "nobody to be left",
-      async () => await metric(instance, "weir_live_subscribers") === 0,
-    );
+    await everyoneIsGone(instance);
     await Promise.all(sockets.map((socket) => socket.ended()));
     assertEquals((await instance.api.orders.place.mutate(anInput())).status, "committed");
   }));

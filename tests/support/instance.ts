@@ -25,6 +25,8 @@ export interface InstanceOptions {
   readonly ready?: boolean;
   /** False: without Redis. */
   readonly redis?: boolean;
+  /** How long a client is waited for; left out: as in production. */
+  readonly patienceMs?: number;
 }
 
 export interface TestInstance {
@@ -72,6 +74,7 @@ export function withInstance(
           }),
           databaseUrl: options.reach?.(database.url) ?? database.url,
           redisUrl: options.redis === false ? null : redis.url,
+          ...(options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }),
         });
         ends.push(() => instance.stop());
         if (ready) await instance.ready();
