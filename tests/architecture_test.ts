@@ -4,6 +4,7 @@
  */
 
 import { assertEquals } from "@std/assert";
+import { calendar } from "./support/architecture/calendar.ts";
 import { importCycles, importDirections, packageHomes } from "./support/architecture/imports.ts";
 import {
   looseTypes,
@@ -29,6 +30,7 @@ const RULES: readonly Rule[] = [
   importCycles,
   environment,
   sqlPlace,
+  calendar,
   fileLength,
   functionLength,
   fileNames,

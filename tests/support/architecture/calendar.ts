@@ -1,0 +1,55 @@
+/**
+ * What time it is says the database (or Redis), and how long something takes a monotonic clock. The
+ * calendar of the machine an instance runs on may be wrong, so nothing may hang on it but what only
+ * people read.
+ */
+
+import ts from "typescript";
+import type { Rule } from "./source.ts";
+
+/** When it started, when it last ran, and the name of a folder that was set aside. */
+const FOR_PEOPLE = [
+  "server/status_board.ts",
+  "actors/aggregator.ts",
+  "server/embedded/postgres_cluster.ts",
+];
+const FOLDERS = ["sql", "actors", "server"];
+
+export const calendar: Rule = {
+  name: "nothing but what people read hangs on an instance's own calendar",
+  check: (tree) =>
+    tree.filter(({ folder, path }) => FOLDERS.includes(folder) && !FOR_PEOPLE.includes(path))
+      .flatMap((source) =>
+        source.nodes.filter(readsCalendar).map((node) =>
+          source.finding(
+            node,
+            `reads the calendar: ${node.getText(source.ast)}`,
+            "take the database's time, or a monotonic clock for how long something takes",
+          )
+        )
+      ),
+  broken: [
+    { at: ["server/a.ts:1"], files: { "server/a.ts": "const lateBy = Date.now() - at;" } },
+    { at: ["actors/a.ts:1"], files: { "actors/a.ts": "start({ now: Date.now });" } },
+    { at: ["sql/a.ts:1"], files: { "sql/a.ts": "const minute = minuteOf(new Date());" } },
+    { at: ["sql/a.ts:1", "sql/a.ts:2"], files: { "sql/a.ts": "new Date;\nDate();" } },
+  ],
+  kept: [
+    { "server/a.ts": "new Date(at).toISOString(); Date.parse(text); performance.now();" },
+    { "server/status_board.ts": "const startedAt = new Date().toISOString();" },
+    { "client/a.ts": "const at = Date.now();", "tests/a_test.ts": "const at = Date.now();" },
+    { "sql/a.ts": "sql`SELECT now()`; // not Date.now()" },
+  ],
+};
+
+function readsCalendar(node: ts.Node): boolean {
+  if (ts.isPropertyAccessExpression(node)) {
+    return node.name.text === "now" && isDate(node.expression);
+  }
+  if (ts.isNewExpression(node)) return isDate(node.expression) && !node.arguments?.length;
+  return ts.isCallExpression(node) && isDate(node.expression);
+}
+
+function isDate(node: ts.Node): boolean {
+  return ts.isIdentifier(node) && node.text === "Date";
+}
