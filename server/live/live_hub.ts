@@ -281,7 +281,7 @@ export class LiveHub {
   /** Reads every watched scope again whose minute is over by the database's clock. */
   #turn(): void {
     const now = this.#clock.now();
-    if (now === null) return;
+    if (now === null || this.#stopped) return;
     for (const feed of this.#feeds.values()) feed.reload({ minute: minuteOf(now) });
   }
 }
