@@ -41,12 +41,13 @@ export type Transport = "WebSocket" | "SSE";
 
 export class Audience {
   readonly members: Member[] = [];
-  readonly errors: unknown[] = [];
+  readonly #misled: unknown[] = [];
+  readonly #feeds: LiveFeed[] = [];
   readonly #seen = new Map<string, SeenFigures>();
   readonly #leaving: (() => Promise<void>)[] = [];
 
   /** One more subscriber, by way of `url`. */
-  join(url: string, scope: string, transport: Transport, lastEventId?: string): Member {
+  join(url: string, scope: string, transport: Transport): void {
     const member = new Member(`${transport} subscriber ${this.members.length} of ${scope}`, scope);
     this.members.push(member);
     const see = (id: string, snapshot: Snapshot) => this.#see(member, id, snapshot);
@@ -54,22 +55,31 @@ export class Audience {
     if (transport === "SSE") {
       const feed = new StreamedFeed(url, input, see);
       this.#leaving.push(() => feed.end());
-      return member;
+      return;
     }
     const client = createTestClient(url, KEY);
-    const resumed = lastEventId === undefined ? input : { ...input, lastEventId };
-    const feed = new LiveFeed(client.api, resumed, see);
+    const feed = new LiveFeed(client.api, input, see);
+    this.#feeds.push(feed);
     this.#leaving.push(() => {
-      this.errors.push(...feed.errors);
       feed.end();
       return client.close();
     });
-    return member;
+  }
+
+  /** What a client was told against its subscription, and frames under a name of something else. */
+  get errors(): unknown[] {
+    return [...this.#misled, ...this.#feeds.flatMap(({ errors }) => errors)];
   }
 
   /** Everything that anybody was shown, each once. */
   get seen(): SeenFigures[] {
     return [...this.#seen.values()];
+  }
+
+  /** Those of all frames. */
+  get epochs(): number[] {
+    const frames = this.members.flatMap((member) => member.frames);
+    return [...new Set(frames.map(({ epoch }) => epoch))];
   }
 
   get frames(): number {
@@ -117,7 +127,7 @@ export class Audience {
   #see(member: Member, id: string, snapshot: Snapshot): void {
     const { scope, epoch, version, minute, asOf } = snapshot;
     if (id !== `${epoch}:${version}` || scope !== member.scope) {
-      this.errors.push(new Error(`${member.name} was sent ${scope} ${epoch}:${version} as ${id}`));
+      this.#misled.push(new Error(`${member.name} was sent ${scope} ${epoch}:${version} as ${id}`));
     }
     const currencies = JSON.stringify(snapshot.currencies);
     const key = [epoch, version, scope, minute, currencies].join(" ");
