@@ -64,7 +64,7 @@ export class Pool {
     } catch (error) {
       answer.catch(() => undefined); // when it was given up, it fails later and was answered here
       if (error instanceof DatabaseTimeout) this.#replace(sql, 0);
-      else if (isConnectionLost(error) || isReadOnly(error)) this.#replace(sql, RETIRE_MS);
+      else if (isConnectionLost(error) || isStandby(error)) this.#replace(sql, RETIRE_MS);
       throw error;
     } finally {
       clearTimeout(timer);
@@ -99,9 +99,15 @@ function isConnectionLost(error: unknown): boolean {
   return error.severity === "FATAL" || error.severity === "PANIC";
 }
 
-/** True when a write met a standby: the primary has to be looked for. */
-function isReadOnly(error: unknown): boolean {
-  return error instanceof postgres.PostgresError && error.code === "25006";
+/** What a standby answers to something that only a primary can do. */
+const STANDBY = new Set([
+  "25006", // a write
+  "55000", // a question where its log is, which a fold begins with; elsewhere it is rare
+]);
+
+/** True when a call met a standby: the primary has to be looked for. */
+function isStandby(error: unknown): boolean {
+  return error instanceof postgres.PostgresError && STANDBY.has(error.code);
 }
 
 /** The URL with its first host moved to the end, so that new connections try another one first. */

@@ -42,7 +42,8 @@ export class FaultRun {
   readonly #services: ServiceProcess[] = [];
 
   constructor(
-    readonly postgres: ServerProcess,
+    /** Where questions go; a test that fails over says so here. */
+    public postgres: ServerProcess,
     readonly ownRedis: ServerProcess | null,
     readonly redisUrl: string,
     readonly prefix: string,

@@ -19,6 +19,8 @@ export type Settings = Readonly<Record<string, string>>;
 
 interface Plan {
   readonly url: string;
+  /** Its folder. */
+  readonly path: string;
   readonly stopSignal: Deno.Signal;
   command(settings: Settings, options: Deno.CommandOptions): Deno.Command;
   answers(): Promise<boolean>;
@@ -158,6 +160,7 @@ export async function postgresPlan(folder: DataFolder): Promise<Plan> {
   const url = `postgres://weir:${password}@127.0.0.1:${port}/weir`;
   return {
     url,
+    path: folder.path,
     stopSignal: "SIGINT",
     command: (settings, options) => {
       const all = {
@@ -185,6 +188,7 @@ export async function redisPlan(folder: DataFolder): Promise<Plan> {
   const url = `redis://127.0.0.1:${port}/0`;
   return {
     url,
+    path: folder.path,
     stopSignal: "SIGTERM",
     command: (settings, options) => {
       const all = { bind: "127.0.0.1", port, dir: data, daemonize: "no", ...settings };
