@@ -11,7 +11,7 @@ import { type Database, openDatabase } from "../../sql/database.ts";
 import { migrate } from "../../sql/migrate.ts";
 import { anOrder } from "../support/orders.ts";
 import { until } from "../support/services.ts";
-import { TcpProxy } from "../support/tcp_proxy.ts";
+import { WireProxy } from "../support/wire_proxy.ts";
 import { withEmbedded } from "./embedded.ts";
 import type { Bench, Figure } from "./figure.ts";
 
@@ -34,7 +34,7 @@ export const overload: Bench = {
 };
 
 async function measureOutage(databaseUrl: string): Promise<Figure[]> {
-  const proxy = TcpProxy.to(databaseUrl);
+  const proxy = WireProxy.to(databaseUrl);
   const database = openWith(proxy.through(databaseUrl));
   const writer = aWriter(database, 1_000, 0);
   await until("the first commit", async () => (await place(writer)).ok);

@@ -13,18 +13,18 @@ import { KEY, withInstance } from "../support/instance.ts";
 import { anOrder } from "../support/orders.ts";
 import { type Call, expectRefusedOverHttp } from "../support/refusals.ts";
 import { until } from "../support/services.ts";
-import { TcpProxy } from "../support/tcp_proxy.ts";
+import { WireProxy } from "../support/wire_proxy.ts";
 
 interface Operating {
   readonly database: TestDatabase;
-  readonly proxy: TcpProxy;
+  readonly proxy: WireProxy;
   /** Dead letters that reach the database by the proxy, and place orders by `place`. */
   operating(place: (order: PlaceOrder) => Promise<Answer>): DeadLetters;
 }
 
 function withLetters(test: (operating: Operating) => Promise<void>): Promise<void> {
   return withDatabase(async (database) => {
-    const proxy = TcpProxy.to(database.url);
+    const proxy = WireProxy.to(database.url);
     const pool = new Pool({
       url: proxy.through(database.url),
       name: "letters",
@@ -58,7 +58,7 @@ async function refusalOf(call: Promise<unknown>): Promise<Refusal> {
 }
 
 Deno.test("while the database is away every call is unavailable and no letter changes", () => {
-  let proxy: TcpProxy | undefined;
+  let proxy: WireProxy | undefined;
   return withInstance(async ({ url, instance, database: { sql } }) => {
     const id = await parkOrder(sql, anOrder(), "rejected", "23514");
     const before = await sql`select * from dead_letters`;
@@ -87,7 +87,7 @@ Deno.test("while the database is away every call is unavailable and no letter ch
   }, {
     environment: { WEIR_STATEMENT_TIMEOUT_MS: "1000", WEIR_SPILL: "off" },
     redis: false,
-    reach: (databaseUrl) => (proxy ??= TcpProxy.to(databaseUrl)).through(databaseUrl),
+    reach: (databaseUrl) => (proxy ??= WireProxy.to(databaseUrl)).through(databaseUrl),
   }).finally(() => proxy?.close());
 });
 

@@ -12,7 +12,7 @@ import {
   withProcesses,
 } from "../support/service_process.ts";
 import { temporaryFolder, testServices, until } from "../support/services.ts";
-import { TcpProxy } from "../support/tcp_proxy.ts";
+import { WireProxy } from "../support/wire_proxy.ts";
 
 /** A start that failed as a start may: exit code 1, one line on stderr, no place in the code. */
 function expectOneLine({ code, stderr }: Ended, line: RegExp): void {
@@ -32,7 +32,7 @@ function changed(change: (url: URL) => void): string {
 
 Deno.test("a service started while the database is away waits for it, and then takes orders", () =>
   withProcesses(async ({ database, start }) => {
-    const proxy = TcpProxy.to(database.url);
+    const proxy = WireProxy.to(database.url);
     proxy.cut();
     try {
       const service = await start({
@@ -66,7 +66,7 @@ Deno.test("a service started while the database is away waits for it, and then t
 
 Deno.test("a service that is stopped while the database is away ends at once", () =>
   withProcesses(async ({ database, start }) => {
-    const proxy = TcpProxy.to(database.url);
+    const proxy = WireProxy.to(database.url);
     proxy.cut();
     const service = await start({ DATABASE_URL: proxy.through(database.url) });
     await service.says(/the database is away/);

@@ -1,14 +1,14 @@
 /** An instance whose database a test can take away and give back. */
 import { type InstanceTest, withInstance } from "./instance.ts";
 import { until } from "./services.ts";
-import { TcpProxy } from "./tcp_proxy.ts";
+import { WireProxy } from "./wire_proxy.ts";
 
 /** Runs `test` with an instance that reaches its database by a proxy. */
 export async function withProxy(
-  test: (instance: InstanceTest, proxy: TcpProxy) => Promise<void>,
+  test: (instance: InstanceTest, proxy: WireProxy) => Promise<void>,
   environment: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  let proxy: TcpProxy | undefined;
+  let proxy: WireProxy | undefined;
   try {
     await withInstance(async (instance) => {
       await test(instance, proxy!);
@@ -16,7 +16,7 @@ export async function withProxy(
       await listening(instance);
     }, {
       environment: { WEIR_STATEMENT_TIMEOUT_MS: "1000", WEIR_SPILL: "off", ...environment },
-      reach: (databaseUrl) => (proxy ??= TcpProxy.to(databaseUrl)).through(databaseUrl),
+      reach: (databaseUrl) => (proxy ??= WireProxy.to(databaseUrl)).through(databaseUrl),
     });
   } finally {
     await proxy?.close();

@@ -1,9 +1,12 @@
 /**
- * A TCP proxy that freezes a chosen moment: each way (requests to the server, replies from it) can
- * be held, dropped or delayed, and what a request says can decide that, before it has passed.
+ * A TCP proxy between an instance and one of its servers, so that a test can take the one from the
+ * other, also at a chosen moment: each way (requests to the server, replies from it) can be held,
+ * dropped or delayed, and what a request says can decide that, before it has passed. Or it is cut:
+ * every connection is reset and new ones are refused, as by a machine without a server.
  *
  * It lets bytes through in their order. What is held is let through by `open`; what is dropped is
- * gone, as when the network dies after the server has acted.
+ * gone, as when the network dies after the server has acted. It always comes back on the port it
+ * began with.
  */
 import { until } from "./services.ts";
 
