@@ -21,6 +21,18 @@ export class DatabaseTimeout extends Error {
   }
 }
 
+/**
+ * What the server has committed without the standby that it was to wait for, because somebody
+ * cancelled the wait: a failover would lose it, so it is as good as not known.
+ */
+export class NotReplicated extends Error {
+  readonly code = "WEIR_NOT_REPLICATED";
+  constructor() {
+    super("the wait for the synchronous standby was cancelled");
+    this.name = "NotReplicated";
+  }
+}
+
 export interface PoolOptions {
   /** `postgres://user:password@host:port/database`; several hosts are tried in order. */
   readonly url: string;
@@ -34,6 +46,8 @@ export interface PoolOptions {
 
 /** What the server is given, of a call's time, to say that it has cancelled the statement. */
 const MAX_GRACE_MS = 500;
+/** Where the server warns that a wait for a standby was cancelled; it says nothing else there. */
+const STANDBY_WAIT = "SyncRepWaitForLSN";
 /** What other calls on a lost connection's pool get to end before they are cut. */
 const RETIRE_MS = 1_000;
 
@@ -42,18 +56,28 @@ export class Pool {
   #sql: Sql;
   #url: string;
   #ended = false;
+  /** Waits for a standby that were cancelled; the server says so before it ends the call. */
+  #cancelledWaits = 0;
   readonly #retiring = new Set<Promise<void>>();
 
   constructor(readonly options: PoolOptions) {
     this.#url = options.url;
-    this.#sql = connectPool(options, options.url);
+    this.#sql = this.#connect();
   }
 
   /**
    * Runs `use` with the pool's connections.
-   * @throws DatabaseTimeout when no answer came in time, else what the driver throws.
+   * @throws DatabaseTimeout when no answer came in time, NotReplicated when a wait for a standby was
+   *   cancelled meanwhile, be it another call's, else what the driver throws.
    */
   async run<T>(use: (sql: Sql) => Promise<T>): Promise<T> {
+    const before = this.#cancelledWaits;
+    const answer = await this.#run(use);
+    if (this.#cancelledWaits !== before) throw new NotReplicated();
+    return answer;
+  }
+
+  async #run<T>(use: (sql: Sql) => Promise<T>): Promise<T> {
     const sql = this.#sql;
     const timeoutMs = this.options.statementTimeoutMs;
     const { promise: gaveUp, reject } = Promise.withResolvers<never>();
@@ -82,11 +106,17 @@ export class Pool {
     await Promise.all([this.#sql.end({ timeout: timeoutMs / 1_000 }), ...this.#retiring]);
   }
 
+  #connect(): Sql {
+    return connectPool(this.options, this.#url, (notice) => {
+      if (notice.routine === STANDBY_WAIT) this.#cancelledWaits++;
+    });
+  }
+
   /** Only once per set of connections: of many calls that fail on the same ones the first acts. */
   #replace(lost: Sql, timeoutMs: number): void {
     if (this.#ended || this.#sql !== lost) return;
     this.#url = nextHostFirst(this.#url);
-    this.#sql = connectPool(this.options, this.#url);
+    this.#sql = this.#connect();
     const retiring = lost.end({ timeout: timeoutMs / 1_000 }).catch(() => undefined);
     this.#retiring.add(retiring);
     retiring.finally(() => this.#retiring.delete(retiring));
@@ -127,10 +157,15 @@ function keepOffLost(error: unknown): Promise<never> {
   return isConnectionLost(error) ? new Promise(() => undefined) : Promise.reject(error);
 }
 
-function connectPool(options: PoolOptions, url: string): Sql {
+function connectPool(
+  options: PoolOptions,
+  url: string,
+  onnotice: (notice: postgres.Notice) => void,
+): Sql {
   const { name, maxConnections, statementTimeoutMs, session } = options;
   return connect(url, {
     max: maxConnections,
+    onnotice,
     connect_timeout: Math.max(1, statementTimeoutMs / 1_000),
     // The circuit breaker decides when the database is asked again; a connection that backed off
     // by itself for up to 20 s (the driver's default) would only hide that it is back.

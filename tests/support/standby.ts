@@ -5,9 +5,12 @@
  * follows it. The primary answers a COMMIT only when the standby has it on disk, so that nothing
  * that was acknowledged may be missing after a failover.
  */
-import { type ServerProcess, startPostgres } from "./server_process.ts";
+import { type ServerProcess, type Settings, startPostgres } from "./server_process.ts";
 import { temporaryFolder, until } from "./services.ts";
 import { connect } from "../../sql/driver.ts";
+
+/** Of the primary: a COMMIT waits for whatever standby there is. */
+export const SYNCHRONOUS: Settings = { synchronous_standby_names: "*" };
 
 /** Runs `test` with a standby of `primary` that is in step with it. */
 export async function withStandby(
@@ -22,7 +25,7 @@ export async function withStandby(
     await Deno.writeTextFile(`${path}/postgres/standby.signal`, "");
     const { username, password, hostname, port } = new URL(primary.url);
     const primary_conninfo = `host=${hostname} port=${port} user=${username} password=${password}`;
-    await primary.start({ synchronous_standby_names: "*" });
+    await primary.start(SYNCHRONOUS);
     standby = await startPostgres({ primary_conninfo }, path);
     await until("the standby to be in step", () => isInStep(primary));
     await test(standby);

@@ -1,0 +1,95 @@
+/**
+ * A standby that is waited for and does not answer: what the primary has committed for itself is
+ * not acknowledged, since a failover would lose it.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { migrate } from "../../sql/migrate.ts";
+import { type FaultRun, report, withFaults } from "../support/fault_run.ts";
+import { outcomeOf } from "../support/history.ts";
+import type { ServerProcess } from "../support/server_process.ts";
+import { until } from "../support/services.ts";
+import { eitherOf, promote, SYNCHRONOUS, withStandby } from "../support/standby.ts";
+
+interface Way {
+  readonly name: string;
+  /** Makes visible on the primary what the standby has not got. */
+  show(run: FaultRun): Promise<unknown>;
+}
+
+const WAYS: readonly Way[] = [
+  {
+    name: "when its wait is cancelled",
+    show: (run) =>
+      run.ask((sql) =>
+        sql`select pg_cancel_backend(pid) from pg_stat_activity where wait_event = 'SyncRep'`
+      ),
+  },
+  {
+    name: "when the primary is killed and started again",
+    show: async ({ postgres }) => {
+      await postgres.kill();
+      await postgres.start(SYNCHRONOUS);
+    },
+  },
+];
+
+/** How many batches wait for the standby. */
+function batchesWaiting(run: FaultRun): Promise<number> {
+  return run.ask(async (sql) => {
+    const waiting = await sql`
+      select from pg_stat_activity
+      where application_name = 'weir write' and wait_event = 'SyncRep'`;
+    return waiting.length;
+  });
+}
+
+/** The primary is gone, and the standby without what was still on its way to it. */
+async function failOver(run: FaultRun, standby: ServerProcess): Promise<void> {
+  await run.postgres.kill();
+  await standby.kill();
+  await standby.start();
+  await promote(standby);
+  run.postgres = standby;
+}
+
+for (const { name, show } of WAYS) {
+  Deno.test(`an order that the standby has not got is not called committed, ${name}`, () =>
+    withFaults(async (run) => {
+      await migrate({ databaseUrl: run.postgres.url });
+      await withStandby(run.postgres, async (standby) => {
+        const { url } = await run.instance({ DATABASE_URL: eitherOf(run.postgres, standby) });
+        // The others have batches of the chosen order alone: sent again, nothing in them is new.
+        const other = await run.instance();
+        const load = run.load({ urls: () => [url], ratePerSecond: 250 });
+        const { attempts } = load.history;
+        const order = load.newOrder();
+        assertEquals(outcomeOf(await load.attempt(load.newOrder(), other.url)), "committed");
+        load.start();
+        await load.answered(200);
+
+        await standby.freeze();
+        const frozenAt = performance.now();
+        const before = await batchesWaiting(run);
+        const placing = load.attempt(order, other.url);
+        await until(
+          "its batch to wait",
+          async () => await batchesWaiting(run) > Math.max(before, 2),
+        );
+        await show(run);
+        await until("it to be there", async () => await run.rowsOf([order]) === 1);
+        const next = await run.instance();
+        const answers = [await placing, await load.attempt(order, next.url)].map(outcomeOf);
+        const meanwhile = attempts.filter(({ sentAt, answer }) =>
+          sentAt > frozenAt && outcomeOf(answer) === "committed"
+        );
+        for (const instance of [other, next]) await instance.kill(); // they know only this primary
+        await failOver(run, standby);
+        assertEquals(await run.rowsOf([order]), 0, "the standby did not get it");
+        await load.answered(300);
+        await run.verify(load);
+        report(`an order not replicated, ${name}`, { ...load.figures, answers });
+        assert(!answers.includes("committed"), answers.join());
+        assertEquals(meanwhile, [], "committed while the standby was frozen");
+      });
+    }, { environment: { WEIR_STATEMENT_TIMEOUT_MS: "2000" } }));
+}
