@@ -159,6 +159,11 @@ export class FaultRun {
     await this.ask(expectExact);
   }
 
+  /** By which this run may be had again. */
+  get seeds(): string {
+    return this.#loads.map(({ history }) => `WEIR_TEST_SEED=${history.seed}`).join(" ");
+  }
+
   /** The last lines of each instance, which it is killed for: why a test may have failed. */
   async lastWords(): Promise<string> {
     const said = await Promise.all(this.#services.map(async (service) => {
@@ -197,7 +202,7 @@ export function withFaults(
         }));
       await test(run);
     } catch (error) {
-      console.info(await run?.lastWords());
+      console.info(run?.seeds, await run?.lastWords());
       throw error;
     } finally {
       for (const server of servers) await server.thaw();
