@@ -146,7 +146,7 @@ export class Spill implements OverflowBuffer {
     const { redis } = this.options;
     const { stream } = this.#keys;
     await redis.xgroup("CREATE", stream, DRAINERS, "0", "MKSTREAM").catch(unlessExists);
-    const own = await this.#read(consumer, count, "0");
+    const own = await this.#own(consumer, count);
     if (own.length > 0) return own;
     const [, claimed] = await redis.xautoclaim(
       stream,
@@ -158,7 +158,7 @@ export class Spill implements OverflowBuffer {
       count,
     ) as [string, Entry[]];
     const left = claimed.map(spilledOf).filter((spilled) => spilled !== null);
-    return left.length > 0 ? left : await this.#read(consumer, count, ">");
+    return left.length > 0 ? left : await this.#readNew(consumer, count);
   }
 
   /** Removes orders that are committed, or dead letters, by now. */
@@ -168,7 +168,23 @@ export class Spill implements OverflowBuffer {
     await this.options.redis.eval(REMOVE, 3, stream, records, bytes, DRAINERS, ...args);
   }
 
-  async #read(consumer: string, count: number, from: "0" | ">"): Promise<SpilledOrder[]> {
+  /**
+   * What `consumer` has taken and not removed. Looked up without being delivered again, which would
+   * say that it is being worked on: one that tries in vain would keep it from the others for ever.
+   */
+  async #own(consumer: string, count: number): Promise<SpilledOrder[]> {
+    const { redis } = this.options;
+    const { stream } = this.#keys;
+    const pending = await redis.xpending(stream, DRAINERS, "-", "+", count, consumer) as [string][];
+    const ids = new Set(pending.map(([entryId]) => entryId));
+    const [first] = ids;
+    if (first === undefined) return [];
+    const entries = await redis.xrange(stream, first, [...ids].at(-1)!);
+    return entries.filter(([entryId]) => ids.has(entryId)).map(spilledOf)
+      .filter((spilled) => spilled !== null);
+  }
+
+  async #readNew(consumer: string, count: number): Promise<SpilledOrder[]> {
     const answer = await this.options.redis.xreadgroup(
       "GROUP",
       DRAINERS,
@@ -177,7 +193,7 @@ export class Spill implements OverflowBuffer {
       count,
       "STREAMS",
       this.#keys.stream,
-      from,
+      ">",
     ) as [string, Entry[]][] | null;
     const [[, entries] = ["", []]] = answer ?? [];
     return entries.map(spilledOf).filter((spilled) => spilled !== null);

@@ -97,6 +97,19 @@ Deno.test("what a dead drainer took is taken over when it has been idle, and not
     assertEquals(taken.map((entry) => entry.order.orderId), [order.orderId]);
   }));
 
+Deno.test("what a drainer takes again and again in vain is taken over as well", () =>
+  withSpill(async (spill) => {
+    const order = anOrder();
+    await spill.write([order]);
+    const taken = await until("the takeover", async () => {
+      await spill.take("cut off", 5, 60_000);
+      const entries = await spill.take("alive", 5, 200);
+      return entries.length > 0 ? entries : null;
+    });
+    assertEquals(taken.map((entry) => entry.order.orderId), [order.orderId]);
+    assertEquals(await spill.take("cut off", 5, 60_000), []);
+  }));
+
 Deno.test("the buffer is full at its bound in orders, and at its bound in bytes", async () => {
   const outcomes = async (spill: Spill) => {
     const orders = Array.from({ length: 4 }, () => anOrder());

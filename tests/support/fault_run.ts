@@ -6,7 +6,7 @@ import { Redis } from "ioredis";
 import { assertEquals, assertGreater } from "@std/assert";
 import type { OpsStatus } from "../../server/status_board.ts";
 import { closeRedis } from "../../server/bus/redis_connection.ts";
-import { spillKeys } from "../../server/spill/scripts.ts";
+import { DRAINERS, spillKeys } from "../../server/spill/scripts.ts";
 import { connect } from "../../sql/driver.ts";
 import type { PlaceInput } from "../../sql/order.ts";
 import { iso } from "../../sql/time.ts";
@@ -102,6 +102,13 @@ export class FaultRun {
   async spilledIds(): Promise<ReadonlySet<string>> {
     const { records } = spillKeys(this.prefix);
     return new Set(await this.askRedis((redis) => redis.hkeys(records)));
+  }
+
+  /** How many orders drainers have taken from the overflow buffer and not removed; null: none. */
+  async takenFromBuffer(): Promise<number | null> {
+    const { stream } = spillKeys(this.prefix);
+    const [count] = await this.askRedis((redis) => redis.xpending(stream, DRAINERS));
+    return Number(count) || null;
   }
 
   /** Resolves when the overflow buffer is empty. @returns how long that took, milliseconds. */
