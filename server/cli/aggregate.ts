@@ -2,10 +2,8 @@
  * `deno task aggregate`: folds what the journal holds now, beside a service or without one, or lists
  * the latest folds of all instances.
  */
-import { openDatabase } from "../../sql/database.ts";
 import { type Folded, foldJournal } from "../../sql/fold.ts";
 import { type ListedFoldRun, listRuns } from "../../sql/fold_runs.ts";
-import { migrate } from "../../sql/migrate.ts";
 import { readConfig } from "../config.ts";
 import {
   printJson,
@@ -15,7 +13,7 @@ import {
   TaskFailure,
   wholeNumber,
 } from "./command.ts";
-import { withDatabaseUrl } from "./database_url.ts";
+import { withPools } from "./database_url.ts";
 
 const LOCK_POLL_MS = 20;
 const SHOWN_RUNS = 20;
@@ -35,16 +33,9 @@ const command = taskCommand(
   .option("--json", "print JSON")
   .action(async ({ history, limit, json }: AggregateOptions) => {
     const config = readConfig();
-    await withDatabaseUrl(config, async (url) => {
-      await migrate({ databaseUrl: url });
-      const { statementTimeoutMs } = config;
-      const database = openDatabase({ url, statementTimeoutMs, writeConnections: 1 });
-      try {
-        if (history) printRuns(await listRuns(database.read, limit), json === true);
-        else await foldAll(() => foldJournal(database.fold), statementTimeoutMs, json === true);
-      } finally {
-        await database.end();
-      }
+    await withPools(config, async ({ read, fold }) => {
+      if (history) printRuns(await listRuns(read, limit), json === true);
+      else await foldAll(() => foldJournal(fold), config.statementTimeoutMs, json === true);
     });
   });
 

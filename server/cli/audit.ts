@@ -3,8 +3,6 @@
  * exits with 1 when one of them is not what its orders add up to.
  */
 import { type AuditReport, auditRollups, type Drift } from "../../sql/audit.ts";
-import { openDatabase } from "../../sql/database.ts";
-import { migrate } from "../../sql/migrate.ts";
 import { readConfig } from "../config.ts";
 import {
   printJson,
@@ -14,7 +12,7 @@ import {
   TaskFailure,
   wholeNumber,
 } from "./command.ts";
-import { withDatabaseUrl } from "./database_url.ts";
+import { withPools } from "./database_url.ts";
 
 const BUCKETS = 100;
 
@@ -30,16 +28,8 @@ const command = taskCommand(
   .option("--buckets <count>", "how many to look for", wholeNumber(1, 10_000), BUCKETS)
   .option("--json", "print JSON")
   .action(async ({ buckets, json }: AuditOptions) => {
-    const config = readConfig();
-    await withDatabaseUrl(config, async (url) => {
-      await migrate({ databaseUrl: url });
-      const { statementTimeoutMs } = config;
-      const database = openDatabase({ url, statementTimeoutMs, writeConnections: 1 });
-      try {
-        printReport(await auditRollups(database.audit, buckets), json === true);
-      } finally {
-        await database.end();
-      }
+    await withPools(readConfig(), async (pools) => {
+      printReport(await auditRollups(pools.audit, buckets), json === true);
     });
   });
 

@@ -6,7 +6,10 @@
  * of another task may see it stop in the middle, and fails then; to run it again is safe.
  */
 import { classify } from "../../actors/failure.ts";
+import { LANES } from "../../actors/order_writer.ts";
 import { answersQueries, dataDirectoryOf } from "../../sql/bootstrap.ts";
+import { type Database, openDatabase } from "../../sql/database.ts";
+import { migrate } from "../../sql/migrate.ts";
 import type { Config } from "../config.ts";
 import { readIfThere } from "../embedded/data_folder.ts";
 import { startEmbedded } from "../embedded/mod.ts";
@@ -28,6 +31,23 @@ export async function withDatabaseUrl<T>(
   const url = config.databaseUrl ?? await onDatabase(urlOfRunning(config.dataDir));
   if (url === null) return await withStarted(config.dataDir, use);
   return await onDatabase(use(url));
+}
+
+/** Calls `use` with pools on that database, its schema up to date. @throws as `withDatabaseUrl` */
+export async function withPools<T>(
+  config: Pick<Config, "databaseUrl" | "dataDir" | "statementTimeoutMs">,
+  use: (pools: Database) => Promise<T>,
+): Promise<T> {
+  return await withDatabaseUrl(config, async (url) => {
+    await migrate({ databaseUrl: url });
+    const { statementTimeoutMs } = config;
+    const pools = openDatabase({ url, statementTimeoutMs, writeConnections: LANES });
+    try {
+      return await use(pools);
+    } finally {
+      await pools.end();
+    }
+  });
 }
 
 /** What `work` on the database gives. @throws TaskFailure when the database failed. */

@@ -9,15 +9,13 @@ import { TRPCError } from "@trpc/server";
 import { type Command, Option } from "commander";
 import { z } from "zod";
 import { systemClock } from "../../actors/clock.ts";
-import { createOrderWriter, LANES } from "../../actors/order_writer.ts";
-import { openDatabase } from "../../sql/database.ts";
+import { createOrderWriter } from "../../actors/order_writer.ts";
 import {
   type DeadLetter,
   decodeLetterCursor,
   LETTER_STATES,
   type LetterState,
 } from "../../sql/dead_letters.ts";
-import { migrate } from "../../sql/migrate.ts";
 import {
   placeInput,
   type PlaceOrder,
@@ -38,7 +36,7 @@ import {
   TaskFailure,
   wholeNumber,
 } from "./command.ts";
-import { withDatabaseUrl } from "./database_url.ts";
+import { withPools } from "./database_url.ts";
 import { describe } from "../telemetry/log.ts";
 
 const PAGE_LETTERS = 200;
@@ -200,16 +198,13 @@ async function pagesOf(
 
 async function withLetters<T>(use: (letters: DeadLetters) => Promise<T>): Promise<T> {
   const config = readConfig();
-  return await withDatabaseUrl(config, async (url) => {
-    await migrate({ databaseUrl: url });
-    const { statementTimeoutMs } = config;
-    const database = openDatabase({ url, statementTimeoutMs, writeConnections: LANES });
+  return await withPools(config, async (pools) => {
     const writer = createOrderWriter({
-      store: orderStoreOn(database.write),
+      store: orderStoreOn(pools.write),
       maxOrders: config.queueMaxOrders,
       maxBytes: config.queueMaxBytes,
       maxBatchOrders: config.batchMaxOrders,
-      statementTimeoutMs,
+      statementTimeoutMs: config.statementTimeoutMs,
       clock: systemClock,
       random: Math.random,
       onBug: (error) => console.error(`weir: a bug in the order writer: ${describe(error)}`),
@@ -217,7 +212,7 @@ async function withLetters<T>(use: (letters: DeadLetters) => Promise<T>): Promis
     try {
       return await use(
         new DeadLetters({
-          pool: database.read,
+          pool: pools.read,
           place: (order) => writer.place(toNewOrder(order), order.deadlineMs),
           replaysPerSecond: REPLAYS_PER_SECOND,
         }),
@@ -227,7 +222,6 @@ async function withLetters<T>(use: (letters: DeadLetters) => Promise<T>): Promis
       throw new TaskFailure(detailsOf(error).message, { cause: error });
     } finally {
       await writer.stop(STOP_MS);
-      await database.end();
     }
   });
 }
