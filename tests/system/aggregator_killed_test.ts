@@ -11,7 +11,7 @@ import { anInput } from "../support/orders.ts";
 import { until } from "../support/services.ts";
 import type { WireProxy } from "../support/wire_proxy.ts";
 
-/** The contract of this page: another instance folds by then. */
+/** By then the other instance has to have folded. */
 const FOLDED_WITHIN_MS = 2_000;
 const SHOWN_WITHIN_MS = 5_000;
 const UNKNOWING_MS = 1_000;
