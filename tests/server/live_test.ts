@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertGreater, assertLess, assertMatch } from "@std/assert";
 import type { Snapshot } from "../../client/mod.ts";
 import { EventStream } from "../support/event_stream.ts";
-import { type InstanceTest, KEY, type TestInstance, withInstance } from "../support/instance.ts";
+import { KEY, type TestInstance, withInstance } from "../support/instance.ts";
 import { LiveFeed } from "../support/live_feed.ts";
 import { OrderLoad } from "../support/order_load.ts";
 import { anInput } from "../support/orders.ts";
@@ -168,6 +168,42 @@ Deno.test("SSE sends the same frames, resumes by Last-Event-Id, and asks for a k
     await until("everyone to be gone", async () => await subscribersOf(instance) === 0);
   }));
 
+Deno.test("who resumes over SSE on the other instance goes on from there, and never back", () =>
+  withInstance(async (instance) => {
+    const other = await instance.another();
+    const version = await placeAndFold(instance);
+    const open = (url: string, options: { lastEventId?: string; query?: string } = {}) =>
+      EventStream.open(url, "dashboard.live", { token: KEY, ...options });
+    const before = await open(instance.url);
+    await before.next();
+    const first = await before.next();
+    assert(first !== null && first.id !== null);
+    assertEquals(first.id, `1:${version}`);
+    await before.close();
+    const [byHeader, byQuery, ahead] = [
+      await open(other.url, { lastEventId: first.id }),
+      await open(other.url, { query: `&lastEventId=${first.id}` }),
+      await open(other.url, { lastEventId: `1:${version + 1}` }),
+    ];
+    for (const resumed of [byHeader, byQuery]) {
+      assertEquals((await resumed.next())?.event, "connected");
+      const same = await resumed.next();
+      assertEquals(same?.id, first.id);
+      expectFull({ id: first.id, snapshot: same?.data as Snapshot }, "*");
+    }
+    await ahead.next();
+    const awaited = ahead.next();
+    await placeAndFold(instance);
+    for (const frame of [await awaited, await byHeader.next(), await byQuery.next()]) {
+      assertEquals([frame?.id, ordersIn(frame?.data as Snapshot)], [`1:${version + 1}`, 2]);
+    }
+    for (const stream of [byHeader, byQuery, ahead]) await stream.close();
+    await until(
+      "everyone to be gone",
+      async () => await subscribersOf({ ...instance, ...other }) === 0,
+    );
+  }));
+
 Deno.test("every order acknowledged before asOf is in the snapshot, and nothing is twice", () =>
   withInstance(async (instance) => {
     const { api, database: { sql } } = instance;
@@ -205,6 +241,6 @@ Deno.test("live subscribers are counted while they are there, also those who van
     await until("all to be gone", async () => await subscribersOf(instance) === 0);
   }));
 
-async function subscribersOf({ api }: InstanceTest): Promise<number> {
+async function subscribersOf({ api }: TestInstance): Promise<number> {
   return (await api.ops.status.query()).live.subscribers;
 }
