@@ -10,7 +10,7 @@ import { closeRedis } from "../../server/bus/redis_connection.ts";
 import { type DataFolder, openDataFolder } from "../../server/embedded/data_folder.ts";
 import { locatePostgres } from "../../server/embedded/postgres_binaries.ts";
 import { ensureCluster } from "../../server/embedded/postgres_cluster.ts";
-import { findRedis, invocation } from "../../server/embedded/redis_package.ts";
+import { findRedis, invocation, type RedisProgram } from "../../server/embedded/redis_package.ts";
 import { command, findRunner } from "../../server/embedded/unprivileged.ts";
 import { Redis } from "ioredis";
 import { temporaryFolder, until } from "./services.ts";
@@ -133,9 +133,12 @@ export async function startPostgres(
 }
 
 /** A Redis with the settings that spilling needs, running; `settings` replaces some. */
-export async function startRedis(settings: Settings = {}): Promise<ServerProcess> {
+export async function startRedis(
+  settings: Settings = {},
+  program?: RedisProgram,
+): Promise<ServerProcess> {
   const folder = await openFolder();
-  return await begin(await redisPlan(folder), { ...DURABLE_REDIS, ...settings }, folder);
+  return await begin(await redisPlan(folder, program), { ...DURABLE_REDIS, ...settings }, folder);
 }
 
 const DURABLE_REDIS: Settings = {
@@ -178,9 +181,9 @@ export async function postgresPlan(folder: DataFolder): Promise<Plan> {
   };
 }
 
-/** Redis on a folder. @throws Error with one line how to get one */
-export async function redisPlan(folder: DataFolder): Promise<Plan> {
-  const program = await findRedis(folder, () => undefined);
+/** Redis on a folder, `chosen` or the usual one. @throws Error with one line how to get one */
+export async function redisPlan(folder: DataFolder, chosen?: RedisProgram): Promise<Plan> {
+  const program = chosen ?? await findRedis(folder, () => undefined);
   if ("unavailable" in program) throw new Error(`this test needs Redis: ${program.unavailable}`);
   const data = folder.at("redis");
   await Deno.mkdir(data, { recursive: true });

@@ -26,6 +26,7 @@ export interface OwnTestServices extends TestServices {
 
 const DATABASE_VARIABLE = "WEIR_TEST_DATABASE_URL";
 const REDIS_VARIABLE = "WEIR_TEST_REDIS_URL";
+const FOLDER_VARIABLE = "WEIR_TEST_FOLDER";
 
 /** Written files outlive a killed server without these; only the machine's own end needs them. */
 const FASTER = { fsync: "off", full_page_writes: "off", max_wal_size: "256MB" };
@@ -37,6 +38,13 @@ export function testServices(): TestServices {
   if (databaseUrl && redisUrl) return { databaseUrl, redisUrl };
   const missing = databaseUrl ? REDIS_VARIABLE : DATABASE_VARIABLE;
   throw new Error(`${missing} is not set: run the tests by \`deno task test [filter]\``);
+}
+
+/** Where tests may keep what others of the same run can use; it is removed with the services. */
+export function runFolder(): string {
+  const folder = Deno.env.get(FOLDER_VARIABLE);
+  if (folder) return folder;
+  throw new Error(`${FOLDER_VARIABLE} is not set: run the tests by \`deno task test [filter]\``);
 }
 
 /** Starts a private pair in a temporary folder. @throws Error with one line how to get what lacks */
@@ -64,6 +72,7 @@ export async function startTestServices(): Promise<OwnTestServices> {
     const environment = {
       [DATABASE_VARIABLE]: postgres.url,
       [REDIS_VARIABLE]: redis.url,
+      [FOLDER_VARIABLE]: dataDir,
       ...await unpackedRedisOnPath(dataDir),
     };
     return { databaseUrl: postgres.url, redisUrl: redis.url, environment, stop };

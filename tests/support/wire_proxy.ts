@@ -32,7 +32,7 @@ export class WireProxy {
   readonly #ways = new Set<Promise<void>>();
   readonly #wakers = new Set<() => void>();
 
-  private constructor(listener: Deno.TcpListener, readonly target: Deno.ConnectOptions) {
+  private constructor(listener: Deno.TcpListener, private target: Deno.ConnectOptions) {
     this.port = listener.addr.port;
     this.#listener = listener;
     this.#accept(listener);
@@ -40,9 +40,13 @@ export class WireProxy {
 
   /** Starts one in front of what `url` points at. */
   static to(url: string): WireProxy {
-    const { hostname, port } = new URL(url);
     const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    return new WireProxy(listener, { hostname, port: Number(port) });
+    return new WireProxy(listener, addressOf(url));
+  }
+
+  /** From now on connections go to what `url` points at; those that are open stay. */
+  redirect(url: string): void {
+    this.target = addressOf(url);
   }
 
   /** `url` by way of this proxy. */
@@ -200,4 +204,9 @@ export class WireProxy {
     connection.near.close();
     connection.far.close();
   }
+}
+
+function addressOf(url: string): Deno.ConnectOptions {
+  const { hostname, port } = new URL(url);
+  return { hostname, port: Number(port) };
 }
