@@ -1,11 +1,17 @@
 /**
  * Does this Redis keep what it is given? An order may only be called `spilled` when every write is
- * on disk before it is answered, and nothing is thrown out to make room.
+ * on disk before it is answered, and nothing is thrown out to make room. With replicas, one of which
+ * may be put in its place at any time, one of them must have the write on disk as well.
  */
 import type { Redis } from "ioredis";
 
-/** Why Redis is not trusted with orders; null when it is. */
-export type DurabilityProblem = string | null;
+/** What a look at Redis found. */
+export interface Durability {
+  /** Why Redis is not trusted with orders; null when it is. */
+  readonly problem: string | null;
+  /** True when a write counts only once a replica has confirmed it. */
+  readonly needsReplica: boolean;
+}
 
 const NEEDED: Readonly<Record<string, string>> = {
   appendonly: "yes",
@@ -14,8 +20,80 @@ const NEEDED: Readonly<Record<string, string>> = {
   "maxmemory-policy": "noeviction",
 };
 
-/** Asks Redis for its settings. @throws what the client throws when Redis is away. */
-export async function findDurabilityProblem(redis: Redis): Promise<DurabilityProblem> {
+/** How long a replica may take to confirm a write. */
+const CONFIRM_MS = 2_000;
+/**
+ * How long one WAITAOF waits, which blocks the connection. Each makes the replicas tell how far they
+ * have synced; one that synced only after it was asked would tell the next time in a second.
+ */
+const ASK_MS = 20;
+
+/**
+ * Asks Redis for its settings and, where it needs a replica, for a confirmation.
+ * @param counter a key for a write that changes nothing
+ * @throws what the client throws when Redis is away
+ */
+export async function checkDurability(redis: Redis, counter: string): Promise<Durability> {
+  const problem = await findSettingsProblem(redis);
+  if (problem !== null) return { problem, needsReplica: false };
+  const { isMaster, needsReplica } = await readReplication(redis);
+  if (!isMaster) return { problem: "this Redis is a replica", needsReplica };
+  if (!needsReplica) return { problem: null, needsReplica };
+  try {
+    // Asked about a connection that has written nothing, WAITAOF says yes for any replica.
+    await redis.incrby(counter, 0);
+    await confirm(redis);
+    return { problem: null, needsReplica };
+  } catch (error) {
+    if (error instanceof Unconfirmed) return { problem: error.message, needsReplica };
+    if (!isRefusal(error)) throw error;
+    return {
+      problem: `Redis needs a replica and refuses to wait for one: ${error.message}`,
+      needsReplica,
+    };
+  }
+}
+
+/**
+ * Resolves when the latest write of this connection is on the disks it must be on. Called in the
+ * same turn as the write is sent, it sees what replicas there are at the write itself.
+ * @param neededReplica what the latest look found: one that has left since may be the next master
+ * @throws anything when that is not so in time
+ */
+export async function confirmWrite(redis: Redis, neededReplica: boolean): Promise<void> {
+  const { isMaster, needsReplica } = await readReplication(redis);
+  if (!isMaster) throw new Unconfirmed("Redis has become a replica");
+  if (neededReplica || needsReplica) await confirm(redis);
+}
+
+/** Redis has the write, and a failover may lose it. */
+export class Unconfirmed extends Error {}
+
+/** Waits until Redis and a replica have synced what this connection wrote. */
+async function confirm(redis: Redis): Promise<void> {
+  const deadline = performance.now() + CONFIRM_MS;
+  do {
+    const answer = await redis.call("WAITAOF", 1, 1, ASK_MS) as [local: number, replicas: number];
+    const [local, replicas] = answer;
+    if (local >= 1 && replicas >= 1) return;
+  } while (performance.now() < deadline);
+  throw new Unconfirmed(
+    `no replica has synced a write to its append-only file in ${CONFIRM_MS} ms`,
+  );
+}
+
+async function readReplication(
+  redis: Redis,
+): Promise<{ isMaster: boolean; needsReplica: boolean }> {
+  const replication = await redis.info("replication");
+  return {
+    isMaster: fieldOf(replication, "role") === "master",
+    needsReplica: fieldOf(replication, "connected_slaves") !== "0" ||
+      fieldOf(replication, "min_slaves_good_slaves") !== null, // min-replicas-to-write is set
+  };
+}
+
+async function findSettingsProblem(redis: Redis): Promise<string | null> {
   for (const [name, needed] of Object.entries(NEEDED)) {
     const found = await settingOf(redis, name);
     if (found === null) return "Redis does not tell its settings (CONFIG GET)";
@@ -24,12 +102,6 @@ export async function findDurabilityProblem(redis: Redis): Promise<DurabilityPro
   const persistence = await redis.info("persistence");
   if (fieldOf(persistence, "aof_last_write_status") !== "ok") {
     return "Redis could not write its append-only file";
-  }
-  const replication = await redis.info("replication");
-  if (fieldOf(replication, "role") !== "master") return "this Redis is a replica";
-  // A failover to a replica that had not synced would lose what was acknowledged.
-  if (fieldOf(replication, "connected_slaves") !== "0") {
-    return "Redis has replicas, and none is waited for";
   }
   return null;
 }
@@ -40,10 +112,14 @@ async function settingOf(redis: Redis, name: string): Promise<string | null> {
     const pair = await redis.config("GET", name) as string[];
     return pair[1] ?? null;
   } catch (error) {
-    // A refusal by Redis itself; anything else is a Redis that is away.
-    if (error instanceof Error && error.name === "ReplyError") return null;
+    if (isRefusal(error)) return null;
     throw error;
   }
+}
+
+/** A refusal by Redis itself; anything else is a Redis that is away. */
+function isRefusal(error: unknown): error is Error {
+  return error instanceof Error && error.name === "ReplyError";
 }
 
 function fieldOf(info: string, name: string): string | null {

@@ -22,9 +22,13 @@ export const SPILL_FORMAT = "1";
 /**
  * KEYS: stream, records, bytes. ARGV: max orders, max bytes, format, then for each order its id, its
  * content hash and its text. Returns for each order `full`, or `<new?> <ms> <content hash>`.
+ *
+ * It always writes something, since what a replica confirms goes as far as this connection's latest
+ * write: a record found here may be the write of another, which nobody has confirmed.
  */
 export const WRITE = `
   local answers = {}
+  redis.call('INCRBY', KEYS[3], 0)
   for i = 4, #ARGV, 3 do
     local id, hash, text = ARGV[i], ARGV[i + 1], ARGV[i + 2]
     local record = redis.call('HGET', KEYS[2], id)

@@ -2,8 +2,8 @@
  * The overflow buffer in Redis: where orders go while the database is out.
  *
  * Used only while Redis has proven that it keeps what it is given, which is asked again on each new
- * connection and every few seconds. Nothing is ever trimmed: an order leaves by being committed, or
- * by becoming a dead letter.
+ * connection and every few seconds, and where it has replicas with each write. Nothing is ever
+ * trimmed: an order leaves by being committed, or by becoming a dead letter.
  */
 import type { Redis } from "ioredis";
 import { BufferUnreachable, type OverflowBuffer, type SpillResult } from "../../actors/overflow.ts";
@@ -12,7 +12,7 @@ import { iso } from "../../sql/time.ts";
 import { describe, getLogger } from "../telemetry/log.ts";
 import { settlesWithin } from "../pause.ts";
 import type { SpillRecord } from "./recall.ts";
-import { findDurabilityProblem } from "./durability.ts";
+import { checkDurability, confirmWrite, type Durability, Unconfirmed } from "./durability.ts";
 import { DRAINERS, REMOVE, SPILL_FORMAT, spillKeys, WRITE } from "./scripts.ts";
 
 const log = getLogger(["weir", "spill"]);
@@ -44,11 +44,14 @@ export interface SpillLevel {
 const CHECK_EVERY_MS = 2_000;
 /** What a commit waits to hear whether its keys are here. */
 const RECALL_MS = 100;
+/** Of a Redis that is not asked. */
+const TRUSTED: Durability = { problem: null, needsReplica: false };
 
 export class Spill implements OverflowBuffer {
   readonly #keys: ReturnType<typeof spillKeys>;
   #state: "ready" | "not_durable" | "unavailable" = "unavailable";
   #level: SpillLevel = { orders: 0, oldestAgeMs: null };
+  #needsReplica = false;
   #timer: ReturnType<typeof setInterval> | undefined;
   #looking: Promise<void> | null = null;
 
@@ -87,26 +90,22 @@ export class Spill implements OverflowBuffer {
   }
 
   async write(orders: readonly NewOrder[]): Promise<ReadonlyMap<string, SpillResult>> {
-    const { redis, maxOrders, maxBytes } = this.options;
+    const { redis, mode, maxOrders, maxBytes } = this.options;
     if (!this.isReady() || redis.status !== "ready") {
       throw new BufferUnreachable("Redis is away, or does not keep what it is given");
     }
     const args = orders.flatMap((order) => [order.orderId, order.contentHash, textOf(order)]);
     const { stream, records, bytes } = this.#keys;
-    const answers = await redis.eval(
-      WRITE,
-      3,
-      stream,
-      records,
-      bytes,
-      maxOrders,
-      maxBytes,
-      SPILL_FORMAT,
-      ...args,
-    ).catch((error: unknown) => {
-      this.#lost(); // the next look says whether it is back; until then nobody waits for it
+    const bounds = [maxOrders, maxBytes, SPILL_FORMAT];
+    const [answers] = await Promise.all([
+      redis.eval(WRITE, 3, stream, records, bytes, ...bounds, ...args) as Promise<string[]>,
+      mode === "auto" ? confirmWrite(redis, this.#needsReplica) : null,
+    ]).catch((error: unknown) => {
+      // The next look says whether it is back; until then nobody waits for it.
+      if (error instanceof Unconfirmed) this.#distrust(error.message);
+      else this.#lost();
       throw error;
-    }) as string[];
+    });
     this.#level = { ...this.#level, orders: this.#level.orders + orders.length };
     return new Map(orders.map(({ orderId }, index) => [orderId, resultOf(answers[index])]));
   }
@@ -203,6 +202,11 @@ export class Spill implements OverflowBuffer {
     this.#state = "unavailable";
   };
 
+  #distrust(problem: string): void {
+    if (this.#state !== "not_durable") log.warn(`the overflow buffer is not used: ${problem}`);
+    this.#state = "not_durable";
+  }
+
   readonly #check = (): void => {
     this.#looking ??= this.#look().finally(() => this.#looking = null);
   };
@@ -210,12 +214,13 @@ export class Spill implements OverflowBuffer {
   async #look(): Promise<void> {
     const { redis, mode } = this.options;
     try {
-      const problem = mode === "auto" ? await findDurabilityProblem(redis) : null;
+      const { problem, needsReplica } = mode === "auto"
+        ? await checkDurability(redis, this.#keys.bytes)
+        : TRUSTED;
       const level = await this.#measure();
-      if (problem !== null && this.#state !== "not_durable") {
-        log.warn(`the overflow buffer is not used: ${problem}`);
-      }
-      this.#state = problem === null ? "ready" : "not_durable";
+      this.#needsReplica = needsReplica;
+      if (problem === null) this.#state = "ready";
+      else this.#distrust(problem);
       this.#level = level;
     } catch (error) {
       if (this.#state === "ready") log.warn(`the overflow buffer is away: ${describe(error)}`);

@@ -1,8 +1,9 @@
-/** A Redis that does not keep every write on disk is never given an order. */
+/** No order is called spilled by a Redis that may forget it, by itself or by a failover. */
 import { assertEquals, assertGreater } from "@std/assert";
 import type { FaultLoad } from "../support/fault_load.ts";
 import { type FaultRun, report, statusOf, withFaults } from "../support/fault_run.ts";
 import { outcomeOf } from "../support/history.ts";
+import { withReplicatedRedis } from "../support/replicated_redis.ts";
 import { type ServerProcess, type Settings, startRedis } from "../support/server_process.ts";
 import { until } from "../support/services.ts";
 
@@ -73,7 +74,7 @@ Deno.test("no order is called spilled while Redis may forget it, whatever settin
     let replica: ServerProcess | undefined;
     try {
       replica = await startRedis({ replicaof: `127.0.0.1 ${run.redis.port}` });
-      const what = "with a replica that is not waited for";
+      const what = "with a replica that this Redis cannot wait for";
       refused["a replica"] = await expectUnused(run, load, url, what);
     } finally {
       await replica?.dispose();
@@ -85,3 +86,41 @@ Deno.test("no order is called spilled while Redis may forget it, whatever settin
     report("Redis that is not durable", { ...load.figures, refused });
     for (const count of Object.values(refused)) assertGreater(count, 50);
   }));
+
+Deno.test("no order is called spilled while no replica has it on disk", () =>
+  withReplicatedRedis(({ master, startReplica }) =>
+    withFaults(async (run) => {
+      const { url } = await run.instance();
+      const load = run.load({ urls: () => [url], ratePerSecond: 200, once: 1 });
+      load.start();
+      await load.answered(100);
+      await run.postgres.kill();
+      const replica = await startReplica();
+      const refused: Record<string, number> = {};
+      const used = async (what: string) => {
+        const before = await run.spilled();
+        await until(`a Redis ${what} to be used`, async () => await run.spilled() > before + 100);
+      };
+
+      await used("with a replica that syncs");
+      await replica.freeze();
+      const frozenAt = performance.now();
+      refused.frozen = await expectUnused(run, load, url, "with a replica that is stopped");
+      const meanwhile = load.history.attempts.filter(({ sentAt }) => sentAt > frozenAt);
+      const acknowledged = meanwhile.filter(({ answer }) => outcomeOf(answer) === "spilled");
+      assertEquals(acknowledged, [], "from the first moment");
+      await replica.thaw();
+      await used("whose replica is back");
+
+      await replica.stop();
+      await replica.start({ appendonly: "no" });
+      refused.fileless = await expectUnused(run, load, url, "with a replica that keeps no file");
+      await replica.stop();
+      await used("that is alone again");
+
+      await run.postgres.start();
+      await run.verify(load);
+      report("replicas that do not confirm", { ...load.figures, refused });
+      for (const count of Object.values(refused)) assertGreater(count, 50);
+    }, { redisUrl: master.url })
+  ));
