@@ -196,3 +196,22 @@ export function quantileOf(values: readonly number[], quantile: number): number 
   const value = sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * quantile))] ?? NaN;
   return Math.round(value * 10) / 10;
 }
+
+export interface AnswerTimes {
+  readonly p50: number;
+  readonly p99: number;
+}
+
+/** How long callers waited, milliseconds. */
+export function answerMsOf(attempts: readonly Attempt[]): AnswerTimes {
+  const times = attempts.map(({ sentAt, answeredAt }) => answeredAt - sentAt);
+  return { p50: quantileOf(times, 0.5), p99: quantileOf(times, 0.99) };
+}
+
+/**
+ * What "at once" may take, milliseconds, on a machine that usually answers as in `usual`: a quarter
+ * of a second is several times what an idle one needs, and a busy one is several times slower.
+ */
+export function atOnceMs(usual: AnswerTimes): number {
+  return 250 + 3 * usual.p99;
+}
