@@ -1,0 +1,164 @@
+/** Mistakes that would make a dashboard show too much, too little, or something older. */
+import type { Mutant } from "./mutant.ts";
+
+export const DASHBOARDS: readonly Mutant[] = [
+  {
+    name: "a fold without the lock",
+    file: "sql/fold.ts",
+    find: `  if (lock?.got !== true) return { outcome: "locked" };\n`,
+    replace: '  if (lock === undefined) return { outcome: "locked" };\n',
+    tests: ["all", "tests/sql/fold_test.ts"],
+  },
+  {
+    name: "a fold that leaves the journal as it is",
+    file: "sql/journal.ts",
+    find: "LIMIT ${limit}\n      ) RETURNING *\n",
+    replace: "LIMIT ${limit}\n      ) AND false RETURNING *\n",
+    tests: ["all", "tests/sql/fold_test.ts"],
+  },
+  {
+    name: "asOf passes what a bite left in the journal",
+    file: "sql/fold.ts",
+    find: "const asOf = more ? before.asOf : before.now;",
+    replace: "const asOf = before.now;",
+    tests: ["all", "tests/sql/fold_test.ts"],
+  },
+  {
+    name: "asOf taken after the DELETE",
+    file: "sql/fold.ts",
+    find: "  const more = rows.length === MAX_JOURNAL_ROWS;\n",
+    replace: "  const more = rows.length === MAX_JOURNAL_ROWS;\n" +
+      "  Object.assign(before, { now: (await readMark(tx)).now });\n",
+    tests: ["all", "tests/sql/fold_test.ts"],
+  },
+  {
+    name: "a created_at cursor instead of the journal",
+    file: "sql/journal.ts",
+    find: "        SELECT batch_id FROM journal WHERE format <= ${JOURNAL_FORMAT} LIMIT ${limit}\n",
+    replace: "        SELECT batch_id FROM journal WHERE format <= ${JOURNAL_FORMAT}\n" +
+      "          AND written_at >= coalesce((SELECT max(as_of) FROM scope_versions), '-infinity')\n" +
+      "        LIMIT ${limit}\n",
+    tests: ["all", "tests/sql/fold_test.ts"],
+  },
+  {
+    name: "publish before COMMIT",
+    file: "sql/fold.ts",
+    find: "  return pool.transaction((tx) => fold(tx, known));\n",
+    replace: "  return new Promise((resolve, reject) => {\n" +
+      "    pool.transaction(async (tx) => {\n" +
+      "      resolve(await fold(tx, known));\n" +
+      "      await new Promise((done) => setTimeout(done, 50));\n" +
+      "    }).catch(reject);\n" +
+      "  });\n",
+    tests: ["all", "tests/server/folding_test.ts"],
+  },
+  {
+    name: "a database that went back in time taken for the same",
+    file: "sql/fold.ts",
+    find: "AND e.started_at IS NOT DISTINCT FROM i.started_at AS same",
+    replace: "AS same",
+    tests: ["system", "tests/system/database_restored_test.ts"],
+  },
+  {
+    name: "a rebuild that takes its snapshot before the fold's lock",
+    file: "sql/rebuild.ts",
+    find: "    await lock(sql);\n",
+    replace: "    void lock;\n",
+    tests: ["all", "tests/sql/rebuild_test.ts"],
+  },
+  {
+    name: "a rebuild that forgets the journal",
+    file: "sql/rebuild.ts",
+    find: "  await tx`DELETE FROM journal`;\n",
+    replace: "",
+    tests: ["all", "tests/sql/rebuild_test.ts"],
+  },
+  {
+    name: "an audit that calls pending folds drift",
+    file: "sql/audit.ts",
+    find: "const pending = mergeJournal(await readJournal(tx));",
+    replace: "const pending = mergeJournal((await readJournal(tx)).slice(0, 0));",
+    tests: ["all", "tests/sql/audit_test.ts"],
+  },
+  {
+    name: "the old version of a rollup row stays",
+    file: "sql/rollups.ts",
+    find: "        AND r.version = s.version\n    )\n    INSERT INTO ${table}",
+    replace: "        AND r.version = s.version AND false\n    )\n    INSERT INTO ${table}",
+    tests: ["all", "tests/sql/fold_test.ts"],
+  },
+  {
+    name: "the version read beside the figures, not with them",
+    file: "sql/snapshots.ts",
+    find:
+      "  const row = await pool.run((sql) => readRow(sql, scope));\n  return figuresOf(scope, row);",
+    replace: "  const row = await pool.run((sql) => readRow(sql, scope));\n" +
+      "  const { version } = await readNewest(pool);\n" +
+      "  return { ...figuresOf(scope, row), version };",
+    tests: ["all", "tests/sql/snapshots_test.ts"],
+  },
+  {
+    name: "a cache write without the order check",
+    file: "server/live/snapshot_cache.ts",
+    find: "    if new < old then return 0 end\n",
+    replace: "",
+    tests: ["all", "tests/server/snapshot_cache_test.ts"],
+  },
+  {
+    name: "a kept snapshot served after its minute",
+    file: "server/live/snapshot_cache.ts",
+    find: " or tonumber(kept[2]) ~= now - now % ${MINUTE_MS}",
+    replace: "",
+    tests: ["all", "tests/server/snapshot_cache_test.ts"],
+  },
+  {
+    name: "two folds at once",
+    file: "actors/aggregator_machine.ts",
+    find:
+      `          on: { WAKE: { target: "running_pending", actions: ["noteWake", "countOverlap"] } },`,
+    replace: `          on: { WAKE: { target: "#aggregator.folding", reenter: true } },`,
+    tests: ["unit", "tests/actors/aggregator_test.ts"],
+  },
+  {
+    name: "a taken lock waited out for the whole interval",
+    file: "actors/aggregator_machine.ts",
+    find: `      after: { minGap: "folding" },`,
+    replace: `      after: { interval: "folding" },`,
+    tests: ["unit", "tests/actors/aggregator_test.ts"],
+  },
+  {
+    name: "a kept snapshot served below what is known",
+    file: "server/live/known_folds.ts",
+    find: "return fold.version >= (this.#changes.get(figures.scope) ?? 0);",
+    replace: "return true;",
+    tests: ["unit", "tests/server/live_kept_test.ts"],
+  },
+  {
+    name: "a kept snapshot served past its minute",
+    file: "server/live/snapshot_cache.ts",
+    find: " or tonumber(kept[2]) ~= now - now % ${MINUTE_MS} then return false end",
+    replace: " then return false end",
+    tests: ["all", "tests/server/snapshot_cache_test.ts"],
+  },
+  {
+    name: "the minute before shown as live",
+    file: "server/live/live_hub.ts",
+    find: "return this.#stale || this.#clock.isNow(minute);",
+    replace: "return this.#stale || minute.length > 0;",
+    tests: ["unit", "tests/server/live_minute_test.ts"],
+  },
+  {
+    name: "the turn of the other scopes forgotten",
+    file: "server/live/live_hub.ts",
+    find: "      this.#turn(); // of all the others: the timer below is set anew\n",
+    replace: "",
+    tests: ["unit", "tests/server/live_minute_test.ts"],
+  },
+  {
+    name: "a caller answered with a read that began before it asked",
+    file: "server/live/shared_reads.ts",
+    find: "    const following = this.#following",
+    replace: "    if (underWay !== null) return underWay;\n    const following = this.#following",
+    tests: ["unit", "tests/server/live_reads_test.ts"],
+  },
+];

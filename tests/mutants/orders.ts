@@ -1,0 +1,170 @@
+/** Mistakes that would lose an order, double it, or tell its caller what is not so. */
+import type { Mutant } from "./mutant.ts";
+
+export const ORDERS: readonly Mutant[] = [
+  {
+    name: "the journal counts rows that were already there",
+    file: "sql/batch.ts",
+    find: "      FROM inserted GROUP BY 1, 2, 3\n",
+    replace: "      FROM (SELECT store_id, currency, units, total_minor, now() AS placed_at\n" +
+      "            FROM input) AS x GROUP BY 1, 2, 3\n",
+    tests: ["all", "tests/sql/exactness_property_test.ts"],
+  },
+  {
+    name: "a door that does not look at batches under way",
+    file: "actors/pace.ts",
+    find: "    return Math.max(usual ?? 0, this.now() - oldest);",
+    replace: "    return usual;",
+    tests: ["unit", "tests/actors"],
+  },
+  {
+    name: "a sent order that waits for its batch whatever its deadline",
+    file: "actors/order_writer_behaviour.ts",
+    find: "letter.deadlineAt + patienceMs <= at",
+    replace: "letter.deadlineAt + patienceMs <= at - 1e9",
+    tests: ["unit", "tests/actors/order_writer_test.ts"],
+  },
+  {
+    name: "an acknowledgement before COMMIT",
+    file: "actors/group_commit.ts",
+    find: "  let stored: ReadonlyMap<string, StoredOrder>;\n",
+    replace: "  for (const { order, letters } of group) {\n" +
+      '    const row = { isNew: true, contentHash: order.contentHash, placedAt: "" };\n' +
+      "    for (const letter of letters) mailbox.settle(letter, answerOf(order, row, true));\n" +
+      "  }\n  let stored: ReadonlyMap<string, StoredOrder>;\n",
+    tests: ["unit", "tests/actors/order_writer_test.ts"],
+  },
+  {
+    name: "a refusal after the batch was sent",
+    file: "actors/order_refusals.ts",
+    find: "letter.maybeStored ? OUTCOME_UNKNOWN : refusal",
+    replace: "letter.deadlineAt < 0 ? OUTCOME_UNKNOWN : refusal",
+    tests: ["unit", "tests/actors/order_writer_test.ts"],
+  },
+  {
+    name: "a broken pipe taken for a SQLSTATE",
+    file: "actors/failure.ts",
+    find: `  const severity = propertyOf(error, "severity");`,
+    replace: `  const looks = code.length === 5 ? "ERROR" : null;\n` +
+      `  const severity = propertyOf(error, "severity") ?? looks;`,
+    tests: ["unit", "tests/actors/failure_test.ts"],
+  },
+  {
+    name: "a missing column taken for an order's fault",
+    file: "actors/failure.ts",
+    find: `  "23": "data",`,
+    replace: `  "42": "data",\n  "23": "data",`,
+    tests: ["unit", "tests/actors"],
+  },
+  {
+    name: "one batch holds two contents of one key",
+    file: "actors/mailbox.ts",
+    find: "} else if (parcel.order.contentHash === contentHash) {",
+    replace: '} else if (contentHash !== "") {',
+    tests: ["unit", "tests/actors/mailbox_test.ts"],
+  },
+  {
+    name: "overflow removed whether it was committed or not",
+    file: "actors/drain.ts",
+    find: "if (done.length > 0) await source.remove(done);",
+    replace: "await source.remove(entries);",
+    tests: ["unit", "tests/actors/drain_test.ts"],
+  },
+  {
+    name: "an order that may be in the buffer refused",
+    file: "actors/overflow.ts",
+    find: "if (!(error instanceof BufferUnreachable)) {",
+    replace: "if (error instanceof BufferUnreachable) {",
+    tests: ["unit", "tests/actors/overflow_test.ts"],
+  },
+  {
+    name: "a conflict out of the buffer forgotten",
+    file: "actors/drain.ts",
+    find: `await store.park(order, "conflict", CONFLICT);`,
+    replace: "void CONFLICT;",
+    tests: ["unit", "tests/actors/drain_test.ts"],
+  },
+  {
+    name: "a spilled key's record forgotten",
+    file: "server/spill/scripts.ts",
+    find: "redis.call('HSET', KEYS[2], id, entry .. ' ' .. hash)",
+    replace: "",
+    tests: ["all", "tests/server/spill_test.ts"],
+  },
+  {
+    name: "the blind retry: an order that may be stored gets another id",
+    file: "actors/mailbox.ts",
+    find: "    this.#waiting = [...still, ...this.#waiting];",
+    replace: "    this.#waiting = [\n" +
+      "      ...still.map((letter) => ({\n" +
+      "        ...letter,\n" +
+      "        order: { ...letter.order, orderId: crypto.randomUUID() },\n" +
+      "      })),\n" +
+      "      ...this.#waiting,\n" +
+      "    ];",
+    tests: ["unit", "tests/actors/order_writer_test.ts"],
+  },
+  {
+    name: "an unsynced spill",
+    file: "server/spill/durability.ts",
+    find: `  appendfsync: "always",\n`,
+    replace: "",
+    tests: ["system", "tests/system/not_durable_test.ts"],
+  },
+  {
+    name: "spilled before a replica has it: WAITAOF's answer not looked at",
+    file: "server/spill/durability.ts",
+    find: "if (local >= 1 && replicas >= 1) return;",
+    replace: "if (local >= 0 && replicas >= 0) return;",
+    tests: ["system", "tests/system/not_durable_test.ts"],
+  },
+  {
+    name: "spilled before a replica has it: an order found there taken for a confirmed one",
+    file: "server/spill/scripts.ts",
+    find: "  redis.call('INCRBY', KEYS[3], 0)\n",
+    replace: "",
+    tests: ["system", "tests/system/replica_confirms_test.ts"],
+  },
+  {
+    name: "spilled before a replica has it: one that came since the latest look not asked",
+    file: "server/spill/durability.ts",
+    find: "if (neededReplica || needsReplica) await",
+    replace: "void needsReplica;\n  if (neededReplica) await",
+    tests: ["system", "tests/system/replica_confirms_test.ts"],
+  },
+  {
+    name: "spilled before a replica has it: one that has left since the latest look forgotten",
+    file: "server/spill/durability.ts",
+    find: "if (neededReplica || needsReplica) await",
+    replace: "void neededReplica;\n  if (needsReplica) await",
+    tests: ["system", "tests/system/replica_confirms_test.ts"],
+  },
+  {
+    name: "a replica without a file taken for one that keeps what it gets",
+    file: "server/spill/durability.ts",
+    find: "    await redis.incrby(counter, 0);\n",
+    replace: "    void counter;\n",
+    tests: ["system", "tests/system/replica_confirms_test.ts"],
+  },
+  {
+    name: "a silent server given as many chances as a failing one",
+    file: "actors/sliding_window.ts",
+    find: "latest.every((call) => call.silent)) return true;",
+    replace: "latest.every((call) => call.silent && !call.failed)) return true;",
+    tests: ["unit", "tests/actors/sliding_window_test.ts"],
+  },
+  {
+    name: "what was inserted forgotten when the second statement fails",
+    file: "sql/batch.ts",
+    find: "    if (stored.size === 0) throw error;\n    return stored;",
+    replace: "    throw error;",
+    tests: ["all", "tests/sql/batch_test.ts"],
+  },
+  {
+    name: "a probe that asks nothing of the log",
+    file: "sql/batch.ts",
+    find: "CASE WHEN ${orders.length} = 0",
+    replace: "CASE WHEN ${orders.length} = -1",
+    tests: ["all", "tests/sql/batch_test.ts"],
+  },
+];
