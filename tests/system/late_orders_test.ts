@@ -3,10 +3,11 @@
  * calendar is wrong as well: each counts in the minute and the day of its own time, and is taken
  * from there when it is cancelled.
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertGreater } from "@std/assert";
+import type { WeirClient } from "../../client/mod.ts";
 import { SPILL_FORMAT, spillKeys } from "../../server/spill/scripts.ts";
 import type { NewOrder } from "../../sql/order.ts";
-import { dayOf, iso, MINUTE_MS, minuteOf } from "../../sql/time.ts";
+import { dayOf, HOUR_MS, iso, minuteOf } from "../../sql/time.ts";
 import type { TestSql } from "../support/database.ts";
 import { createTestClient, KEY } from "../support/instance.ts";
 import { LiveFeed } from "../support/live_feed.ts";
@@ -17,7 +18,6 @@ import type { TestRedis } from "../support/redis.ts";
 import { clockAhead, withProcesses } from "../support/service_process.ts";
 import { until } from "../support/services.ts";
 
-const HOUR_MS = 60 * MINUTE_MS;
 const SCOPES = ["store-1", "*"];
 
 /** An order that was spilled so long ago. */
@@ -63,9 +63,12 @@ function sumsOf(orders: number, cancelled: number): Sums[] {
   }));
 }
 
-/** What must hold whenever all is folded: no bucket differs from its orders. */
-async function expectNoDrift(sql: TestSql): Promise<void> {
+/** What must hold whenever all is folded: no bucket differs from its orders, and the auditor says so. */
+async function expectNoDrift(sql: TestSql, { api }: WeirClient): Promise<void> {
   await expectExact(sql);
+  const { checked, drifted } = await api.ops.audit.mutate({ buckets: 200 });
+  assertEquals(drifted, []);
+  assertGreater(checked, 0);
 }
 
 Deno.test("orders drained days late count when they were placed, and are cancelled from there", () =>
@@ -97,7 +100,7 @@ Deno.test("orders drained days late count when they were placed, and are cancell
     }
     const youngest = minuteOf(late.at(-1)!.placedAt);
     assertEquals(await rollupsAt(sql, "minute", youngest), sumsOf(1, 0));
-    await expectNoDrift(sql);
+    await expectNoDrift(sql, client);
 
     const before = feed.newest!.snapshot;
     const { storeId, orderId } = late[1]!.order; // three days old
@@ -111,7 +114,7 @@ Deno.test("orders drained days late count when they were placed, and are cancell
       sumsOf(0, 1),
       sumsOf(1, 0),
     ]);
-    await expectNoDrift(sql);
+    await expectNoDrift(sql, client);
     feed.end();
     await client.close();
   }));
