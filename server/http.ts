@@ -134,15 +134,16 @@ async function answerCall(
   services: Services,
   patience: Patience,
 ): Promise<Response> {
-  const body = request.body === null ? null : await readBody(request, patience.ms);
+  // Of other methods tRPC reads no body, and some of them no `Request` may be made of.
+  const body = request.method === "POST" ? await readBody(request, patience.ms) : null;
   if (body === "too_large") return Response.json({ error: TOO_LARGE }, { status: 413 });
   if (body === "too_slow") return new Response("the request did not come to its end\n", SLOW);
   const events = new EventStream(patience);
-  const { method, headers } = request;
+  const { method, headers, signal } = request;
   return events.carry(
     await fetchRequestHandler({
       endpoint: TRPC_PATH,
-      req: body === null ? request : new Request(request.url, { method, headers, body }),
+      req: body === null ? request : new Request(request.url, { method, headers, body, signal }),
       router: appRouter,
       createContext: () => ({
         services,
@@ -183,7 +184,10 @@ async function readBody(
   }
   clearTimeout(timer);
   if (isSlow) return "too_slow";
-  if (bytes > MAX_MESSAGE_BYTES) return "too_large";
+  if (bytes > MAX_MESSAGE_BYTES) {
+    reader.cancel().catch(() => undefined); // the rest is not wanted
+    return "too_large";
+  }
   return chunks.length === 1 ? chunks[0]! : await new Blob(chunks).bytes();
 }
 
