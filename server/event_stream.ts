@@ -23,18 +23,28 @@ export class EventStream implements Awaited {
   /** True while the connection could take more, and the stream has nothing. */
   #isIdle = false;
   #isOver = false;
-  #giveUp: () => void = () => undefined;
+  #stop: (error?: string) => void = () => undefined;
   /** Tells `#drained` that something has changed. */
   #wake: () => void = () => undefined;
 
-  constructor(readonly patience: Patience) {}
+  /** @param open those that are under way in this process; this one is among them while it is. */
+  constructor(readonly patience: Patience, readonly open: Set<EventStream>) {}
 
   get unreadBytes(): number {
     return this.#unread.length;
   }
 
   giveUp(): void {
-    this.#giveUp();
+    // An error, since an end would leave the connection open. Deno prints it: a line will do.
+    this.#stop(NOT_READ);
+  }
+
+  /**
+   * Ends it without a word. A subscription that has ended says so, and its client asks for no more;
+   * one that was broken off is asked for again, of another instance.
+   */
+  breakOff(): void {
+    this.#stop();
   }
 
   /** The response with its body sent by way of this; one that is no stream of events as it is. */
@@ -47,6 +57,7 @@ export class EventStream implements Awaited {
 
   #bodyOf(reader: ReadableStreamDefaultReader<Uint8Array>): ReadableStream<Uint8Array> {
     this.patience.add(this);
+    this.open.add(this);
     const end = (reason: unknown) => {
       this.#end();
       // How what is cancelled ends is nobody's concern any more.
@@ -54,14 +65,16 @@ export class EventStream implements Awaited {
     };
     return new ReadableStream<Uint8Array>({
       start: (controller) => {
-        this.#giveUp = () => {
-          // An error, since an end would leave the connection open. Deno prints it: a line will do.
-          controller.error(NOT_READ);
-          end(NOT_READ);
+        this.#stop = (error) => {
+          if (this.#isOver) return;
+          if (error === undefined) controller.close();
+          else controller.error(error);
+          end(error);
         };
       },
       pull: async (controller) => {
-        if (this.#unread.length === 0 && !await this.#fill(reader)) return controller.close();
+        const hasMore = this.#unread.length > 0 || await this.#fill(reader);
+        if (!hasMore) return controller.close();
         if (this.#isOver) return;
         const slice = this.#unread.subarray(0, SLICE_BYTES);
         this.#unread = this.#unread.subarray(slice.length);
@@ -76,8 +89,12 @@ export class EventStream implements Awaited {
   async #fill(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<boolean> {
     this.#isIdle = true;
     this.#wake();
-    const { done, value } = await reader.read();
+    const { done, value } = await reader.read().catch((error) => {
+      this.#end();
+      throw error;
+    });
     this.#isIdle = false;
+    if (this.#isOver) return true; // it was stopped meanwhile
     if (done) this.#end();
     else this.#unread = value;
     return !done;
@@ -87,6 +104,7 @@ export class EventStream implements Awaited {
     this.#isOver = true;
     this.#unread = new Uint8Array();
     this.patience.delete(this);
+    this.open.delete(this);
     this.#wake();
   }
 

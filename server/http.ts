@@ -34,6 +34,7 @@ export interface HttpOptions {
 
 interface Connections {
   readonly webSockets: WebSocketServer;
+  readonly streams: Set<EventStream>;
   readonly patience: Patience;
 }
 
@@ -65,13 +66,14 @@ export function serveHttp(options: HttpOptions): HttpServer {
   const { host, port } = options;
   const patience = new Patience(options.patienceMs);
   const webSockets = createWebSocketServer(options.services, patience);
+  const streams = new Set<EventStream>();
   options.metrics.watchConnections(() => patience.unreadBytes);
   const cut = new AbortController();
   let server: Deno.HttpServer<Deno.NetAddr>;
   try {
     server = Deno.serve(
       { port, hostname: host, signal: cut.signal, onListen: () => undefined },
-      (request) => route(request, options, { webSockets, patience }),
+      (request) => route(request, options, { webSockets, streams, patience }),
     );
   } catch (error) {
     patience.stop();
@@ -81,6 +83,7 @@ export function serveHttp(options: HttpOptions): HttpServer {
     port: server.addr.port,
     stop: async (timeoutMs) => {
       webSockets.close();
+      for (const stream of streams) stream.breakOff();
       const timer = setTimeout(() => cut.abort(), timeoutMs);
       await server.shutdown();
       clearTimeout(timer);
@@ -92,15 +95,15 @@ export function serveHttp(options: HttpOptions): HttpServer {
 async function route(
   request: Request,
   options: HttpOptions,
-  { webSockets, patience }: Connections,
+  connections: Connections,
 ): Promise<Response> {
   if (!URL.canParse(request.url)) return new Response("no such host\n", { status: 400 });
   const { pathname } = new URL(request.url);
   if (pathname === TRPC_PATH || pathname.startsWith(`${TRPC_PATH}/`)) {
     if (request.headers.get("upgrade")?.toLowerCase() === "websocket") {
-      return upgraded(webSockets, request);
+      return upgraded(connections.webSockets, request);
     }
-    return await answerCall(request, options.services, patience);
+    return await answerCall(request, options.services, connections);
   }
   switch (pathname) {
     case "/healthz":
@@ -132,13 +135,13 @@ function upgraded(webSockets: WebSocketServer, request: Request): Response {
 async function answerCall(
   request: Request,
   services: Services,
-  patience: Patience,
+  { streams, patience }: Connections,
 ): Promise<Response> {
   // Of other methods tRPC reads no body, and some of them no `Request` may be made of.
   const body = request.method === "POST" ? await readBody(request, patience.ms) : null;
   if (body === "too_large") return Response.json({ error: TOO_LARGE }, { status: 413 });
   if (body === "too_slow") return new Response("the request did not come to its end\n", SLOW);
-  const events = new EventStream(patience);
+  const events = new EventStream(patience, streams);
   const { method, headers, signal } = request;
   return events.carry(
     await fetchRequestHandler({

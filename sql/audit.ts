@@ -26,7 +26,7 @@ export interface Drift {
 }
 
 export interface AuditReport {
-  /** Buckets looked at, each of a store and again in `*`. */
+  /** Buckets looked at, each of a store and again in `*`; 0 also while folds are far behind. */
   readonly checked: number;
   readonly drifted: readonly Drift[];
 }
@@ -40,6 +40,9 @@ interface Bucket {
   readonly window: Window;
 }
 
+/** With more than this still to be folded there is no audit: all of it would have to be read. */
+const MAX_PENDING_ROWS = 2_000;
+
 /** Checks so many random buckets. @throws what the driver throws */
 export function auditRollups(
   pool: Pool,
@@ -47,7 +50,9 @@ export function auditRollups(
   random: () => number = Math.random,
 ): Promise<AuditReport> {
   return pool.transaction(async (tx) => {
-    const pending = mergeJournal(await readJournal(tx));
+    const rows = await readJournal(tx, MAX_PENDING_ROWS + 1);
+    if (rows.length > MAX_PENDING_ROWS) return { checked: 0, drifted: [] };
+    const pending = mergeJournal(rows);
     const checked = new Set<string>();
     const drifted: Drift[] = [];
     for (const storeId of await pickStores(tx, buckets)) {

@@ -17,6 +17,7 @@ import postgres from "postgres";
 import type { NewOrder } from "./order.ts";
 import type { Sql, Tx } from "./database.ts";
 import { JOURNAL_FORMAT } from "./journal.ts";
+import { standbyHasIt } from "./standby.ts";
 import { iso } from "./time.ts";
 
 /** What the database holds under an order's id after the batch. */
@@ -160,21 +161,14 @@ interface KnownRow {
   readonly content_hash: string;
 }
 
-/**
- * What is stored under the ids of these orders.
- *
- * A row may be seen that the synchronous standby has not got: the server shows it after a restart,
- * or when somebody cancelled the wait. With such a standby the read writes a message to the log,
- * so that it ends only when the standby has everything up to there.
- */
+/** What is stored under the ids of these orders, and cannot be lost any more. */
 export async function readStored(
   sql: Sql | Tx,
   orders: readonly NewOrder[],
 ): Promise<Map<string, StoredOrder>> {
   const rows = await sql<KnownRow[]>`
     SELECT o.order_id, o.placed_at, encode(o.content_hash, 'hex') AS content_hash,
-           (SELECT pg_logical_emit_message(true, 'weir', 'known')
-            WHERE current_setting('synchronous_standby_names') <> '') AS waited
+           ${standbyHasIt(sql)} AS waited
     FROM unnest(${orders.map((order) => order.storeId)}::text[],
                 ${orders.map((order) => order.orderId)}::uuid[]) AS i (store_id, order_id)
     JOIN orders o ON o.store_id = i.store_id AND o.order_id = i.order_id`;

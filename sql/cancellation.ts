@@ -4,6 +4,7 @@
  */
 import type { Sql } from "./database.ts";
 import { JOURNAL_FORMAT } from "./journal.ts";
+import { standbyHasIt } from "./standby.ts";
 import { iso } from "./time.ts";
 
 export interface Cancellation {
@@ -21,16 +22,20 @@ export async function cancelOrder(
   sql: Sql,
   order: { storeId: string; orderId: string; reason: string | null },
 ): Promise<Cancellation | null> {
-  const [cancelled] = await markCancelled(sql, order);
-  if (cancelled !== undefined) {
-    return { cancelledAt: iso(cancelled.cancelled_at), replayed: false };
+  for (;;) {
+    const [cancelled] = await markCancelled(sql, order);
+    if (cancelled !== undefined) {
+      return { cancelledAt: iso(cancelled.cancelled_at), replayed: false };
+    }
+    const [known] = await sql<{ cancelled_at: Date | null }[]>`
+      SELECT cancelled_at, ${standbyHasIt(sql)} AS waited FROM orders
+      WHERE store_id = ${order.storeId} AND order_id = ${order.orderId}`;
+    if (known === undefined) return null;
+    if (known.cancelled_at !== null) {
+      return { cancelledAt: iso(known.cancelled_at), replayed: true };
+    }
+    // It was committed between the two statements, and can be marked now.
   }
-  const [known] = await sql<{ cancelled_at: Date | null }[]>`
-    SELECT cancelled_at FROM orders
-    WHERE store_id = ${order.storeId} AND order_id = ${order.orderId}`;
-  if (known === undefined) return null;
-  if (known.cancelled_at === null) throw new Error("an order that is not cancelled was not marked");
-  return { cancelledAt: iso(known.cancelled_at), replayed: true };
 }
 
 function markCancelled(

@@ -51,6 +51,11 @@ const STANDBY_WAIT = "SyncRepWaitForLSN";
 /** What other calls on a lost connection's pool get to end before they are cut. */
 const RETIRE_MS = 1_000;
 
+/** The pool was ended at once, whatever was under way. */
+class PoolCut extends Error {
+  readonly code = "WEIR_POOL_CUT";
+}
+
 /** A pool of connections that can be replaced as a whole. */
 export class Pool {
   #sql: Sql;
@@ -59,6 +64,8 @@ export class Pool {
   /** Waits for a standby that were cancelled; the server says so before it ends the call. */
   #cancelledWaits = 0;
   readonly #retiring = new Set<Promise<void>>();
+  /** Gives up each call under way. */
+  readonly #underWay = new Set<(error: Error) => void>();
 
   constructor(readonly options: PoolOptions) {
     this.#url = options.url;
@@ -82,6 +89,7 @@ export class Pool {
     const timeoutMs = this.options.statementTimeoutMs;
     const { promise: gaveUp, reject } = Promise.withResolvers<never>();
     const timer = setTimeout(() => reject(new DatabaseTimeout(timeoutMs)), timeoutMs);
+    this.#underWay.add(reject);
     const answer = use(sql);
     try {
       return await Promise.race([answer, gaveUp]);
@@ -92,6 +100,7 @@ export class Pool {
       throw error;
     } finally {
       clearTimeout(timer);
+      this.#underWay.delete(reject);
     }
   }
 
@@ -103,6 +112,9 @@ export class Pool {
   /** Ends all connections, waiting at most `timeoutMs` for what they are doing. Legal twice. */
   async end(timeoutMs = 1_000): Promise<void> {
     this.#ended = true;
+    if (timeoutMs === 0) { // the driver leaves some calls waiting, such as one that is connecting
+      for (const giveUp of this.#underWay) giveUp(new PoolCut("the pool was ended"));
+    }
     await Promise.all([this.#sql.end({ timeout: timeoutMs / 1_000 }), ...this.#retiring]);
   }
 
@@ -216,7 +228,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     maxConnections: options.writeConnections + 1, // one for cancellations
     statementTimeoutMs,
     // synchronous_commit is what `committed` promises, whatever the server's own default is.
-    session: { synchronous_commit: "on", jit: "off" },
+    session: { synchronous_commit: "on", client_min_messages: "warning", jit: "off" },
   });
   const drain = new Pool({ ...write.options, name: "drain", maxConnections: 1 });
   const fold = new Pool({

@@ -31,10 +31,10 @@ export interface Rebuilt extends Position {
   readonly orders: number;
 }
 
-/** Folds went on without a pause for so long that the rebuild did not get its turn. */
+/** Folds left the rebuild no turn for very long, or its session was lost and the lock with it. */
 export class RebuildLocked extends Error {
   constructor() {
-    super(`the fold's lock was not free for ${LOCK_PATIENCE_MS / 1_000} s`);
+    super("the fold's lock was not to be had, or was lost: run it again");
     this.name = "RebuildLocked";
   }
 }
@@ -46,12 +46,12 @@ export async function rebuildRollups(options: { databaseUrl: string }): Promise<
     connection: {
       application_name: "weir rebuild",
       TimeZone: "UTC",
-      statement_timeout: 0, // a recount takes as long as it takes
       idle_in_transaction_session_timeout: 1_000,
       idle_session_timeout: 1_000,
     },
   });
   try {
+    await sql`SET statement_timeout = 0`; // a recount takes as long as it takes
     await lock(sql);
     for (let attempt = 1;; attempt++) {
       // Read before the snapshot: whatever was committed by then is in it.
@@ -84,6 +84,10 @@ async function lock(sql: Sql): Promise<void> {
 }
 
 async function recountAll(tx: Tx, asOf: string, horizon: string): Promise<Rebuilt> {
+  const [held] = await tx<{ lock: boolean }[]>`
+    SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted
+                     AND pid = pg_backend_pid() AND objid = ${FOLD_LOCK}) AS lock`;
+  if (held?.lock !== true) throw new RebuildLocked();
   const [before] = await tx<{ version: string }[]>`
     SELECT coalesce(max(version), 0) AS version FROM scope_versions`;
   const version = Number(before?.version) + 1;

@@ -96,8 +96,10 @@ export class ScopeFeed {
       const wanted = both(this.#failed, this.#wanted);
       this.#wanted = null;
       try {
-        await this.#load(wanted);
-        this.#failed = null;
+        const figures = await this.#load(wanted);
+        // A standby, or what was the primary, may lag behind what was told of: the check asks again.
+        const lags = wanted.fold !== null && comparePositions(foldOf(figures), wanted.fold) < 0;
+        this.#failed = lags ? wanted : null;
       } catch {
         this.#failed = wanted; // the hub asks again when its check finds that the database answers
         await this.#doWithout();
@@ -106,7 +108,7 @@ export class ScopeFeed {
     this.#loading = null; // in the same turn as the last look at what is wanted
   }
 
-  async #load(wanted: Wanted): Promise<void> {
+  async #load(wanted: Wanted): Promise<Figures> {
     const frame = await this.options.load(this.options.scope);
     let { writtenAt } = wanted;
     if (this.#wanted !== null && shows(frame.figures, this.#wanted)) {
@@ -115,6 +117,7 @@ export class ScopeFeed {
     }
     this.#accept({ ...frame, writtenAt }, "live", wanted.anew);
     this.options.onLoaded(frame.figures);
+    return frame.figures;
   }
 
   /** The database has failed: what was kept is shown, or else the newest, be its minute over. */

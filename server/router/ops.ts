@@ -20,10 +20,10 @@ export const opsRouter = router({
 
   onStatus: ops.subscription(async function* ({ ctx, signal }) {
     using lane = ctx.turns.lane();
-    for await (const status of ctx.services.statusBoard.watch(signal)) {
+    for await (const _ of ctx.services.statusBoard.watch(signal)) {
       await ctx.assertStillAllowed();
       await lane.turn();
-      yield status;
+      yield ctx.services.statusBoard.read();
       lane.sent();
     }
   }),

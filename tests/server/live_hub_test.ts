@@ -151,6 +151,18 @@ Deno.test("a database that answers with something older is not believed", () =>
     assertEquals(seen, ["1:5 10:00 database"]);
   }));
 
+Deno.test("a read that lags behind its notice is made again until it has what was told of", () =>
+  withHub(async ({ hub, database, watch, pass }) => {
+    const { seen } = watch();
+    await pass(0);
+    hub.notice(noticeOf(2, ["*"])); // by a database that is ahead of the one that is read
+    await pass(0);
+    assertEquals(seen.length, 1);
+    database.version = 2;
+    await pass(2_500);
+    assertEquals(seen.at(-1), "1:2 10:00 live");
+  }));
+
 Deno.test("a snapshot comes from the database while it answers, and is kept for others", () =>
   withHub(async ({ hub, database, cache, pass }) => {
     database.version = 9;

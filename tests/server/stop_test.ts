@@ -1,7 +1,7 @@
 /** The end of a process: asked for, asked for twice, and not asked for. */
 import { assert, assertEquals, assertLess } from "@std/assert";
 import type { TestDatabase } from "../support/database.ts";
-import { createTestClient, KEY } from "../support/instance.ts";
+import { createTestClient, KEY, withInstance } from "../support/instance.ts";
 import { OrderLoad, type Placed } from "../support/order_load.ts";
 import { anInput } from "../support/orders.ts";
 import { callHttp, RawSocket } from "../support/raw_calls.ts";
@@ -9,6 +9,7 @@ import { expectRefusal } from "../support/refusals.ts";
 import { expectExact } from "../support/recount.ts";
 import { type ServiceProcess, withProcesses } from "../support/service_process.ts";
 import { until } from "../support/services.ts";
+import { RawConnection } from "../support/slow_reader.ts";
 
 /** What was acknowledged is in the database, as it was acknowledged. */
 async function expectStored(placed: readonly Placed[], { sql }: TestDatabase): Promise<void> {
@@ -154,4 +155,18 @@ Deno.test("whoever subscribes is told to go elsewhere when the process stops", (
     // Not a word that the subscription is over: it is not, it goes on elsewhere.
     const last = socket.messages.filter((message) => message.id === id).at(-1);
     assertEquals(last?.result?.type, "data");
+  }));
+
+Deno.test("a stop breaks off what streams over SSE, so that clients ask another instance for the rest", () =>
+  withInstance(async ({ url, instance }) => {
+    const stream = new RawConnection(url);
+    stream.send(
+      `GET /trpc/dashboard.live?input=%7B%7D HTTP/1.1\r\nHost: ${new URL(url).host}\r\n` +
+        `Authorization: Bearer ${KEY}\r\nAccept: text/event-stream\r\n\r\n`,
+    );
+    await until("the first frame", () => stream.received.includes("\nid: "));
+    await instance.stop();
+    await until("the end of the connection", () => stream.closed);
+    // With this event the stock client would take the subscription for ended, and ask for no more.
+    assertEquals(stream.received.includes("event: return"), false);
   }));

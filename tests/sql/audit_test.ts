@@ -65,6 +65,16 @@ Deno.test("rollups that are right show no drift, whether the journal is folded o
     assertEquals(await audit(), []);
   }));
 
+Deno.test("while folds are far behind nothing is audited: all of the journal would have to be read", () =>
+  withOrders(async ({ sql, pools }) => {
+    await sql`update rollup_days set orders = orders + 1`;
+    await sql`insert into journal (batch_id, format, orders)
+              select gen_random_uuid(), 2, 0 from generate_series(1, 2001)`;
+    assertEquals(await auditRollups(pools.audit, 50), { checked: 0, drifted: [] });
+    await sql`delete from journal`;
+    assertGreater((await auditRollups(pools.audit, 50)).drifted.length, 0);
+  }));
+
 Deno.test("nothing to look at is no drift", () =>
   withDatabase(async ({ url }) => {
     const pools = openDatabase({ url, statementTimeoutMs: 5_000, writeConnections: 1 });

@@ -51,3 +51,19 @@ Deno.test("an order cancelled by many at once is taken out once", () =>
     const missing = { storeId, orderId: other.orderId, reason: null };
     assertEquals(await cancelOrder(sql, missing), null);
   }));
+
+Deno.test("an order that is committed while it is being cancelled is cancelled, whichever was first", () =>
+  withDatabase(async ({ sql, session }) => {
+    const late = session();
+    for (let round = 0; round < 20; round++) {
+      const order = anOrder();
+      await late`begin`;
+      await commitBatch(late, [order]);
+      // The one statement cannot see it yet; the other one can, if the commit comes in between.
+      const cancelling = cancelOrder(sql, { ...order, reason: null });
+      await late`commit`;
+      const cancelled = await cancelling ?? await cancelOrder(sql, { ...order, reason: null });
+      assertEquals(cancelled?.replayed, false);
+    }
+    assertEquals((await sql`select from orders where cancelled_at is not null`).length, 20);
+  }));
