@@ -33,14 +33,19 @@ const WAYS: readonly Way[] = [
   },
 ];
 
-/** How many batches wait for the standby. */
-function batchesWaiting(run: FaultRun): Promise<number> {
-  return run.ask(async (sql) => {
-    const waiting = await sql`
-      select from pg_stat_activity
-      where application_name = 'weir write' and wait_event = 'SyncRep'`;
-    return waiting.length;
-  });
+interface Session {
+  readonly pid: number;
+  /** True while it waits for the standby. */
+  readonly waits: boolean;
+}
+
+/** The sessions that batches go over. */
+function sessions(run: FaultRun): Promise<Session[]> {
+  return run.ask(async (sql) => [
+    ...await sql<Session[]>`
+      select pid, wait_event is not distinct from 'SyncRep' as waits from pg_stat_activity
+      where application_name = 'weir write'`,
+  ]);
 }
 
 /** The primary is gone, and the standby without what was still on its way to it. */
@@ -64,16 +69,16 @@ for (const { name, show } of WAYS) {
         const { attempts } = load.history;
         const order = load.newOrder();
         assertEquals(outcomeOf(await load.attempt(load.newOrder(), other.url)), "committed");
+        const pids = new Set((await sessions(run)).map(({ pid }) => pid));
         load.start();
         await load.answered(200);
 
         await standby.freeze();
         const frozenAt = performance.now();
-        const before = await batchesWaiting(run);
         const placing = load.attempt(order, other.url);
         await until(
           "its batch to wait",
-          async () => await batchesWaiting(run) > Math.max(before, 2),
+          async () => (await sessions(run)).some(({ pid, waits }) => waits && pids.has(pid)),
         );
         await show(run);
         await until("it to be there", async () => await run.rowsOf([order]) === 1);
