@@ -27,11 +27,13 @@ export const ORDERS: readonly Mutant[] = [
   {
     name: "an acknowledgement before COMMIT",
     file: "actors/group_commit.ts",
-    find: "  let stored: ReadonlyMap<string, StoredOrder>;\n",
-    replace: "  for (const { order, letters } of group) {\n" +
-      '    const row = { isNew: true, contentHash: order.contentHash, placedAt: "" };\n' +
-      "    for (const letter of letters) mailbox.settle(letter, answerOf(order, row, true));\n" +
-      "  }\n  let stored: ReadonlyMap<string, StoredOrder>;\n",
+    find:
+      "  const outcome = await commitApart(store.commit, parcels.map((parcel) => parcel.order));\n",
+    replace: "  for (const parcel of parcels) {\n" +
+      "    const { contentHash } = parcel.order;\n" +
+      '    answerStored(mailbox, parcel, { isNew: true, contentHash, placedAt: "" });\n' +
+      "  }\n" +
+      "  const outcome = await commitApart(store.commit, parcels.map((parcel) => parcel.order));\n",
     tests: ["unit", "tests/actors/order_writer_test.ts"],
   },
   {
