@@ -10,6 +10,8 @@ import type { Sql, Tx } from "./driver.ts";
 
 /** A column that makes its statement wait for the standby. */
 export function standbyHasIt(sql: Sql | Tx) {
-  return sql`(SELECT pg_logical_emit_message(true, 'weir', 'known')
-              WHERE current_setting('synchronous_standby_names') <> '')`;
+  return sql.unsafe(
+    "(SELECT pg_logical_emit_message(true, 'weir', 'known') " +
+      "WHERE current_setting('synchronous_standby_names') <> '')",
+  );
 }
