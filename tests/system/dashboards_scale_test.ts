@@ -172,8 +172,11 @@ Deno.test("the figures of all stores with a million products are read in far les
       }
       figures["afterFoldsUnderASnapshot"] = await timeReads(pools, "*");
       const { currencies: [euro] } = await readFigures(pools.read, "*");
+      // Near midnight there are two days of them, alike, since each change was taken back.
       const best = await database.sql<{ sku: string }[]>`
-        select sku from rollup_products where scope = '*' order by revenue_minor desc, sku limit 10`;
+        select sku from rollup_products
+        where scope = '*' and day = (select max(day) from rollup_products)
+        order by revenue_minor desc, sku limit 10`;
       assertEquals(euro?.topProducts.map(({ sku }) => sku), best.map(({ sku }) => sku));
       await old`rollback`;
       report("a million products", figures);
