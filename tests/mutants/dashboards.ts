@@ -34,10 +34,10 @@ export const DASHBOARDS: readonly Mutant[] = [
   {
     name: "a created_at cursor instead of the journal",
     file: "sql/journal.ts",
-    find: "        SELECT batch_id FROM journal WHERE format <= ${JOURNAL_FORMAT} LIMIT ${limit}\n",
-    replace: "        SELECT batch_id FROM journal WHERE format <= ${JOURNAL_FORMAT}\n" +
-      "          AND written_at >= coalesce((SELECT max(as_of) FROM scope_versions), '-infinity')\n" +
-      "        LIMIT ${limit}\n",
+    find: "      SELECT batch_id FROM journal WHERE format <= ${JOURNAL_FORMAT} LIMIT ${limit}\n",
+    replace: "      SELECT batch_id FROM journal WHERE format <= ${JOURNAL_FORMAT}\n" +
+      "        AND written_at >= coalesce((SELECT max(as_of) FROM scope_versions), '-infinity')\n" +
+      "      LIMIT ${limit}\n",
     tests: ["all", "tests/sql/fold_test.ts"],
   },
   {
