@@ -50,8 +50,8 @@ export function auditRollups(
   random: () => number = Math.random,
 ): Promise<AuditReport> {
   return pool.transaction(async (tx) => {
-    const rows = await readJournal(tx, MAX_PENDING_ROWS + 1);
-    if (rows.length > MAX_PENDING_ROWS) return { checked: 0, drifted: [] };
+    const rows = await readJournal(tx, MAX_PENDING_ROWS);
+    if (rows === null) return { checked: 0, drifted: [] };
     const pending = mergeJournal(rows);
     const checked = new Set<string>();
     const drifted: Drift[] = [];

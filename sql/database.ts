@@ -195,6 +195,13 @@ function connectPool(
 
 const AUDIT_TIMEOUT_MS = 60_000;
 
+/**
+ * Rollups and orders are only ever reached in the order of an index, and mostly for its first few
+ * rows. A plan made while a table was empty, or was empty but for dead rows, would go on looking
+ * through all of it, until the next ANALYZE or for as long as some snapshot is held open.
+ */
+const BY_INDEX = { enable_seqscan: "off", enable_bitmapscan: "off", jit: "off" };
+
 /** All pools of one instance. */
 export interface Database {
   /** Batches of orders and nothing else. */
@@ -239,12 +246,9 @@ export function openDatabase(options: DatabaseOptions): Database {
     session: {
       idle_in_transaction_session_timeout: "1000",
       synchronous_commit: "on",
-      // The rollups are only ever reached by key. A plan made while a table was empty would go on
-      // scanning it after it has grown, until the next ANALYZE.
-      enable_seqscan: "off",
+      ...BY_INDEX,
       enable_hashjoin: "off",
       enable_mergejoin: "off",
-      jit: "off",
     },
   });
   const read = new Pool({
@@ -252,7 +256,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     name: "read",
     maxConnections: 6,
     statementTimeoutMs,
-    session: { jit: "off" },
+    session: BY_INDEX,
   });
   const audit = new Pool({
     ...read.options,

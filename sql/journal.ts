@@ -44,15 +44,14 @@ type JournalEntry = Pick<JournalRow, "written_at" | "orders"> & { readonly batch
 type JournalLists = Omit<JournalRow, "written_at" | "orders"> & { readonly batch_id: string };
 
 /**
- * At most `limit` rows, in no order; those of a format not known here are passed over. Inside a
- * transaction that keeps one snapshot, or while nothing folds.
+ * All rows, in no order; those of a format not known here are passed over. Inside a transaction that
+ * keeps one snapshot, or while nothing folds.
+ * @returns null when there are more than `most`; their lists are not read then.
  */
-export async function readJournal(
-  sql: Sql | Tx,
-  limit: number | null = null,
-): Promise<JournalRow[]> {
+export async function readJournal(sql: Sql | Tx, most: number): Promise<JournalRow[] | null> {
   const entries = await sql<JournalEntry[]>`
-    SELECT * FROM journal WHERE format <= ${JOURNAL_FORMAT} LIMIT ${limit}`;
+    SELECT * FROM journal WHERE format <= ${JOURNAL_FORMAT} LIMIT ${most + 1}`;
+  if (entries.length > most) return null;
   const lists = await sql<JournalLists[]>`
     SELECT * FROM journal_sums WHERE batch_id = ANY(${idsOf(entries)}::uuid[])`;
   return withLists(entries, lists);
@@ -77,17 +76,12 @@ export async function takeJournal(tx: Tx, limit: number): Promise<JournalRow[]> 
 
 const idsOf = (entries: readonly JournalEntry[]) => entries.map(({ batch_id }) => batch_id);
 
-/** @throws Error when a row has no lists: it must not be taken for one that adds nothing. */
 function withLists(
   entries: readonly JournalEntry[],
   lists: readonly JournalLists[],
 ): JournalRow[] {
   const byId = new Map(lists.map((row) => [row.batch_id, row]));
-  return entries.map((entry) => {
-    const row = { ...entry, ...byId.get(entry.batch_id) } as JournalRow;
-    if (row.store_ids) return row;
-    throw new Error(`the journal's row ${entry.batch_id} has no lists`);
-  });
+  return entries.map((entry) => ({ ...entry, ...byId.get(entry.batch_id) }) as JournalRow);
 }
 
 /** What an order, or many, add to a sum. */

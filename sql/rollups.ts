@@ -118,6 +118,7 @@ async function addProducts(tx: Tx, deltas: readonly ProductDelta[], version: str
       ) AS d (scope, currency, day, sku, units, revenue_minor)
     ), sums AS (
       SELECT d.scope, d.currency, d.day, d.sku, before.version,
+             before.revenue_minor AS revenue_minor_before,
              d.units + coalesce(before.units, 0) AS units,
              d.revenue_minor + coalesce(before.revenue_minor, 0) AS revenue_minor
       FROM delta d LEFT JOIN LATERAL (
@@ -129,6 +130,7 @@ async function addProducts(tx: Tx, deltas: readonly ProductDelta[], version: str
       DELETE FROM rollup_products r USING sums s
       WHERE r.scope = s.scope AND r.currency = s.currency AND r.day = s.day AND r.sku = s.sku
         AND r.version = s.version
+        AND r.revenue_minor = s.revenue_minor_before -- so that either index is as good
     )
     INSERT INTO rollup_products (scope, currency, day, sku, version, units, revenue_minor)
     SELECT scope, currency, day, sku, ${version}::bigint, units, revenue_minor FROM sums`;

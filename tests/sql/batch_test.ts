@@ -6,7 +6,7 @@ import { anOrder } from "../support/orders.ts";
 import { until } from "../support/services.ts";
 
 async function journalOf(sql: TestSql): Promise<(JournalRow & { count: number })[]> {
-  return (await readJournal(sql)).map((row) => ({ ...row, count: Number(row.orders) }));
+  return (await readJournal(sql, 1_000))!.map((row) => ({ ...row, count: Number(row.orders) }));
 }
 
 Deno.test("a batch is stored with one journal row that says what its new orders add", () =>
