@@ -200,7 +200,12 @@ const AUDIT_TIMEOUT_MS = 60_000;
  * rows. A plan made while a table was empty, or was empty but for dead rows, would go on looking
  * through all of it, until the next ANALYZE or for as long as some snapshot is held open.
  */
-const BY_INDEX = { enable_seqscan: "off", enable_bitmapscan: "off", jit: "off" };
+const BY_INDEX = {
+  enable_seqscan: "off",
+  enable_bitmapscan: "off",
+  enable_sort: "off",
+  jit: "off",
+};
 
 /** All pools of one instance. */
 export interface Database {
