@@ -5,11 +5,18 @@
  * have to be sent before the server notices anything.
  */
 import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual } from "@std/assert";
-import currencies from "currency-codes";
-import { type InstanceTest, KEY, withInstance } from "../support/instance.ts";
-import { LiveFeed } from "../support/live_feed.ts";
+import { KEY, withInstance } from "../support/instance.ts";
+import {
+  everyoneIsGone,
+  fill,
+  makeFramesLarge,
+  metric,
+  Quick,
+  subscribers,
+  unreadBytes,
+} from "../support/large_frames.ts";
 import { anInput } from "../support/orders.ts";
-import { RawSocket, request, type SocketMessage } from "../support/raw_calls.ts";
+import { RawSocket, type SocketMessage } from "../support/raw_calls.ts";
 import { until } from "../support/services.ts";
 import { SLOW_READERS, type SlowReader } from "../support/slow_reader.ts";
 
@@ -21,72 +28,9 @@ const PATIENCE_MS = 2_000;
 /** For who is to stay: several times what a machine may be held up. */
 const LONG_PATIENCE_MS = 5_000;
 
-/** The currencies of the library that the service knows too: many of them make a large frame. */
-const CODES = currencies.codes().slice(0, 150);
-
-async function metric({ url }: InstanceTest, name: string): Promise<number> {
-  const { text } = await request(`${url}/metrics`);
-  return Number(new RegExp(`^${name} (\\S+)$`, "m").exec(text)?.[1] ?? NaN);
-}
-
-const unreadBytes = (instance: InstanceTest) => metric(instance, "weir_unread_bytes");
-const subscribers = (instance: InstanceTest) => metric(instance, "weir_live_subscribers");
-
-/** Places an order in each currency, so that each frame is of most of a megabyte. */
-async function makeFramesLarge({ api }: InstanceTest): Promise<void> {
-  const { results } = await api.orders.placeMany.mutate({
-    orders: CODES.map((currency) => anInput({ currency })),
-  });
-  assert(results.every(({ ok }) => ok));
-}
-
-/** A subscriber who reads, and keeps no more than the newest frame. */
-class Quick {
-  readonly #feed: LiveFeed;
-  /** The longest that an order took to be seen. */
-  slowestMs = 0;
-
-  constructor(readonly instance: InstanceTest) {
-    this.#feed = new LiveFeed(instance.api);
-  }
-
-  async begins(): Promise<void> {
-    await this.#feed.reaches(({ currencies }) => currencies.length === CODES.length);
-  }
-
-  /** Places an order and sees it: the next version. @returns its id */
-  async round(): Promise<string> {
-    const { version } = this.#feed.newest!.snapshot;
-    const begunAt = performance.now();
-    await this.instance.api.orders.place.mutate(anInput());
-    const { id, snapshot } = await this.#feed.reaches((snapshot) => snapshot.version > version);
-    this.slowestMs = Math.max(this.slowestMs, performance.now() - begunAt);
-    assertEquals(snapshot.version, version + 1);
-    assertEquals([this.#feed.wentBack(), this.#feed.errors], [null, []]);
-    this.#feed.frames.splice(0, this.#feed.frames.length - 1);
-    return id;
-  }
-
-  end(): void {
-    this.#feed.end();
-  }
-}
-
-/** Goes on with rounds until the readers, of whom each has one frame unread, have nothing else. */
-async function fill(instance: InstanceTest, quick: Quick, readers = 1): Promise<void> {
-  await until("the way to them to be full", async () => {
-    await quick.round();
-    return await metric(instance, "weir_live_skipped_frames_total") >= readers;
-  }, 60_000);
-}
-
 function expectForward(ids: readonly string[]): void {
   const versions = ids.map((id) => Number(id.split(":")[1]));
   assertEquals(versions, versions.toSorted((a, b) => a - b));
-}
-
-async function everyoneIsGone(instance: InstanceTest): Promise<void> {
-  await until("everyone to be gone", async () => await subscribers(instance) === 0);
 }
 
 for (const [transport, open] of Object.entries(SLOW_READERS)) {

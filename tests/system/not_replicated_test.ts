@@ -4,8 +4,11 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { migrate } from "../../sql/migrate.ts";
+import { expectExact } from "../support/recount.ts";
 import { type FaultRun, report, withFaults } from "../support/fault_run.ts";
 import { outcomeOf } from "../support/history.ts";
+import { createTestClient, KEY } from "../support/instance.ts";
+import { callHttp } from "../support/raw_calls.ts";
 import type { ServerProcess } from "../support/server_process.ts";
 import { until } from "../support/services.ts";
 import { eitherOf, promote, SYNCHRONOUS, withStandby } from "../support/standby.ts";
@@ -98,3 +101,41 @@ for (const { name, show } of WAYS) {
       });
     }, { environment: { WEIR_STATEMENT_TIMEOUT_MS: "2000" } }));
 }
+
+Deno.test("a cancellation that the standby has not got is not called cancelled", () =>
+  withFaults(async (run) => {
+    await migrate({ databaseUrl: run.postgres.url });
+    await withStandby(run.postgres, async (standby) => {
+      const [first, other] = [await run.instance(), await run.instance()];
+      const load = run.load({ urls: () => [first.url] });
+      const order = load.newOrder();
+      assertEquals(outcomeOf(await load.attempt(order, first.url)), "committed");
+      const { storeId } = order;
+      const [stored] = (await run.stored()).orders;
+      const cancel = async (url: string) => {
+        const input = { storeId, orderId: stored!.orderId };
+        const { status, text } = await callHttp(url, "mutation", "orders.cancel", input, KEY);
+        return { status, reason: /"reason":"(\w+)"/.exec(text)?.[1] };
+      };
+
+      await standby.freeze();
+      const cancelling = cancel(first.url);
+      await until("it to wait", async () => (await sessions(run)).some(({ waits }) => waits));
+      await WAYS[0]!.show(run);
+      const answers = [await cancelling, await cancel(other.url), await cancel(first.url)];
+      report("a cancellation not replicated", { answers });
+      for (const { reason } of answers) assertEquals(reason, "unavailable");
+
+      await standby.thaw();
+      const client = createTestClient(other.url, KEY);
+      const again = await until(
+        "the standby to have it",
+        () =>
+          client.api.orders.cancel.mutate({ storeId, orderId: stored!.orderId })
+            .catch(() => null),
+      );
+      assertEquals(again.replayed, true, "it had been cancelled all the while");
+      await client.close();
+      await run.ask(expectExact);
+    });
+  }, { environment: { WEIR_STATEMENT_TIMEOUT_MS: "2000" } }));
