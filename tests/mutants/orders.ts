@@ -169,4 +169,11 @@ export const ORDERS: readonly Mutant[] = [
     replace: "CASE WHEN ${orders.length} = -1",
     tests: ["all", "tests/sql/batch_test.ts"],
   },
+  {
+    name: "an order called cancelled before the standby has it",
+    file: "sql/cancellation.ts",
+    find: "${standbyHasIt(sql)} AS waited",
+    replace: "(SELECT ${standbyHasIt(sql)} WHERE false) AS waited",
+    tests: ["system", "tests/system/not_replicated_test.ts"],
+  },
 ];
