@@ -9,7 +9,13 @@
  * `asOf` is read before the DELETE takes its snapshot, so every order committed by then is in.
  */
 import type { Pool, Tx } from "./database.ts";
-import { ALL_STORES, type JournalRow, mergeJournal, takeJournal } from "./journal.ts";
+import {
+  ALL_STORES,
+  holdsNewerRows,
+  type JournalRow,
+  mergeJournal,
+  takeJournal,
+} from "./journal.ts";
 import { addToRollups, markScopes } from "./rollups.ts";
 import { comparePositions, type Position } from "./position.ts";
 import { keptMinutes } from "./retention.ts";
@@ -64,8 +70,8 @@ async function fold(tx: Tx, known: Position | null): Promise<FoldResult> {
   const rows = await takeJournal(tx, MAX_JOURNAL_ROWS);
   const more = rows.length === MAX_JOURNAL_ROWS;
   const deltas = mergeJournal(rows);
-  // After a bite, older orders may still wait in the journal: `asOf` must not pass them.
-  const asOf = more ? before.asOf : before.now;
+  // Orders may still wait, after a bite or for a newer version: `asOf` must not pass them.
+  const asOf = more || await holdsNewerRows(tx) ? before.asOf : before.now;
 
   const folded = {
     outcome: "folded",

@@ -74,6 +74,12 @@ export async function takeJournal(tx: Tx, limit: number): Promise<JournalRow[]> 
   return withLists(entries, lists);
 }
 
+/** True when the journal holds rows of a format not known here, of a newer version beside this one. */
+export async function holdsNewerRows(tx: Tx): Promise<boolean> {
+  const rows = await tx`SELECT FROM journal WHERE format > ${JOURNAL_FORMAT} LIMIT 1`;
+  return rows.length > 0;
+}
+
 const idsOf = (entries: readonly JournalEntry[]) => entries.map(({ batch_id }) => batch_id);
 
 function withLists(

@@ -19,8 +19,8 @@ export const DASHBOARDS: readonly Mutant[] = [
   {
     name: "asOf passes what a bite left in the journal",
     file: "sql/fold.ts",
-    find: "const asOf = more ? before.asOf : before.now;",
-    replace: "const asOf = before.now;",
+    find: "const asOf = more || await holdsNewerRows(tx) ? before.asOf : before.now;",
+    replace: "const asOf = await holdsNewerRows(tx) ? before.asOf : before.now;",
     tests: ["all", "tests/sql/fold_test.ts"],
   },
   {

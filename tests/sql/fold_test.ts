@@ -152,14 +152,20 @@ Deno.test("a backlog is folded in bites, and asOf does not pass what still waits
     assertEquals(sum?.["orders"], "4500");
   }));
 
-Deno.test("a journal row of a format not known here is left alone", () =>
+Deno.test("a journal row of a format not known here is left alone, and asOf does not pass it", () =>
   withPools(async (pools, sql) => {
+    const [before] = await sql<{ now: Date }[]>`select clock_timestamp() as now`;
+    const asOf = async () => (await readFigures(pools.read, "*")).asOf;
     await commitBatch(sql, [anOrder()]);
     await sql`update journal set format = 3`;
     await commitBatch(sql, [anOrder()]);
     assertEquals((await fold(pools)).orders, 1);
     const rows = await sql`select format from journal`;
     assertEquals(rows.map((row) => row["format"]), [3]);
+    assert(await asOf() <= before!.now.toISOString(), "an order of before is not in");
+    await sql`update journal set format = 2`; // as if a newer version took it
+    assertEquals((await fold(pools)).orders, 1);
+    assert(await asOf() > before!.now.toISOString());
   }));
 
 Deno.test("a row that the version before wrote, with its lists in itself, is folded as well", () =>
