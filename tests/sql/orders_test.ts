@@ -1,9 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { commitBatch } from "../../sql/batch.ts";
-import { Pool } from "../../sql/database.ts";
+import { openDatabase, Pool } from "../../sql/database.ts";
 import { decodeCursor, listOrders, readOrder } from "../../sql/orders.ts";
 import { withDatabase } from "../support/database.ts";
 import { anOrder } from "../support/orders.ts";
+import { until } from "../support/services.ts";
 
 Deno.test("an order is read back as it was placed", () =>
   withDatabase(async ({ url, sql }) => {
@@ -62,3 +63,23 @@ Deno.test("a cursor that is none of ours is not taken for one", () => {
   ];
   for (const text of forged) assertEquals(decodeCursor(text), null, text);
 });
+
+Deno.test("a list of the cancelled ones reads these alone", () =>
+  withDatabase(async ({ url, sql }) => {
+    const orders = Array.from({ length: 500 }, () => anOrder());
+    await commitBatch(sql, orders);
+    const gone = orders[250]!.orderId;
+    await sql`update orders set cancelled_at = now() where order_id = ${gone}`;
+    const pools = openDatabase({ url, statementTimeoutMs: 5_000, writeConnections: 1 });
+    const options = { storeId: "store-1", limit: 10, cursor: null, status: "cancelled" } as const;
+    const page = await listOrders(pools.read, options);
+    assertEquals(page.orders.map(({ orderId }) => orderId), [gone]);
+    await pools.end(); // its sessions hand in what they counted
+    const read = await until("the count", async () => {
+      const [row] = await sql<{ read: string }[]>`
+        select idx_tup_read as read from pg_stat_user_indexes
+        where indexrelname = 'orders_cancelled' and idx_scan > 0`;
+      return row?.read;
+    });
+    assertEquals(read, "1");
+  }));
