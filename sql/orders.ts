@@ -93,7 +93,8 @@ export async function listOrders(pool: Pool, options: ListOptions): Promise<Orde
   };
 }
 
-const cursorShape = z.tuple([z.iso.datetime(), z.uuid()]);
+/** Of years that a database's clock can have said; it knows no year 0. */
+const cursorShape = z.tuple([z.iso.datetime().startsWith("2"), z.uuid()]);
 
 /** The cursor in `text`; null when it is none of ours. */
 export function decodeCursor(text: string): Cursor | null {

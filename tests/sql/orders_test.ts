@@ -60,6 +60,7 @@ Deno.test("a cursor that is none of ours is not taken for one", () => {
     btoa("[]"),
     btoa(`["2026-11-22", "x"]`),
     btoa(`["2026-11-22T00:00:00.000Z", "' or true --"]`),
+    btoa(`["0000-11-22T00:00:00.000Z", "${crypto.randomUUID()}"]`),
   ];
   for (const text of forged) assertEquals(decodeCursor(text), null, text);
 });
