@@ -137,8 +137,11 @@ export class Pool {
 
 /** True when the connection that a call ran on is of no use any more. */
 function isConnectionLost(error: unknown): boolean {
-  if (!(error instanceof postgres.PostgresError)) return true;
-  return error.severity === "FATAL" || error.severity === "PANIC";
+  if (error instanceof postgres.PostgresError) {
+    return error.severity === "FATAL" || error.severity === "PANIC";
+  }
+  // The driver and the socket name what is wrong by a code; what has none is a bug of ours.
+  return error instanceof Error && "code" in error;
 }
 
 /** What a standby answers to something that only a primary can do. */

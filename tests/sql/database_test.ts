@@ -81,3 +81,25 @@ Deno.test("of several hosts the next one is tried first after the one before was
   assertEquals(nextHostFirst(nextHostFirst(next)), url);
   assertEquals(nextHostFirst("postgres://u:p@h1:5432/db"), "postgres://u:p@h1:5432/db");
 });
+
+Deno.test("a bug inside a transaction is told as what it is, and costs no connection", () =>
+  withDatabase(async ({ url }) => {
+    const pool = poolOf(url, 5_000, 1);
+    const pids: unknown[] = [];
+    const begin = (bug: () => void) =>
+      pool.transaction(async (tx) => {
+        pids.push((await tx`select pg_backend_pid() as pid`)[0]?.["pid"]);
+        bug();
+      });
+    await assertRejects(
+      () =>
+        begin(() => {
+          throw new TypeError("a bug");
+        }),
+      TypeError,
+      "a bug",
+    );
+    await begin(() => undefined);
+    assertEquals(pids[0], pids[1]);
+    await pool.end();
+  }));
