@@ -5,12 +5,13 @@
  * operator wants to see, and lets one ask for a run.
  */
 import { type Actor, createActor, waitFor } from "xstate";
-import type { FoldResult } from "../sql/fold.ts";
+import { type FoldResult, MAX_BITE_ENTRIES } from "../sql/fold.ts";
 import { aggregatorMachine, type FoldRun } from "./aggregator_machine.ts";
 import type { ActorClock } from "./clock.ts";
 
 export interface AggregatorOptions {
-  readonly fold: () => Promise<FoldResult>;
+  /** Takes so many entries of the journal at the most. */
+  readonly fold: (mostEntries: number) => Promise<FoldResult>;
   readonly intervalMs: number;
   readonly minGapMs: number;
   readonly clock: ActorClock;
@@ -71,6 +72,7 @@ class MachineAggregator implements Aggregator {
       clock,
       input: {
         fold,
+        maxEntries: MAX_BITE_ENTRIES,
         intervalMs,
         minGapMs,
         backoff: { firstMs: 100, maxMs: 5_000 },

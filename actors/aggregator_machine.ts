@@ -8,7 +8,8 @@
  *                   the gap, however many asked. This is the overlap guard.
  *   standby         another instance holds the fold's lock. It may not have seen the row that woke
  *                   this one, so the next try comes after the minimum gap, not after the interval.
- *   backing_off     the fold failed. The next try comes with exponential backoff and jitter.
+ *   backing_off     the fold failed. The next try comes with exponential backoff and jitter, and takes
+ *                   half as much, since it may have been too much for the time that a fold has.
  *   stopped         no fold is started any more. Entered by STOP, after a run under way has ended.
  */
 import { assign, fromPromise, setup } from "xstate";
@@ -17,7 +18,10 @@ import { backoffMs, type BackoffOptions } from "./backoff.ts";
 
 /** What the machine works with; everything that is not a decision comes from outside. */
 export interface AggregatorInput {
-  readonly fold: () => Promise<FoldResult>;
+  /** Takes so many entries of the journal at the most. */
+  readonly fold: (mostEntries: number) => Promise<FoldResult>;
+  /** What a fold takes when all is well. */
+  readonly maxEntries: number;
   /** How long the journal is left alone when nothing wakes the aggregator. */
   readonly intervalMs: number;
   /** What lies between two folds at the least. */
@@ -43,6 +47,8 @@ interface AggregatorContext extends AggregatorInput {
   readonly servedAt: number | null;
   readonly overlaps: number;
   readonly failuresInARow: number;
+  /** What the next fold takes: halved by a failure, grown back by success. */
+  readonly mostEntries: number;
   /** STOP came during a run. */
   readonly stopping: boolean;
 }
@@ -64,7 +70,7 @@ export const aggregatorMachine = setup({
     input: {} as AggregatorInput,
   },
   actors: {
-    fold: fromPromise<FoldResult, AggregatorContext>(({ input }) => input.fold()),
+    fold: fromPromise<FoldResult, AggregatorContext>(({ input }) => input.fold(input.mostEntries)),
   },
   guards: {
     isWoken: ({ context }) => context.wokenAt !== null,
@@ -88,8 +94,14 @@ export const aggregatorMachine = setup({
     resumeWake: assign({
       wokenAt: ({ context }) => context.servedAt ?? context.wokenAt ?? context.now(),
     }),
-    countFailure: assign({ failuresInARow: ({ context }) => context.failuresInARow + 1 }),
-    recover: assign({ failuresInARow: 0 }),
+    countFailure: assign({
+      failuresInARow: ({ context }) => context.failuresInARow + 1,
+      mostEntries: ({ context }) => Math.max(1, Math.floor(context.mostEntries / 2)),
+    }),
+    recover: assign({
+      failuresInARow: 0,
+      mostEntries: ({ context }) => Math.min(context.maxEntries, context.mostEntries * 2),
+    }),
     stopAfterRun: assign({ stopping: true }),
   },
   delays: {
@@ -106,6 +118,7 @@ export const aggregatorMachine = setup({
     servedAt: null,
     overlaps: 0,
     failuresInARow: 0,
+    mostEntries: input.maxEntries,
     stopping: false,
   }),
   initial: "idle",

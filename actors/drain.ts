@@ -6,6 +6,7 @@
  * An order that the database refuses for its content becomes a dead letter, and so does one whose
  * key holds other content: both were acknowledged as `spilled`, so both are kept.
  */
+import { MAX_BATCH_LINES } from "../sql/batch.ts";
 import type { NewOrder } from "../sql/order.ts";
 import { type Commit, commitApart } from "./bisect.ts";
 import type { Failure } from "./failure.ts";
@@ -49,7 +50,7 @@ export async function drainBatch<Entry extends Spilled>(
   source: DrainSource<Entry>,
   store: DrainStore,
 ): Promise<DrainReport> {
-  const entries = await source.take();
+  const entries = oneBatch(await source.take());
   if (entries.length === 0) return { drained: 0, newOrders: 0, parked: 0 };
   const outcome = await commitApart(store.commit, entries.map(({ order }) => order));
   const done: Entry[] = [];
@@ -69,6 +70,13 @@ export async function drainBatch<Entry extends Spilled>(
   if (done.length > 0) await source.remove(done);
   if (outcome.failure !== null) throw new DrainFailed(outcome.failure);
   return { drained: done.length, newOrders, parked };
+}
+
+/** Those that one batch may have; the others are taken again with the next one. */
+function oneBatch<Entry extends Spilled>(entries: readonly Entry[]): readonly Entry[] {
+  let lines = 0;
+  const end = entries.findIndex(({ order }) => (lines += order.lineCount) > MAX_BATCH_LINES);
+  return end === -1 ? entries : entries.slice(0, end);
 }
 
 /** What a letter's code says of a conflict, which has no SQLSTATE. */

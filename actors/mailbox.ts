@@ -4,6 +4,7 @@
  * A plain buffer that decides nothing. An order is either waiting (`offer`, `putBack`) or taken
  * (`take`); it leaves by being answered, and every way out of here answers it.
  */
+import { MAX_BATCH_LINES } from "../sql/batch.ts";
 import type { NewOrder } from "../sql/order.ts";
 import type { Refusal } from "./refusal.ts";
 
@@ -87,7 +88,8 @@ export class Mailbox {
   }
 
   /**
-   * Takes the oldest letters out for a batch of at most `maxOrders` orders. Letters with the same
+   * Takes the oldest letters out for a batch of at most `maxOrders` orders, and of no more lines than
+   * a batch may have. Letters with the same
    * order and content travel together; one with other content under the same key waits until they
    * are answered, so that of two contents the first to come is the first to be stored.
    */
@@ -95,6 +97,7 @@ export class Mailbox {
     const parcels = new Map<string, { order: NewOrder; letters: Letter[] }>();
     const left: Letter[] = [];
     let index = 0;
+    let lines = 0;
     for (; index < this.#waiting.length && parcels.size < maxOrders; index++) {
       const letter = this.#waiting[index]!;
       const { orderId, contentHash } = letter.order;
@@ -102,6 +105,8 @@ export class Mailbox {
       if (parcel === undefined && this.#takenOf.has(orderId)) {
         left.push(letter);
       } else if (parcel === undefined) {
+        lines += letter.order.lineCount;
+        if (lines > MAX_BATCH_LINES) break; // never at the first: an order has far fewer
         parcels.set(orderId, { order: letter.order, letters: [letter] });
       } else if (parcel.order.contentHash === contentHash) {
         parcel.letters.push(letter);

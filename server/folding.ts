@@ -14,8 +14,8 @@ import { recordRuns } from "../sql/fold_runs.ts";
 import type { Notice } from "../sql/notices.ts";
 import type { NewestPosition } from "../sql/position.ts";
 import { deleteOutdated } from "../sql/retention.ts";
+import { Chore } from "./chore.ts";
 import type { Config } from "./config.ts";
-import { Polled } from "./polled.ts";
 import { RunHistory } from "./run_history.ts";
 import { describe, getLogger } from "./telemetry/log.ts";
 import type { Metrics } from "./telemetry/metrics.ts";
@@ -49,7 +49,11 @@ export function startFolding(options: FoldingOptions): Folding {
     write: (runs) => recordRuns(database.read, instanceId, runs),
     now: systemClock.now,
   });
-  const outdated = new Polled(() => deleteOutdated(database.read), 0, DELETE_EVERY_MS);
+  const deletion = new Chore(
+    "the deletion of old rollups",
+    () => deleteOutdated(database.read),
+    DELETE_EVERY_MS,
+  );
   const aggregator = startAggregator(options, history);
   const auditor = startAuditor(options);
   return {
@@ -58,7 +62,7 @@ export function startFolding(options: FoldingOptions): Folding {
     stop: async () => {
       // An audit may take a minute, and nobody waits for this one any more.
       await Promise.all([auditor.stop(), database.audit.end(0)]);
-      await Promise.all([history.stop(), outdated.stop()]);
+      await Promise.all([history.stop(), deletion.stop()]);
     },
   };
 }
@@ -78,7 +82,7 @@ function startAggregator(
     }
   };
   return createAggregator({
-    fold: () => foldJournal(database.fold, newest.position),
+    fold: (mostEntries) => foldJournal(database.fold, newest.position, mostEntries),
     intervalMs: config.aggregatorIntervalMs,
     minGapMs: config.aggregatorMinGapMs,
     clock: systemClock,

@@ -20,6 +20,12 @@ import { JOURNAL_FORMAT } from "./journal.ts";
 import { standbyHasIt } from "./standby.ts";
 import { iso } from "./time.ts";
 
+/**
+ * What a batch may have, so that its transaction is short, and the fold that takes its journal row
+ * as well: a product of a line may be one more row of the rollups.
+ */
+export const MAX_BATCH_LINES = 5_000;
+
 /** What the database holds under an order's id after the batch. */
 export interface StoredOrder {
   /** True when this batch put it there. */
@@ -124,8 +130,10 @@ export async function insertNew(sql: Sql | Tx, orders: readonly NewOrder[]): Pro
              sum((line->>'quantity')::bigint * (line->>'unitPriceMinor')::bigint) AS revenue_minor
       FROM inserted, jsonb_array_elements(lines) AS line GROUP BY 1, 2, 3, 4
     ), journaled AS (
-      INSERT INTO journal (batch_id, format, orders)
-      SELECT gen_random_uuid(), ${JOURNAL_FORMAT}, count(*) FROM inserted HAVING count(*) > 0
+      INSERT INTO journal (batch_id, format, orders, entries)
+      SELECT gen_random_uuid(), ${JOURNAL_FORMAT}, count(*),
+             (SELECT count(*) FROM totals) + (SELECT count(*) FROM products)
+      FROM inserted HAVING count(*) > 0
       RETURNING batch_id
     ), summed AS (
       INSERT INTO journal_sums (batch_id, store_ids, currencies, minutes, order_counts, units,

@@ -25,8 +25,11 @@ import { type Notice, NOTICE_CHANNEL, noticeOf } from "./notices.ts";
 /** The key of the advisory lock under which one fold at a time runs, whichever the instance. */
 export const FOLD_LOCK = 0x77656972; // "weir"
 
-/** A backlog is folded in bites, so that no fold outlasts its session's timeouts. */
-const MAX_JOURNAL_ROWS = 2_000;
+/**
+ * A backlog is folded in bites, so that no fold outlasts its session's timeouts: entries of the
+ * journal's lists, each of which may change two rows of the rollups, or four.
+ */
+export const MAX_BITE_ENTRIES = 10_000;
 
 /** An empty journal moves `asOf` on at most this often, since each time costs a commit. */
 const IDLE_MARK_MS = 1_000;
@@ -39,7 +42,7 @@ export interface Folded {
   readonly orders: number;
   /** How long the oldest of the rows had waited, milliseconds; 0 when there was none. */
   readonly lagMs: number;
-  /** True when the journal held more than one bite. */
+  /** True when the journal held more than this bite. */
   readonly more: boolean;
   /** What to tell the other instances; null when nothing changed. */
   readonly notice: Notice | null;
@@ -51,15 +54,20 @@ export type FoldResult = Folded | { readonly outcome: "locked" };
  * Folds what the journal holds.
  * @param known the newest version that this database was seen to have. When it has an older one now
  *   it went back in time, and a new epoch begins.
+ * @param mostEntries how much of the journal to take, if it has more than one row.
  * @returns `locked` when another instance is folding right now, and nothing was done.
  * @throws what the driver throws; the transaction is then rolled back, or its outcome unknown, and
  *   in either case the next fold goes on from what the database holds.
  */
-export function foldJournal(pool: Pool, known: Position | null = null): Promise<FoldResult> {
-  return pool.transaction((tx) => fold(tx, known));
+export function foldJournal(
+  pool: Pool,
+  known: Position | null = null,
+  mostEntries = MAX_BITE_ENTRIES,
+): Promise<FoldResult> {
+  return pool.transaction((tx) => fold(tx, known, mostEntries));
 }
 
-async function fold(tx: Tx, known: Position | null): Promise<FoldResult> {
+async function fold(tx: Tx, known: Position | null, mostEntries: number): Promise<FoldResult> {
   const [lock] = await tx<
     { got: boolean }[]
   >`SELECT pg_try_advisory_xact_lock(${FOLD_LOCK}) AS got`;
@@ -67,8 +75,7 @@ async function fold(tx: Tx, known: Position | null): Promise<FoldResult> {
   const before = await readMark(tx);
   const goesOn = before.sameDatabase && (known === null || comparePositions(before, known) >= 0);
   const epoch = goesOn ? before.epoch : await beginEpoch(tx, known?.epoch ?? 0);
-  const rows = await takeJournal(tx, MAX_JOURNAL_ROWS);
-  const more = rows.length === MAX_JOURNAL_ROWS;
+  const { rows, more } = await takeJournal(tx, mostEntries);
   const deltas = mergeJournal(rows);
   // Orders may still wait, after a bite or for a newer version: `asOf` must not pass them.
   const asOf = more || await holdsNewerRows(tx) ? before.asOf : before.now;
@@ -82,7 +89,7 @@ async function fold(tx: Tx, known: Position | null): Promise<FoldResult> {
     more,
   } as const;
   if (rows.length === 0 && goesOn) {
-    if (before.idleMs >= IDLE_MARK_MS) {
+    if (before.idleMs >= IDLE_MARK_MS && asOf !== before.asOf) {
       await markScopes(tx, [ALL_STORES], String(before.version), asOf);
     }
     return { ...folded, version: before.version, notice: null };

@@ -43,35 +43,60 @@ type JournalEntry = Pick<JournalRow, "written_at" | "orders"> & { readonly batch
 /** The lists beside a row. */
 type JournalLists = Omit<JournalRow, "written_at" | "orders"> & { readonly batch_id: string };
 
+/** What a row adds to a bite; rows of the version before do not say how many entries they have. */
+const ENTRIES = "coalesce(entries, greatest(orders, 1))";
+
+/** No more rows than this at once, however little is in them. */
+const MAX_ROWS = 2_000;
+
 /**
- * All rows, in no order; those of a format not known here are passed over. Inside a transaction that
- * keeps one snapshot, or while nothing folds.
- * @returns null when there are more than `most`; their lists are not read then.
+ * All rows, in no order. Inside a transaction that keeps one snapshot, or while nothing folds.
+ * @returns null when they have more than `mostEntries`, or some are of a format not known here.
  */
-export async function readJournal(sql: Sql | Tx, most: number): Promise<JournalRow[] | null> {
-  const entries = await sql<JournalEntry[]>`
-    SELECT * FROM journal WHERE format <= ${JOURNAL_FORMAT} LIMIT ${most + 1}`;
-  if (entries.length > most) return null;
+export async function readJournal(
+  sql: Sql | Tx,
+  mostEntries: number,
+): Promise<JournalRow[] | null> {
+  const rows = await sql<(JournalEntry & { format: number; size: string })[]>`
+    SELECT *, ${sql.unsafe(ENTRIES)} AS size FROM journal LIMIT ${MAX_ROWS + 1}`;
+  const entries = rows.reduce((sum, { size }) => sum + Number(size), 0);
+  if (rows.length > MAX_ROWS || entries > mostEntries) return null;
+  if (rows.some(({ format }) => format > JOURNAL_FORMAT)) return null;
   const lists = await sql<JournalLists[]>`
-    SELECT * FROM journal_sums WHERE batch_id = ANY(${idsOf(entries)}::uuid[])`;
-  return withLists(entries, lists);
+    SELECT * FROM journal_sums WHERE batch_id = ANY(${idsOf(rows)}::uuid[])`;
+  return withLists(rows, lists);
+}
+
+/** What a fold has taken. */
+export interface Bite {
+  readonly rows: readonly JournalRow[];
+  /** True when there was more to take. */
+  readonly more: boolean;
 }
 
 /**
- * Deletes at most `limit` rows and returns them; those of a format not known here stay.
+ * Deletes rows of at most `mostEntries` entries together, but one at the least, and returns them;
+ * those of a format not known here stay.
  *
  * Keys come in arrays, and rows are put together here, so that there is no join to plan: of a table
  * that is empty but for dead rows, ANALYZE says that any way through it is as short as any other.
  */
-export async function takeJournal(tx: Tx, limit: number): Promise<JournalRow[]> {
-  const entries = await tx<JournalEntry[]>`
+export async function takeJournal(tx: Tx, mostEntries: number): Promise<Bite> {
+  const rows = await tx<(JournalEntry & { seen: string })[]>`
+    WITH seen AS MATERIALIZED (
+      SELECT batch_id, row_number() OVER all_before AS number,
+             sum(${tx.unsafe(ENTRIES)}) OVER all_before AS entries
+      FROM (SELECT * FROM journal WHERE format <= ${JOURNAL_FORMAT} LIMIT ${MAX_ROWS + 1}) AS j
+      WINDOW all_before AS (ROWS UNBOUNDED PRECEDING)
+    )
     DELETE FROM journal WHERE batch_id = ANY(ARRAY(
-      SELECT batch_id FROM journal WHERE format <= ${JOURNAL_FORMAT} LIMIT ${limit}
-    )) RETURNING *`;
-  if (entries.length === 0) return [];
+      SELECT batch_id FROM seen
+      WHERE number = 1 OR (number <= ${MAX_ROWS} AND entries <= ${mostEntries})
+    )) RETURNING *, (SELECT count(*) FROM seen) AS seen`;
+  if (rows.length === 0) return { rows: [], more: false };
   const lists = await tx<JournalLists[]>`
-    DELETE FROM journal_sums WHERE batch_id = ANY(${idsOf(entries)}::uuid[]) RETURNING *`;
-  return withLists(entries, lists);
+    DELETE FROM journal_sums WHERE batch_id = ANY(${idsOf(rows)}::uuid[]) RETURNING *`;
+  return { rows: withLists(rows, lists), more: Number(rows[0]!.seen) > rows.length };
 }
 
 /** True when the journal holds rows of a format not known here, of a newer version beside this one. */
@@ -82,12 +107,17 @@ export async function holdsNewerRows(tx: Tx): Promise<boolean> {
 
 const idsOf = (entries: readonly JournalEntry[]) => entries.map(({ batch_id }) => batch_id);
 
+/** @throws Error when a row has no lists: it must not be taken for one that adds nothing. */
 function withLists(
   entries: readonly JournalEntry[],
   lists: readonly JournalLists[],
 ): JournalRow[] {
   const byId = new Map(lists.map((row) => [row.batch_id, row]));
-  return entries.map((entry) => ({ ...entry, ...byId.get(entry.batch_id) }) as JournalRow);
+  return entries.map((entry) => {
+    const row = { ...entry, ...byId.get(entry.batch_id) } as JournalRow;
+    if (row.store_ids) return row;
+    throw new Error(`the journal's row ${entry.batch_id} has no lists`);
+  });
 }
 
 /** What an order, or many, add to a sum. */

@@ -81,6 +81,7 @@ export interface NewOrder {
   readonly currency: string;
   /** The lines as JSON text, as the database takes them. */
   readonly linesJson: string;
+  readonly lineCount: number;
   readonly units: number;
   readonly totalMinor: number;
   readonly customerRef: string | null;
@@ -105,6 +106,7 @@ export function toNewOrder(order: PlaceOrder): NewOrder {
     idempotencyKey: order.idempotencyKey,
     currency: order.currency,
     linesJson,
+    lineCount: order.lines.length,
     units: order.lines.reduce((units, line) => units + line.quantity, 0),
     totalMinor: totalMinorOf(order.lines),
     customerRef,

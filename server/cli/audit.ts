@@ -33,15 +33,21 @@ const command = taskCommand(
     });
   });
 
-/** @throws TaskFailure when there is drift */
-function printReport({ checked, drifted }: AuditReport, json: boolean): void {
-  if (json) printJson({ checked, drifted });
-  else if (drifted.length === 0) {
-    console.log(`checked ${checked} buckets, and all of them are right`);
-  } else {printTable([
+/** @throws TaskFailure when there is drift, or nothing could be checked */
+function printReport(report: AuditReport, json: boolean): void {
+  const { checked, drifted, skipped } = report;
+  if (json) printJson(report);
+  else if (drifted.length > 0) {
+    printTable([
       ["SCOPE", "BUCKET", "CURRENCY", "SKU", "EXPECTED", "FOUND"],
       ...drifted.map(rowOf),
-    ]);}
+    ]);
+  } else if (!skipped) console.log(`checked ${checked} buckets, and all of them are right`);
+  if (skipped) {
+    throw new TaskFailure(
+      "nothing was checked: folds are far behind, or a newer version writes to the journal",
+    );
+  }
   if (drifted.length === 0) return;
   throw new TaskFailure(`${drifted.length} of ${checked} buckets drifted: run the task rebuild`);
 }

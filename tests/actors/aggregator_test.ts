@@ -22,10 +22,13 @@ function anAggregator(options: Partial<AggregatorOptions> = {}) {
   const runs: FoldRun[] = [];
   /** When each fold began. */
   const begun: number[] = [];
+  /** How much each fold was to take. */
+  const taken: number[] = [];
   const folds = { answer: (): Promise<FoldResult> => Promise.resolve(FOLDED), atOnce: 0, most: 0 };
   const aggregator = createAggregator({
-    fold: async () => {
+    fold: async (mostEntries) => {
       begun.push(clock.now());
+      taken.push(mostEntries);
       folds.atOnce++;
       folds.most = Math.max(folds.most, folds.atOnce);
       try {
@@ -44,7 +47,7 @@ function anAggregator(options: Partial<AggregatorOptions> = {}) {
     },
     ...options,
   });
-  return { aggregator, clock, runs, begun, folds };
+  return { aggregator, clock, runs, begun, taken, folds };
 }
 
 Deno.test("with nothing to wake it, it folds once every interval", async () => {
@@ -171,4 +174,20 @@ Deno.test("stop lets the fold under way end, starts no more, and is legal twice"
   aggregator.wake();
   await clock.advance(5_000);
   assertEquals(begun.length, 1);
+});
+
+Deno.test("a fold that fails is tried again with half of it, and what succeeds takes more again", async () => {
+  const { clock, taken, folds } = anAggregator();
+  folds.answer = () => Promise.reject(socketError("CONNECTION_CLOSED"));
+  await clock.advance(2_000);
+  const [all = 0] = taken;
+  assert(taken.length > 2);
+  assertEquals(taken, taken.map((_, failures) => Math.floor(all / 2 ** failures)));
+  await clock.advance(200_000);
+  assertEquals(taken.at(-1), 1);
+  folds.answer = () => Promise.resolve({ ...FOLDED, more: true });
+  const failed = taken.length;
+  await clock.advance(10_000);
+  assertEquals(taken.slice(failed, failed + 4), [1, 2, 4, 8]);
+  assertEquals(taken.at(-1), all);
 });

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { drainBatch, DrainFailed, type Spilled } from "../../actors/drain.ts";
 import { createSpillDrainer } from "../../actors/spill_drainer.ts";
-import { anOrder } from "../support/orders.ts";
+import { anOrder, manyLines } from "../support/orders.ts";
 import { ScriptedStore, socketError, sqlError } from "../support/scripted_store.ts";
 import { SimulatedClock } from "../support/simulated_clock.ts";
 
@@ -10,7 +10,7 @@ function aSource(orders: Spilled["order"][]) {
   const held = orders.map((order) => ({ order }));
   return {
     held,
-    take: () => Promise.resolve(held.slice(0, 10)),
+    take: () => Promise.resolve(held.slice(0, 30)),
     remove: (entries: readonly Spilled[]) => {
       for (const entry of entries) held.splice(held.findIndex((one) => one === entry), 1);
       return Promise.resolve();
@@ -44,6 +44,14 @@ Deno.test("drained orders leave the buffer after their commit, and committing th
   store.after = () => undefined;
   assertEquals(await drainBatch(source, drains), { drained: 2, newOrders: 0, parked: 0 });
   assertEquals([source.held.length, store.rows.size], [0, 2]);
+});
+
+Deno.test("what has more lines than a batch may have is drained in several", async () => {
+  const source = aSource(Array.from({ length: 30 }, () => anOrder({ lines: manyLines(200) })));
+  const { store, drains } = aStore();
+  const drained = [await drainBatch(source, drains), await drainBatch(source, drains)];
+  assertEquals(drained.map((report) => report.drained), [25, 5]);
+  assertEquals([source.held.length, store.rows.size], [0, 30]);
 });
 
 Deno.test("other content under the key, or content that is refused, becomes a dead letter", async () => {

@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { assert, assertEquals } from "@std/assert";
 import { type Answer, type Letter, Mailbox } from "../../actors/mailbox.ts";
+import { MAX_BATCH_LINES } from "../../sql/batch.ts";
 import { refuse } from "../../actors/refusal.ts";
-import { anOrder } from "../support/orders.ts";
+import { anOrder, manyLines } from "../support/orders.ts";
 
 const ANSWER: Answer = { ok: false, refusal: refuse("draining", "test") };
 
@@ -75,4 +76,18 @@ Deno.test("what is put back goes to the front, in its order", () => {
   mailbox.putBack(taken);
   const again = mailbox.take(10).map((parcel) => parcel.letters[0]);
   assertEquals(again, letters);
+});
+
+Deno.test("a batch has no more lines than it may, and the rest waits in its order", () => {
+  const mailbox = new Mailbox({ maxOrders: 100, maxBytes: 100_000_000 });
+  const letters = Array.from({ length: 60 }, () => aLetter(anOrder({ lines: manyLines(199) })));
+  for (const { letter } of letters) assert(mailbox.offer(letter));
+  const full = Math.floor(MAX_BATCH_LINES / 199);
+  const batches = [];
+  while (mailbox.canTake()) batches.push(mailbox.take(1_000));
+  assertEquals(batches.map((batch) => batch.length), [full, full, 60 - 2 * full]);
+  assertEquals(
+    batches.flat().map(({ order }) => order.orderId),
+    letters.map(({ letter }) => letter.order.orderId),
+  );
 });

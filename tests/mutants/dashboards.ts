@@ -12,41 +12,47 @@ export const DASHBOARDS: readonly Mutant[] = [
   {
     name: "a fold that leaves the journal as it is",
     file: "sql/journal.ts",
-    find: "LIMIT ${limit}\n    )) RETURNING *`;\n",
-    replace: "LIMIT ${limit}\n    )) AND false RETURNING *`;\n",
+    find: "    )) RETURNING *, (SELECT count(*) FROM seen) AS seen`;\n",
+    replace: "    )) AND false RETURNING *, (SELECT count(*) FROM seen) AS seen`;\n",
     tests: ["all", "tests/sql/fold_test.ts"],
+  },
+  {
+    name: "a bite of any size",
+    file: "sql/journal.ts",
+    find: "(number <= ${MAX_ROWS} AND entries <= ${mostEntries})",
+    replace: "(number <= ${MAX_ROWS} AND ${mostEntries} > 0)",
+    tests: ["all", "tests/sql/bites_test.ts"],
   },
   {
     name: "asOf passes what a bite left in the journal",
     file: "sql/fold.ts",
     find: "const asOf = more || await holdsNewerRows(tx) ? before.asOf : before.now;",
     replace: "const asOf = await holdsNewerRows(tx) ? before.asOf : before.now;",
-    tests: ["all", "tests/sql/fold_test.ts"],
+    tests: ["all", "tests/sql/bites_test.ts"],
   },
   {
     name: "asOf taken after the DELETE",
     file: "sql/fold.ts",
-    find: "  const more = rows.length === MAX_JOURNAL_ROWS;\n",
-    replace: "  const more = rows.length === MAX_JOURNAL_ROWS;\n" +
+    find: "  const { rows, more } = await takeJournal(tx, mostEntries);\n",
+    replace: "  const { rows, more } = await takeJournal(tx, mostEntries);\n" +
       "  Object.assign(before, { now: (await readMark(tx)).now });\n",
     tests: ["all", "tests/sql/fold_test.ts"],
   },
   {
     name: "a created_at cursor instead of the journal",
     file: "sql/journal.ts",
-    find: "      SELECT batch_id FROM journal WHERE format <= ${JOURNAL_FORMAT} LIMIT ${limit}\n",
-    replace: "      SELECT batch_id FROM journal WHERE format <= ${JOURNAL_FORMAT}\n" +
-      "        AND written_at >= coalesce((SELECT max(as_of) FROM scope_versions), '-infinity')\n" +
-      "      LIMIT ${limit}\n",
+    find: "FROM (SELECT * FROM journal WHERE format <= ${JOURNAL_FORMAT}",
+    replace: "FROM (SELECT * FROM journal WHERE format <= ${JOURNAL_FORMAT}\n" +
+      "        AND written_at >= coalesce((SELECT max(as_of) FROM scope_versions), '-infinity')",
     tests: ["all", "tests/sql/fold_test.ts"],
   },
   {
     name: "publish before COMMIT",
     file: "sql/fold.ts",
-    find: "  return pool.transaction((tx) => fold(tx, known));\n",
+    find: "  return pool.transaction((tx) => fold(tx, known, mostEntries));\n",
     replace: "  return new Promise((resolve, reject) => {\n" +
       "    pool.transaction(async (tx) => {\n" +
-      "      resolve(await fold(tx, known));\n" +
+      "      resolve(await fold(tx, known, mostEntries));\n" +
       "      await new Promise((done) => setTimeout(done, 50));\n" +
       "    }).catch(reject);\n" +
       "  });\n",

@@ -1,34 +1,16 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { commitBatch } from "../../sql/batch.ts";
-import { type Database, openDatabase } from "../../sql/database.ts";
-import { FOLD_LOCK, type Folded, foldJournal } from "../../sql/fold.ts";
+import { FOLD_LOCK, foldJournal } from "../../sql/fold.ts";
 import { NOTICE_CHANNEL, parseNotice } from "../../sql/notices.ts";
 import type { Position } from "../../sql/position.ts";
 import { deleteOutdated } from "../../sql/retention.ts";
 import { readFigures } from "../../sql/snapshots.ts";
 import { iso } from "../../sql/time.ts";
-import { type TestSql, withDatabase } from "../support/database.ts";
+import type { TestSql } from "../support/database.ts";
+import { fold, withPools } from "../support/folds.ts";
 import { anOrder } from "../support/orders.ts";
 import { expectExact } from "../support/recount.ts";
 import { until } from "../support/services.ts";
-
-/** Runs `test` with the pools of an instance. */
-function withPools(test: (pools: Database, sql: TestSql, session: () => TestSql) => Promise<void>) {
-  return withDatabase(async ({ url, sql, session }) => {
-    const pools = openDatabase({ url, statementTimeoutMs: 5_000, writeConnections: 2 });
-    try {
-      await test(pools, sql, session);
-    } finally {
-      await pools.end();
-    }
-  });
-}
-
-async function fold(pools: Database): Promise<Folded> {
-  const result = await foldJournal(pools.fold);
-  assert(result.outcome === "folded");
-  return result;
-}
 
 Deno.test("a fold moves the journal into the rollups of each store and of all, exactly", () =>
   withPools(async (pools, sql) => {
@@ -123,69 +105,6 @@ async function isFree(sql: TestSql): Promise<boolean> {
     select pg_try_advisory_xact_lock(${FOLD_LOCK}) as got, (select count(*) from journal) as left`;
   return row?.got === true && row.left === "1";
 }
-
-Deno.test("a backlog is folded in bites, and asOf does not pass what still waits", () =>
-  withPools(async (pools, sql) => {
-    const [before] = await sql<{ now: Date }[]>`select clock_timestamp() as now`;
-    await commitBatch(sql, [anOrder()]);
-    await sql`
-      with copies as (
-        insert into journal (batch_id, format, written_at, orders)
-        select gen_random_uuid(), format, written_at, orders
-        from journal, generate_series(1, 4499) returning batch_id
-      )
-      insert into journal_sums
-      select c.batch_id, store_ids, currencies, minutes, order_counts, units, revenue_minor,
-             cancelled_orders, cancelled_revenue_minor, product_store_ids, product_currencies,
-             product_days, product_skus, product_units, product_revenue_minor
-      from copies c, journal_sums`;
-    const bites = [await fold(pools), await fold(pools)];
-    assertEquals(bites.map((bite) => [bite.journalRows, bite.more]), [[2_000, true], [
-      2_000,
-      true,
-    ]]);
-    assert((await readFigures(pools.read, "*")).asOf <= before!.now.toISOString());
-    const last = await fold(pools);
-    assertEquals([last.journalRows, last.more, last.version], [500, false, 3]);
-    assert((await readFigures(pools.read, "*")).asOf >= before!.now.toISOString());
-    const [sum] = await sql`select orders from rollup_days where scope = '*'`;
-    assertEquals(sum?.["orders"], "4500");
-  }));
-
-Deno.test("a journal row of a format not known here is left alone, and asOf does not pass it", () =>
-  withPools(async (pools, sql) => {
-    const [before] = await sql<{ now: Date }[]>`select clock_timestamp() as now`;
-    const asOf = async () => (await readFigures(pools.read, "*")).asOf;
-    await commitBatch(sql, [anOrder()]);
-    await sql`update journal set format = 3`;
-    await commitBatch(sql, [anOrder()]);
-    assertEquals((await fold(pools)).orders, 1);
-    const rows = await sql`select format from journal`;
-    assertEquals(rows.map((row) => row["format"]), [3]);
-    assert(await asOf() <= before!.now.toISOString(), "an order of before is not in");
-    await sql`update journal set format = 2`; // as if a newer version took it
-    assertEquals((await fold(pools)).orders, 1);
-    assert(await asOf() > before!.now.toISOString());
-  }));
-
-Deno.test("a row that the version before wrote, with its lists in itself, is folded as well", () =>
-  withPools(async (pools, sql) => {
-    await commitBatch(sql, [anOrder(), anOrder()]);
-    await sql`
-      with s as (delete from journal_sums returning *)
-      update journal j set format = 1, store_ids = s.store_ids, currencies = s.currencies,
-        minutes = s.minutes, order_counts = s.order_counts, units = s.units,
-        revenue_minor = s.revenue_minor, cancelled_orders = s.cancelled_orders,
-        cancelled_revenue_minor = s.cancelled_revenue_minor,
-        product_store_ids = s.product_store_ids, product_currencies = s.product_currencies,
-        product_days = s.product_days, product_skus = s.product_skus,
-        product_units = s.product_units, product_revenue_minor = s.product_revenue_minor
-      from s where s.batch_id = j.batch_id`;
-    await commitBatch(sql, [anOrder()]);
-    const { journalRows, orders } = await fold(pools);
-    assertEquals([journalRows, orders], [2, 3]);
-    await expectExact(sql);
-  }));
 
 Deno.test("a fold that changes 300 scopes with long names sends one notice, and it says all", () =>
   withPools(async (pools, sql) => {

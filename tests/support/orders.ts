@@ -19,3 +19,11 @@ export function anInput(parts: Partial<PlaceInput> = {}): PlaceInput {
 export function anOrder(parts: Partial<PlaceInput> = {}): NewOrder {
   return toNewOrder(placeInput.parse(anInput(parts)));
 }
+
+/** The lines of a large order, each of another product. */
+export function manyLines(count: number): PlaceInput["lines"] {
+  return Array.from(
+    { length: count },
+    (_, index) => ({ sku: `sku-${index}`, quantity: 1, unitPriceMinor: 100 }),
+  );
+}
