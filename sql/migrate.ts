@@ -2,6 +2,9 @@
  * Migrations: numbered SQL files, applied once each, forward only.
  *
  * Each file runs in one transaction with the record that it ran, so a crash leaves both or neither.
+ * One that begins with `-- outside a transaction` runs statement by statement, as an index on a
+ * table in use has to be built (CONCURRENTLY); it may run again after a crash, and undoes first
+ * what it may have left half done.
  * Two migrators take turns by an advisory lock that is polled, never waited for: a session that
  * waits for a lock holds a snapshot open, which a CREATE INDEX CONCURRENTLY of the other would wait
  * for in turn. A file that was edited after it ran, and a schema newer than this code, are refused.
@@ -20,6 +23,9 @@ const LOCK_PATIENCE_MS = 30_000;
 const LOCK_TIMEOUT_MS = 2_000;
 const LOCK_ATTEMPTS = 10;
 const LOCK_NOT_AVAILABLE = "55P03";
+const OUTSIDE = "-- outside a transaction\n";
+/** Such a file has no statement with a semicolon in it. */
+const STATEMENT_END = /;\s*$/m;
 const FOLDER = new URL("./migrations/", import.meta.url);
 
 /** A schema that cannot be migrated; the message is one line for the operator. */
@@ -156,7 +162,8 @@ async function readRecord(sql: Sql): Promise<readonly RecordRow[]> {
 async function apply(sql: Sql, migration: Migration): Promise<void> {
   for (let attempt = 1;; attempt++) {
     try {
-      await sql.begin((tx) => runScript(tx, migration));
+      if (migration.script.startsWith(OUTSIDE)) await runStatements(sql, migration);
+      else await sql.begin((tx) => runScript(tx, migration));
       return;
     } catch (error) {
       const locked = error instanceof postgres.PostgresError && error.code === LOCK_NOT_AVAILABLE;
@@ -165,9 +172,20 @@ async function apply(sql: Sql, migration: Migration): Promise<void> {
   }
 }
 
-async function runScript(tx: Tx, { name, script, sha256 }: Migration): Promise<void> {
-  await tx.unsafe(script).simple();
-  await tx`
+async function runScript(tx: Tx, migration: Migration): Promise<void> {
+  await tx.unsafe(migration.script).simple();
+  await record(tx, migration);
+}
+
+async function runStatements(sql: Sql, migration: Migration): Promise<void> {
+  for (const statement of migration.script.split(STATEMENT_END)) {
+    if (statement.trim() !== "") await sql.unsafe(statement).simple();
+  }
+  await record(sql, migration);
+}
+
+async function record(sql: Sql | Tx, { name, sha256 }: Migration): Promise<void> {
+  await sql`
     INSERT INTO weir_migrations (name, sha256, applied_at)
     VALUES (${name}, ${sha256}, clock_timestamp())`;
 }

@@ -1,5 +1,6 @@
+-- outside a transaction
 -- A store's cancelled orders, newest first. They are few: by the index of all its orders a list of
 -- them reads every order that the store ever had.
--- (Built in one go: orders wait, or go to the overflow buffer, for about a second a million rows.)
-CREATE INDEX orders_cancelled ON orders (store_id, placed_at DESC, order_id DESC)
+DROP INDEX CONCURRENTLY IF EXISTS orders_cancelled;
+CREATE INDEX CONCURRENTLY orders_cancelled ON orders (store_id, placed_at DESC, order_id DESC)
   WHERE cancelled_at IS NOT NULL;

@@ -1,6 +1,9 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import { commitBatch } from "../../sql/batch.ts";
 import { migrate, MigrationError, migrationStatus } from "../../sql/migrate.ts";
 import { type DisposableDatabase, emptyDatabase } from "../support/database.ts";
+import { anOrder } from "../support/orders.ts";
+import { until } from "../support/services.ts";
 
 async function withEmptyDatabase(test: (database: DisposableDatabase) => Promise<void>) {
   const database = await emptyDatabase();
@@ -59,4 +62,34 @@ Deno.test("a migration waits for a lock by stepping back, and goes on when it is
     await new Promise((resolve) => setTimeout(resolve, 2_300)); // past one lock timeout
     await holder`rollback`;
     assertEquals((await migrating).applied, ["0005_api_keys.sql"]);
+  }));
+
+Deno.test("orders come in while an index on them is built, and a half-built one is built anew", () =>
+  withEmptyDatabase(async ({ url, sql, session }) => {
+    await migrate({ databaseUrl: url });
+    await sql`delete from weir_migrations where name = '0011_orders_cancelled.sql'`;
+    await sql`drop index orders_cancelled`;
+    const isValid = async () => {
+      const [index] = await sql<{ valid: boolean }[]>`
+        select indisvalid as valid from pg_index
+        where indexrelid = to_regclass('orders_cancelled')`;
+      return index?.valid ?? null;
+    };
+    const isDropped = async () => {
+      const [migrator] = await sql<{ query: string }[]>`
+        select query from pg_stat_activity
+        where application_name = 'weir migrate' and datname = current_database()`;
+      return migrator?.query.includes("DROP INDEX") === true;
+    };
+    const holder = session();
+    await holder`begin`;
+    await commitBatch(holder, [anOrder()]); // which a build waits for
+    const migrating = migrate({ databaseUrl: url });
+    await until("a build to begin", async () => await isValid() === false);
+    assertEquals((await commitBatch(sql, [anOrder()])).size, 1);
+    await until("what it left, when it was given up, to be dropped", isDropped);
+    assertEquals(await isValid(), false);
+    await holder`rollback`;
+    assertEquals((await migrating).applied, ["0011_orders_cancelled.sql"]);
+    assertEquals(await isValid(), true);
   }));
