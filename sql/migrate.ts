@@ -5,18 +5,17 @@
  * One that begins with `-- outside a transaction` runs statement by statement, as an index on a
  * table in use has to be built (CONCURRENTLY); it may run again after a crash, and undoes first
  * what it may have left half done.
- * Two migrators take turns by an advisory lock that is polled, never waited for: a session that
- * waits for a lock holds a snapshot open, which a CREATE INDEX CONCURRENTLY of the other would wait
- * for in turn. A file that was edited after it ran, and a schema newer than this code, are refused.
+ * Two migrators take turns by a lock. A file that was edited after it ran, and a schema newer than
+ * this code, are refused.
  */
 import postgres from "postgres";
 import { connect } from "./driver.ts";
 import { createHash } from "node:crypto";
 import type { Sql, Tx } from "./database.ts";
+import { takeSessionLock } from "./session_lock.ts";
 
 /** The key of the migrators' advisory lock. */
 const MIGRATION_LOCK = 0x6d696772; // "migr"
-const LOCK_POLL_MS = 50;
 /** After this a migrator that has the lock is taken to hang; the caller tries again. */
 const LOCK_PATIENCE_MS = 30_000;
 /** What a statement waits for a lock on a table, so that it does not queue up all traffic. */
@@ -56,7 +55,9 @@ export interface MigrationStatus {
 export async function migrate(options: { databaseUrl: string }): Promise<{ applied: string[] }> {
   const migrations = await readMigrations();
   return await withConnection(options.databaseUrl, async (sql) => {
-    await lock(sql);
+    if (!await takeSessionLock(sql, MIGRATION_LOCK, LOCK_PATIENCE_MS)) {
+      throw new Error("another migrator holds the lock and does not give it back");
+    }
     await createRecord(sql);
     const applied: string[] = [];
     for (const migration of pendingOf(migrations, await readRecord(sql))) {
@@ -133,17 +134,6 @@ async function withConnection<T>(url: string, use: (sql: Sql) => Promise<T>): Pr
   } finally {
     await sql.end({ timeout: 1 }); // which also gives back the session's advisory lock
   }
-}
-
-async function lock(sql: Sql): Promise<void> {
-  const begunAt = performance.now();
-  while (performance.now() - begunAt < LOCK_PATIENCE_MS) {
-    const [row] = await sql<{ got: boolean }[]>`
-      SELECT pg_try_advisory_lock(${MIGRATION_LOCK}) AS got`;
-    if (row?.got === true) return;
-    await new Promise((resolve) => setTimeout(resolve, LOCK_POLL_MS));
-  }
-  throw new Error("another migrator holds the lock and does not give it back");
 }
 
 async function createRecord(sql: Sql): Promise<void> {

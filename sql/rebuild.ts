@@ -12,15 +12,15 @@
  */
 import { codeOf } from "./bootstrap.ts";
 import { connect } from "./driver.ts";
-import type { Sql, Tx } from "./database.ts";
+import type { Tx } from "./database.ts";
 import { beginEpoch, FOLD_LOCK } from "./fold.ts";
 import { ALL_STORES } from "./journal.ts";
 import { NOTICE_CHANNEL, noticeOf } from "./notices.ts";
 import type { Position } from "./position.ts";
 import { sumsOfLines, sumsOfOrders } from "./recount.ts";
 import { minuteHorizon } from "./retention.ts";
+import { takeSessionLock } from "./session_lock.ts";
 
-const LOCK_POLL_MS = 20;
 const LOCK_PATIENCE_MS = 60_000;
 /** serialization_failure: something was deleted for its age meanwhile; the same again will do. */
 const SERIALIZATION_FAILURE = "40001";
@@ -52,7 +52,7 @@ export async function rebuildRollups(options: { databaseUrl: string }): Promise<
   });
   try {
     await sql`SET statement_timeout = 0`; // a recount takes as long as it takes
-    await lock(sql);
+    if (!await takeSessionLock(sql, FOLD_LOCK, LOCK_PATIENCE_MS)) throw new RebuildLocked();
     for (let attempt = 1;; attempt++) {
       // Read before the snapshot: whatever was committed by then is in it.
       const [clock] = await sql<{ as_of: string; now: Date }[]>`
@@ -71,16 +71,6 @@ export async function rebuildRollups(options: { databaseUrl: string }): Promise<
   } finally {
     await sql.end({ timeout: 1 }); // which also gives back the session's lock
   }
-}
-
-async function lock(sql: Sql): Promise<void> {
-  const begunAt = performance.now();
-  while (performance.now() - begunAt < LOCK_PATIENCE_MS) {
-    const [row] = await sql<{ got: boolean }[]>`SELECT pg_try_advisory_lock(${FOLD_LOCK}) AS got`;
-    if (row?.got === true) return;
-    await new Promise((resolve) => setTimeout(resolve, LOCK_POLL_MS));
-  }
-  throw new RebuildLocked();
 }
 
 async function recountAll(tx: Tx, asOf: string, horizon: string): Promise<Rebuilt> {

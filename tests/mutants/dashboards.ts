@@ -75,8 +75,8 @@ export const DASHBOARDS: readonly Mutant[] = [
   {
     name: "a rebuild that takes its snapshot before the fold's lock",
     file: "sql/rebuild.ts",
-    find: "    await lock(sql);\n",
-    replace: "    void lock;\n",
+    find: "if (!await takeSessionLock(sql, FOLD_LOCK, LOCK_PATIENCE_MS)) throw",
+    replace: "if (!await takeSessionLock(sql, FOLD_LOCK + 1, LOCK_PATIENCE_MS)) throw",
     tests: ["all", "tests/sql/rebuild_test.ts"],
   },
   {
