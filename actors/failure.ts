@@ -68,10 +68,14 @@ export function isSilence({ code }: Failure): boolean {
   return SILENCE.has(code);
 }
 
+/** Never begun, since others were in its way; says nothing of the database. */
+const BUSY = "WEIR_POOL_BUSY";
+
 /** Classifies what a database call threw. */
 export function classify(error: unknown): Failure {
   const code = propertyOf(error, "code") ?? "UNKNOWN";
   const timedOut = TIMED_OUT.has(code);
+  if (code === BUSY) return { kind: "contention", outcome: "none", code, timedOut };
   if (NOT_SENT.has(code)) return { kind: "infrastructure", outcome: "none", code, timedOut };
   // Only what the server said has a severity; EPIPE would pass for a SQLSTATE by its looks.
   const severity = propertyOf(error, "severity");

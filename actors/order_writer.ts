@@ -7,7 +7,7 @@
  */
 import { type Actor, createActor, waitFor } from "xstate";
 import type { NewOrder } from "../sql/order.ts";
-import { classify, type Failure } from "./failure.ts";
+import { classify } from "./failure.ts";
 import type { BatchReport, OrderStore } from "./group_commit.ts";
 import { type Answer, Mailbox, type MailboxBounds } from "./mailbox.ts";
 import { orderWriterMachine } from "./order_writer_machine.ts";
@@ -54,7 +54,7 @@ export interface OrderWriter {
   place(order: NewOrder, deadlineMs: number): Promise<Answer>;
   /**
    * Makes a database call that is no batch, through the circuit: not made at all unless it is closed,
-   * and counted like a batch. @throws what the call throws.
+   * and when it fails counted like a batch. @throws what the call throws.
    */
   attempt<T>(call: () => Promise<T>): Promise<T | "circuit_open">;
   status(): OrderWriterStatus;
@@ -129,18 +129,11 @@ class MachineOrderWriter implements OrderWriter {
 
   async attempt<T>(call: () => Promise<T>): Promise<T | "circuit_open"> {
     if (this.circuit !== "closed") return "circuit_open";
-    const begunAt = this.#clock.now();
-    const ended = (failure: Failure | null) => {
-      const { status } = this.#actor.getSnapshot();
-      const ms = this.#clock.now() - begunAt;
-      if (status === "active") this.#actor.send({ type: "CALL_ENDED", ms, failure });
-    };
     try {
-      const answer = await call();
-      ended(null);
-      return answer;
+      return await call();
     } catch (error) {
-      ended(classify(error));
+      const { status } = this.#actor.getSnapshot();
+      if (status === "active") this.#actor.send({ type: "CALL_FAILED", failure: classify(error) });
       throw error;
     }
   }

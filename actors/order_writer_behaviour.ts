@@ -54,8 +54,8 @@ export type OrderWriterEvent =
   | { readonly type: "PUMP" }
   /** A batch has ended and is in the window. */
   | { readonly type: "BATCH_ENDED" }
-  /** A call beside the batches has ended. */
-  | { readonly type: "CALL_ENDED"; readonly ms: number; readonly failure: Failure | null }
+  /** A call beside the batches has failed. One that went well says nothing of the batches. */
+  | { readonly type: "CALL_FAILED"; readonly failure: Failure }
   | { readonly type: "STOP"; readonly timeoutMs: number };
 
 /** How often the deadlines of waiting orders are looked at. */
@@ -111,7 +111,8 @@ export const writer = setup({
       context.onBatch(report);
     },
     recordCall: ({ context, event }) => {
-      if (event.type === "CALL_ENDED") recordCall(context, event.ms, event.failure);
+      if (event.type !== "CALL_FAILED" || event.failure.kind !== "infrastructure") return;
+      recordCall(context, 0, event.failure);
     },
     adaptBatch: assign(({ context }, { failure }: BatchReport) => {
       if (failure === null) {

@@ -167,7 +167,7 @@ export const orderWriterMachine = writer.createMachine({
     drainMs: 0,
   }),
   type: "parallel",
-  on: { CALL_ENDED: { actions: ["recordCall", "announceBatch"] } },
+  on: { CALL_FAILED: { actions: ["recordCall", "announceBatch"] } },
   states: {
     circuit,
     overflow,

@@ -3,7 +3,7 @@
  */
 import { createActor, waitFor } from "xstate";
 import { systemMachine } from "../actors/system_machine.ts";
-import { nextHostFirst } from "../sql/database.ts";
+import { nextHostFirst } from "../sql/pool.ts";
 import { migrate } from "../sql/migrate.ts";
 import type { Config } from "./config.ts";
 import { type HttpServer, serveHttp } from "./http.ts";

@@ -143,7 +143,7 @@ function orderServices(
   const { place } = intake;
   return {
     auth: createAuth({
-      findKey: (token) => findApiKey(pool, token),
+      findKey: (token) => findApiKey(database.keys, token),
       devKey: config.devKey,
       now: systemClock.now,
     }),
@@ -153,7 +153,7 @@ function orderServices(
       list: (options) => listOrders(pool, options),
       cancel: async (order) => {
         const cancelled = await writer.attempt(() =>
-          database.write.run((sql) => cancelOrder(sql, order))
+          database.cancel.run((sql) => cancelOrder(sql, order))
         );
         if (cancelled === "circuit_open") throw new RefusedError(DATABASE_AWAY);
         if (cancelled !== null) aggregator.wake();

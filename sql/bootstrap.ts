@@ -4,7 +4,8 @@
  * a bound in time, since the server asked may be starting, hung, or not PostgreSQL at all.
  */
 import { connect } from "./driver.ts";
-import { DatabaseTimeout, type Sql } from "./database.ts";
+import type { Sql } from "./database.ts";
+import { DatabaseTimeout } from "./pool.ts";
 
 /** invalid_catalog_name: the server is up, the database is not made yet */
 const NO_SUCH_DATABASE = "3D000";

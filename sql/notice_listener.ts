@@ -4,7 +4,8 @@
  * A connection that hangs looks healthy from this side, and a standby refuses LISTEN for good. So an
  * echo is sent around now and then by whoever listens, and `renew` tries the next host.
  */
-import { nextHostFirst, type Pool } from "./database.ts";
+import type { Pool } from "./database.ts";
+import { nextHostFirst } from "./pool.ts";
 import { connect, type Sql } from "./driver.ts";
 import { type Notice, NOTICE_CHANNEL, parseNotice } from "./notices.ts";
 

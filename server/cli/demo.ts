@@ -7,7 +7,7 @@
  * it fails unless the three are equal. Its stores are new ones in every run (`berlin-1f3a9c2e`), so
  * neither earlier runs in the same data folder nor orders that somebody else places are in a count.
  */
-import { Pool } from "../../sql/database.ts";
+import { Pool } from "../../sql/pool.ts";
 import { recountMinutes } from "../../sql/recount.ts";
 import { type Config, readConfig, readEnvironment } from "../config.ts";
 import { type RunningService, runService } from "../service.ts";

@@ -14,7 +14,7 @@ import {
   type Scope,
   SCOPES,
 } from "../../sql/api_keys.ts";
-import { Pool } from "../../sql/database.ts";
+import { Pool } from "../../sql/pool.ts";
 import { migrate } from "../../sql/migrate.ts";
 import { plainText, storeIdInput } from "../../sql/order.ts";
 import { readConfig } from "../config.ts";

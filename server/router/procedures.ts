@@ -54,7 +54,9 @@ export async function reading<T>(read: Promise<T>): Promise<T> {
     return await read;
   } catch (error) {
     if (error instanceof RefusedError) throw error;
-    if (classify(error).code === "UNKNOWN") throw error; // no failure of the database: a bug
+    const { code, kind } = classify(error);
+    if (code === "UNKNOWN") throw error; // no failure of the database: a bug
+    if (kind === "contention") throw new RefusedError(refuse("unavailable", "too busy", 1_000));
     throw new RefusedError(refuse("unavailable", "the database is away", 1_000));
   }
 }

@@ -5,7 +5,7 @@ import { type Refusal, refuse } from "../../actors/refusal.ts";
 import { DeadLetters } from "../../server/dead_letters.ts";
 import { RefusedError } from "../../server/router/errors.ts";
 import { commitBatch } from "../../sql/batch.ts";
-import { Pool } from "../../sql/database.ts";
+import { Pool } from "../../sql/pool.ts";
 import { parkOrder } from "../../sql/dead_letters.ts";
 import { type PlaceOrder, toNewOrder } from "../../sql/order.ts";
 import { type TestDatabase, withDatabase } from "../support/database.ts";

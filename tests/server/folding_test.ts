@@ -3,7 +3,7 @@ import { assertEquals, assertGreater } from "@std/assert";
 import { closeRedis } from "../../server/bus/redis_connection.ts";
 import { comparePositions } from "../../sql/position.ts";
 import { NOTICE_CHANNEL, parseNotice } from "../../sql/notices.ts";
-import { Pool } from "../../sql/database.ts";
+import { Pool } from "../../sql/pool.ts";
 import { readNewest } from "../../sql/snapshots.ts";
 import { withInstance } from "../support/instance.ts";
 import { anInput } from "../support/orders.ts";

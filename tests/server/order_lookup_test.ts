@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { commitBatch } from "../../sql/batch.ts";
-import { Pool } from "../../sql/database.ts";
+import { Pool } from "../../sql/pool.ts";
 import { findOrder } from "../../server/order_lookup.ts";
 import { RefusedError } from "../../server/router/errors.ts";
 import { withDatabase } from "../support/database.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { commitBatch } from "../../sql/batch.ts";
-import { Pool } from "../../sql/database.ts";
+import { Pool } from "../../sql/pool.ts";
 import {
   closeLetter,
   decodeLetterCursor,

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { Pool } from "../../sql/database.ts";
+import { Pool } from "../../sql/pool.ts";
 import { type FoldRunRecord, listRuns, recordRuns } from "../../sql/fold_runs.ts";
 import { deleteOutdated } from "../../sql/retention.ts";
 import { withDatabase } from "../support/database.ts";

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { commitBatch } from "../../sql/batch.ts";
-import { openDatabase, Pool } from "../../sql/database.ts";
+import { openDatabase } from "../../sql/database.ts";
+import { Pool } from "../../sql/pool.ts";
 import { decodeCursor, listOrders, readOrder } from "../../sql/orders.ts";
 import { withDatabase } from "../support/database.ts";
 import { anOrder } from "../support/orders.ts";

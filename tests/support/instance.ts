@@ -9,7 +9,7 @@ import { createWeirClient, type WeirClient } from "../../client/mod.ts";
 import { readConfig } from "../../server/config.ts";
 import { type Instance, startInstance } from "../../server/instance.ts";
 import { createApiKey, revokeApiKey, type Scope } from "../../sql/api_keys.ts";
-import { Pool } from "../../sql/database.ts";
+import { Pool } from "../../sql/pool.ts";
 import { type TestDatabase, withDatabase } from "./database.ts";
 import { type TestRedis, withRedis } from "./redis.ts";
 

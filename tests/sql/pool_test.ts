@@ -1,6 +1,7 @@
 import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
-import { DatabaseTimeout, nextHostFirst, Pool } from "../../sql/database.ts";
+import { DatabaseTimeout, nextHostFirst, Pool } from "../../sql/pool.ts";
 import { withDatabase } from "../support/database.ts";
+import { until } from "../support/services.ts";
 
 function poolOf(url: string, statementTimeoutMs = 5_000, maxConnections = 2): Pool {
   return new Pool({ url, name: "test", maxConnections, statementTimeoutMs });
@@ -102,4 +103,30 @@ Deno.test("a bug inside a transaction is told as what it is, and costs no connec
     await begin(() => undefined);
     assertEquals(pids[0], pids[1]);
     await pool.end();
+  }));
+
+Deno.test("connections that are lost under many calls are replaced, and none is left over", () =>
+  withDatabase(async ({ url, sql }) => {
+    const pool = poolOf(url, 5_000, 6);
+    const pids = async () =>
+      (await sql<{ pid: number }[]>`
+        select pid from pg_stat_activity
+        where application_name = 'weir test' and datname = current_database()
+          and pid <> pg_backend_pid() and client_port is not null and query like '%0.05%'`)
+        .map(({ pid }) => pid);
+    for (let round = 0; round < 5; round++) {
+      const calls = Array.from(
+        { length: 60 },
+        () => pool.run((session) => session`select pg_sleep(0.05)`).catch(() => undefined),
+      );
+      const [pid] = await until("calls under way", async () => {
+        const there = await pids();
+        return there.length > 0 ? there : null;
+      });
+      await sql`select pg_terminate_backend(${pid!})`;
+      await Promise.all(calls);
+    }
+    await until("what was replaced to be gone", async () => (await pids()).length <= 6);
+    await pool.end();
+    await until("the others to be gone as well", async () => (await pids()).length === 0);
   }));

@@ -1,0 +1,212 @@
+/**
+ * A pool of connections to PostgreSQL.
+ *
+ * Every call goes through `Pool.run` or `Pool.transaction`, for two weaknesses of postgres.js 3.4:
+ * it cannot end one connection that hangs (a server that was stopped keeps its sockets open and
+ * says nothing), and a connection that was lost keeps what it had not yet written, so it may never
+ * work again. Hence a call is given up a little after the server should have given up itself, and
+ * whenever a connection is lost the pool's connections are replaced as a whole.
+ */
+import postgres from "postgres";
+import { connect, type Sql, type Tx } from "./driver.ts";
+import { Gate } from "./gate.ts";
+
+/** A call that was given up after `timeoutMs` without an answer: its outcome is not known. */
+export class DatabaseTimeout extends Error {
+  readonly code = "WEIR_DATABASE_TIMEOUT";
+  constructor(readonly timeoutMs: number) {
+    super(`the database did not answer within ${timeoutMs} ms`);
+    this.name = "DatabaseTimeout";
+  }
+}
+
+/**
+ * What the server has committed without the standby that it was to wait for, because somebody
+ * cancelled the wait: a failover would lose it, so it is as good as not known.
+ */
+export class NotReplicated extends Error {
+  readonly code = "WEIR_NOT_REPLICATED";
+  constructor() {
+    super("the wait for the synchronous standby was cancelled");
+    this.name = "NotReplicated";
+  }
+}
+
+export interface PoolOptions {
+  /** `postgres://user:password@host:port/database`; several hosts are tried in order. */
+  readonly url: string;
+  readonly name: string;
+  readonly maxConnections: number;
+  /** `run` gives up past this; the server cancels a statement a little before. */
+  readonly statementTimeoutMs: number;
+  /** Further settings of each session, such as `idle_in_transaction_session_timeout`. */
+  readonly session?: Readonly<Record<string, string>>;
+}
+
+/** What the server is given, of a call's time, to say that it has cancelled the statement. */
+const MAX_GRACE_MS = 500;
+/** Where the server warns that a wait for a standby was cancelled; it says nothing else there. */
+const STANDBY_WAIT = "SyncRepWaitForLSN";
+/** What other calls on a lost connection's pool get to end before they are cut. */
+const RETIRE_MS = 1_000;
+/** Calls that wait for a connection; a second's worth of quick ones. */
+const MAX_WAITING = 1_000;
+
+/** The pool was ended at once, whatever was under way. */
+class PoolCut extends Error {
+  readonly code = "WEIR_POOL_CUT";
+}
+
+/** A pool of connections that can be replaced as a whole. */
+export class Pool {
+  #sql: Sql;
+  #url: string;
+  #ended = false;
+  /** Waits for a standby that were cancelled; the server says so before it ends the call. */
+  #cancelledWaits = 0;
+  readonly #gate: Gate;
+  readonly #retiring = new Set<Promise<void>>();
+  /** Gives up each call under way. */
+  readonly #underWay = new Set<(error: Error) => void>();
+
+  constructor(readonly options: PoolOptions) {
+    this.#url = options.url;
+    this.#gate = new Gate({
+      places: options.maxConnections,
+      maxWaiting: MAX_WAITING,
+      patienceMs: options.statementTimeoutMs,
+    });
+    this.#sql = this.#connect();
+  }
+
+  /**
+   * Runs `use` with a connection of the pool.
+   * @throws PoolBusy when none came free in time, DatabaseTimeout when no answer came in time,
+   *   NotReplicated when a wait for a standby was cancelled meanwhile, be it another call's, else
+   *   what the driver throws.
+   */
+  async run<T>(use: (sql: Sql) => Promise<T>): Promise<T> {
+    await this.#gate.enter();
+    try {
+      const before = this.#cancelledWaits;
+      const answer = await this.#run(use);
+      if (this.#cancelledWaits !== before) throw new NotReplicated();
+      return answer;
+    } finally {
+      this.#gate.leave();
+    }
+  }
+
+  async #run<T>(use: (sql: Sql) => Promise<T>): Promise<T> {
+    const sql = this.#sql;
+    const timeoutMs = this.options.statementTimeoutMs;
+    const { promise: gaveUp, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => reject(new DatabaseTimeout(timeoutMs)), timeoutMs);
+    this.#underWay.add(reject);
+    const answer = use(sql);
+    try {
+      return await Promise.race([answer, gaveUp]);
+    } catch (error) {
+      answer.catch(() => undefined); // when it was given up, it fails later and was answered here
+      if (error instanceof DatabaseTimeout) this.#replace(sql, 0);
+      else if (isConnectionLost(error) || isStandby(error)) this.#replace(sql, RETIRE_MS);
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      this.#underWay.delete(reject);
+    }
+  }
+
+  /** Runs `use` in one transaction, READ COMMITTED unless `mode` says otherwise. @throws as `run`. */
+  transaction<T>(use: (tx: Tx) => Promise<T>, mode = ""): Promise<T> {
+    return this.run((sql) => sql.begin(mode, (tx) => use(tx).catch(keepOffLost)) as Promise<T>);
+  }
+
+  /** Ends all connections, waiting at most `timeoutMs` for what they are doing. Legal twice. */
+  async end(timeoutMs = 1_000): Promise<void> {
+    this.#ended = true;
+    const cut = new PoolCut("the pool was ended");
+    this.#gate.clear(cut);
+    if (timeoutMs === 0) { // the driver leaves some calls waiting, such as one that is connecting
+      for (const giveUp of this.#underWay) giveUp(cut);
+    }
+    await Promise.all([this.#sql.end({ timeout: timeoutMs / 1_000 }), ...this.#retiring]);
+  }
+
+  #connect(): Sql {
+    return connectPool(this.options, this.#url, (notice) => {
+      if (notice.routine === STANDBY_WAIT) this.#cancelledWaits++;
+    });
+  }
+
+  /** Only once per set of connections: of many calls that fail on the same ones the first acts. */
+  #replace(lost: Sql, timeoutMs: number): void {
+    if (this.#ended || this.#sql !== lost) return;
+    this.#url = nextHostFirst(this.#url);
+    this.#sql = this.#connect();
+    const retiring = lost.end({ timeout: timeoutMs / 1_000 }).catch(() => undefined);
+    this.#retiring.add(retiring);
+    retiring.finally(() => this.#retiring.delete(retiring));
+  }
+}
+
+/** True when the connection that a call ran on is of no use any more. */
+function isConnectionLost(error: unknown): boolean {
+  if (error instanceof postgres.PostgresError) {
+    return error.severity === "FATAL" || error.severity === "PANIC";
+  }
+  // The driver and the socket name what is wrong by a code; what has none is a bug of ours.
+  return error instanceof Error && "code" in error;
+}
+
+/** What a standby answers to something that only a primary can do. */
+const STANDBY = new Set([
+  "25006", // a write
+  "55000", // a question where its log is, which a fold begins with; elsewhere it is rare
+]);
+
+/** True when a call met a standby: the primary has to be looked for. */
+function isStandby(error: unknown): boolean {
+  return error instanceof postgres.PostgresError && STANDBY.has(error.code);
+}
+
+/** The URL with its first host moved to the end, so that new connections try another one first. */
+export function nextHostFirst(url: string): string {
+  return url.replace(
+    /^([a-z]+:\/\/(?:[^@/]*@)?)([^,/]+),([^/?]+)/,
+    (_, before: string, first: string, others: string) => `${before}${others},${first}`,
+  );
+}
+
+/**
+ * Passes an error on, unless the connection is lost: the driver would answer the error with a
+ * ROLLBACK, and writing to a connection that has closed throws where nobody can catch it
+ * (porsager/postgres issue 1208). The transaction then ends when the driver sees the close.
+ */
+function keepOffLost(error: unknown): Promise<never> {
+  return isConnectionLost(error) ? new Promise(() => undefined) : Promise.reject(error);
+}
+
+function connectPool(
+  options: PoolOptions,
+  url: string,
+  onnotice: (notice: postgres.Notice) => void,
+): Sql {
+  const { name, maxConnections, statementTimeoutMs, session } = options;
+  return connect(url, {
+    max: maxConnections,
+    onnotice,
+    connect_timeout: Math.max(1, statementTimeoutMs / 1_000),
+    // The circuit breaker decides when the database is asked again; a connection that backed off
+    // by itself for up to 20 s (the driver's default) would only hide that it is back.
+    backoff: () => 0.05,
+    connection: {
+      application_name: `weir ${name}`,
+      statement_timeout: Math.ceil(
+        statementTimeoutMs - Math.min(MAX_GRACE_MS, statementTimeoutMs / 5),
+      ),
+      TimeZone: "UTC",
+      ...session,
+    },
+  });
+}
