@@ -3,8 +3,8 @@
  *
  * A fold sends its notice by NOTIFY within its transaction; `publish` sends it by Redis after
  * COMMIT. Every instance listens to both and passes each notice on once, so there is nothing to
- * switch when one way falls silent. That LISTEN is heard is seen by an echo sent around now and
- * then: a connection that hangs looks healthy from this side.
+ * switch when one way falls silent. That a way is heard is seen by an echo sent around now and
+ * then, and by asking Redis: a connection that hangs looks healthy from this side.
  */
 import { createActor } from "xstate";
 import { busMachine, type BusState } from "../../actors/bus_machine.ts";
@@ -74,13 +74,16 @@ function hearPostgres(
 ): { stop(): Promise<void> } {
   let echoed = true;
   let stopped = false;
+  const heard = () => {
+    echoed = true;
+    setHeard(true);
+  };
   const listener = new NoticeListener(databaseUrl, {
     onNotice: hear,
-    onListening: () => setHeard(true),
-    onEcho: () => {
-      echoed = true;
-      setHeard(true);
-    },
+    // An echo that was sent before LISTEN was in force is heard by nobody, and is no reason to
+    // make the connection anew.
+    onListening: heard,
+    onEcho: heard,
   });
   const timer = setInterval(() => {
     if (!echoed) {
@@ -112,6 +115,13 @@ function hearRedis(
     subscriber.subscribe(channel).then(() => setHeard(true), () => setHeard(false));
   });
   subscriber.on("close", () => setHeard(false));
+  const timer = setInterval(() => {
+    if (subscriber.status !== "ready") return;
+    subscriber.ping().catch(() => {
+      setHeard(false);
+      if (subscriber.status === "ready") subscriber.disconnect(true); // and connect anew
+    });
+  }, ECHO_EVERY_MS);
   subscriber.on("message", (_channel: string, payload: string) => {
     const notice = parseNotice(payload);
     if (notice !== null) hear(notice);
@@ -121,6 +131,7 @@ function hearRedis(
       publisher.publish(channel, JSON.stringify(notice)).catch(() => undefined); // NOTIFY went too
     },
     stop: async () => {
+      clearInterval(timer);
       await Promise.all([closeRedis(publisher), closeRedis(subscriber)]);
     },
   };
