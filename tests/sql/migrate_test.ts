@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertGreaterOrEqual, assertRejects } from "@std/assert";
 import { commitBatch } from "../../sql/batch.ts";
 import { migrate, MigrationError, migrationStatus } from "../../sql/migrate.ts";
 import { type DisposableDatabase, emptyDatabase } from "../support/database.ts";
@@ -15,12 +15,15 @@ async function withEmptyDatabase(test: (database: DisposableDatabase) => Promise
 }
 
 Deno.test("an empty database is brought up to date, and one that is stays as it is", () =>
-  withEmptyDatabase(async ({ url }) => {
+  withEmptyDatabase(async ({ url, sql }) => {
+    const begunAt = Date.now();
     const before = await migrationStatus({ databaseUrl: url });
     assertEquals(before.every(({ appliedAt }) => appliedAt === null), true);
     const { applied } = await migrate({ databaseUrl: url });
     assertEquals(applied, before.map(({ name }) => name));
     assertEquals((await migrate({ databaseUrl: url })).applied, []);
+    const [first] = await sql<{ epoch: string }[]>`select epoch from epochs`;
+    assertGreaterOrEqual(Number(first?.epoch), begunAt - 1_000, "numbered by the clock");
     const after = await migrationStatus({ databaseUrl: url });
     assertEquals(after.every(({ appliedAt }) => appliedAt !== null), true);
   }));
