@@ -174,7 +174,7 @@ interface HubParts {
 
 function createHub({ config, database, redis, metrics, newest }: HubParts): LiveHub {
   return new LiveHub({
-    readFigures: (scope) => readFigures(database.read, scope),
+    readFigures: (scope) => readFigures(database.live, scope),
     readNewest: async () => {
       const position = await readNewest(database.read);
       newest.see(position);

@@ -5,6 +5,8 @@ export type { Sql, Tx } from "./driver.ts";
 export type { Pool } from "./pool.ts";
 
 const AUDIT_TIMEOUT_MS = 60_000;
+/** What a turn of very many watched scopes takes. */
+const LIVE_PATIENCE_MS = 60_000;
 
 /**
  * Rollups and orders are only ever reached in the order of an index, and mostly for its first few
@@ -30,6 +32,8 @@ export interface Database {
   readonly fold: Pool;
   /** Reads and health checks. */
   readonly read: Pool;
+  /** The figures of watched scopes, however many there are, and whatever else is read. */
+  readonly live: Pool;
   /** API keys, so that no flood of reads keeps a caller out. */
   readonly keys: Pool;
   /** Recounts, which may take longer than anything that somebody waits for. */
@@ -79,6 +83,13 @@ export function openDatabase(options: DatabaseOptions): Database {
     statementTimeoutMs,
     session: BY_INDEX,
   });
+  const live = new Pool({
+    ...read.options,
+    name: "live",
+    maxConnections: 3,
+    maxWaiting: Infinity, // as many as there are watched scopes
+    patienceMs: LIVE_PATIENCE_MS,
+  });
   const keys = new Pool({ ...read.options, name: "keys", maxConnections: 1 });
   const audit = new Pool({
     ...read.options,
@@ -87,7 +98,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     statementTimeoutMs: Math.max(AUDIT_TIMEOUT_MS, statementTimeoutMs),
     session: { jit: "off", idle_in_transaction_session_timeout: "10000" },
   });
-  const pools = { write, cancel, drain, fold, read, keys, audit };
+  const pools = { write, cancel, drain, fold, read, live, keys, audit };
   const endAll = async (timeoutMs?: number) => {
     await Promise.all(Object.values(pools).map((pool) => pool.end(timeoutMs)));
   };

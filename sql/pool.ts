@@ -39,6 +39,9 @@ export interface PoolOptions {
   readonly maxConnections: number;
   /** `run` gives up past this; the server cancels a statement a little before. */
   readonly statementTimeoutMs: number;
+  /** Calls that may wait for a connection, and how long; left out: a second's worth of quick ones. */
+  readonly maxWaiting?: number;
+  readonly patienceMs?: number;
   /** Further settings of each session, such as `idle_in_transaction_session_timeout`. */
   readonly session?: Readonly<Record<string, string>>;
 }
@@ -49,7 +52,6 @@ const MAX_GRACE_MS = 500;
 const STANDBY_WAIT = "SyncRepWaitForLSN";
 /** What other calls on a lost connection's pool get to end before they are cut. */
 const RETIRE_MS = 1_000;
-/** Calls that wait for a connection; a second's worth of quick ones. */
 const MAX_WAITING = 1_000;
 
 /** The pool was ended at once, whatever was under way. */
@@ -73,8 +75,8 @@ export class Pool {
     this.#url = options.url;
     this.#gate = new Gate({
       places: options.maxConnections,
-      maxWaiting: MAX_WAITING,
-      patienceMs: options.statementTimeoutMs,
+      maxWaiting: options.maxWaiting ?? MAX_WAITING,
+      patienceMs: options.patienceMs ?? options.statementTimeoutMs,
     });
     this.#sql = this.#connect();
   }
