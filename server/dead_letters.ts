@@ -14,7 +14,7 @@ import type { Pool } from "../sql/database.ts";
 import {
   closeLetter,
   type Closing,
-  countConflict,
+  countFailure,
   type DeadLetter,
   type LetterListOptions,
   type LetterPage,
@@ -129,7 +129,7 @@ export class DeadLetters {
       const { refusal } = answer;
       if (corrected === null && refusal.reason === "idempotency_mismatch") {
         // Bookkeeping: the order's answer stands, whether or not it can be written down.
-        await countConflict(pool, letter.id, refusal.reason).catch(() => undefined);
+        await countFailure(pool, letter.id, "conflict", refusal.reason).catch(() => undefined);
       }
       throw new RefusedError(refusal);
     }
@@ -196,6 +196,8 @@ export class DeadLetters {
     const { id } = letter;
     if (letter.state !== "open" || committed.has(letter.orderId)) return { id, outcome: "closed" };
     if (!placeInput.safeParse(letter.payload).success) {
+      const { pool } = this.options;
+      if (!dryRun) await reading(countFailure(pool, id, "rejected", "invalid_input"));
       return { id, outcome: "still_failing", reason: "invalid_input" };
     }
     if (dryRun) return await this.dryRun(letter, null);

@@ -47,7 +47,7 @@ export async function findOrder(
     const letter = await findOpenLetter(pool, storeId, orderId);
     if (letter !== null) return deadOrder(letter);
     if (isSilent) throw new RefusedError(MAY_WAIT); // so it cannot be called missing
-    return null;
+    return await readOrder(pool, storeId, orderId); // out of the buffer or its letter meanwhile
   } catch (error) {
     // While the database is away, what the buffer knows is all that can be known.
     if (waiting !== null && classify(error).code !== "UNKNOWN") return waiting;

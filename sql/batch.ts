@@ -63,7 +63,8 @@ export async function commitBatch(
   const newIds = new Set(new_ids ?? orders.map((order) => order.orderId));
   for (const { orderId, contentHash, placedAt } of orders) {
     if (!newIds.has(orderId)) continue;
-    const at = new Date(placedAt ?? acknowledged?.[orderId] ?? placed_at);
+    const times = [placedAt, acknowledged?.[orderId]].filter((time) => time != null);
+    const at = times.length === 0 ? placed_at.getTime() : Math.min(...times.map(Date.parse));
     stored.set(orderId, { isNew: true, contentHash, placedAt: iso(at) });
   }
   if (stored.size === orders.length) return stored;
@@ -116,7 +117,7 @@ export async function insertNew(sql: Sql | Tx, orders: readonly NewOrder[]): Pro
                           customer_ref, metadata, content_hash, placed_at, committed_at)
       SELECT store_id, order_id, idempotency_key, currency, lines::jsonb, units, total_minor,
              customer_ref, metadata::jsonb, decode(content_hash, 'hex'),
-             coalesce(i.placed_at, a.placed_at, date_trunc('milliseconds', now())), now()
+             coalesce(least(i.placed_at, a.placed_at), date_trunc('milliseconds', now())), now()
       FROM input i LEFT JOIN acknowledged a USING (order_id) ORDER BY order_id
       ON CONFLICT (store_id, order_id) DO NOTHING
       RETURNING store_id, order_id, currency, lines, units, total_minor, placed_at

@@ -218,12 +218,17 @@ export async function closeLetter(
   return row === undefined ? null : letterOf(row);
 }
 
-/** Counts one more failure of an open letter, as a conflict: its key holds other content. */
-export async function countConflict(pool: Pool, id: string, code: string): Promise<void> {
+/** Counts one more failure of an open letter, so that others come before it the next time. */
+export async function countFailure(
+  pool: Pool,
+  id: string,
+  reason: "rejected" | "conflict",
+  code: string,
+): Promise<void> {
   await pool.run((sql) =>
     sql`
       UPDATE dead_letters SET failures = failures + 1, last_failed_at = now(),
-                              reason = 'conflict', code = ${code}
+                              reason = ${reason}, code = ${code}
       WHERE letter_id = ${id} AND state = 'open'`
   );
 }

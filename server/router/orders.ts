@@ -58,7 +58,7 @@ const cancelInput = z.strictObject({
 
 const NOT_COMMITTED_YET = refuse(
   "not_committed_yet",
-  "the order waits in the overflow buffer: cancel it when it is committed",
+  "the order waits in the overflow buffer, or did a moment ago: cancel it when it is committed",
   1_000,
 );
 const DEAD_LETTERED = refuse("not_found", "the order is a dead letter: discard that");
@@ -108,7 +108,8 @@ export const ordersRouter = router({
     });
     if (cancelled !== null) return { orderId, ...cancelled };
     const { status } = await readOrder(ctx.services, input);
-    throw new RefusedError(status === "spilled" ? NOT_COMMITTED_YET : DEAD_LETTERED);
+    // Anything else has come out of the buffer since the call was made, and can be cancelled now.
+    throw new RefusedError(status === "dead_lettered" ? DEAD_LETTERED : NOT_COMMITTED_YET);
   }),
 
   get: procedureFor("orders:read").input(orderInput).query(async ({ ctx, input }) => {

@@ -1,5 +1,8 @@
 /** Cancelling orders: committed ones, spilled ones, and ones that are not there. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
+import type { Context } from "../../server/router/context.ts";
+import { RefusedError } from "../../server/router/errors.ts";
+import { appRouter } from "../../server/router/mod.ts";
 import { orderIdOf } from "../../sql/order_identity.ts";
 import { KEY, withInstance } from "../support/instance.ts";
 import { anInput } from "../support/orders.ts";
@@ -82,3 +85,17 @@ Deno.test("a spilled order is not committed yet; while the database is away othe
     );
     assertEquals(cancelled.replayed, false);
   }, { WEIR_SPILL: "auto" }));
+
+Deno.test("an order that leaves the buffer during its cancellation can be cancelled in a moment", async () => {
+  const principal = { scopes: new Set(["orders:write"]), storeId: null };
+  const committed = { storeId: "store-1", status: "committed" };
+  const services = {
+    auth: { authenticate: () => Promise.resolve(principal) },
+    // It was not there yet when it was to be cancelled, and is by the time that somebody looks.
+    orders: { cancel: () => Promise.resolve(null), read: () => Promise.resolve(committed) },
+  };
+  const caller = appRouter.createCaller({ services, token: KEY } as unknown as Context);
+  const input = { storeId: "store-1", orderId: orderIdOf("store-1", "a key") };
+  const error = await assertRejects(() => caller.orders.cancel(input), RefusedError);
+  assertEquals(error.refusal.reason, "not_committed_yet");
+});

@@ -106,3 +106,19 @@ Deno.test("an order that is there answers as before, whatever the database would
     assertEquals(dry.results, [{ id, outcome: "duplicate" }]);
     assertEquals((await api.ops.deadLetters.replayMany.mutate({ limit: 1 })).results, dry.results);
   }));
+
+Deno.test("a letter that is no order any more does not stand before the others", () =>
+  withInstance(async ({ api, database: { sql } }) => {
+    const broken = await parkOrder(sql, anOrder(), "rejected", "23514");
+    await sql`update dead_letters set payload = payload - 'currency'`;
+    const good = await parkOrder(sql, anOrder(), "rejected", "23514");
+    const replayed = [];
+    for (let run = 0; run < 2; run++) {
+      const { results } = await api.ops.deadLetters.replayMany.mutate({ limit: 1 });
+      replayed.push(...results);
+    }
+    assertEquals(replayed, [
+      { id: broken, outcome: "still_failing", reason: "invalid_input" },
+      { id: good, outcome: "committed" },
+    ]);
+  }));

@@ -175,3 +175,14 @@ Deno.test("an order that was acknowledged before it became a dead letter keeps i
     }
     assertEquals((await readLetter(pool, id))?.state, "settled");
   }));
+
+Deno.test("of two times that an order was acknowledged with, it keeps the first", () =>
+  withPool(async ({ sql }) => {
+    const order = anOrder();
+    const [first, second] = ["2026-01-01T00:00:00.000Z", "2026-01-02T00:00:00.000Z"];
+    await parkOrder(sql, { ...order, placedAt: first }, "rejected", "23514");
+    const stored = await commitBatch(sql, [{ ...order, placedAt: second }]);
+    assertEquals(stored.get(order.orderId)?.placedAt, first);
+    const again = await commitBatch(sql, [order]);
+    assertEquals(again.get(order.orderId)?.placedAt, first);
+  }));
