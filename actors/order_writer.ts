@@ -60,6 +60,8 @@ export interface OrderWriter {
   status(): OrderWriterStatus;
   /** As in the status, but cheap. */
   readonly circuit: OrderWriterStatus["circuit"];
+  /** As in the status, but cheap. */
+  readonly intake: OrderWriterStatus["intake"];
   /** Calls `listener` after every change of the machine's state. @returns what ends that. */
   onChange(listener: () => void): () => void;
   /** Takes no more orders, and resolves when all that were taken are answered. Legal twice. */
@@ -143,11 +145,15 @@ class MachineOrderWriter implements OrderWriter {
     return typeof circuit === "string" ? circuit : "half_open";
   }
 
+  get intake(): OrderWriterStatus["intake"] {
+    return this.#actor.getSnapshot().value.intake;
+  }
+
   status(): OrderWriterStatus {
     const { value, context } = this.#actor.getSnapshot();
     return {
       circuit: this.circuit,
-      intake: value.intake,
+      intake: this.intake,
       queuedOrders: this.#mailbox.orders,
       queuedBytes: this.#mailbox.bytes,
       inFlightBatches: Object.values(value.lanes).filter((lane) => lane === "committing").length,

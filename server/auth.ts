@@ -5,9 +5,13 @@
  * outage; a key that was revoked stops within `FRESH_MS` while the database is up. A key that this
  * instance does not know is looked up, and is `unavailable` while that cannot be done: it is not
  * called wrong by an instance that cannot tell.
+ *
+ * Anyone may send tokens. What has not a token's form is refused and not kept, and guesses are kept
+ * apart from keys, so that they cost little memory and put no key that is known out of the cache.
  */
+import { createHash } from "node:crypto";
 import { LRUCache } from "lru-cache";
-import { type ApiKey, type Scope, SCOPES } from "../sql/api_keys.ts";
+import { type ApiKey, isToken, type Scope, SCOPES } from "../sql/api_keys.ts";
 import { refuse } from "../actors/refusal.ts";
 import { settlesWithin } from "./pause.ts";
 import { RefusedError } from "./router/errors.ts";
@@ -36,13 +40,11 @@ export interface Auth {
 
 const FRESH_MS = 10_000;
 const MAX_KEYS = 10_000;
+const MAX_GUESSES = 1_000;
 /** What a read may take before an entry that is no longer fresh has to do. */
 const PATIENCE_MS = 250;
 
 const DEV_PRINCIPAL: Principal = { keyId: "dev", scopes: new Set(SCOPES), storeId: null };
-
-/** A key that there is not is remembered too, so that guessing does not reach the database. */
-const UNKNOWN = Symbol("unknown key");
 
 const CANNOT_CHECK = refuse(
   "unavailable",
@@ -52,44 +54,87 @@ const CANNOT_CHECK = refuse(
 
 /** Makes the key cache. */
 export function createAuth({ findKey, devKey, now }: AuthOptions): Auth {
-  const principals = new LRUCache<string, Principal | typeof UNKNOWN>({
-    max: MAX_KEYS,
-    ttl: FRESH_MS,
-    ttlResolution: 0,
-    perf: { now },
-    allowStaleOnFetchRejection: true,
-    noDeleteOnStaleGet: true,
-    fetchMethod: async (token) => {
-      const key = await findKey(token);
-      if (key === null) return UNKNOWN;
-      return { keyId: key.keyId, scopes: new Set(key.scopes), storeId: key.storeId };
-    },
-  });
+  const keys = new KeyCache(findKey, now);
   return {
     authenticate: async (token) => {
       if (token === null) throw unauthenticated("an API key is needed");
       if (devKey !== null && token === devKey) return DEV_PRINCIPAL;
-      const principal = await fetchPatiently(principals, token);
-      // The read failed, and there was nothing older to fall back on.
-      if (principal === undefined) throw new RefusedError(CANNOT_CHECK);
-      if (principal === UNKNOWN) throw unauthenticated("the API key is wrong or revoked");
+      const principal = isToken(token) ? await keys.find(token) : null;
+      if (principal === null) throw unauthenticated("the API key is wrong or revoked");
       return principal;
     },
   };
 }
 
-/**
- * The entry of `token`, read again when it is no longer fresh; what was known before has to do when
- * that takes too long, since a database that hangs must not make every call hang with it.
- */
-async function fetchPatiently<Value extends object | symbol>(
-  cache: LRUCache<string, Value>,
-  token: string,
-): Promise<Value | undefined> {
-  const known = cache.get(token, { allowStale: true });
-  const reading = cache.fetch(token);
-  if (known === undefined) return await reading;
-  return await settlesWithin(PATIENCE_MS, reading) ? await reading : known;
+/** What the database has said of tokens. */
+class KeyCache {
+  readonly #keys: LRUCache<string, Principal>;
+  /** A key that there is not is remembered too, so that trying it again costs no read. By hash. */
+  readonly #guesses: LRUCache<string, true>;
+  /** Reads under way. Not in the caches, where they would put out what is known. */
+  readonly #reads = new Map<string, Promise<Principal | null>>();
+
+  constructor(readonly findKey: AuthOptions["findKey"], now: () => number) {
+    const kept = { ttl: FRESH_MS, ttlResolution: 0, perf: { now }, noDeleteOnStaleGet: true };
+    this.#keys = new LRUCache({ max: MAX_KEYS, ...kept });
+    this.#guesses = new LRUCache({ max: MAX_GUESSES, ...kept });
+  }
+
+  /**
+   * Who `token` is for, null when there is no such key: read again when what is known is no longer
+   * fresh. That has to do when the read fails or takes too long, since a database that hangs must
+   * not make every call hang with it.
+   *
+   * @throws RefusedError unavailable, when nothing is known either
+   */
+  async find(token: string): Promise<Principal | null> {
+    const fresh = this.#known(token, false);
+    if (fresh !== undefined) return fresh;
+    const known = this.#known(token, true);
+    const reading = this.#read(token);
+    if (known !== undefined && !await settlesWithin(PATIENCE_MS, reading)) return known;
+    try {
+      return await reading;
+    } catch {
+      if (known === undefined) throw new RefusedError(CANNOT_CHECK);
+      return known;
+    }
+  }
+
+  /** Undefined: nothing is known. */
+  #known(token: string, allowStale: boolean): Principal | null | undefined {
+    const principal = this.#keys.get(token, { allowStale });
+    if (principal !== undefined) return principal;
+    return this.#guesses.get(hashOf(token), { allowStale }) ? null : undefined;
+  }
+
+  /** Reads the database and remembers; who asks during a read gets that one. */
+  #read(token: string): Promise<Principal | null> {
+    const underWay = this.#reads.get(token);
+    if (underWay !== undefined) return underWay;
+    const reading = this.findKey(token)
+      .then((key) => this.#remember(token, key))
+      .finally(() => this.#reads.delete(token));
+    this.#reads.set(token, reading);
+    return reading;
+  }
+
+  #remember(token: string, key: ApiKey | null): Principal | null {
+    if (key === null) {
+      this.#keys.delete(token);
+      this.#guesses.set(hashOf(token), true);
+      return null;
+    }
+    const { keyId, storeId } = key;
+    const principal = { keyId, scopes: new Set(key.scopes), storeId };
+    this.#guesses.delete(hashOf(token));
+    this.#keys.set(token, principal);
+    return principal;
+  }
+}
+
+function hashOf(token: string): string {
+  return createHash("sha256").update(token).digest("base64");
 }
 
 /** The token of an `Authorization: Bearer` header; null when there is none. */

@@ -33,7 +33,7 @@ import { refuse } from "../actors/refusal.ts";
 import { cancelOrder } from "../sql/cancellation.ts";
 import { RefusedError } from "./router/errors.ts";
 import type { Services } from "./router/context.ts";
-import { createStatusBoard } from "./status_board.ts";
+import { createStatusBoard, type StatusBoard, type StatusBoardOptions } from "./status_board.ts";
 import { describe, getLogger } from "./telemetry/log.ts";
 import { createMetrics, type Metrics } from "./telemetry/metrics.ts";
 import { VERSION } from "./version.ts";
@@ -104,10 +104,7 @@ export function assembleParts({ config, databaseUrl, redisUrl }: InstanceOptions
     subscribers: () => hub.subscribers,
   };
   metrics.watch(gauges);
-  const statusBoard = createStatusBoard(
-    { instanceId, version: VERSION, ...gauges },
-    [writer, aggregator, bus],
-  );
+  const statusBoard = createBoard(instanceId, gauges, { writer, aggregator, bus });
   return {
     writer,
     aggregator,
@@ -123,7 +120,7 @@ export function assembleParts({ config, databaseUrl, redisUrl }: InstanceOptions
       audit: (buckets) => auditor.run(buckets),
     },
     takesOrders: () =>
-      writer.status().intake === "accepting" &&
+      writer.intake === "accepting" &&
       (writer.circuit !== "open" || overflow?.buffer.isReady() === true),
     cutConnections: () => void database.cut(),
     closeConnections: async () => {
@@ -131,6 +128,21 @@ export function assembleParts({ config, databaseUrl, redisUrl }: InstanceOptions
       await Promise.all([redis === null ? undefined : closeRedis(redis), database.end()]);
     },
   };
+}
+
+type Gauges = Omit<StatusBoardOptions, "instanceId" | "version" | "states">;
+
+function createBoard(
+  instanceId: string,
+  gauges: Gauges,
+  { writer, aggregator, bus }: Pick<Parts, "writer" | "aggregator" | "bus">,
+): StatusBoard {
+  const states = () =>
+    [writer.circuit, writer.intake, aggregator.state, bus.state(), gauges.spill().state].join();
+  return createStatusBoard(
+    { instanceId, version: VERSION, ...gauges, states },
+    [writer, aggregator, bus],
+  );
 }
 
 /** What reads the database, and what goes into it by the intake. */

@@ -1,10 +1,12 @@
 /**
  * The status board: what every actor of this instance is doing, in one object, now or as it changes.
+ *
+ * However many watch, the status is read once for all of them, and only while anyone does: at once
+ * when an actor's state has changed, each second for the figures, and never twice within `MIN_GAP_MS`.
  */
 import type { AggregatorStatus } from "../actors/aggregator.ts";
 import type { BusState } from "../actors/bus_machine.ts";
 import type { OrderWriterStatus } from "../actors/order_writer.ts";
-import { pause } from "./pause.ts";
 import type { OverflowStatus } from "./spill/mod.ts";
 
 /** See the contract's `ops.status`. */
@@ -29,12 +31,17 @@ export interface StatusBoardOptions {
   readonly spill: () => OverflowStatus;
   readonly deadLetters: () => number;
   readonly subscribers: () => number;
+  /** The states of all actors in one text, cheap: it is asked for at every change of any of them. */
+  readonly states: () => string;
 }
 
 export interface StatusBoard {
   read(): OpsStatus;
-  /** The status now, and again whenever something of it has changed. */
-  watch(signal: AbortSignal | undefined): AsyncGenerator<OpsStatus>;
+  /**
+   * Yields at once, and again whenever something of the status has changed. What it yields gives
+   * the newest status when it is called, so that who is slow skips what lies between.
+   */
+  watch(signal: AbortSignal | undefined): AsyncGenerator<() => OpsStatus>;
   /** Ends every `watch`. */
   stop(): void;
 }
@@ -62,30 +69,15 @@ export function createStatusBoard(
     live: { subscribers: options.subscribers() },
   });
   const stopping = new AbortController();
+  const watcher = new Watcher(read, options.states, actors);
   return {
     read,
     stop: () => stopping.abort(),
-    watch: async function* (callerGone) {
-      const signal = callerGone === undefined
-        ? stopping.signal
-        : AbortSignal.any([stopping.signal, callerGone]);
-      let shown = "";
-      while (!signal.aborted) {
-        const status = read();
-        const text = JSON.stringify(status);
-        if (text !== shown) yield status;
-        shown = text;
-        await pause(MIN_GAP_MS, signal);
-        if (statesOf(read()) !== statesOf(status)) continue;
-        await changeOf(actors, () => statesOf(read()), signal);
-      }
-    },
+    watch: (callerGone) =>
+      watcher.watch(
+        callerGone === undefined ? stopping.signal : AbortSignal.any([stopping.signal, callerGone]),
+      ),
   };
-}
-
-/** The states of all actors, which are shown as soon as one changes. */
-function statesOf({ writer, aggregator, bus, spill }: OpsStatus): string {
-  return [writer.circuit, writer.intake, aggregator.state, bus.state, spill.state].join();
 }
 
 /** Something whose state changes. */
@@ -93,23 +85,84 @@ export interface Changing {
   onChange(listener: () => void): () => void;
 }
 
-/** Resolves when a state differs from what it is now, or after `LOOK_EVERY_MS`. */
-async function changeOf(
-  actors: readonly Changing[],
-  states: () => string,
-  signal: AbortSignal,
-): Promise<void> {
-  const before = states();
-  const waiting = new AbortController();
-  const unsubscribe = actors.map((actor) =>
-    actor.onChange(() => {
-      if (states() !== before) waiting.abort();
-    })
-  );
-  // Not AbortSignal.any(): each call would leave something behind in the long-lived signal.
-  const end = () => waiting.abort();
-  signal.addEventListener("abort", end);
-  if (!signal.aborted) await pause(LOOK_EVERY_MS, waiting.signal);
-  signal.removeEventListener("abort", end);
-  for (const stop of unsubscribe) stop();
+/** Looks at the status for all viewers. */
+class Watcher {
+  /** What wakes each viewer. */
+  readonly #viewers = new Set<() => void>();
+  #newest: OpsStatus | null = null;
+  #text = "";
+  #states = "";
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** True once the latest look is `MIN_GAP_MS` ago, so that a change is looked at without delay. */
+  #isResting = true;
+  #unsubscribe: (() => void)[] = [];
+
+  constructor(
+    readonly read: () => OpsStatus,
+    readonly states: () => string,
+    readonly actors: readonly Changing[],
+  ) {}
+
+  async *watch(signal: AbortSignal): AsyncGenerator<() => OpsStatus> {
+    let shown: OpsStatus | null = null;
+    const takeNewest = () => shown = this.#newest ?? this.read();
+    let wake = () => {};
+    const viewer = () => wake();
+    signal.addEventListener("abort", viewer);
+    try {
+      this.#join(viewer);
+      while (!signal.aborted) {
+        if (shown !== this.#newest) {
+          yield takeNewest;
+          continue;
+        }
+        const { promise, resolve } = Promise.withResolvers<void>();
+        wake = resolve;
+        await promise;
+      }
+    } finally {
+      signal.removeEventListener("abort", viewer);
+      this.#leave(viewer);
+    }
+  }
+
+  #join(viewer: () => void): void {
+    this.#viewers.add(viewer);
+    if (this.#viewers.size === 1) {
+      this.#unsubscribe = this.actors.map((actor) => actor.onChange(() => this.#changed()));
+    }
+    if (this.#isResting) this.#look();
+  }
+
+  #leave(viewer: () => void): void {
+    this.#viewers.delete(viewer);
+    if (this.#viewers.size > 0) return;
+    clearTimeout(this.#timer);
+    for (const end of this.#unsubscribe) end();
+    this.#unsubscribe = [];
+    this.#isResting = true;
+  }
+
+  #changed(): void {
+    if (this.#isResting && this.states() !== this.#states) this.#look();
+  }
+
+  #look(): void {
+    clearTimeout(this.#timer);
+    this.#isResting = false;
+    this.#timer = setTimeout(() => this.#rest(), MIN_GAP_MS);
+    this.#states = this.states();
+    const status = this.read();
+    const text = JSON.stringify(status);
+    if (text === this.#text) return;
+    this.#text = text;
+    this.#newest = status;
+    for (const wake of this.#viewers) wake();
+  }
+
+  #rest(): void {
+    if (this.states() !== this.#states) return this.#look();
+    this.#isResting = true;
+    this.#timer = setTimeout(() => this.#look(), LOOK_EVERY_MS);
+  }
 }

@@ -52,6 +52,11 @@ export async function createApiKey(
   return { keyId, token: `weir_${keyId}_${secret}` };
 }
 
+/** True when `token` has a token's form; of any other there is no key, which needs no database. */
+export function isToken(token: string): boolean {
+  return TOKEN.test(token);
+}
+
 /** The key that `token` is for; null when there is none, it is revoked, or the secret is wrong. */
 export async function findApiKey(pool: Pool, token: string): Promise<ApiKey | null> {
   const [, keyId, secret] = TOKEN.exec(token) ?? [];

@@ -20,10 +20,10 @@ export const opsRouter = router({
 
   onStatus: ops.subscription(async function* ({ ctx, signal }) {
     using lane = ctx.turns.lane();
-    for await (const _ of ctx.services.statusBoard.watch(signal)) {
+    for await (const newest of ctx.services.statusBoard.watch(signal)) {
       await ctx.assertStillAllowed();
       await lane.turn();
-      yield ctx.services.statusBoard.read();
+      yield newest();
       lane.sent();
     }
   }),

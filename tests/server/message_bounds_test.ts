@@ -1,11 +1,15 @@
-import { assert, assertEquals, assertLess } from "@std/assert";
+import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
 import { errorDataOf } from "../../client/mod.ts";
 import { KEY, type TestInstance, withInstance } from "../support/instance.ts";
 import { anInput } from "../support/orders.ts";
 import { authorization, callHttp, exchange, RawSocket, request } from "../support/raw_calls.ts";
 import { expectError, expectRefusal } from "../support/refusals.ts";
+import { until } from "../support/services.ts";
+import { RawConnection } from "../support/slow_reader.ts";
 
 const BOUND_BYTES = 1_048_576;
+/** As many views of 64 KiB would be 512 MiB. */
+const TINY_CHUNKS = 8_192;
 
 /** JSON of exactly `bytes`: a good order after a lot of white space. */
 function paddedOrder(bytes: number): Uint8Array<ArrayBuffer> {
@@ -57,6 +61,37 @@ Deno.test("a length that is declared wrong lets no larger body through", () =>
     const answer = await exchange(Number(port), `${head}\r\n\r\n${chunk}`);
     const [, status] = /^HTTP\/1\.1 (\d+)/.exec(answer) ?? [];
     assert(status === "413" || status === "400", `answered ${answer.slice(0, 200)}`);
+    await expectGoodOrder(instance);
+  }));
+
+Deno.test("a body in thousands of small chunks is read right, and costs what its bytes do", () =>
+  withInstance(async (instance) => {
+    const { url } = instance;
+    const connection = new RawConnection(url);
+    connection.send(
+      `POST /trpc/orders.place HTTP/1.1\r\nHost: ${new URL(url).host}\r\n` +
+        `Authorization: Bearer ${KEY}\r\nContent-Type: application/json\r\n` +
+        "Transfer-Encoding: chunked\r\n\r\n",
+    );
+    const before = Deno.memoryUsage().external;
+    let most = before;
+    const chunks = [...new TextDecoder().decode(paddedOrder(TINY_CHUNKS))]
+      .map((byte) => `1\r\n${byte}\r\n`);
+    // By and by, so that most of it has been read when the last of it is sent.
+    for (let index = 0; index < chunks.length; index += 50) {
+      await new Promise((resolve) =>
+        connection.socket.write(chunks.slice(index, index + 50).join(""), resolve)
+      );
+      most = Math.max(most, Deno.memoryUsage().external);
+    }
+    connection.send("0\r\n\r\n");
+    await until("an answer", () => {
+      most = Math.max(most, Deno.memoryUsage().external);
+      return connection.received.includes("\r\n\r\n");
+    });
+    assertMatch(connection.received, /^HTTP\/1\.1 200 /);
+    await connection.close();
+    assertLess(most - before, TINY_CHUNKS * 65_536 / 4);
     await expectGoodOrder(instance);
   }));
 
