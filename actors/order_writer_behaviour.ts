@@ -4,6 +4,7 @@
  */
 import { and, assign, fromPromise, not, raise, setup, stateIn } from "xstate";
 import { backoffMs, type BackoffOptions } from "./backoff.ts";
+import { grownBound, halvedBound } from "./batch_bound.ts";
 import { type Failure, isSilence } from "./failure.ts";
 import { type BatchReport, groupCommit, type OrderStore } from "./group_commit.ts";
 import type { Mailbox } from "./mailbox.ts";
@@ -114,13 +115,12 @@ export const writer = setup({
       if (event.type === "CALL_ENDED") recordCall(context, event.ms, event.failure);
     },
     adaptBatch: assign(({ context }, { failure }: BatchReport) => {
+      const { batchOrders, maxBatchOrders } = context;
       if (failure === null) {
-        const grown = Math.ceil(context.batchOrders * 1.1);
-        return { batchOrders: Math.min(context.maxBatchOrders, grown), failuresInARow: 0 };
+        return { batchOrders: grownBound(batchOrders, maxBatchOrders), failuresInARow: 0 };
       }
-      const halved = Math.max(1, Math.floor(context.batchOrders / 2));
       return {
-        batchOrders: failure.timedOut ? halved : context.batchOrders,
+        batchOrders: failure.timedOut ? halvedBound(batchOrders) : batchOrders,
         failuresInARow: context.failuresInARow + 1,
         lastError: failure.code,
       };

@@ -87,6 +87,13 @@ export const ORDERS: readonly Mutant[] = [
     tests: ["unit", "tests/actors/drain_test.ts"],
   },
   {
+    name: "a drained batch that is too slow tried at the same size for ever",
+    file: "actors/spill_drainer_machine.ts",
+    find: "? halvedBound(error.orders)",
+    replace: "? Math.max(error.orders, halvedBound(context.batchOrders))",
+    tests: ["unit", "tests/actors/drain_test.ts"],
+  },
+  {
     name: "a spilled key's record forgotten",
     file: "server/spill/scripts.ts",
     find: "redis.call('HSET', KEYS[2], id, entry .. ' ' .. hash)",
