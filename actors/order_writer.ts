@@ -10,6 +10,7 @@ import type { NewOrder } from "../sql/order.ts";
 import { classify, type Failure } from "./failure.ts";
 import type { BatchReport, OrderStore } from "./group_commit.ts";
 import { type Answer, Mailbox, type MailboxBounds } from "./mailbox.ts";
+import { retryAfterMs } from "./order_writer_behaviour.ts";
 import { orderWriterMachine } from "./order_writer_machine.ts";
 import type { OverflowBuffer } from "./overflow.ts";
 import { Pace } from "./pace.ts";
@@ -187,7 +188,7 @@ class MachineOrderWriter implements OrderWriter {
     const probing = this.#mailbox.orders + this.#mailbox.taken + context.probesPassed;
     // The first probe of a half-open circuit needs no order; the others are the next ones to come.
     if (value.circuit !== "open" && probing < context.probes - 1) return null;
-    return circuitOpen(context.halfOpenAt - this.#clock.now());
+    return circuitOpen(retryAfterMs(context));
   }
 
   /** Not at once: callers that were answered together send their next orders together. */

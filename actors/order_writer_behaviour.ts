@@ -78,8 +78,7 @@ export const writer = setup({
     spillBatch: fromPromise<SpillReport, OrderWriterContext>(({ input }) =>
       input.buffer === null
         ? Promise.resolve({ spilled: 0, failed: true })
-        : groupSpill(input.mailbox, input.buffer, SPILL_ORDERS, () =>
-          input.halfOpenAt - input.now())
+        : groupSpill(input.mailbox, input.buffer, SPILL_ORDERS, () => retryAfterMs(input))
     ),
     commitProbe: fromPromise<BatchReport, OrderWriterContext>(({ input }) =>
       groupCommit(input.mailbox, input.store, 1, input.now)
@@ -135,10 +134,10 @@ export const writer = setup({
     forgetProbes: assign({ probesPassed: 0 }),
     clearWindow: ({ context }) => context.window.clear(),
     /** Waiting orders go into the buffer, unless there is none. */
-    refuseUnlessSpilled: ({ context: { mailbox, halfOpenAt, now, buffer } }) => {
-      if (buffer?.isReady() === true) return;
-      const refusal = refusals.circuitOpen(halfOpenAt - now());
-      mailbox.dismiss(() => true, (letter) => refusals.unlessStored(letter, refusal));
+    refuseUnlessSpilled: ({ context }) => {
+      if (context.buffer?.isReady() === true) return;
+      const refusal = refusals.circuitOpen(retryAfterMs(context));
+      context.mailbox.dismiss(() => true, (letter) => refusals.unlessStored(letter, refusal));
     },
     expire: ({ context: { mailbox, now, patienceMs } }) => {
       const at = now();
@@ -167,6 +166,17 @@ export const writer = setup({
     drainTime: ({ context }) => context.drainMs,
   },
 });
+
+/**
+ * When another try makes sense after a refusal for the circuit: once the database is asked again, and
+ * not before the first backoff. A probe that is under way may hang for as long as a statement may take,
+ * so that "at once" would bring the callers back in vain, over and over.
+ */
+export function retryAfterMs(context: CircuitTimes): number {
+  return Math.max(context.halfOpenAt - context.now(), context.openBackoff.firstMs);
+}
+
+type CircuitTimes = Pick<OrderWriterContext, "halfOpenAt" | "now" | "openBackoff">;
 
 function recordCall({ window, now }: OrderWriterContext, ms: number, failure: Failure | null) {
   const failed = failure?.kind === "infrastructure";

@@ -1,6 +1,14 @@
-import { assert, assertEquals, assertGreater, assertLess, assertRejects } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertGreaterOrEqual,
+  assertLess,
+  assertRejects,
+} from "@std/assert";
 import { anOrder } from "../support/orders.ts";
 import { aWriter, openCircuit, placedLater, said } from "../support/order_writer.ts";
+import { ScriptedBuffer } from "../support/scripted_buffer.ts";
 import { gate, sqlError } from "../support/scripted_store.ts";
 
 Deno.test("the circuit opens on failures, refuses at once, probes, and closes", async () => {
@@ -91,6 +99,34 @@ Deno.test("of 1,000 callers against a half-open circuit exactly as many reach th
   assertEquals(words.filter((word) => word === "circuit_open").length, 999);
   assertEquals(store.sent.slice(sentBefore), [0, 1], "two probes, and the circuit is closed");
   assertEquals(writer.status().circuit, "closed");
+});
+
+Deno.test("while a probe hangs nobody is told to come back at once", async () => {
+  const parts = aWriter();
+  const { clock, store, writer, place } = parts;
+  await openCircuit(parts);
+  store.before = () => new Promise(() => undefined);
+  await clock.advance(800);
+  assertEquals(writer.circuit, "half_open");
+  const placed = [place(anOrder()), place(anOrder())]; // the first one waits for the second probe
+  await clock.advance(10);
+  assertEquals(placed.map(said), ["nothing", "circuit_open"]);
+  const { answer } = placed[1]!;
+  assert(answer?.ok === false);
+  assertGreaterOrEqual(answer.refusal.retryAfterMs ?? 0, 500);
+});
+
+Deno.test("what a full buffer refuses while a probe hangs is not told to come back at once", async () => {
+  const buffer = new ScriptedBuffer();
+  const parts = aWriter({ buffer });
+  await openCircuit(parts);
+  buffer.maxOrders = 0;
+  parts.store.before = () => new Promise(() => undefined);
+  await parts.clock.advance(800);
+  assertEquals(parts.writer.circuit, "half_open");
+  const { answer } = await placedLater(parts.place, anOrder(), parts.clock);
+  assert(answer?.ok === false && answer.refusal.reason === "circuit_open");
+  assertGreaterOrEqual(answer.refusal.retryAfterMs ?? 0, 500);
 });
 
 Deno.test("a probe that hangs counts as failed when its time is up", async () => {
