@@ -50,11 +50,18 @@ interface OrderWriterContext extends OrderWriterInput {
   readonly drainMs: number;
 }
 
+interface ProbeInput extends OrderWriterContext {
+  /** Called at the end of a probe that nobody waits for any more; what it took is put back by then. */
+  readonly onLate: (report: BatchReport) => void;
+}
+
 export type OrderWriterEvent =
   /** Orders are waiting, or a lane has become free. */
   | { readonly type: "PUMP" }
   /** A batch has ended and is in the window. */
   | { readonly type: "BATCH_ENDED" }
+  /** A probe has ended whose time had been up: the circuit has been decided without it. */
+  | { readonly type: "PROBE_LATE"; readonly report: BatchReport }
   /** A call beside the batches has ended. */
   | { readonly type: "CALL_ENDED"; readonly ms: number; readonly failure: Failure | null }
   | { readonly type: "STOP"; readonly timeoutMs: number };
@@ -80,9 +87,11 @@ export const writer = setup({
         ? Promise.resolve({ spilled: 0, failed: true })
         : groupSpill(input.mailbox, input.buffer, SPILL_ORDERS, () => retryAfterMs(input))
     ),
-    commitProbe: fromPromise<BatchReport, OrderWriterContext>(({ input }) =>
-      groupCommit(input.mailbox, input.store, 1, input.now)
-    ),
+    commitProbe: fromPromise<BatchReport, ProbeInput>(async ({ input, signal }) => {
+      const report = await groupCommit(input.mailbox, input.store, 1, input.now);
+      if (signal.aborted) input.onLate(report);
+      return report;
+    }),
   },
   guards: {
     succeeded: (_, report: BatchReport) => report.failure === null,
@@ -109,6 +118,10 @@ export const writer = setup({
     recordBatch: ({ context }, report: BatchReport) => {
       recordCall(context, report.commitMs, report.failure);
       context.onBatch(report);
+    },
+    /** Its orders may be new. It is not for the window, where it would count for a time that is over. */
+    tellLate: ({ context, event }) => {
+      if (event.type === "PROBE_LATE") context.onBatch(event.report);
     },
     recordCall: ({ context, event }) => {
       if (event.type === "CALL_ENDED") recordCall(context, event.ms, event.failure);

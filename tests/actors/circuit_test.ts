@@ -9,7 +9,7 @@ import {
 import { anOrder } from "../support/orders.ts";
 import { aWriter, openCircuit, placedLater, said } from "../support/order_writer.ts";
 import { ScriptedBuffer } from "../support/scripted_buffer.ts";
-import { gate, sqlError } from "../support/scripted_store.ts";
+import { gate, socketError, sqlError } from "../support/scripted_store.ts";
 
 Deno.test("the circuit opens on failures, refuses at once, probes, and closes", async () => {
   const parts = aWriter();
@@ -137,6 +137,27 @@ Deno.test("a probe that hangs counts as failed when its time is up", async () =>
   assertEquals(parts.writer.status().circuit, "half_open");
   await parts.clock.advance(1_000);
   assertEquals(parts.writer.status().circuit, "open");
+});
+
+Deno.test("what a hung probe had is answered as soon as the probe has ended, and its batch is told", async () => {
+  for (const word of ["outcome_unknown", "committed"]) {
+    const told: number[] = [];
+    const parts = aWriter({ onBatch: ({ newOrders }) => told.push(newOrders) });
+    const { clock, store, writer, place } = parts;
+    await openCircuit(parts);
+    const probes = [gate(), gate()];
+    store.before = ({ length }) => probes[length]?.passed;
+    await clock.advance(550);
+    const placed = place(anOrder(), 30_000);
+    probes[0]?.open();
+    await clock.advance(1_010);
+    assertEquals([store.sent.at(-1), writer.circuit, said(placed)], [1, "open", "nothing"]);
+    if (word === "committed") probes[1]?.open();
+    else probes[1]?.fail(socketError("WEIR_DATABASE_TIMEOUT"));
+    await clock.advance(10);
+    assertEquals([said(placed), writer.circuit], [word, "open"]);
+    assertEquals(told.at(-1), word === "committed" ? 1 : 0);
+  }
 });
 
 Deno.test("a timeout halves the batch bound, and success grows it back", async () => {
