@@ -115,8 +115,9 @@ export const writer = setup({
   actions: {
     pump: raise({ type: "PUMP" }),
     announceBatch: raise({ type: "BATCH_ENDED" }),
+    /** The window is given the longest call; the pace has the whole batch, for which its lane is busy. */
     recordBatch: ({ context }, report: BatchReport) => {
-      recordCall(context, report.commitMs, report.failure);
+      recordCall(context, report.longestCallMs, report.failure);
       context.onBatch(report);
     },
     /** Its orders may be new. It is not for the window, where it would count for a time that is over. */

@@ -169,6 +169,51 @@ Deno.test("a timeout halves the batch bound, and success grows it back", async (
   assertEquals(store.sent.slice(0, 5), [50, 50, 12, 14, 16], "each lane's timeout halves it");
 });
 
+Deno.test("orders at fault open no circuit, however many calls it takes to find and park them", async () => {
+  const times: number[] = [];
+  const { clock, store, writer, place } = aWriter({
+    onBatch: (batch) => times.push(batch.commitMs),
+  });
+  const call = () => new Promise<void>((done) => clock.setTimeout(done, 5));
+  store.before = async (orders) => {
+    await call();
+    if (orders.some(({ customerRef }) => customerRef === "poison")) throw sqlError("23514");
+  };
+  store.park = () => call().then(() => "letter");
+  const circuits = new Set([writer.circuit]);
+  writer.onChange(() => circuits.add(writer.circuit));
+  for (let burst = 0; burst < 10; burst++) {
+    for (let order = 0; order < 60; order++) {
+      place(anOrder({ customerRef: order === 0 ? "good" : "poison" }));
+    }
+    await clock.advance(1_000);
+  }
+  assertEquals([...circuits], ["closed"]);
+  assertEquals(
+    times.filter((ms) => ms > 800).length,
+    10,
+    "each batch takes as long as a slow call",
+  );
+});
+
+Deno.test("a database whose every call is slow opens the circuit, whatever the calls are", async () => {
+  for (const slow of ["commit", "park"]) {
+    const { clock, store, writer, place } = aWriter();
+    const call = (name: string) =>
+      new Promise<void>((done) => clock.setTimeout(done, name === slow ? 900 : 5));
+    store.before = async () => {
+      await call("commit");
+      if (slow === "park") throw sqlError("23514");
+    };
+    store.park = () => call("park").then(() => "letter");
+    for (let step = 0; step < 1_000 && writer.circuit === "closed"; step++) {
+      if (step % 100 === 0) place(anOrder());
+      await clock.advance(5);
+    }
+    assertEquals([slow, writer.circuit], [slow, "open"]);
+  }
+});
+
 Deno.test("two transactions in each other's way are tried again and open no circuit", async () => {
   for (const code of ["40001", "40P01", "25006"]) {
     const { clock, store, writer, place } = aWriter();

@@ -163,6 +163,20 @@ export const ORDERS: readonly Mutant[] = [
     tests: ["unit", "tests/actors/sliding_window_test.ts"],
   },
   {
+    name: "the search for orders at fault taken for a slow database",
+    file: "actors/order_writer_behaviour.ts",
+    find: "report.longestCallMs, report.failure",
+    replace: "report.commitMs, report.failure",
+    tests: ["unit", "tests/actors/circuit_test.ts"],
+  },
+  {
+    name: "what a hung probe had forgotten",
+    file: "actors/order_writer_behaviour.ts",
+    find: "if (signal.aborted) input.onLate(report);",
+    replace: "void signal;",
+    tests: ["unit", "tests/actors"],
+  },
+  {
     name: "what was inserted forgotten when the second statement fails",
     file: "sql/batch.ts",
     find: "    if (stored.size === 0) throw error;\n    return stored;",
