@@ -6,6 +6,7 @@
  * commits and answers (group_commit.ts); this handle puts them together and looks at the door.
  */
 import { type Actor, createActor, waitFor } from "xstate";
+import { MAX_BATCH_LINES } from "../sql/batch.ts";
 import type { NewOrder } from "../sql/order.ts";
 import { classify, type Failure } from "./failure.ts";
 import type { BatchReport, OrderStore } from "./group_commit.ts";
@@ -181,7 +182,7 @@ class MachineOrderWriter implements OrderWriter {
     if (status === "error") return BROKEN;
     if (value.intake !== "accepting") return DRAINING;
     if (value.circuit === "closed") {
-      const waitMs = this.#pace.waitMs(Math.floor(this.#mailbox.orders / context.batchOrders));
+      const waitMs = this.#pace.waitMs(this.#batchesAhead(context.batchOrders));
       return waitMs > deadlineMs ? queueFull(waitMs) : null;
     }
     if (this.#buffer?.isReady() === true) return null;
@@ -189,6 +190,12 @@ class MachineOrderWriter implements OrderWriter {
     // The first probe of a half-open circuit needs no order; the others are the next ones to come.
     if (value.circuit !== "open" && probing < context.probes - 1) return null;
     return circuitOpen(retryAfterMs(context));
+  }
+
+  /** Full batches that wait; one is full by its orders or by its lines. */
+  #batchesAhead(batchOrders: number): number {
+    const { orders, lines } = this.#mailbox;
+    return Math.floor(Math.max(orders / batchOrders, lines / MAX_BATCH_LINES));
   }
 
   /** Not at once: callers that were answered together send their next orders together. */

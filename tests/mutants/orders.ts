@@ -18,6 +18,13 @@ export const ORDERS: readonly Mutant[] = [
     tests: ["unit", "tests/actors"],
   },
   {
+    name: "a door that counts orders and not their lines",
+    file: "actors/order_writer.ts",
+    find: "Math.max(orders / batchOrders, lines / MAX_BATCH_LINES)",
+    replace: "Math.max(orders / batchOrders, 0 * lines / MAX_BATCH_LINES)",
+    tests: ["unit", "tests/actors/order_writer_test.ts"],
+  },
+  {
     name: "a sent order that waits for its batch whatever its deadline",
     file: "actors/order_writer_behaviour.ts",
     find: "letter.deadlineAt + patienceMs <= at",
