@@ -39,18 +39,20 @@ export interface DrainReport {
 
 /** The database did not take what was drained; it stays in the buffer. */
 export class DrainFailed extends Error {
-  constructor(readonly failure: Failure) {
+  /** @param orders how many the batch had. */
+  constructor(readonly failure: Failure, readonly orders: number) {
     super(`the overflow was not drained: ${failure.code}`);
     this.name = "DrainFailed";
   }
 }
 
-/** Drains one batch. @throws DrainFailed, or what the buffer throws. */
+/** Drains a batch of at most `maxOrders` orders. @throws DrainFailed, or what the buffer throws. */
 export async function drainBatch<Entry extends Spilled>(
   source: DrainSource<Entry>,
   store: DrainStore,
+  maxOrders: number,
 ): Promise<DrainReport> {
-  const entries = oneBatch(await source.take());
+  const entries = oneBatch(await source.take(), maxOrders);
   if (entries.length === 0) return { drained: 0, newOrders: 0, parked: 0 };
   const outcome = await commitApart(store.commit, entries.map(({ order }) => order));
   const done: Entry[] = [];
@@ -68,15 +70,18 @@ export async function drainBatch<Entry extends Spilled>(
     done.push(entry);
   }
   if (done.length > 0) await source.remove(done);
-  if (outcome.failure !== null) throw new DrainFailed(outcome.failure);
+  if (outcome.failure !== null) throw new DrainFailed(outcome.failure, entries.length);
   return { drained: done.length, newOrders, parked };
 }
 
 /** Those that one batch may have; the others are taken again with the next one. */
-function oneBatch<Entry extends Spilled>(entries: readonly Entry[]): readonly Entry[] {
+function oneBatch<Entry extends Spilled>(
+  entries: readonly Entry[],
+  maxOrders: number,
+): readonly Entry[] {
   let lines = 0;
   const end = entries.findIndex(({ order }) => (lines += order.lineCount) > MAX_BATCH_LINES);
-  return end === -1 ? entries : entries.slice(0, end);
+  return entries.slice(0, end === -1 ? maxOrders : Math.min(end, maxOrders));
 }
 
 /** What a letter's code says of a conflict, which has no SQLSTATE. */

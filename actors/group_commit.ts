@@ -28,6 +28,11 @@ export interface BatchReport {
   readonly newOrders: number;
   /** From the first statement to the last answer, milliseconds. */
   readonly commitMs: number;
+  /**
+   * The longest call of the store, milliseconds. This is what says how the database does: a batch with
+   * many orders at fault takes many calls, each as fast as ever.
+   */
+  readonly longestCallMs: number;
   /** Why the batch, or what was left of it, went back to the mailbox; null when all was answered. */
   readonly failure: Failure | null;
 }
@@ -39,11 +44,12 @@ export interface BatchReport {
  */
 export async function groupCommit(
   mailbox: Mailbox,
-  store: OrderStore,
+  untimed: OrderStore,
   maxOrders: number,
   now: () => number,
 ): Promise<BatchReport> {
   const begunAt = now();
+  const store = new TimedStore(untimed, now);
   const parcels = mailbox.take(maxOrders);
   const outcome = await commitApart(store.commit, parcels.map((parcel) => parcel.order));
   let newOrders = 0;
@@ -61,7 +67,30 @@ export async function groupCommit(
   for (const parcel of atFault) { // last, so that nobody waits for another one's dead letter
     failure = await answerAtFault(mailbox, store, parcel, outcome, failure);
   }
-  return { orders: parcels.length, newOrders, commitMs: now() - begunAt, failure };
+  const { longestCallMs } = store;
+  return { orders: parcels.length, newOrders, commitMs: now() - begunAt, longestCallMs, failure };
+}
+
+/** A store whose calls are timed. */
+class TimedStore implements OrderStore {
+  longestCallMs = 0;
+
+  constructor(readonly store: OrderStore, readonly now: () => number) {}
+
+  readonly commit: Commit = (orders) => this.#timed(() => this.store.commit(orders));
+
+  park(order: NewOrder, code: string): Promise<string> {
+    return this.#timed(() => this.store.park(order, code));
+  }
+
+  async #timed<T>(call: () => Promise<T>): Promise<T> {
+    const begunAt = this.now();
+    try {
+      return await call();
+    } finally {
+      this.longestCallMs = Math.max(this.longestCallMs, this.now() - begunAt);
+    }
+  }
 }
 
 function answerStored(mailbox: Mailbox, { order, letters }: Parcel, row: StoredOrder): void {

@@ -54,12 +54,18 @@ export class Mailbox {
   /** How many taken letters each order has. */
   readonly #takenOf = new Map<string, number>();
   #bytes = 0;
+  #lines = 0;
 
   constructor(readonly bounds: MailboxBounds) {}
 
   /** Orders waiting for a batch. */
   get orders(): number {
     return this.#waiting.length;
+  }
+
+  /** Lines of the orders waiting for a batch. */
+  get lines(): number {
+    return this.#lines;
   }
 
   /** Bytes of all orders here, waiting or taken. */
@@ -79,6 +85,7 @@ export class Mailbox {
     if (orders >= this.bounds.maxOrders || this.#bytes + bytes > this.bounds.maxBytes) return false;
     this.#waiting.push(letter);
     this.#bytes += bytes;
+    this.#lines += letter.order.lineCount;
     return true;
   }
 
@@ -114,7 +121,10 @@ export class Mailbox {
         left.push(letter);
       }
     }
-    for (const { letters } of parcels.values()) letters.forEach((letter) => this.#mark(letter));
+    for (const { letters } of parcels.values()) {
+      letters.forEach((letter) => this.#mark(letter));
+      this.#lines -= linesOf(letters);
+    }
     this.#waiting = [...left, ...this.#waiting.slice(index)];
     return [...parcels.values()];
   }
@@ -123,6 +133,7 @@ export class Mailbox {
   putBack(letters: readonly Letter[]): void {
     const still = letters.filter((letter) => this.#unmark(letter));
     this.#waiting = [...still, ...this.#waiting];
+    this.#lines += linesOf(still);
   }
 
   /** Answers taken letters. Ones answered before keep their first answer. */
@@ -135,6 +146,7 @@ export class Mailbox {
     const leaving = this.#waiting.filter(which);
     if (leaving.length === 0) return 0;
     this.#waiting = this.#waiting.filter((letter) => !which(letter));
+    this.#lines -= linesOf(leaving);
     for (const letter of leaving) this.#release(letter, answerOf(letter));
     return leaving.length;
   }
@@ -171,6 +183,10 @@ export class Mailbox {
     this.#bytes -= bytesOf(letter.order);
     letter.answer(answer);
   }
+}
+
+function linesOf(letters: readonly Letter[]): number {
+  return letters.reduce((lines, { order }) => lines + order.lineCount, 0);
 }
 
 function bytesOf(order: NewOrder): number {

@@ -29,7 +29,7 @@ export const IDEMPOTENCY_MISMATCH = refuse(
   "the idempotency key was used before, with other content: nothing was stored",
 );
 
-/** `retryAfterMs`: until the database is asked again. */
+/** `retryAfterMs`: until the database has been asked again. */
 export function circuitOpen(retryAfterMs: number): Refusal {
   return refuse(
     "circuit_open",

@@ -6,10 +6,12 @@
  * commits and answers (group_commit.ts); this handle puts them together and looks at the door.
  */
 import { type Actor, createActor, waitFor } from "xstate";
+import { MAX_BATCH_LINES } from "../sql/batch.ts";
 import type { NewOrder } from "../sql/order.ts";
 import { classify } from "./failure.ts";
 import type { BatchReport, OrderStore } from "./group_commit.ts";
 import { type Answer, Mailbox, type MailboxBounds } from "./mailbox.ts";
+import { retryAfterMs } from "./order_writer_behaviour.ts";
 import { orderWriterMachine } from "./order_writer_machine.ts";
 import type { OverflowBuffer } from "./overflow.ts";
 import { Pace } from "./pace.ts";
@@ -179,14 +181,20 @@ class MachineOrderWriter implements OrderWriter {
     if (status === "error") return BROKEN;
     if (value.intake !== "accepting") return DRAINING;
     if (value.circuit === "closed") {
-      const waitMs = this.#pace.waitMs(Math.floor(this.#mailbox.orders / context.batchOrders));
+      const waitMs = this.#pace.waitMs(this.#batchesAhead(context.batchOrders));
       return waitMs > deadlineMs ? queueFull(waitMs) : null;
     }
     if (this.#buffer?.isReady() === true) return null;
     const probing = this.#mailbox.orders + this.#mailbox.taken + context.probesPassed;
     // The first probe of a half-open circuit needs no order; the others are the next ones to come.
     if (value.circuit !== "open" && probing < context.probes - 1) return null;
-    return circuitOpen(context.halfOpenAt - this.#clock.now());
+    return circuitOpen(retryAfterMs(context));
+  }
+
+  /** Full batches that wait; one is full by its orders or by its lines. */
+  #batchesAhead(batchOrders: number): number {
+    const { orders, lines } = this.#mailbox;
+    return Math.floor(Math.max(orders / batchOrders, lines / MAX_BATCH_LINES));
   }
 
   /** Not at once: callers that were answered together send their next orders together. */

@@ -4,6 +4,7 @@
  */
 import { and, assign, fromPromise, not, raise, setup, stateIn } from "xstate";
 import { backoffMs, type BackoffOptions } from "./backoff.ts";
+import { grownBound, halvedBound } from "./batch_bound.ts";
 import { type Failure, isSilence } from "./failure.ts";
 import { type BatchReport, groupCommit, type OrderStore } from "./group_commit.ts";
 import type { Mailbox } from "./mailbox.ts";
@@ -49,11 +50,18 @@ interface OrderWriterContext extends OrderWriterInput {
   readonly drainMs: number;
 }
 
+interface ProbeInput extends OrderWriterContext {
+  /** Called at the end of a probe that nobody waits for any more; what it took is put back by then. */
+  readonly onLate: (report: BatchReport) => void;
+}
+
 export type OrderWriterEvent =
   /** Orders are waiting, or a lane has become free. */
   | { readonly type: "PUMP" }
   /** A batch has ended and is in the window. */
   | { readonly type: "BATCH_ENDED" }
+  /** A probe has ended whose time had been up: the circuit has been decided without it. */
+  | { readonly type: "PROBE_LATE"; readonly report: BatchReport }
   /** A call beside the batches has failed. One that went well says nothing of the batches. */
   | { readonly type: "CALL_FAILED"; readonly failure: Failure }
   | { readonly type: "STOP"; readonly timeoutMs: number };
@@ -77,12 +85,13 @@ export const writer = setup({
     spillBatch: fromPromise<SpillReport, OrderWriterContext>(({ input }) =>
       input.buffer === null
         ? Promise.resolve({ spilled: 0, failed: true })
-        : groupSpill(input.mailbox, input.buffer, SPILL_ORDERS, () =>
-          input.halfOpenAt - input.now())
+        : groupSpill(input.mailbox, input.buffer, SPILL_ORDERS, () => retryAfterMs(input))
     ),
-    commitProbe: fromPromise<BatchReport, OrderWriterContext>(({ input }) =>
-      groupCommit(input.mailbox, input.store, 1, input.now)
-    ),
+    commitProbe: fromPromise<BatchReport, ProbeInput>(async ({ input, signal }) => {
+      const report = await groupCommit(input.mailbox, input.store, 1, input.now);
+      if (signal.aborted) input.onLate(report);
+      return report;
+    }),
   },
   guards: {
     succeeded: (_, report: BatchReport) => report.failure === null,
@@ -106,22 +115,26 @@ export const writer = setup({
   actions: {
     pump: raise({ type: "PUMP" }),
     announceBatch: raise({ type: "BATCH_ENDED" }),
+    /** The window is given the longest call; the pace has the whole batch, for which its lane is busy. */
     recordBatch: ({ context }, report: BatchReport) => {
-      recordCall(context, report.commitMs, report.failure);
+      recordCall(context, report.longestCallMs, report.failure);
       context.onBatch(report);
+    },
+    /** Its orders may be new. It is not for the window, where it would count for a time that is over. */
+    tellLate: ({ context, event }) => {
+      if (event.type === "PROBE_LATE") context.onBatch(event.report);
     },
     recordCall: ({ context, event }) => {
       if (event.type !== "CALL_FAILED" || event.failure.kind !== "infrastructure") return;
       recordCall(context, 0, event.failure);
     },
     adaptBatch: assign(({ context }, { failure }: BatchReport) => {
+      const { batchOrders, maxBatchOrders } = context;
       if (failure === null) {
-        const grown = Math.ceil(context.batchOrders * 1.1);
-        return { batchOrders: Math.min(context.maxBatchOrders, grown), failuresInARow: 0 };
+        return { batchOrders: grownBound(batchOrders, maxBatchOrders), failuresInARow: 0 };
       }
-      const halved = Math.max(1, Math.floor(context.batchOrders / 2));
       return {
-        batchOrders: failure.timedOut ? halved : context.batchOrders,
+        batchOrders: failure.timedOut ? halvedBound(batchOrders) : batchOrders,
         failuresInARow: context.failuresInARow + 1,
         lastError: failure.code,
       };
@@ -136,10 +149,10 @@ export const writer = setup({
     forgetProbes: assign({ probesPassed: 0 }),
     clearWindow: ({ context }) => context.window.clear(),
     /** Waiting orders go into the buffer, unless there is none. */
-    refuseUnlessSpilled: ({ context: { mailbox, halfOpenAt, now, buffer } }) => {
-      if (buffer?.isReady() === true) return;
-      const refusal = refusals.circuitOpen(halfOpenAt - now());
-      mailbox.dismiss(() => true, (letter) => refusals.unlessStored(letter, refusal));
+    refuseUnlessSpilled: ({ context }) => {
+      if (context.buffer?.isReady() === true) return;
+      const refusal = refusals.circuitOpen(retryAfterMs(context));
+      context.mailbox.dismiss(() => true, (letter) => refusals.unlessStored(letter, refusal));
     },
     expire: ({ context: { mailbox, now, patienceMs } }) => {
       const at = now();
@@ -168,6 +181,17 @@ export const writer = setup({
     drainTime: ({ context }) => context.drainMs,
   },
 });
+
+/**
+ * When another try makes sense after a refusal for the circuit: once the database is asked again, and
+ * not before the first backoff. A probe that is under way may hang for as long as a statement may take,
+ * so that "at once" would bring the callers back in vain, over and over.
+ */
+export function retryAfterMs(context: CircuitTimes): number {
+  return Math.max(context.halfOpenAt - context.now(), context.openBackoff.firstMs);
+}
+
+type CircuitTimes = Pick<OrderWriterContext, "halfOpenAt" | "now" | "openBackoff">;
 
 function recordCall({ window, now }: OrderWriterContext, ms: number, failure: Failure | null) {
   const failed = failure?.kind === "infrastructure";

@@ -7,7 +7,8 @@
  *   open       nothing is sent there; orders go into the overflow buffer, or are refused where there
  *              is none. Left after a pause that grows with each opening in a row.
  *   half_open  `probes` batches of one order (or of none) are sent, one after the other. All well:
- *              closed. One fails or hangs: open.
+ *              closed. One fails or hangs: open. What a hung one took is back in the mailbox when it
+ *              ends at last, and goes the way of the state that the circuit is in by then.
  * intake: whether orders are taken
  *   accepting  orders come in.
  *   draining   none come in, what is here is committed. Entered by STOP.
@@ -76,7 +77,13 @@ const circuit = writer.createStateConfig({
         probing: {
           invoke: {
             src: "commitProbe",
-            input: ({ context }) => context,
+            input: ({ context, self }) => ({
+              ...context,
+              onLate: (report) => {
+                if (self.getSnapshot().status !== "active") return;
+                self.send({ type: "PROBE_LATE", report });
+              },
+            }),
             onDone: [
               {
                 guard: { type: "isLastProbe", params: reportOf },
@@ -167,7 +174,10 @@ export const orderWriterMachine = writer.createMachine({
     drainMs: 0,
   }),
   type: "parallel",
-  on: { CALL_FAILED: { actions: ["recordCall", "announceBatch"] } },
+  on: {
+    CALL_FAILED: { actions: ["recordCall", "announceBatch"] },
+    PROBE_LATE: { actions: ["tellLate", "announceBatch", "pump"] },
+  },
   states: {
     circuit,
     overflow,

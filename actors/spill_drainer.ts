@@ -16,6 +16,8 @@ import { spillDrainerMachine } from "./spill_drainer_machine.ts";
 export interface SpillDrainerOptions<Entry extends Spilled> {
   readonly source: DrainSource<Entry>;
   readonly store: DrainStore;
+  /** The most orders that one batch may have. */
+  readonly maxBatchOrders: number;
   /** True when the database takes orders, by what is known here. */
   readonly mayDrain: () => boolean;
   readonly clock: ActorClock;
@@ -41,11 +43,12 @@ const POLL_MS = 1_000;
 export function createSpillDrainer<Entry extends Spilled>(
   options: SpillDrainerOptions<Entry>,
 ): SpillDrainer {
-  const { source, store, mayDrain, clock, random, onDrained, onFailed } = options;
+  const { source, store, maxBatchOrders, mayDrain, clock, random, onDrained, onFailed } = options;
   const actor: Actor<typeof spillDrainerMachine> = createActor(spillDrainerMachine, {
     clock,
     input: {
-      drain: () => drainBatch(source, store),
+      drain: (maxOrders) => drainBatch(source, store, maxOrders),
+      maxBatchOrders,
       mayDrain,
       pollMs: POLL_MS,
       backoff: { firstMs: 200, maxMs: 2_000 },

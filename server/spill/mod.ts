@@ -96,6 +96,7 @@ function startDrainer(
       park: (order, reason, code) =>
         database.drain.run((sql) => parkOrder(sql, order, reason, code)),
     },
+    maxBatchOrders: DRAIN_ORDERS,
     mayDrain: () => spill.state !== "unavailable" && hooks.mayDrain(),
     clock: systemClock,
     random: Math.random,

@@ -1,7 +1,15 @@
-import { assert, assertEquals, assertGreater, assertLess, assertRejects } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertGreaterOrEqual,
+  assertLess,
+  assertRejects,
+} from "@std/assert";
 import { anOrder } from "../support/orders.ts";
 import { aWriter, openCircuit, placedLater, said } from "../support/order_writer.ts";
-import { gate, sqlError } from "../support/scripted_store.ts";
+import { ScriptedBuffer } from "../support/scripted_buffer.ts";
+import { gate, socketError, sqlError } from "../support/scripted_store.ts";
 
 Deno.test("the circuit opens on failures, refuses at once, probes, and closes", async () => {
   const parts = aWriter();
@@ -93,6 +101,34 @@ Deno.test("of 1,000 callers against a half-open circuit exactly as many reach th
   assertEquals(writer.status().circuit, "closed");
 });
 
+Deno.test("while a probe hangs nobody is told to come back at once", async () => {
+  const parts = aWriter();
+  const { clock, store, writer, place } = parts;
+  await openCircuit(parts);
+  store.before = () => new Promise(() => undefined);
+  await clock.advance(800);
+  assertEquals(writer.circuit, "half_open");
+  const placed = [place(anOrder()), place(anOrder())]; // the first one waits for the second probe
+  await clock.advance(10);
+  assertEquals(placed.map(said), ["nothing", "circuit_open"]);
+  const { answer } = placed[1]!;
+  assert(answer?.ok === false);
+  assertGreaterOrEqual(answer.refusal.retryAfterMs ?? 0, 500);
+});
+
+Deno.test("what a full buffer refuses while a probe hangs is not told to come back at once", async () => {
+  const buffer = new ScriptedBuffer();
+  const parts = aWriter({ buffer });
+  await openCircuit(parts);
+  buffer.maxOrders = 0;
+  parts.store.before = () => new Promise(() => undefined);
+  await parts.clock.advance(800);
+  assertEquals(parts.writer.circuit, "half_open");
+  const { answer } = await placedLater(parts.place, anOrder(), parts.clock);
+  assert(answer?.ok === false && answer.refusal.reason === "circuit_open");
+  assertGreaterOrEqual(answer.refusal.retryAfterMs ?? 0, 500);
+});
+
 Deno.test("a probe that hangs counts as failed when its time is up", async () => {
   const parts = aWriter();
   await openCircuit(parts);
@@ -103,6 +139,27 @@ Deno.test("a probe that hangs counts as failed when its time is up", async () =>
   assertEquals(parts.writer.status().circuit, "open");
 });
 
+Deno.test("what a hung probe had is answered as soon as the probe has ended, and its batch is told", async () => {
+  for (const word of ["outcome_unknown", "committed"]) {
+    const told: number[] = [];
+    const parts = aWriter({ onBatch: ({ newOrders }) => told.push(newOrders) });
+    const { clock, store, writer, place } = parts;
+    await openCircuit(parts);
+    const probes = [gate(), gate()];
+    store.before = ({ length }) => probes[length]?.passed;
+    await clock.advance(550);
+    const placed = place(anOrder(), 30_000);
+    probes[0]?.open();
+    await clock.advance(1_010);
+    assertEquals([store.sent.at(-1), writer.circuit, said(placed)], [1, "open", "nothing"]);
+    if (word === "committed") probes[1]?.open();
+    else probes[1]?.fail(socketError("WEIR_DATABASE_TIMEOUT"));
+    await clock.advance(10);
+    assertEquals([said(placed), writer.circuit], [word, "open"]);
+    assertEquals(told.at(-1), word === "committed" ? 1 : 0);
+  }
+});
+
 Deno.test("a timeout halves the batch bound, and success grows it back", async () => {
   const { clock, store, place } = aWriter({ maxBatchOrders: 50, statementTimeoutMs: 100_000 });
   store.before = () => store.sent.length <= 2 ? Promise.reject(sqlError("57014")) : undefined;
@@ -110,6 +167,51 @@ Deno.test("a timeout halves the batch bound, and success grows it back", async (
   await clock.advance(2_000);
   assertEquals(new Set(placed.map(said)), new Set(["committed"]));
   assertEquals(store.sent.slice(0, 5), [50, 50, 12, 14, 16], "each lane's timeout halves it");
+});
+
+Deno.test("orders at fault open no circuit, however many calls it takes to find and park them", async () => {
+  const times: number[] = [];
+  const { clock, store, writer, place } = aWriter({
+    onBatch: (batch) => times.push(batch.commitMs),
+  });
+  const call = () => new Promise<void>((done) => clock.setTimeout(done, 5));
+  store.before = async (orders) => {
+    await call();
+    if (orders.some(({ customerRef }) => customerRef === "poison")) throw sqlError("23514");
+  };
+  store.park = () => call().then(() => "letter");
+  const circuits = new Set([writer.circuit]);
+  writer.onChange(() => circuits.add(writer.circuit));
+  for (let burst = 0; burst < 10; burst++) {
+    for (let order = 0; order < 60; order++) {
+      place(anOrder({ customerRef: order === 0 ? "good" : "poison" }));
+    }
+    await clock.advance(1_000);
+  }
+  assertEquals([...circuits], ["closed"]);
+  assertEquals(
+    times.filter((ms) => ms > 800).length,
+    10,
+    "each batch takes as long as a slow call",
+  );
+});
+
+Deno.test("a database whose every call is slow opens the circuit, whatever the calls are", async () => {
+  for (const slow of ["commit", "park"]) {
+    const { clock, store, writer, place } = aWriter();
+    const call = (name: string) =>
+      new Promise<void>((done) => clock.setTimeout(done, name === slow ? 900 : 5));
+    store.before = async () => {
+      await call("commit");
+      if (slow === "park") throw sqlError("23514");
+    };
+    store.park = () => call("park").then(() => "letter");
+    for (let step = 0; step < 1_000 && writer.circuit === "closed"; step++) {
+      if (step % 100 === 0) place(anOrder());
+      await clock.advance(5);
+    }
+    assertEquals([slow, writer.circuit], [slow, "open"]);
+  }
 });
 
 Deno.test("two transactions in each other's way are tried again and open no circuit", async () => {

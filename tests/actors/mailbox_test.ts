@@ -58,6 +58,7 @@ Deno.test("whatever is done with it, each letter taken in is answered exactly on
         const unanswered = accepted.filter((answers) => answers.length === 0).length;
         assertEquals(mailbox.orders + mailbox.taken, unanswered);
         assert(mailbox.orders + mailbox.taken <= 8);
+        assertEquals(mailbox.lines, mailbox.orders, "each order here has one line");
       }
       mailbox.dismissAll(() => ANSWER);
       assertEquals(accepted.map((answers) => answers.length), accepted.map(() => 1));

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
-import { anOrder } from "../support/orders.ts";
+import { anOrder, manyLines } from "../support/orders.ts";
 import { aWriter, placedLater, said } from "../support/order_writer.ts";
 import { gate, socketError, sqlError } from "../support/scripted_store.ts";
 
@@ -142,6 +142,20 @@ Deno.test("the door refuses what would wait past its deadline, as soon as batche
   await clock.advance(50);
   assertEquals(early.map(said), Array(4).fill("committed"));
   assertEquals(store.rows.size, 5);
+});
+
+Deno.test("the door counts batches that are full by their lines, not by their orders", async () => {
+  const { clock, store, place } = aWriter();
+  store.before = () => new Promise((done) => clock.setTimeout(done, 100));
+  const early = Array.from({ length: 500 }, () => place(anOrder({ lines: manyLines(200) })));
+  await clock.advance(250);
+  assertEquals(store.sent.slice(0, 4), [25, 25, 25, 25]);
+  const late = [300, 2_000].map((deadlineMs) => place(anOrder(), deadlineMs));
+  await clock.settle();
+  assertEquals(late.map(said), ["queue_full", "nothing"]);
+  await clock.advance(1_000);
+  assertEquals(said(late[1]!), "committed");
+  assertEquals(new Set(early.map(said)), new Set(["committed"]));
 });
 
 Deno.test("after an unknown outcome the same order is sent again and found to be stored once", async () => {

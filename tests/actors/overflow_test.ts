@@ -3,7 +3,7 @@ import { BufferUnreachable } from "../../actors/overflow.ts";
 import { aWriter, openCircuit, placedLater, said } from "../support/order_writer.ts";
 import { anOrder } from "../support/orders.ts";
 import { ScriptedBuffer, SPILLED_AT } from "../support/scripted_buffer.ts";
-import { socketError } from "../support/scripted_store.ts";
+import { gate, socketError } from "../support/scripted_store.ts";
 
 Deno.test("while the circuit is open orders are spilled, the same key with the same answer", async () => {
   const buffer = new ScriptedBuffer();
@@ -78,6 +78,28 @@ Deno.test("a spill whose answer was lost is sent again and found to be there onc
   const placed = parts.place(anOrder());
   await parts.clock.advance(200);
   assertEquals([said(placed), buffer.held.size], ["replayed", 2]);
+});
+
+Deno.test("what a hung probe had is spilled as soon as the probe has ended", async () => {
+  const buffer = new ScriptedBuffer();
+  const parts = aWriter({ buffer });
+  const { place, clock, store, writer } = parts;
+  await openCircuit(parts);
+  const slow = gate();
+  buffer.before = () => slow.passed;
+  const placed = [place(anOrder(), 30_000)];
+  await clock.settle();
+  placed.push(place(anOrder(), 30_000)); // waits while the first one is being spilled
+  const probe = gate();
+  store.before = () => probe.passed;
+  await clock.advance(800);
+  assertEquals([writer.circuit, store.sent.at(-1)], ["half_open", 1]);
+  slow.open();
+  await clock.advance(900);
+  assertEquals([writer.circuit, ...placed.map(said)], ["open", "spilled", "nothing"]);
+  probe.fail(socketError("WEIR_DATABASE_TIMEOUT"));
+  await clock.advance(10);
+  assertEquals(placed.map(said), ["spilled", "spilled"]);
 });
 
 Deno.test("when the database is back orders are committed again, and nothing is left waiting", async () => {

@@ -18,6 +18,13 @@ export const ORDERS: readonly Mutant[] = [
     tests: ["unit", "tests/actors"],
   },
   {
+    name: "a door that counts orders and not their lines",
+    file: "actors/order_writer.ts",
+    find: "Math.max(orders / batchOrders, lines / MAX_BATCH_LINES)",
+    replace: "Math.max(orders / batchOrders, 0 * lines / MAX_BATCH_LINES)",
+    tests: ["unit", "tests/actors/order_writer_test.ts"],
+  },
+  {
     name: "a sent order that waits for its batch whatever its deadline",
     file: "actors/order_writer_behaviour.ts",
     find: "letter.deadlineAt + patienceMs <= at",
@@ -84,6 +91,13 @@ export const ORDERS: readonly Mutant[] = [
     file: "actors/drain.ts",
     find: `await store.park(order, "conflict", CONFLICT);`,
     replace: "void CONFLICT;",
+    tests: ["unit", "tests/actors/drain_test.ts"],
+  },
+  {
+    name: "a drained batch that is too slow tried at the same size for ever",
+    file: "actors/spill_drainer_machine.ts",
+    find: "? halvedBound(error.orders)",
+    replace: "? Math.max(error.orders, halvedBound(context.batchOrders))",
     tests: ["unit", "tests/actors/drain_test.ts"],
   },
   {
@@ -154,6 +168,20 @@ export const ORDERS: readonly Mutant[] = [
     find: "latest.every((call) => call.silent)) return true;",
     replace: "latest.every((call) => call.silent && !call.failed)) return true;",
     tests: ["unit", "tests/actors/sliding_window_test.ts"],
+  },
+  {
+    name: "the search for orders at fault taken for a slow database",
+    file: "actors/order_writer_behaviour.ts",
+    find: "report.longestCallMs, report.failure",
+    replace: "report.commitMs, report.failure",
+    tests: ["unit", "tests/actors/circuit_test.ts"],
+  },
+  {
+    name: "what a hung probe had forgotten",
+    file: "actors/order_writer_behaviour.ts",
+    find: "if (signal.aborted) input.onLate(report);",
+    replace: "void signal;",
+    tests: ["unit", "tests/actors"],
   },
   {
     name: "what was inserted forgotten when the second statement fails",
