@@ -50,8 +50,9 @@ export async function testDatabase(): Promise<DisposableDatabase> {
     await admin`create database ${admin(name)} template ${admin(template)}`;
   });
   const database = open(name);
-  // The copy is another database than the one its first epoch began on.
-  await database.sql`update epochs set identity = (select identity from database_identity)`;
+  // The copy is another database than the one its first epoch began on; tests call it 1.
+  await database.sql`
+    update epochs set epoch = 1, identity = (select identity from database_identity)`;
   return database;
 }
 
