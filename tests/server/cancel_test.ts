@@ -1,5 +1,6 @@
 /** Cancelling orders: committed ones, spilled ones, and ones that are not there. */
 import { assertEquals, assertRejects } from "@std/assert";
+import { errorDataOf } from "../../client/mod.ts";
 import type { Context } from "../../server/router/context.ts";
 import { RefusedError } from "../../server/router/errors.ts";
 import { appRouter } from "../../server/router/mod.ts";
@@ -85,6 +86,26 @@ Deno.test("a spilled order is not committed yet; while the database is away othe
     );
     assertEquals(cancelled.replayed, false);
   }, { WEIR_SPILL: "auto" }));
+
+Deno.test("a flood of cancellations is bounded, and stands in no order's way", () =>
+  withInstance(async ({ api }) => {
+    const outcomes = new Map<string, number>();
+    const cancel = async (index: number) => {
+      const orderId = orderIdOf("store-1", `no such key ${index}`);
+      const reason = await api.orders.cancel.mutate({ storeId: "store-1", orderId })
+        .then(() => "cancelled", (error) => errorDataOf(error)?.reason ?? String(error));
+      outcomes.set(reason, (outcomes.get(reason) ?? 0) + 1);
+    };
+    const flood = Array.from({ length: 5_000 }, (_, index) => cancel(index));
+    const placed = [];
+    while (outcomes.size === 0 || placed.length < 5) {
+      placed.push((await api.orders.place.mutate(anInput({ storeId: "store-2" }))).status);
+    }
+    await Promise.all(flood);
+    assertEquals(new Set(placed), new Set(["committed"]));
+    assertEquals([...outcomes.keys()].sort(), ["not_found", "unavailable"]);
+    assertEquals((await api.ops.status.query()).writer.circuit, "closed");
+  }));
 
 Deno.test("an order that leaves the buffer during its cancellation can be cancelled in a moment", async () => {
   const principal = { scopes: new Set(["orders:write"]), storeId: null };
