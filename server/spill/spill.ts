@@ -128,8 +128,12 @@ export class Spill implements OverflowBuffer {
     }));
   }
 
-  /** The order under this id, if it waits here. @throws what the client throws. */
+  /**
+   * The order under this id, if it waits here.
+   * @throws BufferUnreachable, at once, while Redis is away, else what the client throws.
+   */
   async find(orderId: string): Promise<NewOrder | null> {
+    if (this.#state === "unavailable") throw new BufferUnreachable("Redis is away");
     const record = await this.options.redis.hget(this.#keys.records, orderId);
     const [, entryId] = /^(\S+) /.exec(record ?? "") ?? [];
     if (entryId === undefined) return null;
