@@ -48,6 +48,12 @@ export async function closeRedis(redis: Redis): Promise<void> {
   redis.once("end", resolve);
   // What fails from here on fails because of this, and is no news of Redis.
   redis.removeAllListeners("error").on("error", () => undefined);
-  redis.disconnect();
+  if (redis.status === "reconnecting") {
+    // Between two attempts there is no socket whose end could be waited for: the next one is the last.
+    redis.options.retryStrategy = () => null;
+    redis.once("connect", () => redis.disconnect());
+  } else {
+    redis.disconnect();
+  }
   await promise;
 }

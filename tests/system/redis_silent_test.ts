@@ -62,6 +62,21 @@ Deno.test("a connection that is asked and stays silent is replaced, one that is 
     },
   ));
 
+Deno.test("a connection is closed between two attempts as well, Redis being silent or gone", () =>
+  withConnections(["one", "two"], async (server, { one, two }) => {
+    const waits = (redis: Redis) =>
+      until("a pause between attempts", () => redis.status === "reconnecting");
+    await server.freeze();
+    one.ping().catch(() => undefined); // answered by nobody
+    await waits(one);
+    closeRedis(one);
+    await until("its end", () => one.status === "end");
+    await server.kill();
+    await waits(two);
+    closeRedis(two);
+    await until("its end", () => two.status === "end");
+  }));
+
 Deno.test("while the buffer is away nothing is looked up in it, and that is said", () =>
   withConnections(["spill", "counter"], async (server, { spill: redis, counter }) => {
     const bounds = { maxOrders: 10, maxBytes: 1 << 20 };
