@@ -4,6 +4,7 @@
  * may be put in its place at any time, one of them must have the write on disk as well.
  */
 import type { Redis } from "ioredis";
+import { TOUCH } from "./scripts.ts";
 
 /** What a look at Redis found. */
 export interface Durability {
@@ -41,7 +42,7 @@ export async function checkDurability(redis: Redis, counter: string): Promise<Du
   if (!needsReplica) return { problem: null, needsReplica };
   try {
     // Asked about a connection that has written nothing, WAITAOF says yes for any replica.
-    await redis.incrby(counter, 0);
+    await redis.eval(TOUCH, 1, counter);
     await confirm(redis);
     return { problem: null, needsReplica };
   } catch (error) {

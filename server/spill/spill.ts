@@ -13,7 +13,7 @@ import { describe, getLogger } from "../telemetry/log.ts";
 import { settlesWithin } from "../pause.ts";
 import type { SpillRecord } from "./recall.ts";
 import { checkDurability, confirmWrite, type Durability, Unconfirmed } from "./durability.ts";
-import { DRAINERS, REMOVE, SPILL_FORMAT, spillKeys, WRITE } from "./scripts.ts";
+import { DRAINERS, JOIN, REMOVE, SPILL_FORMAT, spillKeys, WRITE } from "./scripts.ts";
 
 const log = getLogger(["weir", "spill"]);
 
@@ -128,8 +128,12 @@ export class Spill implements OverflowBuffer {
     }));
   }
 
-  /** The order under this id, if it waits here. @throws what the client throws. */
+  /**
+   * The order under this id, if it waits here.
+   * @throws BufferUnreachable, at once, while Redis is away, else what the client throws.
+   */
   async find(orderId: string): Promise<NewOrder | null> {
+    if (this.#state === "unavailable") throw new BufferUnreachable("Redis is away");
     const record = await this.options.redis.hget(this.#keys.records, orderId);
     const [, entryId] = /^(\S+) /.exec(record ?? "") ?? [];
     if (entryId === undefined) return null;
@@ -142,9 +146,26 @@ export class Spill implements OverflowBuffer {
    * and left for `idleMs`, then new ones. @throws what the client throws.
    */
   async take(consumer: string, count: number, idleMs: number): Promise<SpilledOrder[]> {
+    try {
+      return await this.#next(consumer, count, idleMs);
+    } catch (error) {
+      // Nothing was spilled before, or Redis was emptied.
+      if (!isNoGroup(error)) throw error;
+      await this.options.redis.eval(JOIN, 1, this.#keys.stream, DRAINERS);
+      return await this.#next(consumer, count, idleMs);
+    }
+  }
+
+  /** Removes orders that are committed, or dead letters, by now. */
+  async remove(orders: readonly SpilledOrder[]): Promise<void> {
+    const { stream, records, bytes } = this.#keys;
+    const args = orders.flatMap(({ entryId, order, bytes }) => [entryId, order.orderId, bytes]);
+    await this.options.redis.eval(REMOVE, 3, stream, records, bytes, DRAINERS, ...args);
+  }
+
+  async #next(consumer: string, count: number, idleMs: number): Promise<SpilledOrder[]> {
     const { redis } = this.options;
     const { stream } = this.#keys;
-    await redis.xgroup("CREATE", stream, DRAINERS, "0", "MKSTREAM").catch(unlessExists);
     const own = await this.#own(consumer, count);
     if (own.length > 0) return own;
     const [, claimed] = await redis.xautoclaim(
@@ -158,13 +179,6 @@ export class Spill implements OverflowBuffer {
     ) as [string, Entry[]];
     const left = claimed.map(spilledOf).filter((spilled) => spilled !== null);
     return left.length > 0 ? left : await this.#readNew(consumer, count);
-  }
-
-  /** Removes orders that are committed, or dead letters, by now. */
-  async remove(orders: readonly SpilledOrder[]): Promise<void> {
-    const { stream, records, bytes } = this.#keys;
-    const args = orders.flatMap(({ entryId, order, bytes }) => [entryId, order.orderId, bytes]);
-    await this.options.redis.eval(REMOVE, 3, stream, records, bytes, DRAINERS, ...args);
   }
 
   /**
@@ -267,6 +281,7 @@ function resultOf(answer: string | undefined): SpillResult {
   return { outcome: "spilled", isNew: isNew === "1", contentHash, placedAt: iso(Number(ms)) };
 }
 
-function unlessExists(error: Error): void {
-  if (!error.message.startsWith("BUSYGROUP")) throw error;
+/** The code that Redis begins its answer with. */
+function isNoGroup(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith("NOGROUP ");
 }

@@ -137,8 +137,8 @@ export const ORDERS: readonly Mutant[] = [
   {
     name: "spilled before a replica has it: an order found there taken for a confirmed one",
     file: "server/spill/scripts.ts",
-    find: "  redis.call('INCRBY', KEYS[3], 0)\n",
-    replace: "",
+    find: "  local touched = redis.pcall('INCRBY', KEYS[3], 0)\n",
+    replace: "  local touched = 0\n",
     tests: ["system", "tests/system/replica_confirms_test.ts"],
   },
   {
@@ -158,8 +158,8 @@ export const ORDERS: readonly Mutant[] = [
   {
     name: "a replica without a file taken for one that keeps what it gets",
     file: "server/spill/durability.ts",
-    find: "    await redis.incrby(counter, 0);\n",
-    replace: "    void counter;\n",
+    find: "    await redis.eval(TOUCH, 1, counter);\n",
+    replace: "    void [TOUCH, counter];\n",
     tests: ["system", "tests/system/replica_confirms_test.ts"],
   },
   {
