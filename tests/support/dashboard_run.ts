@@ -119,7 +119,7 @@ export class DashboardRun {
     );
     const compared = expectFramesOf(folds, audience.seen, this.#marks);
     audience.expectForward();
-    assertEquals([audience.errors, audience.epochs], [[], [1]]);
+    assertEquals([audience.errors, audience.epochs.length], [[], 1]);
     const recounted = await run.ask(recountOrders);
     for (const { newest, scope, name } of audience.members) {
       const { minute, currencies } = newest!.figures;
