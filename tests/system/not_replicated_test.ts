@@ -42,12 +42,12 @@ interface Session {
   readonly waits: boolean;
 }
 
-/** The sessions that batches go over. */
+/** The sessions that batches and cancellations go over. */
 function sessions(run: FaultRun): Promise<Session[]> {
   return run.ask(async (sql) => [
     ...await sql<Session[]>`
       select pid, wait_event is not distinct from 'SyncRep' as waits from pg_stat_activity
-      where application_name = 'weir write'`,
+      where application_name in ('weir write', 'weir cancel')`,
   ]);
 }
 
