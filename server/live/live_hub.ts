@@ -263,6 +263,7 @@ export class LiveHub {
       this.#turn();
     } catch {
       this.#failing = true; // for how long is what the stale timer counts; the next check asks again
+      for (const feed of this.#feeds.values()) feed.lookForKept();
     }
   }
 

@@ -81,6 +81,11 @@ export class ScopeFeed {
     if (this.#failed !== null && this.#loading === null) this.reload(this.#failed);
   }
 
+  /** While the database is away and there is nothing to show: Redis may have answered meanwhile. */
+  lookForKept(): void {
+    if (this.#newest === null) void this.#useKept();
+  }
+
   /** Shows the newest frame again, because it has become stale. */
   showAgain(): void {
     this.#offer(true);

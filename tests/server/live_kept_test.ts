@@ -35,6 +35,16 @@ Deno.test("the kept snapshot serves first frames while the database is away, and
     await assertRejects(() => hub.snapshot("nobody"), NoSnapshot);
   }));
 
+Deno.test("who found nothing kept is shown it when it can be had after all", () =>
+  withHub(async ({ cache, watch, pass }) => {
+    const { seen } = watch("north");
+    await pass(500);
+    assertEquals(seen, []);
+    keep(cache, "north", 7); // as when the connection to Redis is made only now
+    await pass(2_500);
+    assertEquals(seen, ["1:7 10:00 cache"]);
+  }, { database: { away: true } }));
+
 Deno.test("what was kept is as old as the database's answer in it, not as its reading from there", () =>
   withHub(async ({ hub, cache }) => {
     keep(cache, "north", 7);
