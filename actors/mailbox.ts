@@ -96,9 +96,9 @@ export class Mailbox {
 
   /**
    * Takes the oldest letters out for a batch of at most `maxOrders` orders, and of no more lines than
-   * a batch may have. Letters with the same
-   * order and content travel together; one with other content under the same key waits until they
-   * are answered, so that of two contents the first to come is the first to be stored.
+   * a batch may have. Letters with the same order and content travel together; one with other content
+   * under the same key waits until they are answered, so that of two contents the first to come is
+   * the first to be stored.
    */
   take(maxOrders: number): Parcel[] {
     const parcels = new Map<string, { order: NewOrder; letters: Letter[] }>();

@@ -1,11 +1,12 @@
 /**
  * A pool of connections to PostgreSQL.
  *
- * Every call goes through `Pool.run` or `Pool.transaction`, for two weaknesses of postgres.js 3.4:
- * it cannot end one connection that hangs (a server that was stopped keeps its sockets open and
- * says nothing), and a connection that was lost keeps what it had not yet written, so it may never
- * work again. Hence a call is given up a little after the server should have given up itself, and
- * whenever a connection is lost the pool's connections are replaced as a whole.
+ * Every call goes through `Pool.run` or `Pool.transaction`, for weaknesses of postgres.js 3.4: it
+ * cannot end one connection that hangs (a server that was stopped keeps its sockets open and says
+ * nothing), a connection that was lost keeps what it had not yet written, so it may never work again,
+ * and calls that wait in its queue are not bounded (gate.ts). Hence a call is given up a little after
+ * the server should have given up itself, and whenever a connection is lost the pool's connections
+ * are replaced as a whole.
  */
 import postgres from "postgres";
 import { connect, type Sql, type Tx } from "./driver.ts";
