@@ -3,12 +3,12 @@
  */
 import { createActor, waitFor } from "xstate";
 import { systemMachine } from "../actors/system_machine.ts";
-import { nextHostFirst } from "../sql/pool.ts";
+import { nextHostFirst } from "../sql/connection/pool.ts";
 import { migrate } from "../sql/migrate.ts";
 import type { Config } from "./config.ts";
-import { type HttpServer, serveHttp } from "./http.ts";
+import { type HttpServer, serveHttp } from "./front/http.ts";
 import { assembleParts, type Parts } from "./parts.ts";
-import { PATIENCE_MS } from "./patience.ts";
+import { PATIENCE_MS } from "./front/slow_clients.ts";
 import { cannotBeCured } from "./start_failure.ts";
 import { describe, getLogger } from "./telemetry/log.ts";
 
@@ -19,7 +19,7 @@ export interface InstanceOptions {
   readonly databaseUrl: string;
   /** Null: without Redis. */
   readonly redisUrl: string | null;
-  /** How long a client is waited for; left out: patience.ts. */
+  /** How long a client is waited for; left out: slow_clients.ts. */
   readonly patienceMs?: number;
 }
 

@@ -4,36 +4,40 @@
  * reaches the live hub.
  */
 import type { Redis } from "ioredis";
-import type { Aggregator } from "../actors/aggregator.ts";
+import type { Aggregator } from "../actors/aggregator/aggregator.ts";
 import { systemClock } from "../actors/clock.ts";
-import { createOrderWriter, LANES, type OrderWriter } from "../actors/order_writer.ts";
+import { createOrderWriter, LANES, type OrderWriter } from "../actors/order_writer/order_writer.ts";
 import { findApiKey } from "../sql/api_keys.ts";
-import { readStored } from "../sql/batch.ts";
-import { type Database, openDatabase } from "../sql/database.ts";
-import { countOpenLetters } from "../sql/dead_letters.ts";
-import { listOrders } from "../sql/orders.ts";
-import { NewestPosition } from "../sql/position.ts";
-import { readFigures, readNewest } from "../sql/snapshots.ts";
-import { createAuth } from "./auth.ts";
-import { type Bus, startBus } from "./bus/bus.ts";
-import { closeRedis, openRedis } from "./bus/redis_connection.ts";
+import { readStored } from "../sql/orders/batch.ts";
+import { type Database, openDatabase } from "../sql/connection/database.ts";
+import { countOpenLetters } from "../sql/orders/dead_letters.ts";
+import { listOrders } from "../sql/orders/orders.ts";
+import { NewestPosition } from "../sql/figures/position.ts";
+import { readFigures, readNewest } from "../sql/figures/snapshots.ts";
+import { createAuth } from "./front/auth.ts";
+import { type Bus, startBus } from "./figures/bus.ts";
+import { closeRedis, openRedis } from "./redis/connection.ts";
 import type { Config } from "./config.ts";
-import { DeadLetters, REPLAYS_PER_SECOND } from "./dead_letters.ts";
-import { startFolding } from "./folding.ts";
+import { DeadLetters, REPLAYS_PER_SECOND } from "./orders/dead_letters.ts";
+import { startFolding } from "./figures/folding.ts";
 import type { InstanceOptions } from "./instance.ts";
-import { createIntake } from "./intake.ts";
+import { createIntake } from "./orders/intake.ts";
 import { LiveHub } from "./live/live_hub.ts";
 import { createSnapshotCache, NO_CACHE } from "./live/snapshot_cache.ts";
-import { Polled } from "./polled.ts";
-import { findOrder } from "./order_lookup.ts";
-import { orderStoreOn } from "./order_store.ts";
-import { commitRecalling } from "./spill/recall.ts";
-import { openOverflow, type Overflow } from "./spill/mod.ts";
-import { refuse } from "../actors/refusal.ts";
-import { cancelOrder } from "../sql/cancellation.ts";
+import { Polled } from "./ops/polled.ts";
+import { findOrder } from "./orders/lookup.ts";
+import { orderStoreOn } from "./orders/store.ts";
+import { commitRecalling } from "./overflow/recall.ts";
+import { openOverflow, type Overflow } from "./overflow/mod.ts";
+import { refuse } from "../client/contract/refusal.ts";
+import { cancelOrder } from "../sql/orders/cancellation.ts";
 import { RefusedError } from "./router/errors.ts";
 import type { Services } from "./router/context.ts";
-import { createStatusBoard, type StatusBoard, type StatusBoardOptions } from "./status_board.ts";
+import {
+  createStatusBoard,
+  type StatusBoard,
+  type StatusBoardOptions,
+} from "./ops/status_board.ts";
 import { describe, getLogger } from "./telemetry/log.ts";
 import { createMetrics, type Metrics } from "./telemetry/metrics.ts";
 import { VERSION } from "./version.ts";

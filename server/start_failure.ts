@@ -3,10 +3,10 @@
  * not let us in, or holds a schema that this code does not know, needs somebody to change something.
  */
 import { MigrationError } from "../sql/migrate.ts";
-import { classify } from "../actors/failure.ts";
+import { classify } from "../sql/connection/failure.ts";
 import { ConfigError } from "./config.ts";
 import { EmbeddedError } from "./embedded/mod.ts";
-import { ListenError } from "./http.ts";
+import { ListenError } from "./front/http.ts";
 
 /** SQLSTATEs of a wrong DATABASE_URL. */
 const WRONG_URL: ReadonlySet<string> = new Set([

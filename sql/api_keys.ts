@@ -7,7 +7,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { Buffer } from "node:buffer";
 import { z } from "zod";
-import type { Pool } from "./database.ts";
+import type { Pool } from "./connection/database.ts";
 
 /** Everything a key can be allowed. */
 export const SCOPES = ["orders:write", "orders:read", "dashboard:read", "ops"] as const;

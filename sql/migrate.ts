@@ -9,10 +9,10 @@
  * this code, are refused.
  */
 import postgres from "postgres";
-import { connect } from "./driver.ts";
+import { connect } from "./connection/driver.ts";
 import { createHash } from "node:crypto";
-import type { Sql, Tx } from "./database.ts";
-import { takeSessionLock } from "./session_lock.ts";
+import type { Sql, Tx } from "./connection/database.ts";
+import { takeSessionLock } from "./connection/session_lock.ts";
 
 /** The key of the migrators' advisory lock. */
 const MIGRATION_LOCK = 0x6d696772; // "migr"

@@ -3,7 +3,7 @@
  *
  * Groups: `unit` those of `all` that need neither PostgreSQL nor Redis; `all` everything under
  * tests/ but system/, page/ and bench/; `system` and `page` those folders. A file needs the
- * services when it imports tests/support/services.ts, database.ts or redis.ts, itself or through
+ * services when it imports tests/support/services/services.ts, database.ts or redis.ts, itself or through
  * other files under tests/. For all groups but `unit` a private PostgreSQL and Redis are started
  * and stopped again, also on Ctrl-C.
  *
@@ -12,7 +12,7 @@
  */
 import { relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type OwnTestServices, startTestServices } from "./support/services.ts";
+import { type OwnTestServices, startTestServices } from "./support/services/services.ts";
 
 const USAGE = "usage: deno run tests/run.ts unit|all|system|page [path or part of a test's name]";
 
@@ -20,7 +20,7 @@ const ROOT = resolve(fileURLToPath(import.meta.url), "../..");
 const TESTS = `${ROOT}/tests`;
 const APART = ["system", "page", "bench"];
 const NEEDS_SERVICES = ["services.ts", "database.ts", "redis.ts"]
-  .map((name) => `${TESTS}/support/${name}`);
+  .map((name) => `${TESTS}/support/services/${name}`);
 const PERMISSIONS = ["net", "env", "read", "write", "run", "sys"].map((name) => `--allow-${name}`);
 
 type Group = "unit" | "all" | "system" | "page";

@@ -17,7 +17,7 @@ const STAMP = new URL(".built_from", DIST);
 const COPIED = ["index.html", "icon.svg"];
 const BUNDLED = [
   { entry: "main.tsx", name: "app.js" },
-  { entry: "app.css", name: "app.css" },
+  { entry: "styles/app.css", name: "app.css" },
 ];
 
 /** Builds what is out of date. @returns false when nothing was. @throws Error what does not build */
@@ -52,12 +52,15 @@ async function bundle(entry: string): Promise<Uint8Array> {
 /** Everything the page is made of, and the versions of what it imports. */
 async function sources(): Promise<URL[]> {
   const found = ["deno.json", "deno.lock"].map((name) => new URL(name, PROJECT));
-  for (const folder of [CLIENT, FOLDER]) {
-    for await (const { isFile, name } of Deno.readDir(folder)) {
-      if (isFile) found.push(new URL(name, folder));
-    }
-  }
+  for await (const file of filesBelow(CLIENT)) found.push(file);
   return found.sort((a, b) => a.href < b.href ? -1 : 1);
+}
+
+async function* filesBelow(folder: URL): AsyncGenerator<URL> {
+  for await (const { isDirectory, name } of Deno.readDir(folder)) {
+    if (!isDirectory) yield new URL(name, folder);
+    else if (name !== "dist") yield* filesBelow(new URL(`${name}/`, folder));
+  }
 }
 
 async function stampOf(files: readonly URL[]): Promise<string> {

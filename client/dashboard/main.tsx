@@ -6,10 +6,10 @@
  */
 import { computed, effect, signal, untracked } from "@preact/signals";
 import { options, render } from "preact";
-import { App } from "./app.tsx";
-import { startClock } from "./clock.ts";
-import { type Dashboard, openDashboard } from "./dashboard.ts";
-import { startSession } from "./session.ts";
+import { App } from "./views/app.tsx";
+import { startClock } from "./data/clock.ts";
+import { type Dashboard, openDashboard } from "./data/dashboard.ts";
+import { startSession } from "./data/session.ts";
 
 options.debounceRendering = requestAnimationFrame;
 

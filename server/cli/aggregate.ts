@@ -2,8 +2,8 @@
  * `deno task aggregate`: folds what the journal holds now, beside a service or without one, or lists
  * the latest folds of all instances.
  */
-import { type Folded, foldJournal } from "../../sql/fold.ts";
-import { type ListedFoldRun, listRuns } from "../../sql/fold_runs.ts";
+import { type Folded, foldJournal } from "../../sql/figures/fold.ts";
+import { type ListedFoldRun, listRuns } from "../../sql/figures/fold_runs.ts";
 import { readConfig } from "../config.ts";
 import {
   printJson,

@@ -2,7 +2,7 @@
  * `deno task audit`: holds random buckets of the rollups against a recount of their orders, and
  * exits with 1 when one of them is not what its orders add up to.
  */
-import { type AuditReport, auditRollups, type Drift } from "../../sql/audit.ts";
+import { type AuditReport, auditRollups, type Drift } from "../../sql/figures/audit.ts";
 import { readConfig } from "../config.ts";
 import {
   printJson,

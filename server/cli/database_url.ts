@@ -5,10 +5,10 @@
  * where it does not, it is started for as long as the task takes. A task that finds the database
  * of another task may see it stop in the middle, and fails then; to run it again is safe.
  */
-import { classify } from "../../actors/failure.ts";
-import { LANES } from "../../actors/order_writer.ts";
-import { answersQueries, dataDirectoryOf } from "../../sql/bootstrap.ts";
-import { type Database, openDatabase } from "../../sql/database.ts";
+import { classify } from "../../sql/connection/failure.ts";
+import { LANES } from "../../actors/order_writer/order_writer.ts";
+import { answersQueries, dataDirectoryOf } from "../../sql/connection/bootstrap.ts";
+import { type Database, openDatabase } from "../../sql/connection/database.ts";
 import { migrate } from "../../sql/migrate.ts";
 import type { Config } from "../config.ts";
 import { readIfThere } from "../embedded/data_folder.ts";

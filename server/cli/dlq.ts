@@ -9,23 +9,23 @@ import { TRPCError } from "@trpc/server";
 import { type Command, Option } from "commander";
 import { z } from "zod";
 import { systemClock } from "../../actors/clock.ts";
-import { createOrderWriter } from "../../actors/order_writer.ts";
+import { createOrderWriter } from "../../actors/order_writer/order_writer.ts";
 import {
   type DeadLetter,
   decodeLetterCursor,
   LETTER_STATES,
   type LetterState,
-} from "../../sql/dead_letters.ts";
+} from "../../sql/orders/dead_letters.ts";
 import {
   placeInput,
   type PlaceOrder,
   plainText,
   storeIdInput,
   toNewOrder,
-} from "../../sql/order.ts";
+} from "../../sql/orders/new_order.ts";
 import { readConfig } from "../config.ts";
-import { DeadLetters, type ReplayResult, REPLAYS_PER_SECOND } from "../dead_letters.ts";
-import { orderStoreOn } from "../order_store.ts";
+import { DeadLetters, type ReplayResult, REPLAYS_PER_SECOND } from "../orders/dead_letters.ts";
+import { orderStoreOn } from "../orders/store.ts";
 import { detailsOf, invalidMessage, issuesOf } from "../router/errors.ts";
 import {
   matching,

@@ -14,9 +14,9 @@ import {
   type Scope,
   SCOPES,
 } from "../../sql/api_keys.ts";
-import { Pool } from "../../sql/pool.ts";
+import { Pool } from "../../sql/connection/pool.ts";
 import { migrate } from "../../sql/migrate.ts";
-import { plainText, storeIdInput } from "../../sql/order.ts";
+import { plainText, storeIdInput } from "../../sql/orders/new_order.ts";
 import { readConfig } from "../config.ts";
 import { matching, printJson, printTable, runTask, taskCommand, TaskFailure } from "./command.ts";
 import { withDatabaseUrl } from "./database_url.ts";

@@ -3,7 +3,7 @@
  * what they have until it is done, and then a new epoch.
  */
 import { migrate } from "../../sql/migrate.ts";
-import { RebuildLocked, rebuildRollups } from "../../sql/rebuild.ts";
+import { RebuildLocked, rebuildRollups } from "../../sql/figures/rebuild.ts";
 import { readConfig } from "../config.ts";
 import { printJson, runTask, taskCommand, TaskFailure } from "./command.ts";
 import { withDatabaseUrl } from "./database_url.ts";

@@ -5,7 +5,7 @@
  * keeps every durability setting on. It is there when `startEmbeddedPostgres` resolves, started
  * again on the same port when it ends by itself, and survives that it or Weir is killed.
  */
-import { answersQueries } from "../../sql/bootstrap.ts";
+import { answersQueries } from "../../sql/connection/bootstrap.ts";
 import type { DataFolder } from "./data_folder.ts";
 import type { OnEmbeddedEvent } from "./embedded_event.ts";
 import { locatePostgres } from "./postgres_binaries.ts";

@@ -5,7 +5,7 @@
  * A new cluster is made in a folder beside and renamed when it is complete, so a crash in the
  * middle leaves nothing that looks like data.
  */
-import { codeOf, dataDirectoryOf, isTimeout } from "../../sql/bootstrap.ts";
+import { codeOf, dataDirectoryOf, isTimeout } from "../../sql/connection/bootstrap.ts";
 import { type DataFolder, exists, readIfThere } from "./data_folder.ts";
 import { EmbeddedError, type EmbeddedEventKind, type OnEmbeddedEvent } from "./embedded_event.ts";
 import type { PostgresBinaries } from "./postgres_binaries.ts";

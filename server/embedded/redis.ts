@@ -7,7 +7,7 @@
  * in a 0600 file, not on the command line that every user can read.
  */
 import { Redis } from "ioredis";
-import { closeRedis } from "../bus/redis_connection.ts";
+import { closeRedis } from "../redis/connection.ts";
 import { type DataFolder, readIfThere } from "./data_folder.ts";
 import { EmbeddedError, type OnEmbeddedEvent } from "./embedded_event.ts";
 import { findRedis, invocation } from "./redis_package.ts";

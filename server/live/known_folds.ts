@@ -5,8 +5,8 @@
  * It tells which scopes to read again after a notice, and whether figures that were read elsewhere
  * may still be shown: only when nothing known here has changed their scope since.
  */
-import type { Notice } from "../../sql/notices.ts";
-import type { Figures } from "../../sql/snapshots.ts";
+import type { Notice } from "../../sql/figures/notices.ts";
+import type { Figures } from "../../sql/figures/snapshots.ts";
 import { comparePositions, foldOf, type Position } from "./snapshot.ts";
 
 /** Past so many, what the scopes' last changes were is forgotten, and gathered anew. */

@@ -8,8 +8,8 @@
  * Nothing is shown whose minute is over while the database answers: its windows are not those of
  * now. What time it is says the database alone.
  */
-import type { Figures } from "../../sql/snapshots.ts";
-import type { Notice } from "../../sql/notices.ts";
+import type { Figures } from "../../sql/figures/snapshots.ts";
+import type { Notice } from "../../sql/figures/notices.ts";
 import { MINUTE_MS, minuteOf } from "../../sql/time.ts";
 import { settlesWithin } from "../pause.ts";
 import { DatabaseClock } from "./database_clock.ts";

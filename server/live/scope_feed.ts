@@ -4,7 +4,7 @@
  * However many watch and however many notices come, at most one read of the database is under way
  * and at most one follows it, and none at all for what the newest frame shows already.
  */
-import type { Figures } from "../../sql/snapshots.ts";
+import type { Figures } from "../../sql/figures/snapshots.ts";
 import { compareFigures, comparePositions, foldOf, type Frame, type Position } from "./snapshot.ts";
 import type { SnapshotSource } from "./snapshot.ts";
 import type { Subscriber } from "./subscriber.ts";

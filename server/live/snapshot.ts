@@ -2,8 +2,8 @@
  * What a dashboard is shown: the database's figures beside how old they are and where they came
  * from; and the order in which snapshots follow each other.
  */
-import { comparePositions, type Position } from "../../sql/position.ts";
-import type { CurrencyFigures, Figures } from "../../sql/snapshots.ts";
+import { comparePositions, type Position } from "../../sql/figures/position.ts";
+import type { CurrencyFigures, Figures } from "../../sql/figures/snapshots.ts";
 
 export { comparePositions, type Position };
 

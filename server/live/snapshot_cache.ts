@@ -17,7 +17,7 @@
  */
 import type { Redis } from "ioredis";
 import { z } from "zod";
-import type { Figures } from "../../sql/snapshots.ts";
+import type { Figures } from "../../sql/figures/snapshots.ts";
 import { MINUTE_MS } from "../../sql/time.ts";
 
 /** Snapshots kept where other instances find them; both calls may do nothing. */

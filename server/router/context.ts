@@ -1,16 +1,16 @@
 /**
  * What procedures work with: the parts of the instance, and who is calling over what.
  */
-import type { AggregateResult } from "../../actors/aggregator.ts";
-import type { AuditReport } from "../../sql/audit.ts";
-import type { Cancellation } from "../../sql/cancellation.ts";
-import type { ListOptions, Order, OrderPage } from "../../sql/orders.ts";
-import type { Auth } from "../auth.ts";
-import type { DeadLetters } from "../dead_letters.ts";
-import type { Intake } from "../intake.ts";
+import type { AggregateResult } from "../../actors/aggregator/aggregator.ts";
+import type { AuditReport } from "../../sql/figures/audit.ts";
+import type { Cancellation } from "../../sql/orders/cancellation.ts";
+import type { ListOptions, Order, OrderPage } from "../../sql/orders/orders.ts";
+import type { Auth } from "../front/auth.ts";
+import type { DeadLetters } from "../orders/dead_letters.ts";
+import type { Intake } from "../orders/intake.ts";
 import type { LiveHub } from "../live/live_hub.ts";
-import type { StatusBoard } from "../status_board.ts";
-import type { Turns } from "../turns.ts";
+import type { StatusBoard } from "../ops/status_board.ts";
+import type { Turns } from "../front/slots.ts";
 
 export interface CancelOrder {
   readonly storeId: string;

@@ -3,10 +3,10 @@
  */
 import { tracked } from "@trpc/server";
 import { z } from "zod";
-import { refuse } from "../../actors/refusal.ts";
-import { ALL_STORES } from "../../sql/journal.ts";
-import { storeIdInput } from "../../sql/order.ts";
-import type { Principal } from "../auth.ts";
+import { refuse } from "../../client/contract/refusal.ts";
+import { ALL_STORES } from "../../sql/figures/journal.ts";
+import { storeIdInput } from "../../sql/orders/new_order.ts";
+import type { Principal } from "../front/auth.ts";
 import { NoSnapshot } from "../live/live_hub.ts";
 import { parseEventId } from "../live/snapshot.ts";
 import { RefusedError } from "./errors.ts";

@@ -5,9 +5,9 @@
  * all of them together, and is refused.
  */
 import { z } from "zod";
-import { decodeLetterCursor, LETTER_STATES } from "../../sql/dead_letters.ts";
-import { placeInput, plainText, storeIdInput } from "../../sql/order.ts";
-import type { Principal } from "../auth.ts";
+import { decodeLetterCursor, LETTER_STATES } from "../../sql/orders/dead_letters.ts";
+import { placeInput, plainText, storeIdInput } from "../../sql/orders/new_order.ts";
+import type { Principal } from "../front/auth.ts";
 import type { Services } from "./context.ts";
 import { RefusedError } from "./errors.ts";
 import { assertStore, OTHER_STORE, procedureFor, router } from "./procedures.ts";

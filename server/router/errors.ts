@@ -8,7 +8,7 @@
 import { TRPCError } from "@trpc/server";
 import type { TRPC_ERROR_CODE_KEY } from "@trpc/server/rpc";
 import { ZodError, ZodRealError } from "zod";
-import type { Refusal, RefusalReason } from "../../actors/refusal.ts";
+import type { Refusal, RefusalReason } from "../../client/contract/refusal.ts";
 import { describe, getLogger } from "../telemetry/log.ts";
 
 const log = getLogger(["weir", "router"]);

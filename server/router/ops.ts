@@ -2,9 +2,9 @@
  * `ops.*`: what the actors are doing, and asking them to do it now.
  */
 import { z } from "zod";
-import { AggregatorStopped } from "../../actors/aggregator.ts";
-import { AUDITED_BUCKETS, AuditorStopped } from "../../actors/auditor.ts";
-import { DRAINING } from "../../actors/order_refusals.ts";
+import { AggregatorStopped } from "../../actors/aggregator/aggregator.ts";
+import { AUDITED_BUCKETS, AuditorStopped } from "../../actors/auditor/auditor.ts";
+import { DRAINING } from "../../actors/order_writer/order_refusals.ts";
 import { RefusedError } from "./errors.ts";
 import { deadLettersRouter } from "./dead_letters.ts";
 import { OTHER_STORE, procedureFor, reading, router } from "./procedures.ts";

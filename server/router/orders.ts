@@ -2,11 +2,16 @@
  * `orders.*`: placing orders and reading them back.
  */
 import { z } from "zod";
-import type { Acknowledgement } from "../../actors/mailbox.ts";
-import { type Refusal, type RefusalReason, refuse } from "../../actors/refusal.ts";
-import { type PlaceInput, placeInput, plainText, storeIdInput } from "../../sql/order.ts";
-import { decodeCursor, type OrderStatus } from "../../sql/orders.ts";
-import type { Principal } from "../auth.ts";
+import type { Acknowledgement } from "../../actors/order_writer/mailbox.ts";
+import { type Refusal, type RefusalReason, refuse } from "../../client/contract/refusal.ts";
+import {
+  type PlaceInput,
+  placeInput,
+  plainText,
+  storeIdInput,
+} from "../../sql/orders/new_order.ts";
+import { decodeCursor, type OrderStatus } from "../../sql/orders/orders.ts";
+import type { Principal } from "../front/auth.ts";
 import { pause } from "../pause.ts";
 import type { Services } from "./context.ts";
 import {

@@ -3,10 +3,10 @@
  * shape of errors.
  */
 import { initTRPC } from "@trpc/server";
-import { classify } from "../../actors/failure.ts";
-import { refuse } from "../../actors/refusal.ts";
+import { classify } from "../../sql/connection/failure.ts";
+import { refuse } from "../../client/contract/refusal.ts";
 import type { Scope } from "../../sql/api_keys.ts";
-import type { Principal } from "../auth.ts";
+import type { Principal } from "../front/auth.ts";
 import type { Context } from "./context.ts";
 import { detailsOf, RefusedError } from "./errors.ts";
 

@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { createActor } from "xstate";
 import { type SystemInput, systemMachine } from "../../actors/system_machine.ts";
-import { gate, socketError } from "../support/scripted_store.ts";
-import { SimulatedClock } from "../support/simulated_clock.ts";
+import { gate, socketError } from "../support/doubles/scripted_store.ts";
+import { SimulatedClock } from "../support/doubles/simulated_clock.ts";
 
 function aSystem(input: Partial<SystemInput>) {
   const clock = new SimulatedClock();

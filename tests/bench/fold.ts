@@ -3,13 +3,13 @@
  * batches of 500) folded with 0, 1 and 4 million orders of today stored before; beside it, with the
  * most orders, the textbook's way: counting today's orders again.
  */
-import { commitBatch } from "../../sql/batch.ts";
-import { type Database, openDatabase, type Sql } from "../../sql/database.ts";
-import { connect } from "../../sql/driver.ts";
-import { foldJournal } from "../../sql/fold.ts";
+import { commitBatch } from "../../sql/orders/batch.ts";
+import { type Database, openDatabase, type Sql } from "../../sql/connection/database.ts";
+import { connect } from "../../sql/connection/driver.ts";
+import { foldJournal } from "../../sql/figures/fold.ts";
 import { migrate } from "../../sql/migrate.ts";
-import { type NewOrder, placeInput, toNewOrder } from "../../sql/order.ts";
-import { rebuildRollups } from "../../sql/rebuild.ts";
+import { type NewOrder, placeInput, toNewOrder } from "../../sql/orders/new_order.ts";
+import { rebuildRollups } from "../../sql/figures/rebuild.ts";
 import { withEmbedded } from "./embedded.ts";
 import { type Bench, type Figure, median } from "./figure.ts";
 

@@ -10,11 +10,11 @@
 import { WebSocket } from "ws";
 import { createWeirClient, type WeirClient } from "../../client/mod.ts";
 import { startEmbedded } from "../../server/embedded/mod.ts";
-import { connect } from "../../sql/driver.ts";
-import { anInput } from "../support/orders.ts";
-import { KEY } from "../support/instance.ts";
-import { startService } from "../support/service_process.ts";
-import { until } from "../support/services.ts";
+import { connect } from "../../sql/connection/driver.ts";
+import { anInput } from "../support/load/orders.ts";
+import { KEY } from "../support/services/instance.ts";
+import { startService } from "../support/services/service_process.ts";
+import { until } from "../support/services/services.ts";
 import type { Bench, Figure } from "./figure.ts";
 
 const SUBSCRIBERS = 100;

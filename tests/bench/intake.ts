@@ -7,13 +7,13 @@
  * connection that sends full batches of 256 by the bare INSERT … unnest with no journal, no
  * idempotent answers and nobody waiting.
  */
-import { createOrderWriter } from "../../actors/order_writer.ts";
+import { createOrderWriter } from "../../actors/order_writer/order_writer.ts";
 import { systemClock } from "../../actors/clock.ts";
-import { commitBatch } from "../../sql/batch.ts";
-import { openDatabase } from "../../sql/database.ts";
-import { connect, type Sql } from "../../sql/driver.ts";
+import { commitBatch } from "../../sql/orders/batch.ts";
+import { openDatabase } from "../../sql/connection/database.ts";
+import { connect, type Sql } from "../../sql/connection/driver.ts";
 import { migrate } from "../../sql/migrate.ts";
-import { type NewOrder, placeInput, toNewOrder } from "../../sql/order.ts";
+import { type NewOrder, placeInput, toNewOrder } from "../../sql/orders/new_order.ts";
 import { withEmbedded } from "./embedded.ts";
 import { type Bench, type Figure, median } from "./figure.ts";
 

@@ -3,15 +3,19 @@
  * PostgreSQL behind a proxy that can be cut, and, for the goodput, behind a fixed delay a batch that
  * sets the capacity, so that the machine's speed does not.
  */
-import type { Answer } from "../../actors/mailbox.ts";
+import type { Answer } from "../../actors/order_writer/mailbox.ts";
 import { systemClock } from "../../actors/clock.ts";
-import { createOrderWriter, LANES, type OrderWriter } from "../../actors/order_writer.ts";
-import { commitBatch } from "../../sql/batch.ts";
-import { type Database, openDatabase } from "../../sql/database.ts";
+import {
+  createOrderWriter,
+  LANES,
+  type OrderWriter,
+} from "../../actors/order_writer/order_writer.ts";
+import { commitBatch } from "../../sql/orders/batch.ts";
+import { type Database, openDatabase } from "../../sql/connection/database.ts";
 import { migrate } from "../../sql/migrate.ts";
-import { anOrder } from "../support/orders.ts";
-import { until } from "../support/services.ts";
-import { WireProxy } from "../support/wire_proxy.ts";
+import { anOrder } from "../support/load/orders.ts";
+import { until } from "../support/services/services.ts";
+import { WireProxy } from "../support/faults/wire_proxy.ts";
 import { withEmbedded } from "./embedded.ts";
 import type { Bench, Figure } from "./figure.ts";
 

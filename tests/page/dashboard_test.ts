@@ -5,7 +5,7 @@ import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import type { Browser, Page } from "playwright-core";
 import type { PlaceInput } from "../../client/mod.ts";
 import { createApiKey } from "../../sql/api_keys.ts";
-import { openDatabase } from "../../sql/database.ts";
+import { openDatabase } from "../../sql/connection/database.ts";
 import { openPage, withBrowser } from "./chromium.ts";
 import { startForwarder } from "./forwarder.ts";
 import { KEY, type TestService, withService } from "./service.ts";

@@ -5,8 +5,8 @@
 import { createWeirClient, type WeirClient } from "../../client/mod.ts";
 import { readConfig } from "../../server/config.ts";
 import { type Instance, startInstance } from "../../server/instance.ts";
-import { type TestDatabase, withDatabase } from "../support/database.ts";
-import { withRedis } from "../support/redis.ts";
+import { type TestDatabase, withDatabase } from "../support/services/database.ts";
+import { withRedis } from "../support/services/redis.ts";
 
 /** A key with every scope. */
 export const KEY = "a-key-for-tests";

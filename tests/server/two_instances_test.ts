@@ -1,13 +1,13 @@
 /** The main job, end to end: two processes on one database and one Redis. */
 import { assert, assertEquals, assertLess } from "@std/assert";
 import type { Acknowledgement, Snapshot, WeirClient } from "../../client/mod.ts";
-import type { PlaceInput } from "../../sql/order.ts";
-import { createTestClient, KEY } from "../support/instance.ts";
-import { LiveFeed } from "../support/live_feed.ts";
-import { Random } from "../support/random.ts";
-import { expectExact } from "../support/recount.ts";
-import { withProcesses } from "../support/service_process.ts";
-import { until } from "../support/services.ts";
+import type { PlaceInput } from "../../sql/orders/new_order.ts";
+import { createTestClient, KEY } from "../support/services/instance.ts";
+import { LiveFeed } from "../support/load/live_feed.ts";
+import { Random } from "../support/load/random.ts";
+import { expectExact } from "../support/recount/recount.ts";
+import { withProcesses } from "../support/services/service_process.ts";
+import { until } from "../support/services/services.ts";
 
 const ORDERS = 5_000;
 const STORES = ["north", "south", "east", "west"];

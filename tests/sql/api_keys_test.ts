@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { createApiKey, findApiKey, listApiKeys, revokeApiKey } from "../../sql/api_keys.ts";
-import { Pool } from "../../sql/pool.ts";
-import { withDatabase } from "../support/database.ts";
+import { Pool } from "../../sql/connection/pool.ts";
+import { withDatabase } from "../support/services/database.ts";
 
 Deno.test("a key is found by its token alone, until it is revoked", () =>
   withDatabase(async ({ url, sql }) => {

@@ -1,9 +1,9 @@
 import { assertEquals, assertGreaterOrEqual, assertRejects } from "@std/assert";
-import { commitBatch } from "../../sql/batch.ts";
+import { commitBatch } from "../../sql/orders/batch.ts";
 import { migrate, MigrationError, migrationStatus } from "../../sql/migrate.ts";
-import { type DisposableDatabase, emptyDatabase } from "../support/database.ts";
-import { anOrder } from "../support/orders.ts";
-import { until } from "../support/services.ts";
+import { type DisposableDatabase, emptyDatabase } from "../support/services/database.ts";
+import { anOrder } from "../support/load/orders.ts";
+import { until } from "../support/services/services.ts";
 
 async function withEmptyDatabase(test: (database: DisposableDatabase) => Promise<void>) {
   const database = await emptyDatabase();

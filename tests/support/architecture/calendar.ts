@@ -9,8 +9,8 @@ import type { Rule } from "./source.ts";
 
 /** When it started, when it last ran, and the name of a folder that was set aside. */
 const FOR_PEOPLE = [
-  "server/status_board.ts",
-  "actors/aggregator.ts",
+  "server/ops/status_board.ts",
+  "actors/aggregator/aggregator.ts",
   "server/embedded/postgres_cluster.ts",
 ];
 const FOLDERS = ["sql", "actors", "server"];
@@ -36,7 +36,7 @@ export const calendar: Rule = {
   ],
   kept: [
     { "server/a.ts": "new Date(at).toISOString(); Date.parse(text); performance.now();" },
-    { "server/status_board.ts": "const startedAt = new Date().toISOString();" },
+    { "server/ops/status_board.ts": "const startedAt = new Date().toISOString();" },
     { "client/a.ts": "const at = Date.now();", "tests/a_test.ts": "const at = Date.now();" },
     { "sql/a.ts": "sql`SELECT now()`; // not Date.now()" },
   ],

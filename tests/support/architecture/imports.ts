@@ -20,11 +20,15 @@ interface Import {
   readonly erased: boolean;
 }
 
+const CONTRACT = "client/contract/";
+/** By the longest folder that holds the file; each entry is a folder that may be imported from. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  sql: ["sql"],
-  actors: ["actors", "sql"],
-  server: ["server", "actors", "sql"],
-  client: ["client"],
+  "sql/": ["sql/", CONTRACT],
+  "actors/": ["actors/", "sql/", CONTRACT],
+  "server/": ["server/", "actors/", "sql/", CONTRACT],
+  "server/cli/demo/": ["server/", "actors/", "sql/", "client/"],
+  "client/": ["client/"],
+  [CONTRACT]: [CONTRACT],
 };
 const ROUTER_TYPES = "server/router/mod.ts";
 
@@ -36,18 +40,20 @@ const PACKAGE_HOMES: Readonly<Record<string, readonly string[]>> = {
 const aliasFiles = { "deno.json": '{ "imports": { "@std/assert": "./tests/std/assert.ts" } }' };
 
 export const importDirections: Rule = {
-  name: "imports go one way: client → (types of) server → actors → sql, and nobody imports tests",
+  name:
+    "imports go one way: client → (types of) server → actors → sql → contract; nobody imports tests",
   check: (tree) =>
     tree.flatMap((source) => {
-      const allowed = MAY_IMPORT[source.folder];
-      if (allowed === undefined) return [];
+      const floor = floorOf(source.path);
+      if (floor === undefined) return [];
+      const allowed = MAY_IMPORT[floor] ?? [];
       return importsOf(source, localNames(tree)).flatMap((found) => {
-        if (found.file === undefined || allowed.includes(topFolder(found.file))) return [];
-        const routerType = source.folder === "client" && found.file === ROUTER_TYPES;
-        if (routerType && found.typeOnly) return [];
-        const advice = source.folder === "client"
+        const { file } = found;
+        if (file === undefined || allowed.some((folder) => file.startsWith(folder))) return [];
+        if (floor === "client/" && file === ROUTER_TYPES && found.typeOnly) return [];
+        const advice = floor === "client/"
           ? `client/ may only \`import type\` from ${ROUTER_TYPES}`
-          : `${source.folder}/ may import from ${allowed.join(", ")} only: turn the need around` +
+          : `${floor} may import from ${allowed.join(", ")} only: turn the need around` +
             " (pass it in) or move what is shared down";
         return [source.finding(found.node, `imports ${found.specifier}`, advice)];
       });
@@ -71,12 +77,23 @@ export const importDirections: Rule = {
           'type C = import("../sql/order.ts").Order;',
       },
     },
+    {
+      at: ["client/contract/a.ts:1"],
+      files: { "client/contract/a.ts": 'import { b } from "../mod.ts";' },
+    },
+    {
+      at: ["server/cli/a.ts:1"],
+      files: { "server/cli/a.ts": 'import { b } from "../../client/mod.ts";' },
+    },
   ],
   kept: [
     { "server/a.ts": 'import "./b.ts"; import "../actors/c.ts"; import "../sql/d.ts";' },
     { "actors/a.ts": 'import "../sql/b.ts"; import { createActor } from "xstate";' },
     { "client/dashboard/a.ts": 'import type { A } from "../../server/router/mod.ts";' },
     { "client/mod.ts": 'export type { AppRouter } from "../server/router/mod.ts";' },
+    { "sql/a.ts": 'import { refuse } from "../client/contract/refusal.ts";' },
+    { "client/contract/a.ts": 'import { b } from "./b.ts"; import { z } from "zod";' },
+    { "server/cli/demo/a.ts": 'import { b } from "../../../client/mod.ts";' },
     { "tests/server/a_test.ts": 'import "../../client/mod.ts"; import "../support/b.ts";' },
     { "actors/a.ts": '// import "../server/b.ts"\nconst text = `import "../server/b.ts"`;' },
   ],
@@ -241,6 +258,7 @@ function localNames(tree: readonly Source[]): Map<string, string> {
   );
 }
 
-function topFolder(path: string): string {
-  return path.slice(0, path.indexOf("/"));
+function floorOf(path: string): string | undefined {
+  return Object.keys(MAY_IMPORT).filter((folder) => path.startsWith(folder))
+    .sort((a, b) => b.length - a.length)[0];
 }

@@ -1,0 +1,75 @@
+/**
+ * Committing orders although some of them may be at fault: a batch that the database refuses for its
+ * data is taken apart until each order at fault stands alone, and the rest commit.
+ *
+ * With k orders at fault among n this costs at most 2k⌈log₂ n⌉ + 1 transactions: each order at fault
+ * is met once on every level of the halving, with one good half beside it.
+ */
+import type { StoredOrder } from "../../sql/orders/batch.ts";
+import type { NewOrder } from "../../sql/orders/new_order.ts";
+import { classify, type Failure } from "../../sql/connection/failure.ts";
+
+/** Commits orders; resolves after COMMIT, and may be called again with the same. */
+export type Commit = (
+  orders: readonly NewOrder[],
+) => Promise<ReadonlyMap<string, StoredOrder>>;
+
+export interface CommitOutcome {
+  /** What is stored under each order's id that was sent without a failure. */
+  readonly stored: ReadonlyMap<string, StoredOrder>;
+  /** Orders that the database refused for their content, each with its failure. */
+  readonly atFault: ReadonlyMap<string, Failure>;
+  /** Why the rest was not committed; null when there is no rest. */
+  readonly failure: Failure | null;
+  /** The orders that were sent when that failure came. */
+  readonly failed: ReadonlySet<string>;
+}
+
+/** A row that is neither inserted nor found was deleted in between: the same again will do. */
+const VANISHED: Failure = {
+  kind: "contention",
+  outcome: "none",
+  code: "VANISHED",
+  timedOut: false,
+};
+
+/** Commits `orders`, at most one per order id. Never rejects for what `commit` throws. */
+export async function commitApart(
+  commit: Commit,
+  orders: readonly NewOrder[],
+): Promise<CommitOutcome> {
+  const stored = new Map<string, StoredOrder>();
+  const atFault = new Map<string, Failure>();
+  const groups = [orders];
+  for (let group = groups.pop(); group !== undefined; group = groups.pop()) {
+    try {
+      for (const [orderId, row] of await commit(group)) stored.set(orderId, row);
+    } catch (error) {
+      const failure = classify(error);
+      const [first] = group;
+      if (failure.kind !== "data" || first === undefined) {
+        return { stored, atFault, failure, failed: idsOf(group) };
+      }
+      if (group.length === 1) atFault.set(first.orderId, failure);
+      else groups.push(...halvesOf(group));
+    }
+  }
+  const known = (order: NewOrder) => stored.has(order.orderId) || atFault.has(order.orderId);
+  const vanished = orders.filter((order) => !known(order));
+  return {
+    stored,
+    atFault,
+    failure: vanished.length === 0 ? null : VANISHED,
+    failed: idsOf(vanished),
+  };
+}
+
+function idsOf(orders: readonly NewOrder[]): Set<string> {
+  return new Set(orders.map((order) => order.orderId));
+}
+
+/** The second half first, since the last one pushed is taken next. */
+function halvesOf(group: readonly NewOrder[]): [NewOrder[], NewOrder[]] {
+  const middle = Math.ceil(group.length / 2);
+  return [group.slice(middle), group.slice(0, middle)];
+}

@@ -1,0 +1,148 @@
+/**
+ * One group commit: takes a batch out of the mailbox, commits it, and answers every caller.
+ *
+ * What an answer may say is decided here: `committed` only after the store said so; a refusal only
+ * when surely nothing was stored. An order at fault is parked as a dead letter. After any other
+ * failure the orders go back to the mailbox, marked when they may have been stored, and the machine
+ * decides what becomes of them.
+ */
+import type { NewOrder } from "../../sql/orders/new_order.ts";
+import type { StoredOrder } from "../../sql/orders/batch.ts";
+import { type Commit, commitApart, type CommitOutcome } from "./bisect.ts";
+import { classify, type Failure } from "../../sql/connection/failure.ts";
+import type { Acknowledgement, Answer, Mailbox, Parcel } from "./mailbox.ts";
+import { IDEMPOTENCY_MISMATCH, rejected, unlessStored } from "./order_refusals.ts";
+
+/** Where batches go. */
+export interface OrderStore {
+  readonly commit: Commit;
+  /** Parks an order that is at fault. @returns the id of its dead letter. */
+  park(order: NewOrder, code: string): Promise<string>;
+}
+
+/** What became of a batch. */
+export interface BatchReport {
+  /** Orders sent to the store, new or not. */
+  readonly orders: number;
+  /** Orders that were not there before. */
+  readonly newOrders: number;
+  /** From the first statement to the last answer, milliseconds. */
+  readonly commitMs: number;
+  /**
+   * The longest call of the store, milliseconds. This is what says how the database does: a batch with
+   * many orders at fault takes many calls, each as fast as ever.
+   */
+  readonly longestCallMs: number;
+  /** Why the batch, or what was left of it, went back to the mailbox; null when all was answered. */
+  readonly failure: Failure | null;
+}
+
+/**
+ * Commits at most `maxOrders` waiting orders. With none waiting it still asks the store to commit an
+ * empty batch, which is how a half-open circuit probes without an order. Never rejects for what the
+ * store throws; the report says it.
+ */
+export async function groupCommit(
+  mailbox: Mailbox,
+  untimed: OrderStore,
+  maxOrders: number,
+  now: () => number,
+): Promise<BatchReport> {
+  const begunAt = now();
+  const store = new TimedStore(untimed, now);
+  const parcels = mailbox.take(maxOrders);
+  const outcome = await commitApart(store.commit, parcels.map((parcel) => parcel.order));
+  let newOrders = 0;
+  let { failure } = outcome;
+  const atFault: Parcel[] = [];
+  for (const parcel of parcels) {
+    const { orderId } = parcel.order;
+    const row = outcome.stored.get(orderId);
+    if (row !== undefined) {
+      if (row.isNew) newOrders++;
+      answerStored(mailbox, parcel, row);
+    } else if (outcome.atFault.has(orderId)) atFault.push(parcel);
+    else putBack(mailbox, parcel, outcome);
+  }
+  for (const parcel of atFault) { // last, so that nobody waits for another one's dead letter
+    failure = await answerAtFault(mailbox, store, parcel, outcome, failure);
+  }
+  const { longestCallMs } = store;
+  return { orders: parcels.length, newOrders, commitMs: now() - begunAt, longestCallMs, failure };
+}
+
+/** A store whose calls are timed. */
+class TimedStore implements OrderStore {
+  longestCallMs = 0;
+
+  constructor(readonly store: OrderStore, readonly now: () => number) {}
+
+  readonly commit: Commit = (orders) => this.#timed(() => this.store.commit(orders));
+
+  park(order: NewOrder, code: string): Promise<string> {
+    return this.#timed(() => this.store.park(order, code));
+  }
+
+  async #timed<T>(call: () => Promise<T>): Promise<T> {
+    const begunAt = this.now();
+    try {
+      return await call();
+    } finally {
+      this.longestCallMs = Math.max(this.longestCallMs, this.now() - begunAt);
+    }
+  }
+}
+
+function answerStored(mailbox: Mailbox, { order, letters }: Parcel, row: StoredOrder): void {
+  letters.forEach((letter, index) =>
+    mailbox.settle(letter, answerOf(order, row, row.isNew && index === 0))
+  );
+}
+
+function answerOf(order: NewOrder, row: StoredOrder, isFirst: boolean): Answer {
+  if (row.contentHash !== order.contentHash) return { ok: false, refusal: IDEMPOTENCY_MISMATCH };
+  const acknowledgement: Acknowledgement = {
+    orderId: order.orderId,
+    status: "committed",
+    replayed: !isFirst,
+    totalMinor: order.totalMinor,
+    currency: order.currency,
+    placedAt: row.placedAt,
+  };
+  return { ok: true, acknowledgement };
+}
+
+/**
+ * Parks an order and answers that it is. After a `failure` of the database nothing more is asked of
+ * it: the order goes back to the mailbox. @returns the failure, if there was one by now.
+ */
+async function answerAtFault(
+  mailbox: Mailbox,
+  store: OrderStore,
+  { order, letters }: Parcel,
+  { atFault }: CommitOutcome,
+  failure: Failure | null,
+): Promise<Failure | null> {
+  if (failure !== null) {
+    mailbox.putBack(letters);
+    return failure;
+  }
+  const { code } = atFault.get(order.orderId)!;
+  try {
+    const deadLetterId = await store.park(order, code);
+    for (const letter of letters) {
+      mailbox.settle(letter, unlessStored(letter, rejected(code, deadLetterId)));
+    }
+    return null;
+  } catch (error) {
+    mailbox.putBack(letters);
+    return classify(error);
+  }
+}
+
+function putBack(mailbox: Mailbox, { order, letters }: Parcel, outcome: CommitOutcome): void {
+  if (outcome.failed.has(order.orderId) && outcome.failure?.outcome === "unknown") {
+    for (const letter of letters) letter.maybeStored = true;
+  }
+  mailbox.putBack(letters);
+}

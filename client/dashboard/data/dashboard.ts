@@ -1,0 +1,135 @@
+/**
+ * The dashboard's data: one live subscription to the figures and one to the actors' states, over one
+ * connection, as signals that change when a frame arrives and at no other time.
+ *
+ * What was received last stays when the connection is lost, until something newer comes.
+ */
+import { type ReadonlySignal, signal } from "@preact/signals";
+import { createWeirClient, type OpsStatus, type Snapshot } from "../../mod.ts";
+import { keepSubscribed } from "./feed.ts";
+import type { Problem } from "./problem.ts";
+
+export type CurrencyFigures = Snapshot["currencies"][number];
+
+export type Connection = "connecting" | "connected" | "reconnecting";
+
+/** A snapshot and when it came. Times are `Date.now()`: unlike a monotonic clock it counts sleep. */
+export interface Shown {
+  readonly snapshot: Snapshot;
+  readonly receivedAt: number;
+  /** Since when the database has not answered, as far as it is known; null: it answers. */
+  readonly silence: Silence | null;
+}
+
+export interface Silence {
+  readonly since: number;
+  /** True when this page saw it begin; else it may be longer. */
+  readonly isExact: boolean;
+}
+
+export interface Dashboard {
+  readonly storeId: string | null;
+  readonly connection: ReadonlySignal<Connection>;
+  readonly shown: ReadonlySignal<Shown | null>;
+  /** True when `shown` has come over the present connection. */
+  readonly isCurrent: ReadonlySignal<boolean>;
+  readonly status: ReadonlySignal<OpsStatus | null>;
+  readonly figuresProblem: ReadonlySignal<Problem | null>;
+  readonly statusProblem: ReadonlySignal<Problem | null>;
+  close(): void;
+}
+
+export interface DashboardOptions {
+  readonly url: string;
+  readonly token: string;
+  readonly storeId: string | null;
+  /** The key is not accepted. */
+  readonly onUnauthenticated: (problem: Problem) => void;
+}
+
+/** A snapshot says `stale` when the database has been silent for this long. */
+const STALE_AFTER_MS = 5_000;
+
+/** Connects and subscribes. */
+export function openDashboard(options: DashboardOptions): Dashboard {
+  const { url, token, storeId } = options;
+  const client = createWeirClient({ url, token });
+  const connection = signal<Connection>("connecting");
+  const shown = signal<Shown | null>(null);
+  const isCurrent = signal(false);
+  const status = signal<OpsStatus | null>(null);
+  const figuresProblem = signal<Problem | null>(null);
+  const statusProblem = signal<Problem | null>(null);
+
+  const onStarted = () => {
+    connection.value = "connected";
+  };
+  const onLost = () => {
+    if (connection.value === "connected") connection.value = "reconnecting";
+    isCurrent.value = false;
+  };
+  const onProblem = (place: { value: Problem | null }) => (problem: Problem) => {
+    place.value = problem;
+    if (problem.reason === "unauthenticated") options.onUnauthenticated(problem);
+  };
+
+  const endFigures = keepSubscribed<{ data: Snapshot }>({
+    subscribe: (handlers) =>
+      client.api.dashboard.live.subscribe(
+        { ...(storeId === null ? {} : { storeId }), lastEventId: idOf(shown.value) },
+        handlers,
+      ),
+    onData: ({ data }) => {
+      shown.value = follow(isCurrent.value ? shown.value : null, data, Date.now());
+      isCurrent.value = true;
+      figuresProblem.value = null;
+    },
+    onStarted,
+    onLost,
+    onProblem: onProblem(figuresProblem),
+  });
+  const endStatus = keepSubscribed<OpsStatus>({
+    subscribe: (handlers) => client.api.ops.onStatus.subscribe(undefined, handlers),
+    onData: (data) => {
+      status.value = data;
+      statusProblem.value = null;
+    },
+    onStarted,
+    onLost,
+    onProblem: onProblem(statusProblem),
+  });
+  return {
+    storeId,
+    connection,
+    shown,
+    isCurrent,
+    status,
+    figuresProblem,
+    statusProblem,
+    close: () => {
+      endFigures();
+      endStatus();
+      void client.close();
+    },
+  };
+}
+
+/**
+ * What is shown after `snapshot` arrived at `now`.
+ * @param before what came before it over the same connection; null: nothing.
+ */
+export function follow(before: Shown | null, snapshot: Snapshot, now: number): Shown {
+  const silence = !snapshot.stale
+    ? null
+    : before?.silence ?? { since: now - STALE_AFTER_MS, isExact: before !== null };
+  return { snapshot, receivedAt: now, silence };
+}
+
+/** The figures' age, counted on since they came. */
+export function ageOf({ snapshot, receivedAt }: Shown, now: number): number {
+  return snapshot.ageMs + Math.max(0, now - receivedAt);
+}
+
+function idOf(shown: Shown | null): string | null {
+  return shown === null ? null : `${shown.snapshot.epoch}:${shown.snapshot.version}`;
+}

@@ -1,0 +1,58 @@
+/**
+ * How the actors are: for each state a tone to colour it by and a few words that say what it means.
+ *
+ * The words stand beside the colour everywhere, so that nothing is told by colour alone. `quiet` is
+ * for what is neither well nor unwell, such as a part that this deployment goes without.
+ */
+import type { OpsStatus } from "../../mod.ts";
+
+export type Tone = "good" | "watch" | "bad" | "quiet";
+
+export interface Health {
+  readonly tone: Tone;
+  /** What the state means, in a few words. */
+  readonly note: string;
+}
+
+type HealthOf<State extends string> = Readonly<Record<State, Health>>;
+
+export const CIRCUIT: HealthOf<OpsStatus["writer"]["circuit"]> = {
+  closed: { tone: "good", note: "orders are committed" },
+  half_open: { tone: "watch", note: "probing the database" },
+  open: { tone: "bad", note: "the database is out" },
+};
+
+export const INTAKE: HealthOf<OpsStatus["writer"]["intake"]> = {
+  accepting: { tone: "good", note: "new orders are taken" },
+  draining: { tone: "watch", note: "finishing what was taken" },
+  stopped: { tone: "bad", note: "no orders are taken" },
+};
+
+export const AGGREGATOR: HealthOf<OpsStatus["aggregator"]["state"]> = {
+  idle: { tone: "good", note: "everything is folded" },
+  running: { tone: "good", note: "folding new orders" },
+  running_pending: { tone: "good", note: "folding, one more to follow" },
+  standby: { tone: "quiet", note: "another instance folds" },
+  backing_off: { tone: "bad", note: "a fold failed, trying again" },
+  stopped: { tone: "bad", note: "nothing is folded here" },
+};
+
+export const BUS: HealthOf<OpsStatus["bus"]["state"]> = {
+  redis: { tone: "good", note: "Redis is heard" },
+  postgres: { tone: "watch", note: "without Redis, by LISTEN alone" },
+  down: { tone: "bad", note: "no notices, checking every 3 s" },
+};
+
+export const SPILL: HealthOf<OpsStatus["spill"]["state"]> = {
+  ready: { tone: "good", note: "can hold orders in an outage" },
+  draining: { tone: "watch", note: "orders go back to the database" },
+  unavailable: { tone: "quiet", note: "nothing to hold orders in an outage" },
+  not_durable: { tone: "watch", note: "Redis may lose writes: not used" },
+};
+
+/** Dead letters wait for a person. */
+export function deadLettersHealth(open: number): Health {
+  return open === 0
+    ? { tone: "good", note: "no order waits" }
+    : { tone: "watch", note: "someone has to decide" };
+}

@@ -1,0 +1,49 @@
+/**
+ * Why a feed has nothing to show, as a sentence for a person, and whether waiting helps.
+ *
+ * Failures are told apart by `reason`, never by their text.
+ */
+import { errorDataOf, type RefusalReason } from "../../mod.ts";
+
+export interface Problem {
+  /** Null when the error was none of the service's own. */
+  readonly reason: RefusalReason | null;
+  readonly sentence: string;
+  /** After how long to ask again; null when asking again cannot help. */
+  readonly retryAfterMs: number | null;
+}
+
+const RETRY_AFTER_MS = 2_000;
+
+/** Waiting does not change these: someone has to do something. */
+const FINAL: ReadonlySet<RefusalReason> = new Set([
+  "unauthenticated",
+  "forbidden",
+  "invalid_input",
+  "not_found",
+]);
+
+const SENTENCES: Partial<Record<RefusalReason, string>> = {
+  unauthenticated: "This API key is wrong, or it has been revoked.",
+  unavailable: "The database does not answer, and there are no earlier figures to show.",
+  draining: "This instance is shutting down.",
+  rate_limited: "This key has made too many calls.",
+};
+
+/** What went wrong, from the error of a call or a subscription. */
+export function problemOf(error: unknown): Problem {
+  const data = errorDataOf(error);
+  const message = error instanceof Error ? error.message : String(error);
+  const reason = data?.reason ?? null;
+  const isFinal = reason !== null && FINAL.has(reason);
+  return {
+    reason,
+    sentence: (reason === null ? undefined : SENTENCES[reason]) ?? sentenceOf(message),
+    retryAfterMs: isFinal ? null : data?.retryAfterMs ?? RETRY_AFTER_MS,
+  };
+}
+
+function sentenceOf(message: string): string {
+  const text = message === "" ? "the server gave no reason" : message;
+  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}${/[.!?…]$/.test(text) ? "" : "."}`;
+}

@@ -1,0 +1,165 @@
+/**
+ * What the instance's actors are doing: their states by word, colour and meaning, and the figures an
+ * operator asks for first.
+ */
+import type { ComponentChildren } from "preact";
+import type { OpsStatus } from "../../mod.ts";
+import type { Dashboard } from "../data/dashboard.ts";
+import {
+  formatAge,
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatTime,
+  NONE,
+} from "../data/format.ts";
+import {
+  AGGREGATOR,
+  BUS,
+  CIRCUIT,
+  deadLettersHealth,
+  type Health,
+  INTAKE,
+  SPILL,
+} from "../data/health.ts";
+
+export function Actors({ dashboard }: { dashboard: Dashboard }) {
+  const status = dashboard.status.value;
+  const problem = dashboard.statusProblem.value;
+  const isLive = dashboard.connection.value === "connected";
+  return (
+    <section aria-labelledby="actors-title">
+      <h2 id="actors-title">
+        Actors <small>{isLive ? "of the instance this page talks to" : "as they were last"}</small>
+      </h2>
+      {problem !== null && (
+        <p class="panel empty" data-testid="actors-problem">
+          {problem.reason === "forbidden"
+            ? "The states of the actors need a key with the scope ops; this key has not got it."
+            : problem.sentence}
+        </p>
+      )}
+      {status !== null && (
+        <>
+          <div class="actors" data-live={isLive}>
+            <Writer writer={status.writer} />
+            <Aggregator aggregator={status.aggregator} />
+            <LiveUpdates status={status} />
+            <SafetyNet status={status} />
+          </div>
+          <p class="instance">
+            Instance <code data-testid="instance">{status.instanceId}</code>, Weir {status.version},
+            {" "}
+            up since {new Date(status.startedAt).toISOString().slice(0, 10)}{" "}
+            {formatTime(status.startedAt)}
+          </p>
+        </>
+      )}
+    </section>
+  );
+}
+
+function Writer({ writer }: Pick<OpsStatus, "writer">) {
+  return (
+    <Actor title="Order writer">
+      <State name="Circuit" id="circuit" state={writer.circuit} health={CIRCUIT[writer.circuit]} />
+      <State name="Intake" id="intake" state={writer.intake} health={INTAKE[writer.intake]} />
+      <Fact name="Queue" id="queue">
+        {formatCount(writer.queuedOrders)} orders, {formatBytes(writer.queuedBytes)}
+      </Fact>
+      <Fact name="Batches in flight" id="in-flight">{formatCount(writer.inFlightBatches)}</Fact>
+      <Fact name="Commit p50, p99" id="commit">
+        {formatDuration(writer.commitMsP50)}, {formatDuration(writer.commitMsP99)}
+      </Fact>
+      <Fact name="Last error" id="last-error">{writer.lastError ?? NONE}</Fact>
+    </Actor>
+  );
+}
+
+function Aggregator({ aggregator }: Pick<OpsStatus, "aggregator">) {
+  const { state, lastRunMs, lastRunAt, lagMs, overlaps, intervalMs } = aggregator;
+  return (
+    <Actor title="Aggregator">
+      <State name="State" id="aggregator" state={state} health={AGGREGATOR[state]} />
+      <Fact name="Last run" id="last-run">
+        {lastRunAt === null ? NONE : `${formatDuration(lastRunMs)}, ${formatTime(lastRunAt)}`}
+      </Fact>
+      <Fact name="Lag" id="lag">{formatDuration(lagMs)}</Fact>
+      <Fact name="Overlaps" id="overlaps">{formatCount(overlaps)}</Fact>
+      <Fact name="Runs at least every" id="interval">{formatDuration(intervalMs)}</Fact>
+    </Actor>
+  );
+}
+
+function LiveUpdates({ status: { bus, live } }: { status: OpsStatus }) {
+  return (
+    <Actor title="Live updates">
+      <State name="Bus" id="bus" state={bus.state} health={BUS[bus.state]} />
+      <Fact name="Subscribers" id="subscribers">{formatCount(live.subscribers)}</Fact>
+    </Actor>
+  );
+}
+
+function SafetyNet({ status: { spill, deadLetters } }: { status: OpsStatus }) {
+  const { state, orders, oldestAgeMs } = spill;
+  return (
+    <Actor title="Safety net">
+      <State name="Overflow" id="spill" state={state} health={SPILL[state]} />
+      <Fact name="Orders in it" id="spill-orders">
+        {formatCount(orders)}
+        {oldestAgeMs !== null && `, oldest ${formatAge(oldestAgeMs)}`}
+      </Fact>
+      <State
+        name="Dead letters"
+        id="dead-letters"
+        state={`${formatCount(deadLetters.open)} open`}
+        health={deadLettersHealth(deadLetters.open)}
+      />
+    </Actor>
+  );
+}
+
+function Actor({ title, children }: { title: string; children: ComponentChildren }) {
+  return (
+    <article class="panel actor">
+      <h3>{title}</h3>
+      <dl>{children}</dl>
+    </article>
+  );
+}
+
+interface StateProps {
+  readonly name: string;
+  readonly id: string;
+  readonly state: string;
+  readonly health: Health;
+}
+
+function State({ name, id, state, health }: StateProps) {
+  return (
+    <div class="state">
+      <dt>{name}</dt>
+      <dd>
+        <span class="tone" data-tone={health.tone} data-testid={id}>
+          {state.replaceAll("_", " ")}
+        </span>
+        <small>{health.note}</small>
+      </dd>
+    </div>
+  );
+}
+
+interface FactProps {
+  readonly name: string;
+  readonly id: string;
+  readonly children: ComponentChildren;
+}
+
+function Fact({ name, id, children }: FactProps) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd data-testid={id}>{children}</dd>
+    </div>
+  );
+}

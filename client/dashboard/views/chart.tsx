@@ -1,0 +1,75 @@
+/**
+ * The last hour of one currency: a bar of orders for each minute, the present one lighter, since it
+ * is not over.
+ *
+ * The canvas has a description for those who cannot see it. Under the pointer a line beneath tells
+ * a minute's figures; with none, it tells those of the present minute.
+ */
+import { useSignal } from "@preact/signals";
+import { useLayoutEffect, useRef } from "preact/hooks";
+import type uPlot from "uplot";
+import { formatCount, formatMinute, formatMoney } from "../data/format.ts";
+import type { CurrencyFigures } from "../data/dashboard.ts";
+import { createPlot, type Plot } from "./plot.ts";
+
+type Minutes = CurrencyFigures["minutes"];
+
+export function Chart({ figures }: { figures: CurrencyFigures }) {
+  const { currency, last60m, minutes } = figures;
+  const host = useRef<HTMLDivElement>(null);
+  const plot = useRef<Plot | null>(null);
+  const pointedAt = useSignal<number | null>(null);
+
+  useLayoutEffect(() => {
+    if (host.current === null) return;
+    const created = createPlot(host.current, dataOf(minutes), (index) => {
+      pointedAt.value = index;
+    });
+    plot.current = created;
+    return () => created.destroy();
+  }, []);
+  useLayoutEffect(() => plot.current?.show(dataOf(minutes)), [minutes]);
+
+  const last = minutes.length - 1;
+  const index = pointedAt.value ?? last;
+  const minute = minutes[index];
+  return (
+    <figure class="panel chart">
+      <figcaption>
+        Orders per minute, {currency}
+        <small>
+          <span data-testid="last-hour-orders">{formatCount(last60m.orders)}</span> orders,{" "}
+          <span data-testid="last-hour-revenue">{formatMoney(last60m.revenueMinor, currency)}</span>
+        </small>
+      </figcaption>
+      <div ref={host} class="plot" role="img" aria-label={descriptionOf(figures)} />
+      {minute !== undefined && (
+        <p class="readout" data-testid="minute">
+          <span>{formatMinute(minute.minute)} UTC{index === last && ", so far"}</span>
+          <span>{formatCount(minute.orders)} orders</span>
+          <span>{formatCount(minute.units)} units</span>
+          <span>{formatMoney(minute.revenueMinor, currency)}</span>
+        </p>
+      )}
+    </figure>
+  );
+}
+
+/** Times in seconds, whole minutes' orders, and those of the minute that is not over. */
+function dataOf(minutes: Minutes): uPlot.AlignedData {
+  const last = minutes.length - 1;
+  return [
+    minutes.map(({ minute }) => Date.parse(minute) / 1_000),
+    minutes.map(({ orders }, index) => index === last ? null : orders),
+    minutes.map(({ orders }, index) => index === last ? orders : null),
+  ];
+}
+
+function descriptionOf({ currency, last60m, minutes }: CurrencyFigures): string {
+  const most = minutes.reduce((best, minute) => minute.orders > best.orders ? minute : best);
+  const peak = most.orders === 0
+    ? ""
+    : `, at most ${formatCount(most.orders)} a minute, at ${formatMinute(most.minute)} UTC`;
+  return `Bar chart of the orders in ${currency} in each minute of the last hour: ` +
+    `${formatCount(last60m.orders)} in all${peak}.`;
+}

@@ -1,0 +1,83 @@
+/**
+ * How fresh the figures are. One box of a constant height, so that nothing below it moves: a
+ * sentence on the situation, and beneath it version, age and source.
+ *
+ * Ages count on by themselves, each in its own text node; a screen reader hears a situation once,
+ * when it begins.
+ */
+import { type ReadonlySignal, useComputed } from "@preact/signals";
+import { ageOf, type Dashboard } from "../data/dashboard.ts";
+import { formatAge, formatTime, NONE } from "../data/format.ts";
+import { situationOf } from "../data/situation.ts";
+
+export interface FreshnessProps {
+  readonly dashboard: Dashboard;
+  readonly now: ReadonlySignal<number>;
+}
+
+const SOURCES = {
+  live: "the instance's memory",
+  cache: "the cache in Redis",
+  database: "the database",
+} as const;
+
+export function Freshness({ dashboard, now }: FreshnessProps) {
+  const { connection, shown, isCurrent, figuresProblem } = dashboard;
+  const situation = useComputed(() =>
+    situationOf({
+      connection: connection.value,
+      shown: shown.value,
+      isCurrent: isCurrent.value,
+      problem: figuresProblem.value,
+      now: now.value,
+    })
+  );
+  const kind = useComputed(() => situation.value.kind);
+  const tone = useComputed(() => situation.value.tone);
+  const sentence = useComputed(() => situation.value.sentence);
+  const announcement = useComputed(() => situation.value.announcement);
+  return (
+    <section class="freshness panel" data-tone={tone} aria-label="Freshness">
+      <p class="tone" data-tone={tone} data-testid={kind}>{sentence}</p>
+      <p class="hidden" role="status" data-testid="announcement">{announcement}</p>
+      <Origin dashboard={dashboard} now={now} />
+    </section>
+  );
+}
+
+function Origin({ dashboard: { shown, storeId }, now }: FreshnessProps) {
+  const age = useComputed(() =>
+    shown.value === null ? NONE : formatAge(ageOf(shown.value, now.value))
+  );
+  const snapshot = shown.value?.snapshot ?? null;
+  return (
+    <dl class="origin">
+      <div>
+        <dt>Scope</dt>
+        <dd data-testid="scope">{storeId ?? "all stores"}</dd>
+      </div>
+      <div>
+        <dt>Version</dt>
+        <dd data-testid="version">{snapshot?.version ?? NONE}</dd>
+      </div>
+      <div>
+        <dt>Epoch</dt>
+        <dd data-testid="epoch">{snapshot?.epoch ?? NONE}</dd>
+      </div>
+      <div>
+        <dt>From</dt>
+        <dd data-testid="source" data-source={snapshot?.source}>
+          {snapshot === null ? NONE : SOURCES[snapshot.source]}
+        </dd>
+      </div>
+      <div>
+        <dt>As of</dt>
+        <dd data-testid="as-of">{formatTime(snapshot?.asOf ?? null)}</dd>
+      </div>
+      <div>
+        <dt>Age</dt>
+        <dd data-testid="age">{age}</dd>
+      </div>
+    </dl>
+  );
+}

@@ -1,0 +1,179 @@
+/**
+ * `deno task demo`: everything embedded, sample traffic, the page's link, and the proof at the end.
+ *
+ * It runs the service in this process and is then an ordinary client of it. When its time is over,
+ * or on Ctrl-C, it sends nothing more, waits until the dashboards have caught up, and prints how
+ * many orders were acknowledged, how many the database holds and how many the dashboards counted;
+ * it fails unless the three are equal. Its stores are new ones in every run (`berlin-1f3a9c2e`), so
+ * neither earlier runs in the same data folder nor orders that somebody else places are in a count.
+ */
+import { Pool } from "../../../sql/connection/pool.ts";
+import { recountMinutes } from "../../../sql/figures/recount.ts";
+import { type Config, readConfig, readEnvironment } from "../../config.ts";
+import { type RunningService, runService } from "../../service.ts";
+import { configureLog } from "../../telemetry/log.ts";
+import { durationMs, runTask, taskCommand, TaskFailure, wholeNumber } from "../command.ts";
+import { DashboardCount } from "./dashboard_count.ts";
+import { onDatabase } from "../database_url.ts";
+import { connectDemo } from "./connection.ts";
+import { sampleOrders, sampleStores, seededRandom } from "./sample_orders.ts";
+import { SampleTraffic } from "./sample_traffic.ts";
+import { showStatus } from "./status_line.ts";
+
+interface DemoOptions {
+  /** Milliseconds; without it until Ctrl-C. */
+  readonly for?: number;
+  /** Orders a second. */
+  readonly rate: number;
+  readonly seed: number;
+}
+
+/** Orders of one run, as three parties counted them. */
+interface Counts {
+  readonly acknowledged: number;
+  readonly database: number;
+  readonly dashboard: number;
+}
+
+/** What late answers and the dashboards get to come in after the traffic has ended. */
+const SETTLE_MS = 15_000;
+const COUNT_TIMEOUT_MS = 60_000;
+
+const command = taskCommand(
+  "demo",
+  "Runs Weir with everything embedded, sends it sample orders, and counts them at the end.",
+)
+  .option("--for <duration>", "how long, such as 20s or 2m (default: until Ctrl-C)", durationMs)
+  .option("--rate <number>", "orders a second", wholeNumber(1, 10_000), 50)
+  .option("--seed <number>", "what the sample orders are made from", wholeNumber(0, 2 ** 31), 1)
+  .action(runDemo);
+
+async function runDemo(options: DemoOptions): Promise<void> {
+  const config = demoConfig();
+  await configureLog(config);
+  if (config.databaseUrl === null) console.log(`starting, with the data in ${config.dataDir}`);
+  const counted: Counts[] = [];
+  await runService(config, {
+    onReady: async (service) => {
+      if (service.redisUrl === null) console.log("without Redis: there is none here");
+      const token = config.devKey ?? "";
+      console.log(`the dashboard: ${service.url}/#token=${encodeURIComponent(token)}`);
+      counted.push(await runTraffic(service, token, options));
+    },
+  });
+  const [counts] = counted;
+  if (counts === undefined) throw new TaskFailure("stopped before an order could be sent");
+  const { acknowledged, database, dashboard } = counts;
+  console.log(
+    `${acknowledged} orders acknowledged, ${database} in the database, ${dashboard} on the dashboard`,
+  );
+  if (acknowledged !== database || database !== dashboard) {
+    throw new TaskFailure("the three counts are not equal");
+  }
+}
+
+/**
+ * What the environment says; where it says nothing, a key of this run, a free port, and no log of
+ * what the status line shows. Whether somebody else's database is away is not to be seen there.
+ */
+function demoConfig(): Config {
+  const environment = readEnvironment();
+  const config = readConfig({
+    WEIR_DEV_KEY: crypto.randomUUID(),
+    LOG_LEVEL: environment["DATABASE_URL"] === undefined ? "error" : "warning",
+    ...environment,
+  });
+  if (environment["PORT"] !== undefined || isFree(config)) return config;
+  return { ...config, port: 0 };
+}
+
+function isFree({ host, port }: Config): boolean {
+  try {
+    Deno.listen({ hostname: host, port }).close();
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.AddrInUse) return false;
+    throw error;
+  }
+}
+
+/** Sends orders until the time is over or a signal comes, and counts what came of them. */
+async function runTraffic(
+  service: RunningService,
+  token: string,
+  options: DemoOptions,
+): Promise<Counts> {
+  const suffix = crypto.randomUUID().slice(0, 8);
+  const storeIds = sampleStores(suffix);
+  console.log(`its stores: ${storeIds.join(", ")}`);
+  const onProblem = (line: string) => console.error(`weir: ${line}`);
+  const connection = connectDemo({ url: service.url, token, onProblem });
+  const dashboard = new DashboardCount();
+  const traffic = new SampleTraffic({
+    calls: connection.orders,
+    nextOrder: sampleOrders({ suffix, seed: options.seed }),
+    ordersPerSecond: options.rate,
+    random: seededRandom(options.seed),
+    onProblem,
+  });
+  let circuit = "closed";
+  connection.watchStores(storeIds, (frame) => dashboard.take(frame));
+  connection.watchStatus((status) => circuit = status.writer.circuit);
+  const status = showStatus(
+    () =>
+      `${traffic.acknowledged} orders acknowledged, ${dashboard.orders} on the dashboard, ` +
+      `circuit ${circuit}`,
+    Deno.stdout.isTerminal(),
+  );
+  try {
+    await during(options.for, service.signal, (until) => traffic.send(until));
+    await during(SETTLE_MS, undefined, async (giveUp) => {
+      await traffic.settled(giveUp);
+      await dashboard.reached(traffic.acknowledged, giveUp);
+    });
+    const { acknowledged, placed } = traffic;
+    if (acknowledged < placed) onProblem(`${placed - acknowledged} orders were not acknowledged`);
+    const database = await onDatabase(countStored(service.databaseUrl, storeIds));
+    return { acknowledged, database, dashboard: dashboard.orders };
+  } finally {
+    status.end();
+    await connection.close();
+  }
+}
+
+/** Runs `work` with a signal that aborts after `ms`, if given, or when `earlier` aborts. */
+async function during<T>(
+  ms: number | undefined,
+  earlier: AbortSignal | undefined,
+  work: (until: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const over = new AbortController();
+  const end = () => over.abort();
+  const timer = ms === undefined ? undefined : setTimeout(end, ms);
+  earlier?.addEventListener("abort", end, { once: true });
+  if (earlier?.aborted) end();
+  try {
+    return await work(over.signal);
+  } finally {
+    clearTimeout(timer);
+    earlier?.removeEventListener("abort", end);
+  }
+}
+
+/** The orders of these stores in the database, counted row by row. */
+async function countStored(url: string, storeIds: readonly string[]): Promise<number> {
+  const statementTimeoutMs = COUNT_TIMEOUT_MS;
+  const pool = new Pool({ url, name: "demo", maxConnections: 1, statementTimeoutMs });
+  try {
+    let stored = 0;
+    for (const storeId of storeIds) {
+      const minutes = await pool.run((sql) => recountMinutes(sql, storeId));
+      stored += minutes.reduce((sum, { orders }) => sum + Number(orders), 0);
+    }
+    return stored;
+  } finally {
+    await pool.end();
+  }
+}
+
+if (import.meta.main) Deno.exit(await runTask(command, Deno.args));

@@ -1,0 +1,221 @@
+/**
+ * HTTP: one port for tRPC, the page, health and metrics.
+ */
+import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
+import type { TRPCError } from "@trpc/server";
+import { bearerToken } from "./auth.ts";
+import { EventStream } from "./event_stream.ts";
+import { servePage } from "./page.ts";
+import { Patience } from "./slow_clients.ts";
+import type { Services } from "../router/context.ts";
+import { RefusedError } from "../router/errors.ts";
+import { appRouter } from "../router/mod.ts";
+import { describe } from "../telemetry/log.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import {
+  createWebSocketServer,
+  MAX_MESSAGE_BYTES,
+  TOO_LARGE,
+  type WebSocketServer,
+} from "./websocket.ts";
+
+const TRPC_PATH = "/trpc";
+
+export interface HttpOptions {
+  readonly port: number;
+  readonly host: string;
+  readonly services: Services;
+  readonly metrics: Metrics;
+  /** True when orders can be taken now. */
+  readonly isReady: () => boolean;
+  /** How long a client is waited for; see slow_clients.ts. */
+  readonly patienceMs: number;
+}
+
+interface Connections {
+  readonly webSockets: WebSocketServer;
+  readonly streams: Set<EventStream>;
+  readonly patience: Patience;
+}
+
+export interface HttpServer {
+  /** The port that was given, when `port` was 0. */
+  readonly port: number;
+  /** Takes no new connection, tells subscribers to go elsewhere, and gives calls time to end. */
+  stop(timeoutMs: number): Promise<void>;
+}
+
+/** HOST and PORT cannot be listened on; the message is one line for the operator. */
+export class ListenError extends Error {
+  constructor({ host, port }: Pick<HttpOptions, "host" | "port">, cause: unknown) {
+    super(whyNot(host, port, cause), { cause });
+    this.name = "ListenError";
+  }
+}
+
+function whyNot(host: string, port: number, cause: unknown): string {
+  if (cause instanceof Deno.errors.AddrInUse) return `PORT ${port} is in use by another process`;
+  if (cause instanceof Deno.errors.AddrNotAvailable) {
+    return "HOST is not an address of this machine";
+  }
+  return `HOST and PORT are wrong: cannot listen on ${host}:${port}: ${describe(cause)}`;
+}
+
+/** Starts serving. @throws ListenError */
+export function serveHttp(options: HttpOptions): HttpServer {
+  const { host, port } = options;
+  const patience = new Patience(options.patienceMs);
+  const webSockets = createWebSocketServer(options.services, patience);
+  const streams = new Set<EventStream>();
+  options.metrics.watchConnections(() => patience.unreadBytes);
+  const cut = new AbortController();
+  let server: Deno.HttpServer<Deno.NetAddr>;
+  try {
+    server = Deno.serve(
+      { port, hostname: host, signal: cut.signal, onListen: () => undefined },
+      (request) => route(request, options, { webSockets, streams, patience }),
+    );
+  } catch (error) {
+    patience.stop();
+    throw new ListenError({ host, port }, error);
+  }
+  return {
+    port: server.addr.port,
+    stop: async (timeoutMs) => {
+      webSockets.close();
+      for (const stream of streams) stream.breakOff();
+      const timer = setTimeout(() => cut.abort(), timeoutMs);
+      await server.shutdown();
+      clearTimeout(timer);
+      patience.stop();
+    },
+  };
+}
+
+async function route(
+  request: Request,
+  options: HttpOptions,
+  connections: Connections,
+): Promise<Response> {
+  if (!URL.canParse(request.url)) return new Response("no such host\n", { status: 400 });
+  const { pathname } = new URL(request.url);
+  if (pathname === TRPC_PATH || pathname.startsWith(`${TRPC_PATH}/`)) {
+    if (request.headers.get("upgrade")?.toLowerCase() === "websocket") {
+      return upgraded(connections.webSockets, request);
+    }
+    return await answerCall(request, options.services, connections);
+  }
+  switch (pathname) {
+    case "/healthz":
+      return new Response("ok\n");
+    case "/readyz":
+      return options.isReady()
+        ? new Response("ready\n")
+        : new Response("not ready\n", { status: 503 });
+    case "/metrics": {
+      const { registry } = options.metrics;
+      const headers = { "content-type": registry.contentType };
+      return new Response(await registry.metrics(), { headers });
+    }
+    default:
+      return await servePage(request, pathname);
+  }
+}
+
+/** An upgrade that lacks what the protocol asks for is a bad request, not a failure of the server. */
+function upgraded(webSockets: WebSocketServer, request: Request): Response {
+  try {
+    return webSockets.upgrade(request);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    return new Response("not a WebSocket upgrade\n", { status: 400 });
+  }
+}
+
+async function answerCall(
+  request: Request,
+  services: Services,
+  { streams, patience }: Connections,
+): Promise<Response> {
+  // Of other methods tRPC reads no body, and some of them no `Request` may be made of.
+  const body = request.method === "POST" ? await readBody(request, patience.ms) : null;
+  if (body === "too_large") return Response.json({ error: TOO_LARGE }, { status: 413 });
+  if (body === "too_slow") return new Response("the request did not come to its end\n", SLOW);
+  const events = new EventStream(patience, streams);
+  const { method, headers, signal } = request;
+  return events.carry(
+    await fetchRequestHandler({
+      endpoint: TRPC_PATH,
+      req: body === null ? request : new Request(request.url, { method, headers, body, signal }),
+      router: appRouter,
+      createContext: () => ({
+        services,
+        token: bearerToken(headers.get("authorization")),
+        turns: events.turns,
+      }),
+      responseMeta: ({ errors }) => retryAfterOf(errors),
+    }),
+  );
+}
+
+const SLOW = { status: 408, headers: { connection: "close" } };
+
+/** Most bodies are one order. */
+const FIRST_BODY_BYTES = 4_096;
+
+/**
+ * The body of a request, unless it is over the bound or takes longer than anyone is waited for. Of
+ * each chunk the bytes are copied: Deno gives every one, be it of a single byte, as a view on 64 KiB
+ * of its own, and a caller without a key decides how many there are.
+ */
+async function readBody(
+  request: Request,
+  patienceMs: number,
+): Promise<Uint8Array<ArrayBuffer> | "too_large" | "too_slow"> {
+  const { body } = request;
+  if (body === null) return new Uint8Array();
+  if (Number(request.headers.get("content-length")) > MAX_MESSAGE_BYTES) return "too_large";
+  const reader = body.getReader();
+  let isSlow = false;
+  const timer = setTimeout(() => {
+    isSlow = true;
+    reader.cancel().catch(() => undefined);
+  }, patienceMs);
+  let kept = new Uint8Array(FIRST_BODY_BYTES);
+  let bytes = 0;
+  try {
+    for (let read = await reader.read(); !read.done; read = await reader.read()) {
+      const start = bytes;
+      bytes += read.value.length;
+      if (bytes > MAX_MESSAGE_BYTES) break;
+      if (bytes > kept.length) kept = grown(kept, bytes);
+      kept.set(read.value, start);
+    }
+  } catch {
+    isSlow = true; // the client is gone, and hears of nothing any more
+  }
+  clearTimeout(timer);
+  if (isSlow) return "too_slow";
+  if (bytes > MAX_MESSAGE_BYTES) {
+    reader.cancel().catch(() => undefined); // the rest is not wanted
+    return "too_large";
+  }
+  return kept.subarray(0, bytes);
+}
+
+/** The same bytes in a buffer of twice the size, or of `needed` bytes, but of no more than the bound. */
+function grown(kept: Uint8Array, needed: number): Uint8Array<ArrayBuffer> {
+  const size = Math.min(Math.max(needed, kept.length * 2), MAX_MESSAGE_BYTES);
+  const larger = new Uint8Array(size);
+  larger.set(kept);
+  return larger;
+}
+
+/** `Retry-After`, in whole seconds, when one of the errors says how long. */
+function retryAfterOf(errors: readonly TRPCError[]): { headers?: Record<string, string> } {
+  const waits = errors.flatMap((error) =>
+    error instanceof RefusedError ? error.refusal.retryAfterMs ?? [] : []
+  );
+  if (waits.length === 0) return {};
+  return { headers: { "Retry-After": String(Math.ceil(Math.max(...waits) / 1_000)) } };
+}

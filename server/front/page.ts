@@ -1,0 +1,43 @@
+/**
+ * The dashboard page: static files that `deno task page` has put into `client/dashboard/dist`.
+ */
+
+const FOLDER = new URL("../../client/dashboard/dist/", import.meta.url);
+
+const CONTENT_TYPES: Readonly<Record<string, string>> = {
+  html: "text/html; charset=utf-8",
+  js: "text/javascript; charset=utf-8",
+  css: "text/css; charset=utf-8",
+  svg: "image/svg+xml",
+};
+
+/** Only what the page itself brings may run, and it may talk to this host alone. */
+const SECURITY_HEADERS = {
+  "content-security-policy":
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self'; " +
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "no-referrer",
+};
+
+/** Answers `GET /` and the page's files; 404 for everything else. */
+export async function servePage(request: Request, pathname: string): Promise<Response> {
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    return new Response("method not allowed\n", { status: 405, headers: { allow: "GET, HEAD" } });
+  }
+  const name = pathname === "/" ? "index.html" : pathname.slice(1);
+  const [, ending] = /^[a-z0-9_-]+\.([a-z]+)$/.exec(name) ?? [];
+  const contentType = CONTENT_TYPES[ending ?? ""];
+  if (contentType === undefined) return new Response("not found\n", { status: 404 });
+  try {
+    const body = await Deno.readFile(new URL(name, FOLDER));
+    return new Response(body, {
+      headers: { ...SECURITY_HEADERS, "content-type": contentType, "cache-control": "no-cache" },
+    });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    return pathname === "/"
+      ? new Response("The page is not built: run `deno task page`.\n", { status: 404 })
+      : new Response("not found\n", { status: 404 });
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * tRPC over WebSocket on `Deno.serve`: tRPC's own connection handler, given a socket that looks like
+ * one of the `ws` package. This is the one file that adapts types with a cast.
+ *
+ * Deno buffers without bound for a client that does not read. So streams send one frame at a time,
+ * when little else is unread (slots.ts): a subscriber that does not read costs one frame, and skips
+ * to the newest. A client that takes nothing for as long as anyone is waited for (slow_clients.ts) is
+ * cut, be it a single frame of a scope where nothing happens any more; so is one that goes on asking
+ * and reads no answer. Cut means that nothing is kept or done for it any more: `Deno.serve` holds on
+ * to the connection itself until the client has read what was sent, or is gone.
+ */
+import { EventEmitter } from "node:events";
+import { Buffer } from "node:buffer";
+import { getWSConnectionHandler } from "@trpc/server/adapters/ws";
+import { refuse } from "../../client/contract/refusal.ts";
+import { bearerToken } from "./auth.ts";
+import type { Awaited, Patience } from "./slow_clients.ts";
+import type { Services } from "../router/context.ts";
+import { CODE_OF_REASON } from "../router/errors.ts";
+import { appRouter } from "../router/mod.ts";
+import { Turns } from "./slots.ts";
+
+export const MAX_MESSAGE_BYTES = 1_048_576;
+/** With more than this unread the next frame has to wait, which may be of nearly a mebibyte. */
+const FULL_BYTES = 65_536;
+/**
+ * Answers may pass that, for what was asked before: one message can hold hundreds of calls, which
+ * are answered before the client can have read anything.
+ */
+const MAX_UNREAD_BYTES = 4 * MAX_MESSAGE_BYTES;
+/** Nobody tells when something was taken, so it is looked for: soon at first, then less often. */
+const MAX_LOOK_MS = 50;
+/** Going away, RFC 6455. */
+const CLOSE_GOING_AWAY = 1_001;
+const OPEN = 1;
+
+type Handler = ReturnType<typeof getWSConnectionHandler<typeof appRouter>>;
+type HandlerSocket = Parameters<Handler>[0];
+type HandlerRequest = Parameters<Handler>[1];
+
+/** All WebSocket connections of an instance. */
+export interface WebSocketServer {
+  /** Answers an upgrade request. */
+  upgrade(request: Request): Response;
+  /** Tells every client to connect elsewhere, and closes. */
+  close(): void;
+}
+
+/** Serves `appRouter` over WebSocket. */
+export function createWebSocketServer(services: Services, patience: Patience): WebSocketServer {
+  const sockets = new Set<SocketShim>();
+  return {
+    upgrade: (request) => {
+      // Both have to be read before the upgrade: the request is gone after it.
+      const url = new URL(request.url);
+      const token = bearerToken(request.headers.get("authorization"));
+      const { socket, response } = Deno.upgradeWebSocket(request);
+      const shim = new SocketShim(socket);
+      const handle = getWSConnectionHandler(
+        {
+          router: appRouter,
+          createContext: ({ info }) => ({
+            services,
+            token: info.connectionParams?.["token"] ?? token,
+            turns: shim.turns,
+          }),
+        } as Parameters<typeof getWSConnectionHandler<typeof appRouter>>[0],
+      );
+      socket.addEventListener("open", () => {
+        sockets.add(shim);
+        patience.add(shim);
+        handle(
+          shim as unknown as HandlerSocket,
+          { url: url.pathname + url.search, headers: { host: url.host } } as HandlerRequest,
+        );
+      });
+      shim.once("close", () => {
+        sockets.delete(shim);
+        patience.delete(shim);
+      });
+      return response;
+    },
+    close: () => {
+      for (const shim of sockets) {
+        shim.send(JSON.stringify({ id: null, method: "reconnect" }));
+        shim.close(CLOSE_GOING_AWAY);
+      }
+    },
+  };
+}
+
+/** A `WebSocket` with the events and methods of the `ws` package that tRPC's handler uses. */
+class SocketShim extends EventEmitter implements Awaited {
+  readonly turns = new Turns(() => this.#drained());
+  #closed = false;
+  #sentBytes = 0;
+
+  constructor(readonly socket: WebSocket) {
+    super();
+    socket.binaryType = "arraybuffer";
+    socket.addEventListener("message", ({ data }) => this.#receive(data));
+    socket.addEventListener("close", () => this.#emitClose());
+    socket.addEventListener("error", (event) => {
+      this.emit("error", event instanceof ErrorEvent ? event.error : new Error("socket error"));
+    });
+  }
+
+  get readyState(): number {
+    return this.#closed ? WebSocket.CLOSED : this.socket.readyState;
+  }
+
+  get unreadBytes(): number {
+    return this.readyState === OPEN ? this.socket.bufferedAmount : 0;
+  }
+
+  get takenBytes(): number {
+    return this.#sentBytes - this.unreadBytes;
+  }
+
+  giveUp(): void {
+    this.terminate();
+  }
+
+  send(data: string | Uint8Array<ArrayBuffer>): void {
+    if (this.readyState !== OPEN) return;
+    const before = this.unreadBytes;
+    if (before > MAX_UNREAD_BYTES) return this.terminate();
+    this.socket.send(data);
+    this.#sentBytes += this.unreadBytes - before;
+  }
+
+  close(code?: number): void {
+    this.socket.close(code);
+  }
+
+  /** Ends the connection without a handshake, which a dead peer would never answer. */
+  terminate(): void {
+    this.socket.close();
+    this.#emitClose();
+  }
+
+  /** Resolves when the client has taken enough of what was sent, or is gone. */
+  async #drained(): Promise<void> {
+    for (
+      let waitMs = 1;
+      this.unreadBytes > FULL_BYTES;
+      waitMs = Math.min(2 * waitMs, MAX_LOOK_MS)
+    ) {
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
+    }
+  }
+
+  #receive(data: string | ArrayBuffer): void {
+    if (this.#closed) return; // what was cut is not answered, and need not be read
+    const isBinary = typeof data !== "string";
+    const message = isBinary ? Buffer.from(data) : Buffer.from(data, "utf8");
+    if (message.length > MAX_MESSAGE_BYTES) this.#refuseTooLarge(message);
+    else this.emit("message", message, isBinary);
+  }
+
+  /** Answers the call that the message holds, if its id can be found near the beginning. */
+  #refuseTooLarge(message: Buffer): void {
+    const [, id] = /"id":\s*(\d+)/.exec(message.toString("utf8", 0, 256)) ?? [];
+    this.send(JSON.stringify({ id: id === undefined ? null : Number(id), error: TOO_LARGE }));
+  }
+
+  #emitClose(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.emit("close");
+  }
+}
+
+const tooLarge = refuse(
+  "payload_too_large",
+  `a message must not be over ${MAX_MESSAGE_BYTES} bytes`,
+);
+
+/** The error shape of a body or message over the bound, for where tRPC is not reached. */
+export const TOO_LARGE = {
+  message: tooLarge.message,
+  code: -32_013,
+  data: { code: CODE_OF_REASON[tooLarge.reason], httpStatus: 413, reason: tooLarge.reason },
+};

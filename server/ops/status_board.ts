@@ -1,0 +1,168 @@
+/**
+ * The status board: what every actor of this instance is doing, in one object, now or as it changes.
+ *
+ * However many watch, the status is read once for all of them, and only while anyone does: at once
+ * when an actor's state has changed, each second for the figures, and never twice within `MIN_GAP_MS`.
+ */
+import type { AggregatorStatus } from "../../actors/aggregator/aggregator.ts";
+import type { BusState } from "../../actors/bus_machine.ts";
+import type { OrderWriterStatus } from "../../actors/order_writer/order_writer.ts";
+import type { OverflowStatus } from "../overflow/mod.ts";
+
+/** See the contract's `ops.status`. */
+export interface OpsStatus {
+  readonly instanceId: string;
+  readonly startedAt: string;
+  readonly version: string;
+  readonly writer: OrderWriterStatus;
+  readonly aggregator: AggregatorStatus;
+  readonly bus: { readonly state: BusState };
+  readonly spill: OverflowStatus;
+  readonly deadLetters: { readonly open: number };
+  readonly live: { readonly subscribers: number };
+}
+
+export interface StatusBoardOptions {
+  readonly instanceId: string;
+  readonly version: string;
+  readonly writer: () => OrderWriterStatus;
+  readonly aggregator: () => AggregatorStatus;
+  readonly bus: () => BusState;
+  readonly spill: () => OverflowStatus;
+  readonly deadLetters: () => number;
+  readonly subscribers: () => number;
+  /** The states of all actors in one text, cheap: it is asked for at every change of any of them. */
+  readonly states: () => string;
+}
+
+export interface StatusBoard {
+  read(): OpsStatus;
+  /**
+   * Yields at once, and again whenever something of the status has changed. What it yields gives
+   * the newest status when it is called, so that who is slow skips what lies between.
+   */
+  watch(signal: AbortSignal | undefined): AsyncGenerator<() => OpsStatus>;
+  /** Ends every `watch`. */
+  stop(): void;
+}
+
+/** Figures that no state change announces (a queue's length) are looked at this often. */
+const LOOK_EVERY_MS = 1_000;
+/** Changes that follow each other faster are shown together. */
+const MIN_GAP_MS = 200;
+
+/** Makes the board of an instance; `actors` are those whose changes are shown at once. */
+export function createStatusBoard(
+  options: StatusBoardOptions,
+  actors: readonly Changing[],
+): StatusBoard {
+  const startedAt = new Date().toISOString();
+  const read = (): OpsStatus => ({
+    instanceId: options.instanceId,
+    startedAt,
+    version: options.version,
+    writer: options.writer(),
+    aggregator: options.aggregator(),
+    bus: { state: options.bus() },
+    spill: options.spill(),
+    deadLetters: { open: options.deadLetters() },
+    live: { subscribers: options.subscribers() },
+  });
+  const stopping = new AbortController();
+  const watcher = new Watcher(read, options.states, actors);
+  return {
+    read,
+    stop: () => stopping.abort(),
+    watch: (callerGone) =>
+      watcher.watch(
+        callerGone === undefined ? stopping.signal : AbortSignal.any([stopping.signal, callerGone]),
+      ),
+  };
+}
+
+/** Something whose state changes. */
+export interface Changing {
+  onChange(listener: () => void): () => void;
+}
+
+/** Looks at the status for all viewers. */
+class Watcher {
+  /** What wakes each viewer. */
+  readonly #viewers = new Set<() => void>();
+  #newest: OpsStatus | null = null;
+  #text = "";
+  #states = "";
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** True once the latest look is `MIN_GAP_MS` ago, so that a change is looked at without delay. */
+  #isResting = true;
+  #unsubscribe: (() => void)[] = [];
+
+  constructor(
+    readonly read: () => OpsStatus,
+    readonly states: () => string,
+    readonly actors: readonly Changing[],
+  ) {}
+
+  async *watch(signal: AbortSignal): AsyncGenerator<() => OpsStatus> {
+    let shown: OpsStatus | null = null;
+    const takeNewest = () => shown = this.#newest ?? this.read();
+    let wake = () => {};
+    const viewer = () => wake();
+    signal.addEventListener("abort", viewer);
+    try {
+      this.#join(viewer);
+      while (!signal.aborted) {
+        if (shown !== this.#newest) {
+          yield takeNewest;
+          continue;
+        }
+        const { promise, resolve } = Promise.withResolvers<void>();
+        wake = resolve;
+        await promise;
+      }
+    } finally {
+      signal.removeEventListener("abort", viewer);
+      this.#leave(viewer);
+    }
+  }
+
+  #join(viewer: () => void): void {
+    this.#viewers.add(viewer);
+    if (this.#viewers.size === 1) {
+      this.#unsubscribe = this.actors.map((actor) => actor.onChange(() => this.#changed()));
+    }
+    if (this.#isResting) this.#look();
+  }
+
+  #leave(viewer: () => void): void {
+    this.#viewers.delete(viewer);
+    if (this.#viewers.size > 0) return;
+    clearTimeout(this.#timer);
+    for (const end of this.#unsubscribe) end();
+    this.#unsubscribe = [];
+    this.#isResting = true;
+  }
+
+  #changed(): void {
+    if (this.#isResting && this.states() !== this.#states) this.#look();
+  }
+
+  #look(): void {
+    clearTimeout(this.#timer);
+    this.#isResting = false;
+    this.#timer = setTimeout(() => this.#rest(), MIN_GAP_MS);
+    this.#states = this.states();
+    const status = this.read();
+    const text = JSON.stringify(status);
+    if (text === this.#text) return;
+    this.#text = text;
+    this.#newest = status;
+    for (const wake of this.#viewers) wake();
+  }
+
+  #rest(): void {
+    if (this.states() !== this.#states) return this.#look();
+    this.#isResting = true;
+    this.#timer = setTimeout(() => this.#look(), LOOK_EVERY_MS);
+  }
+}

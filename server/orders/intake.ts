@@ -1,0 +1,41 @@
+/**
+ * The intake: checked orders on their way to the writer, timed and counted.
+ */
+import type { Answer } from "../../actors/order_writer/mailbox.ts";
+import type { OrderWriter } from "../../actors/order_writer/order_writer.ts";
+import type { RefusalReason } from "../../client/contract/refusal.ts";
+import { type PlaceOrder, toNewOrder } from "../../sql/orders/new_order.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+
+export interface Intake {
+  place(order: PlaceOrder): Promise<Answer>;
+}
+
+/** Reasons that cost no database work: what the door sheds. */
+const SHED: ReadonlySet<RefusalReason> = new Set([
+  "queue_full",
+  "circuit_open",
+  "deadline_exceeded",
+  "rate_limited",
+  "draining",
+]);
+
+/** An intake in front of `writer`. */
+export function createIntake(writer: OrderWriter, metrics: Metrics): Intake {
+  return {
+    place: async (order) => {
+      const begunAt = performance.now();
+      const answer = await writer.place(toNewOrder(order), order.deadlineMs);
+      metrics.ackSeconds.observe((performance.now() - begunAt) / 1_000);
+      if (answer.ok) {
+        const { replayed, status } = answer.acknowledgement;
+        metrics.orders.inc({ outcome: replayed ? "replayed" : status });
+        return answer;
+      }
+      const { reason } = answer.refusal;
+      metrics.orders.inc({ outcome: reason });
+      if (SHED.has(reason)) metrics.shed.inc({ reason });
+      return answer;
+    },
+  };
+}

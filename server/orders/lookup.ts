@@ -1,0 +1,91 @@
+/**
+ * Finding an order wherever it is: in the database, in the overflow buffer, or among the dead
+ * letters.
+ *
+ * The buffer is asked first and the database's row governs: an order leaves the buffer only after
+ * its COMMIT, so one that is in neither at these two moments is in neither.
+ */
+import { classify } from "../../sql/connection/failure.ts";
+import { refuse } from "../../client/contract/refusal.ts";
+import type { Pool } from "../../sql/connection/database.ts";
+import { type DeadLetter, findOpenLetter } from "../../sql/orders/dead_letters.ts";
+import type { NewOrder } from "../../sql/orders/new_order.ts";
+import { type Order, readOrder } from "../../sql/orders/orders.ts";
+import { RefusedError } from "../router/errors.ts";
+
+/** Where orders wait while the database is out. */
+export interface OrderBuffer {
+  /** Null when it is not there. @throws when the buffer does not answer. */
+  find(orderId: string): Promise<NewOrder | null>;
+}
+
+const MAY_WAIT = refuse(
+  "unavailable",
+  "the order may be in the overflow buffer, which does not answer",
+  1_000,
+);
+
+/**
+ * Null when there is no such order anywhere.
+ * @throws RefusedError when that cannot be told, else what the driver throws.
+ */
+export async function findOrder(
+  pool: Pool,
+  buffer: OrderBuffer | null,
+  storeId: string,
+  orderId: string,
+): Promise<Order | null> {
+  let isSilent = false;
+  const spilled = await buffer?.find(orderId).catch(() => {
+    isSilent = true;
+    return null;
+  }) ?? null;
+  const waiting = spilled?.storeId === storeId ? spilledOrder(spilled) : null;
+  try {
+    const order = await readOrder(pool, storeId, orderId);
+    if (order !== null || waiting !== null) return order ?? waiting;
+    const letter = await findOpenLetter(pool, storeId, orderId);
+    if (letter !== null) return deadOrder(letter);
+    if (isSilent) throw new RefusedError(MAY_WAIT); // so it cannot be called missing
+    return await readOrder(pool, storeId, orderId); // out of the buffer or its letter meanwhile
+  } catch (error) {
+    // While the database is away, what the buffer knows is all that can be known.
+    if (waiting !== null && classify(error).code !== "UNKNOWN") return waiting;
+    throw error;
+  }
+}
+
+function spilledOrder(order: NewOrder): Order {
+  return {
+    ...unsettled,
+    storeId: order.storeId,
+    orderId: order.orderId,
+    idempotencyKey: order.idempotencyKey,
+    status: "spilled",
+    currency: order.currency,
+    lines: JSON.parse(order.linesJson),
+    totalMinor: order.totalMinor,
+    customerRef: order.customerRef,
+    metadata: JSON.parse(order.metadataJson),
+    placedAt: order.placedAt ?? "", // the buffer gives every order its time
+  };
+}
+
+function deadOrder({ orderId, payload, placedAt, firstFailedAt }: DeadLetter): Order {
+  const order = payload;
+  return {
+    ...unsettled,
+    storeId: order.storeId,
+    orderId,
+    idempotencyKey: order.idempotencyKey,
+    status: "dead_lettered",
+    currency: order.currency,
+    lines: order.lines,
+    totalMinor: order.lines.reduce((sum, line) => sum + line.quantity * line.unitPriceMinor, 0),
+    customerRef: order.customerRef ?? null,
+    metadata: order.metadata ?? {},
+    placedAt: placedAt ?? firstFailedAt,
+  };
+}
+
+const unsettled = { committedAt: null, cancelledAt: null, cancelReason: null };

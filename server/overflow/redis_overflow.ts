@@ -1,0 +1,291 @@
+/**
+ * The overflow buffer in Redis: where orders go while the database is out.
+ *
+ * Used only while Redis has proven that it keeps what it is given, which is asked again on each new
+ * connection and every few seconds, and where it has replicas with each write. Nothing is ever
+ * trimmed: an order leaves by being committed, or by becoming a dead letter.
+ */
+import type { Redis } from "ioredis";
+import {
+  BufferUnreachable,
+  type OverflowBuffer,
+  type SpillResult,
+} from "../../actors/order_writer/group_spill.ts";
+import type { NewOrder } from "../../sql/orders/new_order.ts";
+import { iso } from "../../sql/time.ts";
+import { describe, getLogger } from "../telemetry/log.ts";
+import { settlesWithin } from "../pause.ts";
+import type { SpillRecord } from "./recall.ts";
+import { checkDurability, confirmWrite, type Durability, Unconfirmed } from "./durability.ts";
+import { DRAINERS, JOIN, REMOVE, SPILL_FORMAT, spillKeys, WRITE } from "./scripts.ts";
+
+const log = getLogger(["weir", "spill"]);
+
+export type SpillMode = "auto" | "trust" | "off";
+
+export interface SpillOptions {
+  /** A connection of its own, which fails at once while Redis is away. */
+  readonly redis: Redis;
+  readonly prefix: string;
+  readonly mode: SpillMode;
+  readonly maxOrders: number;
+  readonly maxBytes: number;
+}
+
+/** An order that waits in the buffer. */
+export interface SpilledOrder {
+  readonly entryId: string;
+  readonly order: NewOrder;
+  /** What its text weighs in the buffer. */
+  readonly bytes: number;
+}
+
+export interface SpillLevel {
+  readonly orders: number;
+  readonly oldestAgeMs: number | null;
+}
+
+const CHECK_EVERY_MS = 2_000;
+/** What a commit waits to hear whether its keys are here. */
+const RECALL_MS = 100;
+/** Of a Redis that is not asked. */
+const TRUSTED: Durability = { problem: null, needsReplica: false };
+
+export class Spill implements OverflowBuffer {
+  readonly #keys: ReturnType<typeof spillKeys>;
+  #state: "ready" | "not_durable" | "unavailable" = "unavailable";
+  #level: SpillLevel = { orders: 0, oldestAgeMs: null };
+  #needsReplica = false;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #looking: Promise<void> | null = null;
+
+  constructor(readonly options: SpillOptions) {
+    this.#keys = spillKeys(options.prefix);
+  }
+
+  get state(): "ready" | "not_durable" | "unavailable" {
+    return this.#state;
+  }
+
+  /** What was there at the latest look. */
+  get level(): SpillLevel {
+    return this.#level;
+  }
+
+  /** Starts looking at Redis. */
+  start(): void {
+    const { redis } = this.options;
+    redis.on("ready", this.#check);
+    redis.on("close", this.#lost);
+    this.#timer = setInterval(this.#check, CHECK_EVERY_MS);
+    if (redis.status === "ready") this.#check();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    this.options.redis.off("ready", this.#check);
+    this.options.redis.off("close", this.#lost);
+    await this.#looking;
+    this.#state = "unavailable";
+  }
+
+  isReady(): boolean {
+    return this.#state === "ready";
+  }
+
+  async write(orders: readonly NewOrder[]): Promise<ReadonlyMap<string, SpillResult>> {
+    const { redis, mode, maxOrders, maxBytes } = this.options;
+    if (!this.isReady() || redis.status !== "ready") {
+      throw new BufferUnreachable("Redis is away, or does not keep what it is given");
+    }
+    const args = orders.flatMap((order) => [order.orderId, order.contentHash, textOf(order)]);
+    const { stream, records, bytes } = this.#keys;
+    const bounds = [maxOrders, maxBytes, SPILL_FORMAT];
+    const [answers] = await Promise.all([
+      redis.eval(WRITE, 3, stream, records, bytes, ...bounds, ...args) as Promise<string[]>,
+      mode === "auto" ? confirmWrite(redis, this.#needsReplica) : null,
+    ]).catch((error: unknown) => {
+      // The next look says whether it is back; until then nobody waits for it.
+      if (error instanceof Unconfirmed) this.#distrust(error.message);
+      else this.#lost();
+      throw error;
+    });
+    this.#level = { ...this.#level, orders: this.#level.orders + orders.length };
+    return new Map(orders.map(({ orderId }, index) => [orderId, resultOf(answers[index])]));
+  }
+
+  /**
+   * What waits here under these orders' keys, by order id. Empty when the latest look found nothing
+   * here, and when Redis does not answer at once: it slows no order.
+   */
+  async recall(orderIds: readonly string[]): Promise<ReadonlyMap<string, SpillRecord>> {
+    const nothing = new Map<string, SpillRecord>();
+    if (this.#level.orders === 0 || this.#state === "unavailable" || orderIds.length === 0) {
+      return nothing;
+    }
+    const reading = this.options.redis.hmget(this.#keys.records, ...orderIds).catch(() => []);
+    if (!await settlesWithin(RECALL_MS, reading)) return nothing;
+    const records = await reading;
+    return new Map(orderIds.flatMap((orderId, index) => {
+      const record = recordOf(records[index] ?? null);
+      return record === null ? [] : [[orderId, record]];
+    }));
+  }
+
+  /**
+   * The order under this id, if it waits here.
+   * @throws BufferUnreachable, at once, while Redis is away, else what the client throws.
+   */
+  async find(orderId: string): Promise<NewOrder | null> {
+    if (this.#state === "unavailable") throw new BufferUnreachable("Redis is away");
+    const record = await this.options.redis.hget(this.#keys.records, orderId);
+    const [, entryId] = /^(\S+) /.exec(record ?? "") ?? [];
+    if (entryId === undefined) return null;
+    const entries = await this.options.redis.xrange(this.#keys.stream, entryId, entryId);
+    return entries.map(spilledOf).find((spilled) => spilled !== null)?.order ?? null;
+  }
+
+  /**
+   * The next orders for `consumer`: what it has taken and not removed, then what another one took
+   * and left for `idleMs`, then new ones. @throws what the client throws.
+   */
+  async take(consumer: string, count: number, idleMs: number): Promise<SpilledOrder[]> {
+    try {
+      return await this.#next(consumer, count, idleMs);
+    } catch (error) {
+      // Nothing was spilled before, or Redis was emptied.
+      if (!isNoGroup(error)) throw error;
+      await this.options.redis.eval(JOIN, 1, this.#keys.stream, DRAINERS);
+      return await this.#next(consumer, count, idleMs);
+    }
+  }
+
+  /** Removes orders that are committed, or dead letters, by now. */
+  async remove(orders: readonly SpilledOrder[]): Promise<void> {
+    const { stream, records, bytes } = this.#keys;
+    const args = orders.flatMap(({ entryId, order, bytes }) => [entryId, order.orderId, bytes]);
+    await this.options.redis.eval(REMOVE, 3, stream, records, bytes, DRAINERS, ...args);
+  }
+
+  async #next(consumer: string, count: number, idleMs: number): Promise<SpilledOrder[]> {
+    const { redis } = this.options;
+    const { stream } = this.#keys;
+    const own = await this.#own(consumer, count);
+    if (own.length > 0) return own;
+    const [, claimed] = await redis.xautoclaim(
+      stream,
+      DRAINERS,
+      consumer,
+      idleMs,
+      "0",
+      "COUNT",
+      count,
+    ) as [string, Entry[]];
+    const left = claimed.map(spilledOf).filter((spilled) => spilled !== null);
+    return left.length > 0 ? left : await this.#readNew(consumer, count);
+  }
+
+  /**
+   * What `consumer` has taken and not removed. Looked up without being delivered again, which would
+   * say that it is being worked on: one that tries in vain would keep it from the others for ever.
+   */
+  async #own(consumer: string, count: number): Promise<SpilledOrder[]> {
+    const { redis } = this.options;
+    const { stream } = this.#keys;
+    const pending = await redis.xpending(stream, DRAINERS, "-", "+", count, consumer) as [string][];
+    const ids = new Set(pending.map(([entryId]) => entryId));
+    const [first] = ids;
+    if (first === undefined) return [];
+    const entries = await redis.xrange(stream, first, [...ids].at(-1)!);
+    return entries.filter(([entryId]) => ids.has(entryId)).map(spilledOf)
+      .filter((spilled) => spilled !== null);
+  }
+
+  async #readNew(consumer: string, count: number): Promise<SpilledOrder[]> {
+    const answer = await this.options.redis.xreadgroup(
+      "GROUP",
+      DRAINERS,
+      consumer,
+      "COUNT",
+      count,
+      "STREAMS",
+      this.#keys.stream,
+      ">",
+    ) as [string, Entry[]][] | null;
+    const [[, entries] = ["", []]] = answer ?? [];
+    return entries.map(spilledOf).filter((spilled) => spilled !== null);
+  }
+
+  readonly #lost = (): void => {
+    this.#state = "unavailable";
+  };
+
+  #distrust(problem: string): void {
+    if (this.#state !== "not_durable") log.warn(`the overflow buffer is not used: ${problem}`);
+    this.#state = "not_durable";
+  }
+
+  readonly #check = (): void => {
+    this.#looking ??= this.#look().finally(() => this.#looking = null);
+  };
+
+  async #look(): Promise<void> {
+    const { redis, mode } = this.options;
+    try {
+      const { problem, needsReplica } = mode === "auto"
+        ? await checkDurability(redis, this.#keys.bytes)
+        : TRUSTED;
+      const level = await this.#measure();
+      this.#needsReplica = needsReplica;
+      if (problem === null) this.#state = "ready";
+      else this.#distrust(problem);
+      this.#level = level;
+    } catch (error) {
+      if (this.#state === "ready") log.warn(`the overflow buffer is away: ${describe(error)}`);
+      this.#state = "unavailable";
+    }
+  }
+
+  async #measure(): Promise<SpillLevel> {
+    const { redis } = this.options;
+    const orders = await redis.xlen(this.#keys.stream);
+    if (orders === 0) return { orders, oldestAgeMs: null };
+    const [oldest] = await redis.xrange(this.#keys.stream, "-", "+", "COUNT", 1);
+    const [seconds] = await redis.time() as unknown as [string, string];
+    const age = Number(seconds) * 1_000 - Number(oldest?.[0].split("-")[0] ?? NaN);
+    return { orders, oldestAgeMs: Number.isNaN(age) ? null : Math.max(0, age) };
+  }
+}
+
+/** A record is the entry's id and the content hash. */
+function recordOf(text: string | null): SpillRecord | null {
+  const [, ms, contentHash] = /^(\d+)-\d+ ([0-9a-f]+)$/.exec(text ?? "") ?? [];
+  if (ms === undefined || contentHash === undefined) return null;
+  return { contentHash, placedAt: iso(Number(ms)) };
+}
+
+type Entry = [id: string, fields: string[] | null];
+
+/** Null for an entry of a layout that this version does not know, or one that is gone. */
+function spilledOf([entryId, fields]: Entry): SpilledOrder | null {
+  const [format, text] = [fields?.[1], fields?.[3]];
+  if (format !== SPILL_FORMAT || text === undefined) return null;
+  const placedAt = iso(Number(entryId.split("-")[0]));
+  const order = { ...JSON.parse(text) as NewOrder, placedAt };
+  return { entryId, order, bytes: new TextEncoder().encode(text).length };
+}
+
+function textOf(order: NewOrder): string {
+  return JSON.stringify(order);
+}
+
+function resultOf(answer: string | undefined): SpillResult {
+  const [, isNew, ms, contentHash] = /^([01]) (\d+) ([0-9a-f]+)$/.exec(answer ?? "") ?? [];
+  if (ms === undefined || contentHash === undefined) return { outcome: "full" };
+  return { outcome: "spilled", isNew: isNew === "1", contentHash, placedAt: iso(Number(ms)) };
+}
+
+/** The code that Redis begins its answer with. */
+function isNoGroup(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith("NOGROUP ");
+}

@@ -1,0 +1,245 @@
+/**
+ * The audit: random buckets of the rollups held against a recount of their orders.
+ *
+ * A bucket is a minute that is over, or a day, of one store. All of an audit is read in one snapshot
+ * of the database, and what the journal still holds counts as folded; so whatever differs is drift,
+ * and never a fold that has not come yet. The same minute or day of `*` must be what the rollups of
+ * all stores add up to. Minutes past their horizon are not looked at.
+ */
+import type { Pool, Tx } from "../connection/database.ts";
+import { ALL_STORES, type Deltas, mergeJournal, readJournal } from "./journal.ts";
+import { recountProducts, recountWindow, type Window } from "./recount.ts";
+import { MINUTES_KEPT_HOURS } from "./retention.ts";
+import { DAY_MS, dayOf, iso, MINUTE_MS, minuteOf } from "../time.ts";
+
+/** A bucket whose rollups are not what its orders add up to. */
+export interface Drift {
+  readonly scope: string;
+  /** `2026-11-22T10:00:00.000Z` for a minute, `2026-11-22` for a day. */
+  readonly bucket: string;
+  readonly currency: string;
+  /** Null: the sums of all orders; `*`: what all products together must add up to. */
+  readonly sku: string | null;
+  /** By name, as decimal strings: what the orders say, and what the rollups say. */
+  readonly expected: Sums;
+  readonly found: Sums;
+}
+
+export interface AuditReport {
+  /** Buckets looked at, each of a store and again in `*`. */
+  readonly checked: number;
+  readonly drifted: readonly Drift[];
+  /**
+   * Why nothing was looked at: folds are far behind, or a newer version writes to the journal what
+   * this one cannot read.
+   */
+  readonly skipped?: "journal";
+}
+
+type Sums = Readonly<Record<string, string>>;
+
+interface Bucket {
+  readonly kind: "minute" | "day";
+  readonly storeId: string;
+  readonly name: string;
+  readonly window: Window;
+}
+
+/** With more than this still to be folded there is no audit: all of it would have to be read. */
+const MAX_PENDING_ENTRIES = 50_000;
+
+/** Checks so many random buckets. @throws what the driver throws */
+export function auditRollups(
+  pool: Pool,
+  buckets: number,
+  random: () => number = Math.random,
+): Promise<AuditReport> {
+  return pool.transaction(async (tx) => {
+    const rows = await readJournal(tx, MAX_PENDING_ENTRIES);
+    if (rows === null) return { checked: 0, drifted: [], skipped: "journal" };
+    const pending = mergeJournal(rows);
+    const checked = new Set<string>();
+    const drifted: Drift[] = [];
+    for (const storeId of await pickStores(tx, buckets)) {
+      const bucket = await pickBucket(tx, storeId, random);
+      if (bucket === null || checked.has(`${storeId} ${bucket.name}`)) continue;
+      checked.add(`${storeId} ${bucket.name}`);
+      drifted.push(...await checkStore(tx, bucket, pending));
+      if (checked.has(`${ALL_STORES} ${bucket.name}`)) continue;
+      checked.add(`${ALL_STORES} ${bucket.name}`);
+      drifted.push(...await checkAllStores(tx, bucket));
+    }
+    return { checked: checked.size, drifted };
+  }, "isolation level repeatable read read only");
+}
+
+/** Random stores, as often as it takes to make `count`. */
+async function pickStores(tx: Tx, count: number): Promise<string[]> {
+  const rows = await tx<{ scope: string }[]>`
+    SELECT scope FROM (SELECT DISTINCT scope FROM scope_versions) AS s
+    WHERE scope <> ${ALL_STORES} ORDER BY random() LIMIT ${count}`;
+  if (rows.length === 0) return [];
+  return Array.from({ length: count }, (_, index) => rows[index % rows.length]!.scope);
+}
+
+/**
+ * A random minute that is over, or a random day: in turns one that has orders and one that has
+ * rollups, so that rollups without orders are found as well. Null when there is none.
+ */
+async function pickBucket(tx: Tx, storeId: string, random: () => number): Promise<Bucket | null> {
+  const isMinute = random() < 0.5;
+  const [row] = await tx<{ of_orders: Date | null; of_rollups: Date | null }[]>`
+    WITH clock AS (
+      SELECT CASE WHEN ${isMinute} THEN date_trunc('minute', now(), 'UTC') ELSE now() END AS until,
+             CASE WHEN ${isMinute} THEN now() - make_interval(hours => ${MINUTES_KEPT_HOURS - 1})
+                  ELSE '-infinity' END AS since
+    ), bounds AS ( -- two look-ups in an index: a store may have very many orders
+      SELECT (SELECT placed_at FROM orders
+              WHERE store_id = ${storeId} AND placed_at >= since AND placed_at < until
+              ORDER BY placed_at, order_id LIMIT 1) AS first,
+             (SELECT placed_at FROM orders
+              WHERE store_id = ${storeId} AND placed_at >= since AND placed_at < until
+              ORDER BY placed_at DESC, order_id DESC LIMIT 1) AS last
+      FROM clock
+    )
+    SELECT (SELECT placed_at FROM orders
+            WHERE store_id = ${storeId} AND placed_at >= first
+              AND placed_at <= first + (last - first) * ${random()}::float8
+            ORDER BY placed_at DESC LIMIT 1) AS of_orders,
+           CASE WHEN ${isMinute}
+             THEN (SELECT minute FROM rollup_minutes, clock
+                   WHERE scope = ${storeId} AND minute >= since AND minute < until
+                   ORDER BY random() LIMIT 1)
+             ELSE (SELECT day::timestamp AT TIME ZONE 'UTC' FROM rollup_days
+                   WHERE scope = ${storeId} ORDER BY random() LIMIT 1)
+           END AS of_rollups
+    FROM bounds`;
+  const [first, second] = random() < 0.5
+    ? [row?.of_orders, row?.of_rollups]
+    : [row?.of_rollups, row?.of_orders];
+  const at = first ?? second ?? null;
+  return at === null ? null : bucketAt(isMinute ? "minute" : "day", storeId, at);
+}
+
+function bucketAt(kind: Bucket["kind"], storeId: string, at: Date): Bucket {
+  const name = kind === "minute" ? minuteOf(at) : dayOf(iso(at));
+  const from = Date.parse(name);
+  const window = { from: iso(from), to: iso(from + (kind === "minute" ? MINUTE_MS : DAY_MS)) };
+  return { kind, storeId, name, window };
+}
+
+async function checkStore(tx: Tx, bucket: Bucket, pending: Deltas): Promise<Drift[]> {
+  const { kind, storeId, name } = bucket;
+  const deltas = kind === "minute"
+    ? pending.minutes.filter((delta) => delta.scope === storeId && delta.minute === name)
+    : pending.days.filter((delta) => delta.scope === storeId && delta.day === name);
+  const expected = tallyOf(
+    (await recountWindow(tx, storeId, bucket.window)).map((row) => ({ ...row, sku: null })),
+  );
+  const found = tallyOf([
+    ...await readRollups(tx, bucket, storeId),
+    ...deltas.map((delta) => ({
+      currency: delta.currency,
+      sku: null,
+      orders: delta.orders,
+      units: delta.units,
+      revenue_minor: delta.revenueMinor,
+      cancelled_orders: delta.cancelledOrders,
+      cancelled_revenue_minor: delta.cancelledRevenueMinor,
+    })),
+  ]);
+  const drifted = driftsOf(storeId, name, expected, found);
+  return kind === "minute" ? drifted : [...drifted, ...await checkProducts(tx, bucket, pending)];
+}
+
+async function checkProducts(tx: Tx, bucket: Bucket, pending: Deltas): Promise<Drift[]> {
+  const { storeId, name, window } = bucket;
+  const rollups = await tx<Counted[]>`
+    SELECT currency, sku, units, revenue_minor FROM rollup_products
+    WHERE scope = ${storeId} AND day = ${name}
+      AND currency IN (SELECT currency FROM rollup_days WHERE scope = ${storeId})`;
+  const deltas = pending.products
+    .filter((delta) => delta.scope === storeId && delta.day === name)
+    .map(({ currency, sku, units, revenueMinor }) => ({
+      currency,
+      sku,
+      units,
+      revenue_minor: revenueMinor,
+    }));
+  const expected = tallyOf(await recountProducts(tx, storeId, window));
+  return driftsOf(storeId, name, expected, tallyOf([...rollups, ...deltas]));
+}
+
+/** What is pending counts for its store and for all alike, so it makes no difference here. */
+async function checkAllStores(tx: Tx, bucket: Bucket): Promise<Drift[]> {
+  const expected = tallyOf(await readRollups(tx, bucket, null));
+  const rollups = await readRollups(tx, bucket, ALL_STORES);
+  const drifted = driftsOf(ALL_STORES, bucket.name, expected, tallyOf(rollups));
+  return bucket.kind === "minute" ? drifted : [...drifted, ...await checkAllProducts(tx, bucket)];
+}
+
+/** The products of all stores cannot be held against each store's; their sums can. */
+async function checkAllProducts(tx: Tx, { name }: Bucket): Promise<Drift[]> {
+  const days = await tx<Counted[]>`
+    SELECT currency, ${ALL_STORES} AS sku, units, revenue_minor FROM rollup_days
+    WHERE scope = ${ALL_STORES} AND day = ${name}`;
+  const products = await tx<Counted[]>`
+    SELECT currency, ${ALL_STORES} AS sku, sum(units) AS units,
+           sum(revenue_minor) AS revenue_minor
+    FROM rollup_products WHERE scope = ${ALL_STORES} AND day = ${name}
+      AND currency IN (SELECT currency FROM rollup_days WHERE scope = ${ALL_STORES})
+    GROUP BY 1`;
+  return driftsOf(ALL_STORES, name, tallyOf(days), tallyOf(products));
+}
+
+/** The rollups of a bucket in `scope`; null: in each store. */
+function readRollups(
+  tx: Tx,
+  { kind, name, window }: Bucket,
+  scope: string | null,
+): Promise<Counted[]> {
+  const [table, key, at] = kind === "minute"
+    ? [tx("rollup_minutes"), tx("minute"), window.from]
+    : [tx("rollup_days"), tx("day"), name];
+  return tx<Counted[]>`
+    SELECT currency, NULL AS sku, orders, units, revenue_minor, cancelled_orders,
+           cancelled_revenue_minor
+    FROM ${table} WHERE ${key} = ${at}
+      AND ${scope === null ? tx`scope <> ${ALL_STORES}` : tx`scope = ${scope}`}`;
+}
+
+interface Counted {
+  readonly currency: string;
+  readonly sku: string | null;
+}
+
+/** Sums by currency and product, then by name; what is zero is left out. */
+type Tally = ReadonlyMap<string, Map<string, bigint>>;
+
+function tallyOf(rows: readonly Counted[]): Tally {
+  const tally = new Map<string, Map<string, bigint>>();
+  for (const { currency, sku, ...sums } of rows) {
+    const key = JSON.stringify([currency, sku]);
+    const entry = tally.get(key) ?? new Map<string, bigint>();
+    tally.set(key, entry);
+    for (const [name, value] of Object.entries<bigint | string>(sums)) {
+      const sum = (entry.get(name) ?? 0n) + BigInt(value);
+      if (sum === 0n) entry.delete(name);
+      else entry.set(name, sum);
+    }
+  }
+  return tally;
+}
+
+function driftsOf(scope: string, bucket: string, expected: Tally, found: Tally): Drift[] {
+  return [...new Set([...expected.keys(), ...found.keys()])].sort().flatMap((key) => {
+    const [currency, sku] = JSON.parse(key) as [string, string | null];
+    const [wanted, had] = [sumsOf(expected.get(key)), sumsOf(found.get(key))];
+    if (JSON.stringify(wanted) === JSON.stringify(had)) return [];
+    return [{ scope, bucket, currency, sku, expected: wanted, found: had }];
+  });
+}
+
+function sumsOf(entry: ReadonlyMap<string, bigint> = new Map()): Sums {
+  return Object.fromEntries([...entry].sort().map(([name, sum]) => [name, sum.toString()]));
+}

@@ -1,0 +1,173 @@
+/**
+ * The fold: moves what the journal holds into the rollups, in one transaction.
+ *
+ * READ COMMITTED, statement by statement: take the fold's lock or leave; read the clock as `asOf`;
+ * delete the journal rows and get them back; add them to the rollups under the next version; tell
+ * everyone. What commits while the fold runs is in the next one. Since the rows are consumed by the
+ * transaction that counts them, a crash at any point leaves both or neither.
+ *
+ * `asOf` is read before the DELETE takes its snapshot, so every order committed by then is in.
+ */
+import type { Pool, Tx } from "../connection/database.ts";
+import {
+  ALL_STORES,
+  holdsNewerRows,
+  type JournalRow,
+  mergeJournal,
+  takeJournal,
+} from "./journal.ts";
+import { addToRollups, markScopes } from "./rollups.ts";
+import { comparePositions, type Position } from "./position.ts";
+import { keptMinutes } from "./retention.ts";
+import { iso } from "../time.ts";
+import { type Notice, NOTICE_CHANNEL, noticeOf } from "./notices.ts";
+
+/** The key of the advisory lock under which one fold at a time runs, whichever the instance. */
+export const FOLD_LOCK = 0x77656972; // "weir"
+
+/**
+ * A backlog is folded in bites, so that no fold outlasts its session's timeouts: entries of the
+ * journal's lists, each of which may change two rows of the rollups, or four.
+ */
+export const MAX_BITE_ENTRIES = 10_000;
+
+/** An empty journal moves `asOf` on at most this often, since each time costs a commit. */
+const IDLE_MARK_MS = 1_000;
+
+export interface Folded {
+  readonly outcome: "folded";
+  readonly epoch: number;
+  readonly version: number;
+  readonly journalRows: number;
+  readonly orders: number;
+  /** How long the oldest of the rows had waited, milliseconds; 0 when there was none. */
+  readonly lagMs: number;
+  /** True when the journal held more than this bite. */
+  readonly more: boolean;
+  /** What to tell the other instances; null when nothing changed. */
+  readonly notice: Notice | null;
+}
+
+export type FoldResult = Folded | { readonly outcome: "locked" };
+
+/**
+ * Folds what the journal holds.
+ * @param known the newest version that this database was seen to have. When it has an older one now
+ *   it went back in time, and a new epoch begins.
+ * @param mostEntries how much of the journal to take, if it has more than one row.
+ * @returns `locked` when another instance is folding right now, and nothing was done.
+ * @throws what the driver throws; the transaction is then rolled back, or its outcome unknown, and
+ *   in either case the next fold goes on from what the database holds.
+ */
+export function foldJournal(
+  pool: Pool,
+  known: Position | null = null,
+  mostEntries = MAX_BITE_ENTRIES,
+): Promise<FoldResult> {
+  return pool.transaction((tx) => fold(tx, known, mostEntries));
+}
+
+async function fold(tx: Tx, known: Position | null, mostEntries: number): Promise<FoldResult> {
+  const [lock] = await tx<
+    { got: boolean }[]
+  >`SELECT pg_try_advisory_xact_lock(${FOLD_LOCK}) AS got`;
+  if (lock?.got !== true) return { outcome: "locked" };
+  const before = await readMark(tx);
+  const goesOn = before.sameDatabase && (known === null || comparePositions(before, known) >= 0);
+  const epoch = goesOn ? before.epoch : await beginEpoch(tx, known?.epoch ?? 0);
+  const { rows, more } = await takeJournal(tx, mostEntries);
+  const deltas = mergeJournal(rows);
+  // Orders may still wait, after a bite or for a newer version: `asOf` must not pass them.
+  const asOf = more || await holdsNewerRows(tx) ? before.asOf : before.now;
+
+  const folded = {
+    outcome: "folded",
+    epoch,
+    journalRows: rows.length,
+    orders: rows.reduce((sum, row) => sum + Number(row.orders), 0),
+    lagMs: rows.length === 0 ? 0 : Date.parse(before.now) - oldestOf(rows),
+    more,
+  } as const;
+  if (rows.length === 0 && goesOn) {
+    if (before.idleMs >= IDLE_MARK_MS && asOf !== before.asOf) {
+      await markScopes(tx, [ALL_STORES], String(before.version), asOf);
+    }
+    return { ...folded, version: before.version, notice: null };
+  }
+  const version = before.version + 1;
+  const minutes = keptMinutes(deltas.minutes, new Date(before.now));
+  await addToRollups(tx, { ...deltas, minutes }, String(version), asOf);
+  if (rows.length === 0) await markScopes(tx, [ALL_STORES], String(version), asOf);
+  const notice = noticeOf({
+    epoch,
+    version,
+    scopes: goesOn ? deltas.scopes : "all",
+    writtenAt: rows.length === 0 ? null : iso(oldestOf(rows)),
+  });
+  await tx`SELECT pg_notify(${NOTICE_CHANNEL}, ${JSON.stringify(notice)})`;
+  return { ...folded, version, notice };
+}
+
+interface Mark extends Position {
+  readonly asOf: string;
+  readonly now: string;
+  /** How long `asOf` has not moved. */
+  readonly idleMs: number;
+  /** False when this is not the database, the timeline or the server that the epoch began on. */
+  readonly sameDatabase: boolean;
+}
+
+/** Where the last fold left off, and the clock that is this fold's `asOf`. */
+async function readMark(tx: Tx): Promise<Mark> {
+  const [row] = await tx<
+    {
+      epoch: string;
+      same: boolean;
+      version: string | null;
+      as_of: string;
+      now: string;
+      idle: string;
+    }[]
+  >`
+    SELECT e.epoch, v.version, coalesce(v.as_of, e.begun_at)::text AS as_of,
+           clock_timestamp()::text AS now,
+           extract(epoch FROM clock_timestamp() - coalesce(v.as_of, e.begun_at)) * 1000 AS idle,
+           e.identity = i.identity AND e.timeline = i.timeline
+             AND e.started_at IS NOT DISTINCT FROM i.started_at AS same
+    FROM (SELECT * FROM epochs ORDER BY epoch DESC LIMIT 1) AS e
+    CROSS JOIN database_identity AS i
+    LEFT JOIN LATERAL (
+      SELECT version, as_of FROM scope_versions WHERE scope = ${ALL_STORES}
+      ORDER BY version DESC, as_of DESC LIMIT 1
+    ) AS v ON true`;
+  if (row === undefined) throw new Error("the table epochs is empty: a migration put a row there");
+  return {
+    epoch: Number(row.epoch),
+    version: Number(row.version ?? 0),
+    asOf: row.as_of,
+    now: row.now,
+    idleMs: Number(row.idle),
+    sameDatabase: row.same,
+  };
+}
+
+/**
+ * Begins the next epoch on the database as it is now. It is numbered by the clock, in
+ * milliseconds: a database that went back in time has forgotten the epochs that it gave out since.
+ * @param known an epoch that was given out.
+ */
+export async function beginEpoch(tx: Tx, known: number): Promise<number> {
+  const [row] = await tx<{ epoch: string }[]>`
+    INSERT INTO epochs (epoch, identity, timeline, started_at, begun_at)
+    SELECT greatest((SELECT max(epoch) + 1 FROM epochs), ${known}::bigint + 1,
+                    (extract(epoch FROM clock_timestamp()) * 1000)::bigint),
+           identity, timeline, started_at, clock_timestamp()
+    FROM database_identity
+    RETURNING epoch`;
+  return Number(row?.epoch);
+}
+
+/** When the oldest of the rows was written, Unix milliseconds. */
+function oldestOf(rows: readonly JournalRow[]): number {
+  return Math.min(...rows.map((row) => row.written_at.getTime()));
+}

@@ -1,0 +1,135 @@
+/**
+ * The rebuild: all rollups anew from the orders, exact by construction, while orders come in.
+ *
+ * Under the fold's lock, one REPEATABLE READ transaction deletes the journal rows that it sees,
+ * recounts the orders that it sees, and begins the next epoch. What commits meanwhile is in neither
+ * of the two, and waits in the journal for the next fold. Dashboards read what was there before
+ * until it commits.
+ *
+ * The lock is the session's own and taken before the transaction, whose snapshot would otherwise be
+ * older than the lock: a fold could come in between. A process that stops in the middle loses both
+ * within a second.
+ */
+import { codeOf } from "../connection/bootstrap.ts";
+import { connect } from "../connection/driver.ts";
+import type { Tx } from "../connection/database.ts";
+import { beginEpoch, FOLD_LOCK } from "./fold.ts";
+import { ALL_STORES } from "./journal.ts";
+import { NOTICE_CHANNEL, noticeOf } from "./notices.ts";
+import type { Position } from "./position.ts";
+import { sumsOfLines, sumsOfOrders } from "./recount.ts";
+import { minuteHorizon } from "./retention.ts";
+import { takeSessionLock } from "../connection/session_lock.ts";
+
+const LOCK_PATIENCE_MS = 60_000;
+/** serialization_failure: something was deleted for its age meanwhile; the same again will do. */
+const SERIALIZATION_FAILURE = "40001";
+const ATTEMPTS = 5;
+
+export interface Rebuilt extends Position {
+  /** Orders that were recounted. */
+  readonly orders: number;
+}
+
+/** Folds left the rebuild no turn for very long, or its session was lost and the lock with it. */
+export class RebuildLocked extends Error {
+  constructor() {
+    super("the fold's lock was not to be had, or was lost: run it again");
+    this.name = "RebuildLocked";
+  }
+}
+
+/** Rebuilds all rollups. @throws RebuildLocked, or what the driver throws; then nothing changed */
+export async function rebuildRollups(options: { databaseUrl: string }): Promise<Rebuilt> {
+  const sql = connect(options.databaseUrl, {
+    max: 1,
+    connection: {
+      application_name: "weir rebuild",
+      TimeZone: "UTC",
+      idle_in_transaction_session_timeout: 1_000,
+      idle_session_timeout: 1_000,
+    },
+  });
+  try {
+    await sql`SET statement_timeout = 0`; // a recount takes as long as it takes
+    if (!await takeSessionLock(sql, FOLD_LOCK, LOCK_PATIENCE_MS)) throw new RebuildLocked();
+    for (let attempt = 1;; attempt++) {
+      // Read before the snapshot: whatever was committed by then is in it.
+      const [clock] = await sql<{ as_of: string; now: Date }[]>`
+        SELECT clock_timestamp()::text AS as_of, clock_timestamp() AS now`;
+      if (clock === undefined) throw new Error("a SELECT without FROM returned no row");
+      try {
+        return await sql.begin(
+          "isolation level repeatable read",
+          (tx) => recountAll(tx, clock.as_of, minuteHorizon(clock.now)),
+        );
+      } catch (error) {
+        const again = codeOf(error) === SERIALIZATION_FAILURE && attempt < ATTEMPTS;
+        if (!again) throw error;
+      }
+    }
+  } finally {
+    await sql.end({ timeout: 1 }); // which also gives back the session's lock
+  }
+}
+
+async function recountAll(tx: Tx, asOf: string, horizon: string): Promise<Rebuilt> {
+  const [held] = await tx<{ lock: boolean }[]>`
+    SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted
+                     AND pid = pg_backend_pid() AND objid = ${FOLD_LOCK}) AS lock`;
+  if (held?.lock !== true) throw new RebuildLocked();
+  const [before] = await tx<{ version: string }[]>`
+    SELECT coalesce(max(version), 0) AS version FROM scope_versions`;
+  const version = Number(before?.version) + 1;
+  await tx`DELETE FROM journal`;
+  await tx`DELETE FROM journal_sums`;
+  for (const table of ["rollup_minutes", "rollup_days", "rollup_products", "scope_versions"]) {
+    await tx`DELETE FROM ${tx(table)}`;
+  }
+  await insertMinutes(tx, version, horizon);
+  await insertDays(tx, version);
+  await insertProducts(tx, version);
+  await tx`
+    INSERT INTO scope_versions (scope, version, as_of)
+    SELECT scope, ${version}::bigint, ${asOf}::text::timestamptz
+    FROM (SELECT scope FROM rollup_days UNION SELECT ${ALL_STORES}) AS s`;
+  const epoch = await beginEpoch(tx, 0);
+  const notice = noticeOf({ epoch, version, scopes: "all", writtenAt: null });
+  await tx`SELECT pg_notify(${NOTICE_CHANNEL}, ${JSON.stringify(notice)})`;
+  const [counted] = await tx<{ orders: string }[]>`SELECT count(*) AS orders FROM orders`;
+  return { epoch, version, orders: Number(counted?.orders) };
+}
+
+/** Each group of orders counts for its store, and once more without it, for all stores. */
+function scopeOf(tx: Tx) {
+  return tx`CASE WHEN grouping(store_id) = 1 THEN ${ALL_STORES} ELSE store_id END`;
+}
+
+async function insertMinutes(tx: Tx, version: number, horizon: string): Promise<void> {
+  await tx`
+    INSERT INTO rollup_minutes (scope, currency, minute, version, orders, units, revenue_minor,
+                                cancelled_orders, cancelled_revenue_minor)
+    SELECT ${scopeOf(tx)}, currency, minute, ${version}::bigint, ${sumsOfOrders(tx)}
+    FROM (SELECT *, date_trunc('minute', placed_at, 'UTC') AS minute FROM orders) AS o
+    WHERE minute >= ${horizon}
+    GROUP BY GROUPING SETS ((store_id, currency, minute), (currency, minute))`;
+}
+
+async function insertDays(tx: Tx, version: number): Promise<void> {
+  await tx`
+    INSERT INTO rollup_days (scope, currency, day, version, orders, units, revenue_minor,
+                             cancelled_orders, cancelled_revenue_minor)
+    SELECT ${scopeOf(tx)}, currency, day, ${version}::bigint, ${sumsOfOrders(tx)}
+    FROM (SELECT *, (placed_at AT TIME ZONE 'UTC')::date AS day FROM orders) AS o
+    GROUP BY GROUPING SETS ((store_id, currency, day), (currency, day))`;
+}
+
+async function insertProducts(tx: Tx, version: number): Promise<void> {
+  await tx`
+    INSERT INTO rollup_products (scope, currency, day, sku, version, units, revenue_minor)
+    SELECT ${scopeOf(tx)}, currency, day, sku, ${version}::bigint, ${sumsOfLines(tx)}
+    FROM (SELECT store_id, currency, (placed_at AT TIME ZONE 'UTC')::date AS day, line,
+                 line->>'sku' AS sku
+          FROM orders, jsonb_array_elements(lines) AS line WHERE cancelled_at IS NULL) AS l
+    GROUP BY GROUPING SETS ((store_id, currency, day, sku), (currency, day, sku))`;
+}

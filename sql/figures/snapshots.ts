@@ -1,0 +1,205 @@
+/**
+ * Snapshots: every figure of one scope's dashboard, of one moment, from the rollups alone.
+ *
+ * Version, `asOf` and figures are read by one statement, so they are of one database snapshot; what
+ * is still in the journal is in none of them. The windows end with the database's current minute.
+ */
+import type { Pool, Sql } from "../connection/database.ts";
+import { ALL_STORES } from "./journal.ts";
+import { iso, MINUTE_MS, minuteOf } from "../time.ts";
+
+/** Sums of a window. Counts of orders are numbers; sums over orders are decimal strings. */
+export interface WindowSums {
+  readonly orders: number;
+  readonly units: string;
+  readonly revenueMinor: string;
+  readonly cancelledOrders: number;
+  readonly cancelledRevenueMinor: string;
+}
+
+export interface MinuteSums {
+  readonly minute: string;
+  readonly orders: number;
+  readonly units: string;
+  readonly revenueMinor: string;
+}
+
+export interface ProductSums {
+  readonly sku: string;
+  readonly units: string;
+  readonly revenueMinor: string;
+}
+
+export interface CurrencyFigures {
+  readonly currency: string;
+  readonly today: WindowSums;
+  readonly last60m: WindowSums;
+  /** The current minute and the 59 before it, oldest first, none missing. */
+  readonly minutes: readonly MinuteSums[];
+  /** Today's ten by revenue, then by sku. */
+  readonly topProducts: readonly ProductSums[];
+}
+
+/** What the database says of a scope. */
+export interface Figures {
+  readonly scope: string;
+  readonly epoch: number;
+  /** The last fold that changed this scope; 0 before the first. */
+  readonly version: number;
+  /** The last fold of all by then, the version of `*`; nothing up to it is missing here. */
+  readonly fold: number;
+  /** Every order committed before this instant is in the figures. */
+  readonly asOf: string;
+  /** The database's clock when it answered. */
+  readonly readAt: string;
+  /** The current UTC minute of the database, which the windows end with. */
+  readonly minute: string;
+  readonly currencies: readonly CurrencyFigures[];
+}
+
+const WINDOW_MINUTES = 60;
+
+/** Reads the figures of `scope`. @throws what the driver throws. */
+export async function readFigures(pool: Pool, scope: string): Promise<Figures> {
+  const row = await pool.run((sql) => readRow(sql, scope));
+  return figuresOf(scope, row);
+}
+
+/** The newest (epoch, version) of all scopes, and the database's clock. */
+export async function readNewest(
+  pool: Pool,
+): Promise<{ epoch: number; version: number; now: Date }> {
+  const [row] = await pool.run((sql) =>
+    sql<{ epoch: string; version: string; now: Date }[]>`
+      SELECT (SELECT max(epoch) FROM epochs) AS epoch, clock_timestamp() AS now,
+             coalesce((SELECT max(version) FROM scope_versions WHERE scope = ${ALL_STORES}), 0)
+               AS version`
+  );
+  if (row === undefined) throw new Error("a SELECT without FROM returned no row");
+  return { epoch: Number(row.epoch), version: Number(row.version), now: row.now };
+}
+
+interface WindowRow {
+  readonly currency: string;
+  readonly orders: number;
+  readonly units: string;
+  readonly revenueMinor: string;
+  readonly cancelledOrders: number;
+  readonly cancelledRevenueMinor: string;
+}
+
+interface MinuteRow extends WindowRow {
+  /** Unix seconds. */
+  readonly minute: number;
+}
+
+interface ProductRow extends ProductSums {
+  readonly currency: string;
+}
+
+interface SnapshotRow {
+  readonly epoch: string;
+  readonly version: string;
+  readonly fold: string;
+  readonly as_of: Date;
+  readonly now: Date;
+  readonly minutes: readonly MinuteRow[];
+  readonly days: readonly WindowRow[];
+  readonly products: readonly ProductRow[];
+}
+
+async function readRow(sql: Sql, scope: string): Promise<SnapshotRow> {
+  const [row] = await sql<SnapshotRow[]>`
+    WITH clock AS MATERIALIZED (
+      SELECT statement_timestamp() AS now,
+             date_trunc('minute', statement_timestamp(), 'UTC') AS minute,
+             (statement_timestamp() AT TIME ZONE 'UTC')::date AS today
+    ), minutes AS (
+      SELECT r.* FROM rollup_minutes r, clock
+      WHERE r.scope = ${scope} AND r.currency IN (
+          SELECT DISTINCT d.currency FROM rollup_days d
+          WHERE d.scope = ${scope} AND d.day >= clock.today - 1)
+        AND r.minute > clock.minute - interval '60 minutes' AND r.minute <= clock.minute
+    ), days AS (
+      SELECT r.* FROM rollup_days r, clock WHERE r.scope = ${scope} AND r.day = clock.today
+    ), products AS (
+      SELECT d.currency, best.* FROM clock,
+        (SELECT DISTINCT currency FROM days) AS d,
+        LATERAL (SELECT p.sku, p.units, p.revenue_minor FROM rollup_products p
+                 WHERE p.scope = ${scope} AND p.currency = d.currency AND p.day = clock.today
+                   AND (p.units <> 0 OR p.revenue_minor <> 0)
+                 ORDER BY p.revenue_minor DESC, p.sku LIMIT 10) AS best
+    )
+    SELECT clock.now,
+      (SELECT max(epoch) FROM epochs) AS epoch,
+      coalesce((SELECT max(version) FROM scope_versions WHERE scope = ${scope}), 0) AS version,
+      coalesce((SELECT max(version) FROM scope_versions WHERE scope = ${ALL_STORES}), 0) AS fold,
+      coalesce((SELECT as_of FROM scope_versions WHERE scope = ${ALL_STORES}
+                ORDER BY version DESC, as_of DESC LIMIT 1),
+               (SELECT begun_at FROM epochs ORDER BY epoch DESC LIMIT 1)) AS as_of,
+      coalesce((SELECT json_agg(json_build_object('currency', currency,
+          'minute', extract(epoch FROM minute)::bigint, 'orders', orders, 'units', units::text,
+          'revenueMinor', revenue_minor::text, 'cancelledOrders', cancelled_orders,
+          'cancelledRevenueMinor', cancelled_revenue_minor::text)) FROM minutes), '[]') AS minutes,
+      coalesce((SELECT json_agg(json_build_object('currency', currency, 'orders', orders,
+          'units', units::text, 'revenueMinor', revenue_minor::text,
+          'cancelledOrders', cancelled_orders,
+          'cancelledRevenueMinor', cancelled_revenue_minor::text)) FROM days), '[]') AS days,
+      coalesce((SELECT json_agg(json_build_object('currency', currency, 'sku', sku,
+          'units', units::text, 'revenueMinor', revenue_minor::text)
+          ORDER BY revenue_minor DESC, sku) FROM products), '[]') AS products
+    FROM clock`;
+  if (row === undefined) throw new Error("the snapshot statement returned no row");
+  return row;
+}
+
+function figuresOf(scope: string, row: SnapshotRow): Figures {
+  const minute = minuteOf(row.now);
+  const codes = new Set([...row.days, ...row.minutes].map(({ currency }) => currency));
+  return {
+    scope,
+    epoch: Number(row.epoch),
+    version: Number(row.version),
+    fold: Number(row.fold),
+    asOf: iso(row.as_of),
+    readAt: iso(row.now),
+    minute,
+    currencies: [...codes].sort().map((currency) => currencyFigures(currency, minute, row)),
+  };
+}
+
+function currencyFigures(currency: string, minute: string, row: SnapshotRow): CurrencyFigures {
+  const minutes = row.minutes.filter((sums) => sums.currency === currency);
+  const bySecond = new Map(minutes.map((sums) => [sums.minute, sums]));
+  const newest = Date.parse(minute);
+  const today = row.days.find((sums) => sums.currency === currency);
+  return {
+    currency,
+    today: addUp(today === undefined ? [] : [today]),
+    last60m: addUp(minutes),
+    minutes: Array.from({ length: WINDOW_MINUTES }, (_, index) => {
+      const at = newest - (WINDOW_MINUTES - 1 - index) * MINUTE_MS;
+      const sums = bySecond.get(at / 1_000);
+      return {
+        minute: iso(at),
+        orders: sums?.orders ?? 0,
+        units: sums?.units ?? "0",
+        revenueMinor: sums?.revenueMinor ?? "0",
+      };
+    }),
+    topProducts: row.products.filter((product) => product.currency === currency)
+      .map(({ sku, units, revenueMinor }) => ({ sku, units, revenueMinor })),
+  };
+}
+
+function addUp(rows: readonly WindowRow[]): WindowSums {
+  const sum = (pick: (row: WindowRow) => string) =>
+    rows.reduce((total, row) => total + BigInt(pick(row)), 0n).toString();
+  return {
+    orders: rows.reduce((total, row) => total + row.orders, 0),
+    units: sum((row) => row.units),
+    revenueMinor: sum((row) => row.revenueMinor),
+    cancelledOrders: rows.reduce((total, row) => total + row.cancelledOrders, 0),
+    cancelledRevenueMinor: sum((row) => row.cancelledRevenueMinor),
+  };
+}

@@ -1,0 +1,189 @@
+/**
+ * Group commit: one batch of orders, one autocommit statement, one journal row.
+ *
+ * The statement inserts the orders that are new, and writes one journal row of what those (and only
+ * those) add to the figures. It is one statement, so no transaction stays open between round trips
+ * and a paused instance blocks nobody. Rows go in sorted by order id, so that two batches that
+ * share keys wait for each other in one order and cannot deadlock.
+ *
+ * The same statement settles the open dead letters of what it inserts: their order has been placed
+ * again with content that the database takes. One that had been acknowledged as spilled keeps the
+ * time that it was acknowledged with.
+ *
+ * Keys that were not new are read by a second statement: a row that another transaction committed
+ * while the first waited for it is neither inserted nor visible to the first one's snapshot.
+ */
+import postgres from "postgres";
+import type { NewOrder } from "./new_order.ts";
+import type { Sql, Tx } from "../connection/database.ts";
+import { JOURNAL_FORMAT } from "../figures/journal.ts";
+import { standbyHasIt } from "../connection/standby.ts";
+import { iso } from "../time.ts";
+
+/**
+ * What a batch may have, so that its transaction is short, and the fold that takes its journal row
+ * as well: a product of a line may be one more row of the rollups.
+ */
+export const MAX_BATCH_LINES = 5_000;
+
+/** What the database holds under an order's id after the batch. */
+export interface StoredOrder {
+  /** True when this batch put it there. */
+  readonly isNew: boolean;
+  readonly contentHash: string;
+  readonly placedAt: string;
+}
+
+/**
+ * Commits a batch.
+ * @param orders at most one per order id.
+ * @returns what is stored now, by order id. Called again with the same orders, it adds nothing and
+ *   returns the same with `isNew: false`, so it may be repeated after an unknown outcome.
+ *   One that is missing from it was there before, and could not be read. With no orders at all it
+ *   writes a message to the log, so that an empty batch meets what a full one would: a read-only
+ *   server, a standby that is waited for.
+ * @throws what the driver throws; then nothing, or (when no answer came) all of it was committed.
+ */
+export async function commitBatch(
+  sql: Sql,
+  orders: readonly NewOrder[],
+): Promise<Map<string, StoredOrder>> {
+  let inserted: Inserted;
+  try {
+    inserted = await insertNew(sql, orders);
+  } catch (error) {
+    // A constraint speaks before the key does: what a constraint of today would refuse may be there
+    // from before, and then that is the answer.
+    const known = orders.length === 1 && isOfData(error) ? await readStored(sql, orders) : null;
+    if (known === null || known.size === 0) throw error;
+    return known;
+  }
+  const { placed_at, new_ids, acknowledged } = inserted;
+  const stored = new Map<string, StoredOrder>();
+  const newIds = new Set(new_ids ?? orders.map((order) => order.orderId));
+  for (const { orderId, contentHash, placedAt } of orders) {
+    if (!newIds.has(orderId)) continue;
+    const times = [placedAt, acknowledged?.[orderId]].filter((time) => time != null);
+    const at = times.length === 0 ? placed_at.getTime() : Math.min(...times.map(Date.parse));
+    stored.set(orderId, { isNew: true, contentHash, placedAt: iso(at) });
+  }
+  if (stored.size === orders.length) return stored;
+  const others = orders.filter((order) => !stored.has(order.orderId));
+  try {
+    return new Map([...stored, ...await readStored(sql, others)]);
+  } catch (error) {
+    // What was inserted is committed, whatever became of this read: that has to be said, and only
+    // the others are to be asked again.
+    if (stored.size === 0) throw error;
+    return stored;
+  }
+}
+
+/** True when the database refused a row for its content, as SQLSTATE classes 22 and 23 say. */
+function isOfData(error: unknown): boolean {
+  return error instanceof postgres.PostgresError && /^2[23]/.test(error.code);
+}
+
+interface Inserted {
+  /** The statement's time, which is that of every order that did not bring one. */
+  readonly placed_at: Date;
+  /** Null when all of them are new, which is the usual case and cheaper to say. */
+  readonly new_ids: string[] | null;
+  /** Times of orders that were acknowledged before they became dead letters; null: there is none. */
+  readonly acknowledged: Readonly<Record<string, string>> | null;
+}
+
+/** Inserts what is new. @throws what the driver throws; then nothing of it was inserted */
+export async function insertNew(sql: Sql | Tx, orders: readonly NewOrder[]): Promise<Inserted> {
+  const column = <K extends keyof NewOrder>(name: K) => orders.map((order) => order[name]);
+  const [row] = await sql<Inserted[]>`
+    WITH input AS (
+      SELECT * FROM unnest(
+        ${column("storeId")}::text[], ${column("orderId")}::uuid[],
+        ${column("idempotencyKey")}::text[], ${column("currency")}::text[],
+        ${column("linesJson")}::text[], ${column("units").map(String)}::bigint[],
+        ${column("totalMinor").map(String)}::bigint[], ${column("customerRef")}::text[],
+        ${column("metadataJson")}::text[], ${column("contentHash")}::text[],
+        ${column("placedAt")}::timestamptz[]
+      ) AS i (store_id, order_id, idempotency_key, currency, lines, units, total_minor,
+              customer_ref, metadata, content_hash, placed_at)
+    ), acknowledged AS (
+      SELECT d.order_id, min(d.placed_at) AS placed_at
+      FROM input i JOIN dead_letters d
+        ON d.store_id = i.store_id AND d.order_id = i.order_id AND d.state = 'open'
+      WHERE d.placed_at IS NOT NULL GROUP BY 1
+    ), inserted AS (
+      INSERT INTO orders (store_id, order_id, idempotency_key, currency, lines, units, total_minor,
+                          customer_ref, metadata, content_hash, placed_at, committed_at)
+      SELECT store_id, order_id, idempotency_key, currency, lines::jsonb, units, total_minor,
+             customer_ref, metadata::jsonb, decode(content_hash, 'hex'),
+             coalesce(least(i.placed_at, a.placed_at), date_trunc('milliseconds', now())), now()
+      FROM input i LEFT JOIN acknowledged a USING (order_id) ORDER BY order_id
+      ON CONFLICT (store_id, order_id) DO NOTHING
+      RETURNING store_id, order_id, currency, lines, units, total_minor, placed_at
+    ), totals AS (
+      SELECT store_id, currency, date_trunc('minute', placed_at, 'UTC') AS minute,
+             count(*) AS orders, sum(units) AS units, sum(total_minor) AS revenue_minor
+      FROM inserted GROUP BY 1, 2, 3
+    ), products AS (
+      SELECT store_id, currency, (placed_at AT TIME ZONE 'UTC')::date AS day, line->>'sku' AS sku,
+             sum((line->>'quantity')::bigint) AS units,
+             sum((line->>'quantity')::bigint * (line->>'unitPriceMinor')::bigint) AS revenue_minor
+      FROM inserted, jsonb_array_elements(lines) AS line GROUP BY 1, 2, 3, 4
+    ), journaled AS (
+      INSERT INTO journal (batch_id, format, orders, entries)
+      SELECT gen_random_uuid(), ${JOURNAL_FORMAT}, count(*),
+             (SELECT count(*) FROM totals) + (SELECT count(*) FROM products)
+      FROM inserted HAVING count(*) > 0
+      RETURNING batch_id
+    ), summed AS (
+      INSERT INTO journal_sums (batch_id, store_ids, currencies, minutes, order_counts, units,
+                                revenue_minor, cancelled_orders, cancelled_revenue_minor,
+                                product_store_ids, product_currencies, product_days, product_skus,
+                                product_units, product_revenue_minor)
+      SELECT j.batch_id, t.*, p.*
+      FROM journaled AS j,
+           (SELECT array_agg(store_id), array_agg(currency), array_agg(minute), array_agg(orders),
+                   array_agg(units), array_agg(revenue_minor), array_agg(0), array_agg(0)
+            FROM totals) AS t,
+           (SELECT array_agg(store_id), array_agg(currency), array_agg(day), array_agg(sku),
+                   array_agg(units), array_agg(revenue_minor)
+            FROM products) AS p
+    ), settled AS (
+      UPDATE dead_letters d SET state = 'settled', closed_at = now(), closed_by = 'intake'
+      FROM inserted i
+      WHERE d.store_id = i.store_id AND d.order_id = i.order_id AND d.state = 'open'
+    )
+    SELECT date_trunc('milliseconds', now()) AS placed_at,
+           CASE WHEN (SELECT count(*) FROM inserted) < ${orders.length}
+                THEN ARRAY(SELECT order_id::text FROM inserted) END AS new_ids,
+           (SELECT json_object_agg(order_id, placed_at) FROM acknowledged) AS acknowledged,
+           CASE WHEN ${orders.length} = 0
+                THEN pg_logical_emit_message(true, 'weir', 'probe') END AS probe`;
+  if (row === undefined) throw new Error("a SELECT without FROM returned no row");
+  return row;
+}
+
+interface KnownRow {
+  readonly order_id: string;
+  readonly placed_at: Date;
+  readonly content_hash: string;
+}
+
+/** What is stored under the ids of these orders, and cannot be lost any more. */
+export async function readStored(
+  sql: Sql | Tx,
+  orders: readonly NewOrder[],
+): Promise<Map<string, StoredOrder>> {
+  const rows = await sql<KnownRow[]>`
+    SELECT o.order_id, o.placed_at, encode(o.content_hash, 'hex') AS content_hash,
+           ${standbyHasIt(sql)} AS waited
+    FROM unnest(${orders.map((order) => order.storeId)}::text[],
+                ${orders.map((order) => order.orderId)}::uuid[]) AS i (store_id, order_id)
+    JOIN orders o ON o.store_id = i.store_id AND o.order_id = i.order_id`;
+  return new Map(rows.map(({ order_id, content_hash, placed_at }) => [order_id, {
+    isNew: false,
+    contentHash: content_hash,
+    placedAt: iso(placed_at),
+  }]));
+}

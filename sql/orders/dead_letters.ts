@@ -1,0 +1,266 @@
+/**
+ * Dead letters: orders that wait for a person, because the database will not take them as they are.
+ *
+ * `rejected`: a constraint or a type refused the order's content. `conflict`: the order came out of
+ * the overflow buffer, and the database holds other content under its key. An outage puts nothing
+ * here. There is at most one open letter an order and content, however often it comes.
+ */
+import { z } from "zod";
+import type { Pool, Sql } from "../connection/database.ts";
+import type { NewOrder, PlaceInput } from "./new_order.ts";
+import { iso } from "../time.ts";
+
+export type LetterReason = "rejected" | "conflict";
+export const LETTER_STATES = ["open", "replayed", "settled", "discarded"] as const;
+export type LetterState = typeof LETTER_STATES[number];
+
+/** A dead letter as operators see it. */
+export interface DeadLetter {
+  readonly id: string;
+  readonly storeId: string;
+  readonly orderId: string;
+  /** `settled`: the order was placed again under its key, with content that was taken. */
+  readonly state: LetterState;
+  readonly reason: LetterReason;
+  /** The SQLSTATE that the database gave; for a conflict its reason. */
+  readonly code: string;
+  /** The order as it was placed. */
+  readonly payload: PlaceInput;
+  /** When it was acknowledged as `spilled`, which it keeps when it is committed; null: never. */
+  readonly placedAt: string | null;
+  readonly failures: number;
+  readonly firstFailedAt: string;
+  readonly lastFailedAt: string;
+  readonly closedAt: string | null;
+  /** The id of the API key, or what a replay or the intake says. */
+  readonly closedBy: string | null;
+  readonly closeNote: string | null;
+  /** What was placed instead, when an operator corrected it. */
+  readonly replayPayload: PlaceInput | null;
+}
+
+interface LetterRow {
+  readonly letter_id: string;
+  readonly store_id: string;
+  readonly order_id: string;
+  readonly state: LetterState;
+  readonly reason: LetterReason;
+  readonly code: string;
+  readonly payload: PlaceInput;
+  readonly placed_at: Date | null;
+  readonly failures: string;
+  readonly first_failed_at: Date;
+  readonly last_failed_at: Date;
+  readonly closed_at: Date | null;
+  readonly closed_by: string | null;
+  readonly close_note: string | null;
+  readonly replay_payload: PlaceInput | null;
+}
+
+/** Parks an order. @returns the id of its open letter, which may have been there before. */
+export async function parkOrder(
+  sql: Sql,
+  order: NewOrder,
+  reason: LetterReason,
+  code: string,
+): Promise<string> {
+  const [row] = await sql<{ letter_id: string }[]>`
+    INSERT INTO dead_letters (store_id, letter_id, order_id, content_hash, state, reason, code,
+                              payload, placed_at, failures, first_failed_at, last_failed_at)
+    VALUES (${order.storeId}, gen_random_uuid(), ${order.orderId},
+            decode(${order.contentHash}, 'hex'), 'open', ${reason}, ${code},
+            ${JSON.stringify(placedOf(order))}::text::jsonb, ${order.placedAt}, 1, now(), now())
+    ON CONFLICT (store_id, order_id, content_hash) WHERE state = 'open'
+    DO UPDATE SET failures = dead_letters.failures + 1, last_failed_at = now(),
+                  reason = excluded.reason, code = excluded.code,
+                  placed_at = least(dead_letters.placed_at, excluded.placed_at)
+    RETURNING letter_id`;
+  if (row === undefined) throw new Error("INSERT … RETURNING returned no row");
+  return row.letter_id;
+}
+
+export interface LetterListOptions {
+  /** Null: the letters of all stores. */
+  readonly storeId: string | null;
+  readonly state: LetterState;
+  readonly limit: number;
+  readonly cursor: LetterCursor | null;
+}
+
+/** Where a page begins: after the letter that failed last at this time and has this id. */
+export interface LetterCursor {
+  /** ISO 8601 with microseconds: what letters of one millisecond are told apart by. */
+  readonly lastFailedAt: string;
+  readonly id: string;
+}
+
+export interface LetterPage {
+  readonly letters: readonly DeadLetter[];
+  /** Where the next page begins; null when there is none. */
+  readonly nextCursor: string | null;
+}
+
+/** Letters, the one that failed last first. One that fails again meanwhile moves to the front. */
+export async function listLetters(pool: Pool, options: LetterListOptions): Promise<LetterPage> {
+  const { storeId, state, limit, cursor } = options;
+  // The time goes as text: the driver would cut what it knows as a time to milliseconds.
+  const rows = await pool.run((sql) =>
+    sql<(LetterRow & { position: string })[]>`
+      SELECT *, to_char(last_failed_at AT TIME ZONE 'UTC', ${POSITION_FORMAT}) AS position
+      FROM dead_letters WHERE state = ${state} ${ofStore(sql, storeId)}
+        ${
+      cursor === null ? sql`` : sql`AND (last_failed_at, letter_id)
+                                       < (${cursor.lastFailedAt}::text::timestamptz, ${cursor.id})`
+    }
+      ORDER BY last_failed_at DESC, letter_id DESC LIMIT ${limit + 1}`
+  );
+  const letters = rows.slice(0, limit);
+  const last = letters.at(-1);
+  return {
+    letters: letters.map(letterOf),
+    nextCursor: rows.length > limit && last !== undefined
+      ? btoa(JSON.stringify([last.position, last.letter_id]))
+      : null,
+  };
+}
+
+/** ISO 8601 with microseconds, as PostgreSQL is asked for it. */
+const POSITION_FORMAT = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"';
+const cursorShape = z.tuple([
+  z.string().regex(/^2\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/),
+  z.uuid(),
+]);
+
+/** The cursor in `text`; null when it is none of ours. */
+export function decodeLetterCursor(text: string): LetterCursor | null {
+  try {
+    const [lastFailedAt, id] = cursorShape.parse(JSON.parse(atob(text)));
+    return Number.isNaN(Date.parse(lastFailedAt)) ? null : { lastFailedAt, id };
+  } catch {
+    return null;
+  }
+}
+
+/** Open letters, the one that has not been tried for longest first. */
+export async function listLongestWaiting(
+  pool: Pool,
+  storeId: string | null,
+  limit: number,
+): Promise<DeadLetter[]> {
+  const rows = await pool.run((sql) =>
+    sql<LetterRow[]>`
+      SELECT * FROM dead_letters WHERE state = 'open' ${ofStore(sql, storeId)}
+      ORDER BY last_failed_at, letter_id LIMIT ${limit}`
+  );
+  return rows.map(letterOf);
+}
+
+function ofStore(sql: Sql, storeId: string | null) {
+  return storeId === null ? sql`` : sql`AND store_id = ${storeId}`;
+}
+
+/** The letter; null when there is none of this id. */
+export async function readLetter(pool: Pool, id: string): Promise<DeadLetter | null> {
+  const [row] = await pool.run((sql) =>
+    sql<LetterRow[]>`SELECT * FROM dead_letters WHERE letter_id = ${id}`
+  );
+  return row === undefined ? null : letterOf(row);
+}
+
+/** An open letter of the order; null when there is none. */
+export async function findOpenLetter(
+  pool: Pool,
+  storeId: string,
+  orderId: string,
+): Promise<DeadLetter | null> {
+  const [row] = await pool.run((sql) =>
+    sql<LetterRow[]>`
+      SELECT * FROM dead_letters
+      WHERE store_id = ${storeId} AND order_id = ${orderId} AND state = 'open' LIMIT 1`
+  );
+  return row === undefined ? null : letterOf(row);
+}
+
+/** How many letters are open. */
+export async function countOpenLetters(pool: Pool): Promise<number> {
+  const [row] = await pool.run((sql) =>
+    sql<{ count: string }[]>`SELECT count(*) FROM dead_letters WHERE state = 'open'`
+  );
+  return Number(row?.count);
+}
+
+export interface Closing {
+  readonly state: "replayed" | "discarded";
+  readonly by: string;
+  readonly note: string | null;
+  /** What was placed instead of the original; null when that was placed as it is. */
+  readonly replayPayload: PlaceInput | null;
+}
+
+/**
+ * Closes a letter that is open, or one that the replay itself has just settled.
+ * @returns the letter as it is now; null when it had been closed before, and nothing was changed.
+ */
+export async function closeLetter(
+  pool: Pool,
+  id: string,
+  closing: Closing,
+): Promise<DeadLetter | null> {
+  const from = closing.state === "replayed" ? ["open", "settled"] : ["open"];
+  const payload = closing.replayPayload === null ? null : JSON.stringify(closing.replayPayload);
+  const [row] = await pool.run((sql) =>
+    sql<LetterRow[]>`
+      UPDATE dead_letters
+      SET state = ${closing.state}, closed_at = now(), closed_by = ${closing.by},
+          close_note = ${closing.note}, replay_payload = ${payload}::text::jsonb
+      WHERE letter_id = ${id} AND state = ANY(${from}::text[]) RETURNING *`
+  );
+  return row === undefined ? null : letterOf(row);
+}
+
+/** Counts one more failure of an open letter, so that others come before it the next time. */
+export async function countFailure(
+  pool: Pool,
+  id: string,
+  reason: "rejected" | "conflict",
+  code: string,
+): Promise<void> {
+  await pool.run((sql) =>
+    sql`
+      UPDATE dead_letters SET failures = failures + 1, last_failed_at = now(),
+                              reason = ${reason}, code = ${code}
+      WHERE letter_id = ${id} AND state = 'open'`
+  );
+}
+
+/** The order as a client would place it. */
+function placedOf(order: NewOrder): PlaceInput {
+  return {
+    storeId: order.storeId,
+    idempotencyKey: order.idempotencyKey,
+    currency: order.currency,
+    lines: JSON.parse(order.linesJson),
+    ...(order.customerRef === null ? {} : { customerRef: order.customerRef }),
+    ...(order.metadataJson === "{}" ? {} : { metadata: JSON.parse(order.metadataJson) }),
+  };
+}
+
+function letterOf(row: LetterRow): DeadLetter {
+  return {
+    id: row.letter_id,
+    storeId: row.store_id,
+    orderId: row.order_id,
+    state: row.state,
+    reason: row.reason,
+    code: row.code,
+    payload: row.payload,
+    placedAt: row.placed_at === null ? null : iso(row.placed_at),
+    failures: Number(row.failures),
+    firstFailedAt: iso(row.first_failed_at),
+    lastFailedAt: iso(row.last_failed_at),
+    closedAt: row.closed_at === null ? null : iso(row.closed_at),
+    closedBy: row.closed_by,
+    closeNote: row.close_note,
+    replayPayload: row.replay_payload,
+  };
+}

@@ -1,0 +1,149 @@
+/**
+ * Reading orders back: one by its id, many by keyset pages.
+ */
+import { z } from "zod";
+import type { Pool, Sql } from "../connection/database.ts";
+import type { OrderLine } from "./new_order.ts";
+import { iso } from "../time.ts";
+
+export type OrderStatus = "spilled" | "committed" | "cancelled" | "dead_lettered";
+
+/** An order as clients read it; times are ISO 8601, money is in minor units. */
+export interface Order {
+  readonly storeId: string;
+  readonly orderId: string;
+  readonly idempotencyKey: string;
+  readonly status: OrderStatus;
+  readonly currency: string;
+  readonly lines: readonly OrderLine[];
+  readonly totalMinor: number;
+  readonly customerRef: string | null;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly placedAt: string;
+  readonly committedAt: string | null;
+  readonly cancelledAt: string | null;
+  readonly cancelReason: string | null;
+}
+
+export interface OrderPage {
+  readonly orders: readonly Order[];
+  /** Where the next page begins; null when there is none. */
+  readonly nextCursor: string | null;
+}
+
+interface OrderRow {
+  readonly store_id: string;
+  readonly order_id: string;
+  readonly idempotency_key: string;
+  readonly currency: string;
+  readonly lines: OrderLine[];
+  readonly total_minor: string;
+  readonly customer_ref: string | null;
+  readonly metadata: Record<string, string>;
+  readonly placed_at: Date;
+  readonly committed_at: Date;
+  readonly cancelled_at: Date | null;
+  readonly cancel_reason: string | null;
+}
+
+/** The order, or null when the database has none of this id. */
+export async function readOrder(
+  pool: Pool,
+  storeId: string,
+  orderId: string,
+): Promise<Order | null> {
+  const [row] = await pool.run((sql) =>
+    sql<OrderRow[]>`
+      SELECT ${columns(sql)} FROM orders WHERE store_id = ${storeId} AND order_id = ${orderId}`
+  );
+  return row === undefined ? null : orderOf(row);
+}
+
+export interface ListOptions {
+  readonly storeId: string;
+  readonly limit: number;
+  readonly cursor: Cursor | null;
+  readonly status: OrderStatus | null;
+}
+
+/** Where a page begins: after the order with this placing time and id. */
+export interface Cursor {
+  readonly placedAt: string;
+  readonly orderId: string;
+}
+
+/** A store's orders, newest first by `placedAt` and id. */
+export async function listOrders(pool: Pool, options: ListOptions): Promise<OrderPage> {
+  const { storeId, limit, cursor, status } = options;
+  const rows = await pool.run((sql) =>
+    sql<OrderRow[]>`
+      SELECT ${columns(sql)} FROM orders WHERE store_id = ${storeId}
+      ${
+      cursor === null
+        ? sql``
+        : sql`AND (placed_at, order_id) < (${cursor.placedAt}::timestamptz, ${cursor.orderId}::uuid)`
+    } ${statusCondition(sql, status)}
+      ORDER BY placed_at DESC, order_id DESC LIMIT ${limit + 1}`
+  );
+  const orders = rows.slice(0, limit).map(orderOf);
+  const last = orders.at(-1);
+  return {
+    orders,
+    nextCursor: rows.length > limit && last !== undefined ? encodeCursor(last) : null,
+  };
+}
+
+/** Of years that a database's clock can have said; it knows no year 0. */
+const cursorShape = z.tuple([z.iso.datetime().startsWith("2"), z.uuid()]);
+
+/** The cursor in `text`; null when it is none of ours. */
+export function decodeCursor(text: string): Cursor | null {
+  try {
+    const [placedAt, orderId] = cursorShape.parse(JSON.parse(atob(text)));
+    return { placedAt, orderId };
+  } catch {
+    return null;
+  }
+}
+
+function encodeCursor({ placedAt, orderId }: Cursor): string {
+  return btoa(JSON.stringify([placedAt, orderId]));
+}
+
+/** The table holds committed orders and cancelled ones; the other states live elsewhere. */
+function statusCondition(sql: Sql, status: OrderStatus | null) {
+  switch (status) {
+    case null:
+      return sql``;
+    case "committed":
+      return sql`AND cancelled_at IS NULL`;
+    case "cancelled":
+      return sql`AND cancelled_at IS NOT NULL`;
+    case "spilled":
+    case "dead_lettered":
+      return sql`AND false`;
+  }
+}
+
+function columns(sql: Sql) {
+  return sql`store_id, order_id, idempotency_key, currency, lines, total_minor, customer_ref,
+    metadata, placed_at, committed_at, cancelled_at, cancel_reason`;
+}
+
+function orderOf(row: OrderRow): Order {
+  return {
+    storeId: row.store_id,
+    orderId: row.order_id,
+    idempotencyKey: row.idempotency_key,
+    status: row.cancelled_at === null ? "committed" : "cancelled",
+    currency: row.currency,
+    lines: row.lines,
+    totalMinor: Number(row.total_minor),
+    customerRef: row.customer_ref,
+    metadata: row.metadata,
+    placedAt: iso(row.placed_at),
+    committedAt: iso(row.committed_at),
+    cancelledAt: row.cancelled_at === null ? null : iso(row.cancelled_at),
+    cancelReason: row.cancel_reason,
+  };
+}

@@ -1,0 +1,196 @@
+/** The embedded Redis over starts and crashes, and where the program comes from. */
+import { Redis } from "ioredis";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertNotEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { openDataFolder } from "../../../server/embedded/data_folder.ts";
+import {
+  EmbeddedError,
+  type EmbeddedEvent,
+  type EmbeddedRedis,
+  startEmbedded,
+} from "../../../server/embedded/mod.ts";
+import { closeRedis } from "../../../server/redis/connection.ts";
+import { spawnOwner } from "../../support/services/embedded_owner.ts";
+import { temporaryFolder, until } from "../../support/services/services.ts";
+
+interface Running {
+  readonly redis: EmbeddedRedis;
+  readonly events: EmbeddedEvent[];
+  stop(): Promise<void>;
+}
+
+async function start(dataDir: string): Promise<Running> {
+  const events: EmbeddedEvent[] = [];
+  const services = await startEmbedded({
+    dataDir,
+    postgres: false,
+    redis: true,
+    onEvent: (event) => events.push(event),
+  });
+  assert(services.redis, events.map((event) => event.message).join("; "));
+  return { redis: services.redis, events, stop: services.stop };
+}
+
+async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await temporaryFolder();
+  try {
+    await test(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function withRunning(
+  folder: string,
+  test: (running: Running) => Promise<void>,
+): Promise<void> {
+  const running = await start(folder);
+  try {
+    await test(running);
+  } finally {
+    await running.stop();
+  }
+}
+
+async function ask<T>(url: string, question: (redis: Redis) => Promise<T>): Promise<T> {
+  const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null });
+  redis.on("error", () => undefined);
+  try {
+    await redis.connect();
+    return await question(redis);
+  } finally {
+    await closeRedis(redis);
+  }
+}
+
+function kinds(events: readonly EmbeddedEvent[]): string[] {
+  return events.map((event) => event.kind);
+}
+
+Deno.test("it syncs every write before it answers, and evicts nothing", () =>
+  withFolder((folder) =>
+    withRunning(folder, async ({ redis }) => {
+      const wanted = {
+        "appendonly": "yes",
+        "appendfsync": "always",
+        "no-appendfsync-on-rewrite": "no",
+        "maxmemory-policy": "noeviction",
+        "save": "",
+        "bind": "127.0.0.1",
+      };
+      for (const [name, value] of Object.entries(wanted)) {
+        assertEquals(await ask(redis.url, (client) => client.config("GET", name)), [name, value]);
+      }
+    })
+  ));
+
+Deno.test("it takes no command without the password, which is in 0600 files alone", () =>
+  withFolder((folder) =>
+    withRunning(folder, async ({ redis }) => {
+      const open = `redis://127.0.0.1:${redis.port}/0`;
+      await assertRejects(() => ask(open, (client) => client.get("key")));
+      for (const name of ["redis.password", "redis.conf", "redis.log"]) {
+        const { mode } = await Deno.stat(`${folder}/${name}`);
+        assertEquals((mode ?? 0) & 0o777, 0o600, name);
+      }
+    })
+  ));
+
+Deno.test("what it holds is kept between runs, also in a folder with a quote in its name", () =>
+  withFolder(async (outer) => {
+    const folder = `${outer}/with "quotes" and spaces`;
+    await withRunning(folder, async ({ redis }) => {
+      await ask(redis.url, (client) => client.set("word", "kept"));
+    });
+    await withRunning(folder, async ({ redis }) => {
+      assertEquals(await ask(redis.url, (client) => client.get("word")), "kept");
+    });
+  }));
+
+Deno.test("a Redis whose Weir was killed is stopped, and its data is there", () =>
+  withFolder(async (folder) => {
+    const owner = await spawnOwner(folder, "redis");
+    await ask(owner.url, (client) => client.set("word", "of the killed"));
+    await owner.kill();
+    assertEquals(await ask(owner.url, (client) => client.get("word")), "of the killed");
+    await withRunning(folder, async ({ redis, events }) => {
+      assertEquals(kinds(events), ["orphan_stopped", "ready"]);
+      assertNotEquals(redis.pid, owner.pid);
+      assertEquals(await ask(redis.url, (client) => client.get("word")), "of the killed");
+    });
+  }));
+
+Deno.test("another folder's Redis is left alone, even when our settings name its port", () =>
+  withFolder((folder) =>
+    withFolder((other) =>
+      withRunning(other, async (neighbour) => {
+        await Deno.copyFile(`${other}/redis.password`, `${folder}/redis.password`);
+        await Deno.writeTextFile(`${folder}/redis.conf`, `port ${neighbour.redis.port}\n`);
+        await withRunning(folder, ({ events }) => {
+          assertEquals(kinds(events), ["ready"]);
+          return Promise.resolve();
+        });
+        assertEquals(await ask(neighbour.redis.url, (client) => client.ping()), "PONG");
+        assertEquals(kinds(neighbour.events), ["ready"]);
+      })
+    )
+  ));
+
+Deno.test("what listens on the old port and says nothing could be ours, so it is refused", () =>
+  withFolder(async (folder) => {
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const accepted: Deno.Conn[] = [];
+    const accepting = (async () => {
+      for await (const connection of listener) accepted.push(connection);
+    })();
+    try {
+      await Deno.writeTextFile(`${folder}/redis.conf`, `port ${listener.addr.port}\n`);
+      const { message } = await assertRejects(() => start(folder), EmbeddedError);
+      assertMatch(message, /takes connections and does not answer: .*remove .*redis\.conf/);
+    } finally {
+      listener.close();
+      for (const connection of accepted) connection.close();
+      await accepting;
+    }
+  }));
+
+Deno.test("a killed Redis is started again on the same port with its data", () =>
+  withFolder((folder) =>
+    withRunning(folder, async ({ redis, events }) => {
+      await ask(redis.url, (client) => client.set("word", "kept"));
+      const { pid, port } = redis;
+      Deno.kill(pid, "SIGKILL");
+      await until("the next Redis", () => redis.pid !== pid && redis.pid !== 0);
+      assertEquals(kinds(events), ["ready", "exited", "ready"]);
+      assertEquals(redis.port, port);
+      assertEquals(await ask(redis.url, (client) => client.get("word")), "kept");
+    })
+  ));
+
+Deno.test("an append-only file that cannot be read is refused in one line with the log", () =>
+  withFolder(async (folder) => {
+    await withRunning(folder, async ({ redis }) => {
+      await ask(redis.url, (client) => client.set("word", "lost"));
+    });
+    const broken = `${folder}/redis/appendonlydir/appendonly.aof.manifest`;
+    await Deno.writeTextFile(broken, "not a manifest\n");
+    const { message } = await assertRejects(() => start(folder), EmbeddedError);
+    assertEquals(message.split("\n").length, 1);
+    assertStringIncludes(message, `(log: ${folder}/redis.log)`);
+  }));
+
+Deno.test("the lock covers Redis too", () =>
+  withFolder(async (path) => {
+    const folder = await openDataFolder(path);
+    const { message } = await assertRejects(() => start(path), EmbeddedError);
+    assertMatch(message, new RegExp(`process ${Deno.pid}`));
+    folder.close();
+    folder.close();
+    await withRunning(path, () => Promise.resolve());
+  }));

@@ -1,0 +1,69 @@
+/** Which way the bus is heard, while a server falls silent and comes back. */
+import { assertEquals } from "@std/assert";
+import { type Bus, startBus } from "../../../server/figures/bus.ts";
+import { Pool } from "../../../sql/connection/pool.ts";
+import { withDatabase } from "../../support/services/database.ts";
+import { withRedis } from "../../support/services/redis.ts";
+import { until } from "../../support/services/services.ts";
+import { WireProxy } from "../../support/faults/wire_proxy.ts";
+
+/** Several turns of the echo. */
+const QUIET_MS = 7_000;
+
+interface Stage {
+  readonly bus: Bus;
+  readonly postgres: WireProxy;
+  readonly redis: WireProxy;
+  becomes(state: string): Promise<unknown>;
+}
+
+async function withBus(hasRedis: boolean, test: (stage: Stage) => Promise<void>): Promise<void> {
+  await withDatabase((database) =>
+    withRedis(async (redisServer) => {
+      const [postgres, redis] = [WireProxy.to(database.url), WireProxy.to(redisServer.url)];
+      const url = postgres.through(database.url);
+      const pool = new Pool({ url, name: "test", maxConnections: 1, statementTimeoutMs: 1_000 });
+      const bus = startBus({
+        databaseUrl: url,
+        pool,
+        redisUrl: hasRedis ? redis.through(redisServer.url) : null,
+        redisPrefix: redisServer.prefix,
+        onNotice: () => undefined,
+      });
+      const becomes = (state: string) =>
+        until(`the bus to be ${state}`, () => bus.state() === state);
+      try {
+        await test({ bus, postgres, redis, becomes });
+      } finally {
+        await bus.stop();
+        await pool.end();
+        await Promise.all([postgres.close(), redis.close()]);
+      }
+    })
+  );
+}
+
+Deno.test("LISTEN that was lost is heard again, and stays", () =>
+  withBus(false, async ({ bus, postgres, becomes }) => {
+    await becomes("postgres");
+    postgres.replies = "held";
+    await becomes("down");
+    postgres.open();
+    await becomes("postgres");
+    const changes: string[] = [];
+    const unsubscribe = bus.onChange(() => {
+      if (bus.state() !== "postgres") changes.push(bus.state());
+    });
+    await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
+    unsubscribe();
+    assertEquals(changes, []);
+  }));
+
+Deno.test("a Redis that says nothing is not heard, and is again when it answers", () =>
+  withBus(true, async ({ redis, becomes }) => {
+    await becomes("redis");
+    redis.replies = "held";
+    await becomes("postgres");
+    redis.open();
+    await becomes("redis");
+  }));

@@ -1,0 +1,73 @@
+import { assertEquals } from "@std/assert";
+import { Turns } from "../../../server/front/slots.ts";
+
+/** Turns on a connection that is drained when the test says so, and who was given one so far. */
+function connection() {
+  const drains: (() => void)[] = [];
+  const turns = new Turns(() => new Promise((resolve) => void drains.push(resolve)));
+  const given: string[] = [];
+  const stream = (name: string) => {
+    const lane = turns.lane();
+    return { ...lane, ask: () => void lane.turn().then(() => given.push(name)) };
+  };
+  /** What was given once the client has taken everything; null: nobody had asked for that. */
+  const drain = async (): Promise<string[] | null> => {
+    await settled();
+    const resolve = drains.shift();
+    if (resolve === undefined) return null;
+    resolve();
+    await settled();
+    return given;
+  };
+  return { stream, drain, given };
+}
+
+/** Every promise that can go on has gone on. */
+async function settled(): Promise<void> {
+  for (let round = 0; round < 50; round++) await Promise.resolve();
+}
+
+Deno.test("a turn is given when everything sent before was taken", async () => {
+  const { stream, drain, given } = connection();
+  stream("a").ask();
+  await settled();
+  assertEquals(given, []);
+  assertEquals(await drain(), ["a"]);
+});
+
+Deno.test("one stream at a time has a turn, in the order of asking", async () => {
+  const { stream, drain } = connection();
+  const [a, b, c] = [stream("a"), stream("b"), stream("c")];
+  for (const one of [b, a, c]) one.ask();
+  assertEquals(await drain(), ["b"]);
+  assertEquals(await drain(), null);
+  b.sent();
+  assertEquals(await drain(), ["b", "a"]);
+  b.ask();
+  a.sent();
+  assertEquals(await drain(), ["b", "a", "c"]);
+  c.sent();
+  assertEquals(await drain(), ["b", "a", "c", "b"]);
+});
+
+Deno.test("a stream that is gone holds nobody up, and lets nobody overtake", async () => {
+  const { stream, drain } = connection();
+  const [a, b, c] = [stream("a"), stream("b"), stream("c")];
+  for (const one of [a, b, c]) one.ask();
+  assertEquals(await drain(), ["a"]);
+  b[Symbol.dispose]();
+  assertEquals(await drain(), null);
+  a[Symbol.dispose]();
+  assertEquals(await drain(), ["a", "b"]); // nobody listens to it any more
+  assertEquals(await drain(), ["a", "b", "c"]);
+});
+
+Deno.test("who asks again has sent", async () => {
+  const { stream, drain } = connection();
+  const [a, b] = [stream("a"), stream("b")];
+  a.ask();
+  assertEquals(await drain(), ["a"]);
+  b.ask();
+  a.ask();
+  assertEquals(await drain(), ["a", "b"]);
+});

@@ -1,0 +1,183 @@
+/**
+ * Subscribers who do not read: what they cost, what they see when they read again, and their end.
+ *
+ * The system itself keeps a few megabytes for each of them on the way, so that many large frames
+ * have to be sent before the server notices anything.
+ */
+import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual } from "@std/assert";
+import { KEY, withInstance } from "../../support/services/instance.ts";
+import {
+  everyoneIsGone,
+  fill,
+  makeFramesLarge,
+  metric,
+  Quick,
+  subscribers,
+  unreadBytes,
+} from "../../support/load/large_frames.ts";
+import { anInput } from "../../support/load/orders.ts";
+import { RawSocket, type SocketMessage } from "../../support/load/raw_calls.ts";
+import { until } from "../../support/services/services.ts";
+import { SLOW_READERS, type SlowReader } from "../../support/load/slow_reader.ts";
+
+const MEBIBYTE = 1_048_576;
+/** Less may be unread by chance. */
+const SLICE_BYTES = 65_536;
+const ROUNDS = 40;
+const PATIENCE_MS = 2_000;
+/** For who is to stay: several times what a machine may be held up. */
+const LONG_PATIENCE_MS = 5_000;
+
+function expectForward(ids: readonly string[]): void {
+  const versions = ids.map((id) => Number(id.split(":")[1]));
+  assertEquals(versions, versions.toSorted((a, b) => a - b));
+}
+
+for (const [transport, open] of Object.entries(SLOW_READERS)) {
+  Deno.test(`over ${transport}, who does not read costs 1 MiB at most and skips to the newest frame`, () =>
+    withInstance(async (instance) => {
+      await makeFramesLarge(instance);
+      const quick = new Quick(instance);
+      await quick.begins();
+      const slow = await open(instance.url);
+      slow.pause();
+      let mostBytes = 0;
+      let newest = "";
+      for (let round = 0; round < ROUNDS; round++) {
+        newest = await quick.round();
+        mostBytes = Math.max(mostBytes, await unreadBytes(instance));
+      }
+      assertGreater(mostBytes, SLICE_BYTES);
+      assertLessOrEqual(mostBytes, MEBIBYTE);
+      assertGreater(await metric(instance, "weir_live_skipped_frames_total"), 0);
+      assertLess(quick.slowestMs, 5_000);
+      slow.resume();
+      await until("the newest frame", () => slow.ids().at(-1) === newest);
+      expectForward(slow.ids());
+      assertLess(slow.ids().length, ROUNDS);
+      assertEquals(await unreadBytes(instance), 0);
+      quick.end();
+      await slow.close();
+      await everyoneIsGone(instance);
+    }));
+
+  Deno.test(`over ${transport}, who takes nothing for long enough is cut, also when nothing is sent`, () =>
+    withInstance(async (instance) => {
+      await makeFramesLarge(instance);
+      const quick = new Quick(instance);
+      await quick.begins();
+      const slow = await open(instance.url);
+      slow.pause();
+      await fill(instance, quick);
+      await until("one to be left", async () => await subscribers(instance) === 1);
+      assertEquals(await unreadBytes(instance), 0, "nothing is kept for it");
+      // When it reads again it finds what had been sent, and the end.
+      slow.resume();
+      await until("the end of the connection", () => slow.closed);
+      await quick.round();
+      quick.end();
+      await everyoneIsGone(instance);
+    }, { patienceMs: PATIENCE_MS }));
+
+  Deno.test(`over ${transport}, who reads slowly stays`, () =>
+    withInstance(async (instance) => {
+      await makeFramesLarge(instance);
+      const quick = new Quick(instance);
+      await quick.begins();
+      const slow = await open(instance.url);
+      slow.pause();
+      await fill(instance, quick);
+      for (let part = 0; part < 5; part++) {
+        await takesSomething(slow);
+        for (let round = 0; round < 2; round++) await quick.round(); // as much as it took
+        await new Promise((resolve) => setTimeout(resolve, LONG_PATIENCE_MS / 4));
+      }
+      assertEquals([slow.closed, await subscribers(instance)], [false, 2]);
+      slow.resume();
+      const newest = await quick.round();
+      await until("the newest frame", () => slow.ids().at(-1) === newest);
+      quick.end();
+      await slow.close();
+      await everyoneIsGone(instance);
+    }, { patienceMs: LONG_PATIENCE_MS }));
+}
+
+/** Reads until the server can send more: a frame's worth. */
+async function takesSomething(slow: SlowReader): Promise<void> {
+  const before = slow.receivedBytes();
+  slow.resume();
+  await until("a part of it", () => slow.closed || slow.receivedBytes() > before + MEBIBYTE);
+  slow.pause();
+  assert(!slow.closed);
+}
+
+Deno.test("many subscriptions over one connection cost no more than one", () =>
+  withInstance(async (instance) => {
+    await makeFramesLarge(instance);
+    const quick = new Quick(instance);
+    await quick.begins();
+    const slow = await RawSocket.open(instance.url, KEY);
+    const ids = Array.from({ length: 30 }, () => slow.subscribe("dashboard.live", {}));
+    const seenBy = (id: number) =>
+      slow.messages.findLast((message) => message.id === id && isFrame(message))?.result?.id;
+    await until("a frame for each", () => ids.every((id) => seenBy(id) !== undefined));
+    slow.socket.pause();
+    let newest = "";
+    let mostBytes = 0;
+    for (let round = 0; round < ROUNDS; round++) {
+      newest = await quick.round();
+      mostBytes = Math.max(mostBytes, await unreadBytes(instance));
+    }
+    assertGreater(mostBytes, SLICE_BYTES);
+    assertLessOrEqual(mostBytes, MEBIBYTE);
+    slow.socket.resume();
+    await until("the newest frame for each", () => ids.every((id) => seenBy(id) === newest));
+    quick.end();
+    await slow.close();
+    await everyoneIsGone(instance);
+  }));
+
+Deno.test("fifty who do not read cost a frame each, however much is sent", () =>
+  withInstance(async (instance) => {
+    await makeFramesLarge(instance);
+    const quick = new Quick(instance);
+    await quick.begins();
+    const slow: SlowReader[] = [];
+    for (let count = 0; count < 25; count++) {
+      for (const open of Object.values(SLOW_READERS)) {
+        const reader = await open(instance.url);
+        reader.pause();
+        slow.push(reader);
+      }
+    }
+    await fill(instance, quick, slow.length);
+    const { rss } = Deno.memoryUsage();
+    for (let round = 0; round < ROUNDS; round++) await quick.round();
+    assertLessOrEqual(await unreadBytes(instance), slow.length * MEBIBYTE);
+    // Kept for each of them, the frames of these rounds would be one and a half gigabytes.
+    assertLess(Deno.memoryUsage().rss - rss, 300 * MEBIBYTE);
+    assertLess(quick.slowestMs, 5_000);
+    quick.end();
+    await Promise.all(slow.map((reader) => reader.close()));
+    await everyoneIsGone(instance);
+  }));
+
+function isFrame({ result }: SocketMessage): boolean {
+  return result?.type === "data";
+}
+
+Deno.test("who vanishes without a word is no subscriber any more", () =>
+  withInstance(async (instance) => {
+    const sockets = await Promise.all(
+      Array.from({ length: 10 }, () => RawSocket.open(instance.url, KEY)),
+    );
+    for (const socket of sockets) {
+      const id = socket.subscribe("dashboard.live", {});
+      await socket.next((message) => message.id === id && isFrame(message));
+    }
+    assertEquals(await subscribers(instance), 10);
+    sockets.forEach(({ socket }) => socket.terminate());
+    await everyoneIsGone(instance);
+    await Promise.all(sockets.map((socket) => socket.ended()));
+    assertEquals((await instance.api.orders.place.mutate(anInput())).status, "committed");
+  }));

@@ -1,0 +1,169 @@
+import { assert, assertEquals } from "@std/assert";
+import { FakeTime } from "@std/testing/time";
+import {
+  createStatusBoard,
+  type OpsStatus,
+  type StatusBoard,
+} from "../../../server/ops/status_board.ts";
+
+const VIEWERS = 200;
+
+/** A board on which the test changes a state and a figure, and counts what reading them costs. */
+function aBoard() {
+  const listeners = new Set<() => void>();
+  const cost = { reads: 0, listeners };
+  const now = { bus: "down" as OpsStatus["bus"]["state"], letters: 0 };
+  const board = createStatusBoard({
+    instanceId: "i",
+    version: "0",
+    writer: () => {
+      cost.reads++;
+      return {
+        circuit: "closed",
+        intake: "accepting",
+        queuedOrders: 0,
+        queuedBytes: 0,
+        inFlightBatches: 0,
+        commitMsP50: null,
+        commitMsP99: null,
+        lastError: null,
+      };
+    },
+    aggregator: () => ({
+      state: "idle",
+      lastRunMs: null,
+      lastRunAt: null,
+      lagMs: 0,
+      overlaps: 0,
+      intervalMs: 1_000,
+    }),
+    bus: () => now.bus,
+    spill: () => ({ state: "ready", orders: 0, oldestAgeMs: null }),
+    deadLetters: () => now.letters,
+    subscribers: () => 0,
+    states: () => now.bus,
+  }, [{
+    onChange: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  }]);
+  const change = (bus: OpsStatus["bus"]["state"]) => {
+    now.bus = bus;
+    for (const listener of listeners) listener();
+  };
+  return { board, cost, now, change };
+}
+
+/** What `viewers` viewers of a board have seen, and what ends them. */
+function watching(board: StatusBoard, viewers: number) {
+  const gone = new AbortController();
+  const seen = Array.from({ length: viewers }, () => [] as OpsStatus[]);
+  const ended = Promise.all(seen.map(async (statuses) => {
+    for await (const newest of board.watch(gone.signal)) statuses.push(newest());
+  }));
+  return { seen, end: () => gone.abort(), ended };
+}
+
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+}
+
+Deno.test("a change is read once for all who watch, and each sees it at once", async () => {
+  using time = new FakeTime();
+  const { board, cost, change } = aBoard();
+  const { seen, end, ended } = watching(board, VIEWERS);
+  await settle();
+  assertEquals([cost.reads, cost.listeners.size], [1, 1]);
+  time.tick(200);
+  await settle();
+  change("redis");
+  for (let same = 0; same < 1_000; same++) change("redis");
+  await settle();
+  assertEquals(cost.reads, 2);
+  for (const statuses of seen) {
+    assertEquals(statuses.map(({ bus }) => bus.state), ["down", "redis"]);
+  }
+  end();
+  await ended;
+});
+
+Deno.test("changes that follow each other fast are shown together, the newest of them for sure", async () => {
+  using time = new FakeTime();
+  const { board, cost, change } = aBoard();
+  const { seen, end, ended } = watching(board, VIEWERS);
+  await settle();
+  for (const state of ["redis", "down", "postgres"] as const) {
+    time.tick(50);
+    change(state);
+    await settle();
+  }
+  assertEquals(cost.reads, 1);
+  time.tick(50);
+  await settle();
+  assertEquals(cost.reads, 2);
+  for (const statuses of seen) assertEquals(statuses.at(-1)?.bus.state, "postgres");
+  end();
+  await ended;
+});
+
+Deno.test("a figure is shown within 1.2 seconds, and what stays as it is not again", async () => {
+  using time = new FakeTime();
+  const { board, cost, now } = aBoard();
+  const { seen, end, ended } = watching(board, VIEWERS);
+  await settle();
+  now.letters = 7;
+  const reach = async (ms: number) => {
+    for (let passed = 0; passed < ms; passed += 100) {
+      time.tick(100);
+      await settle();
+    }
+  };
+  await reach(1_200);
+  for (const statuses of seen) {
+    assertEquals(statuses.map(({ deadLetters }) => deadLetters.open), [0, 7]);
+  }
+  await reach(12_000);
+  assertEquals([cost.reads, seen[0]?.length], [12, 2]);
+  end();
+  await ended;
+});
+
+Deno.test("who comes later sees the status of now, and nothing goes on when all have left", async () => {
+  using time = new FakeTime();
+  const { board, cost, now } = aBoard();
+  const first = watching(board, 1);
+  await settle();
+  time.tick(500);
+  now.letters = 3;
+  const second = watching(board, VIEWERS);
+  await settle();
+  for (const [status] of second.seen) assertEquals(status?.deadLetters.open, 3);
+  assertEquals(cost.reads, 2);
+  first.end();
+  board.stop();
+  await Promise.all([first.ended, second.ended]);
+  assertEquals(cost.listeners.size, 0);
+  time.tick(60_000);
+  assertEquals(cost.reads, 2);
+  const third = watching(board, 1);
+  await third.ended;
+  assertEquals(third.seen, [[]]);
+});
+
+Deno.test("who is slow gets the newest, and not what lies between", async () => {
+  using time = new FakeTime();
+  const { board, change } = aBoard();
+  const gone = new AbortController();
+  const slow = board.watch(gone.signal);
+  const first = await slow.next();
+  for (const state of ["redis", "postgres"] as const) {
+    time.tick(200);
+    change(state);
+  }
+  assert(first.done === false);
+  assertEquals(first.value().bus.state, "postgres");
+  const next = slow.next();
+  gone.abort();
+  assertEquals((await next).done, true);
+});

@@ -1,0 +1,23 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { commitBatch } from "../../../sql/orders/batch.ts";
+import { Pool } from "../../../sql/connection/pool.ts";
+import { findOrder } from "../../../server/orders/lookup.ts";
+import { RefusedError } from "../../../server/router/errors.ts";
+import { withDatabase } from "../../support/services/database.ts";
+import { anOrder } from "../../support/load/orders.ts";
+
+Deno.test("while the buffer does not answer a stored order is found, and no other is called missing", () =>
+  withDatabase(async ({ url, sql }) => {
+    const pool = new Pool({ url, name: "test", maxConnections: 1, statementTimeoutMs: 5_000 });
+    const silent = { find: () => Promise.reject(new Error("Connection is closed.")) };
+    const [stored, other] = [anOrder(), anOrder()];
+    await commitBatch(sql, [stored]);
+    assertEquals((await findOrder(pool, silent, "store-1", stored.orderId))?.status, "committed");
+    const error = await assertRejects(
+      () => findOrder(pool, silent, "store-1", other.orderId),
+      RefusedError,
+    );
+    assertEquals((error as RefusedError).refusal.reason, "unavailable");
+    assertEquals(await findOrder(pool, null, "store-1", other.orderId), null);
+    await pool.end();
+  }));

@@ -1,0 +1,124 @@
+/** Replaying many dead letters, in earnest and as a dry run. */
+import { assert, assertEquals, assertGreaterOrEqual } from "@std/assert";
+import { parkOrder } from "../../../sql/orders/dead_letters.ts";
+import { KEY, withInstance } from "../../support/services/instance.ts";
+import { anInput, anOrder } from "../../support/load/orders.ts";
+import {
+  aPoison,
+  keysStored,
+  orderOf,
+  refusePoison,
+  rejected,
+  takePoison,
+} from "../../support/faults/poison.ts";
+import { type Call, expectRefused } from "../../support/load/refusals.ts";
+
+Deno.test("a dry run tells what would happen to each letter and writes nothing", () =>
+  withInstance(async (instance) => {
+    const { api, database: { sql } } = instance;
+    const placed = anInput();
+    await api.orders.place.mutate(placed);
+    await refusePoison(sql);
+    const poison = await rejected(api, aPoison());
+    const key = { idempotencyKey: "two-of-one" };
+    const first = await parkOrder(sql, anOrder(key), "rejected", "23514");
+    const second = await parkOrder(sql, anOrder({ ...key, currency: "USD" }), "rejected", "23514");
+    const there = await parkOrder(sql, orderOf(placed), "rejected", "23514");
+    const other = orderOf({ ...placed, currency: "USD" });
+    const conflict = await parkOrder(sql, other, "conflict", "idempotency_mismatch");
+    await api.ops.aggregate.mutate();
+    const everything = () =>
+      Promise.all([
+        sql`select * from orders order by order_id`,
+        sql`select * from dead_letters order by letter_id`,
+      ]);
+    const before = await everything();
+    const report = await api.ops.deadLetters.replayMany.mutate({ limit: 500, dryRun: true });
+    assertEquals(report, {
+      results: [
+        { id: poison, outcome: "still_failing", reason: "rejected" },
+        { id: first, outcome: "committed" },
+        { id: second, outcome: "closed" },
+        { id: there, outcome: "duplicate" },
+        { id: conflict, outcome: "still_failing", reason: "idempotency_mismatch" },
+      ],
+      stoppedBy: null,
+    });
+    assertEquals(await everything(), before);
+    assertEquals((await sql`select from journal`).length, 0);
+
+    const done = await api.ops.deadLetters.replayMany.mutate({ limit: 500 });
+    assertEquals(done, report);
+    assertEquals((await keysStored(sql)).length, 2);
+  }));
+
+Deno.test("replayMany tries every letter, no faster than it may, and two at once each letter once", () =>
+  withInstance(async (instance) => {
+    const { url, api, database: { sql } } = instance;
+    await refusePoison(sql);
+    const poisons = Array.from(
+      { length: 60 },
+      (_, index) => aPoison({ storeId: index % 3 === 0 ? "store-2" : "store-1" }),
+    );
+    await api.orders.placeMany.mutate({ orders: poisons });
+    const failing = await api.ops.deadLetters.replayMany.mutate({ limit: 5 });
+    assertEquals(failing.results.map(({ reason }) => reason), Array(5).fill("rejected"));
+    await takePoison(sql);
+
+    const ofStore = await api.ops.deadLetters.replayMany.mutate({ storeId: "store-2", limit: 500 });
+    assertEquals(ofStore.results.map(({ outcome }) => outcome), Array(20).fill("committed"));
+    const begunAt = performance.now();
+    const { results } = await api.ops.deadLetters.replayMany.mutate({ limit: 20 });
+    assertGreaterOrEqual(performance.now() - begunAt, 19 * 10 - 1);
+    // What failed last comes last, so that a run of few letters gets on all the same.
+    const tried = new Set(failing.results.map(({ id }) => id));
+    assert(results.every(({ id, outcome }) => outcome === "committed" && !tried.has(id)));
+
+    const both = await Promise.all([
+      api.ops.deadLetters.replayMany.mutate({ limit: 500 }),
+      api.ops.deadLetters.replayMany.mutate({ limit: 500 }),
+    ]);
+    const outcomes = both.flatMap((run) => run.results.map(({ outcome }) => outcome));
+    assert(outcomes.every((outcome) => outcome !== "still_failing"));
+    assertEquals(new Set(await keysStored(sql)).size, 60);
+    assertEquals((await api.ops.deadLetters.list.query({})).letters, []);
+    for (const input of [{}, { limit: 501 }, { limit: 0 }, { limit: 1, dry: true }]) {
+      const path = "ops.deadLetters.replayMany";
+      await expectRefused(url, { type: "mutation", path, input, token: KEY }, "invalid_input");
+    }
+  }));
+
+Deno.test("an order that is there answers as before, whatever the database would refuse by now", () =>
+  withInstance(async (instance) => {
+    const { url, api, database: { sql } } = instance;
+    const poison = aPoison();
+    const first = await api.orders.place.mutate(poison);
+    await sql`
+      alter table orders add constraint no_poison check (customer_ref <> 'poison') not valid`;
+    assertEquals(await api.orders.place.mutate(poison), { ...first, replayed: true });
+    const other = { ...poison, currency: "USD" };
+    const call: Call = { type: "mutation", path: "orders.place", input: other, token: KEY };
+    await expectRefused(url, call, "idempotency_mismatch");
+    assertEquals((await sql`select from dead_letters`).length, 0);
+
+    const id = await parkOrder(sql, orderOf(poison), "rejected", "23514");
+    const dry = await api.ops.deadLetters.replayMany.mutate({ limit: 1, dryRun: true });
+    assertEquals(dry.results, [{ id, outcome: "duplicate" }]);
+    assertEquals((await api.ops.deadLetters.replayMany.mutate({ limit: 1 })).results, dry.results);
+  }));
+
+Deno.test("a letter that is no order any more does not stand before the others", () =>
+  withInstance(async ({ api, database: { sql } }) => {
+    const broken = await parkOrder(sql, anOrder(), "rejected", "23514");
+    await sql`update dead_letters set payload = payload - 'currency'`;
+    const good = await parkOrder(sql, anOrder(), "rejected", "23514");
+    const replayed = [];
+    for (let run = 0; run < 2; run++) {
+      const { results } = await api.ops.deadLetters.replayMany.mutate({ limit: 1 });
+      replayed.push(...results);
+    }
+    assertEquals(replayed, [
+      { id: broken, outcome: "still_failing", reason: "invalid_input" },
+      { id: good, outcome: "committed" },
+    ]);
+  }));

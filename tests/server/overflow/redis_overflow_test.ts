@@ -1,0 +1,156 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { BufferUnreachable } from "../../../actors/order_writer/group_spill.ts";
+import { closeRedis, openRedis } from "../../../server/redis/connection.ts";
+import { Spill, type SpillOptions } from "../../../server/overflow/redis_overflow.ts";
+import { spillKeys } from "../../../server/overflow/scripts.ts";
+import { anOrder } from "../../support/load/orders.ts";
+import { type TestRedis, withRedis } from "../../support/services/redis.ts";
+import { until } from "../../support/services/services.ts";
+
+/** Runs `test` with a buffer that is ready. Its keys begin with a brace, so they go by themselves. */
+function withSpill(
+  test: (spill: Spill, redis: TestRedis) => Promise<void>,
+  options: Partial<SpillOptions> = {},
+): Promise<void> {
+  return withRedis(async (redis) => {
+    const connection = openRedis(redis.url, "test");
+    const spill = new Spill({
+      redis: connection,
+      prefix: redis.prefix,
+      mode: "auto",
+      maxOrders: 1_000,
+      maxBytes: 1 << 20,
+      ...options,
+    });
+    spill.start();
+    try {
+      await until("the buffer to be ready", () => spill.isReady());
+      await test(spill, redis);
+    } finally {
+      await spill.stop();
+      await closeRedis(connection);
+      await redis.redis.del(...Object.values(spillKeys(redis.prefix)));
+    }
+  });
+}
+
+Deno.test("an order is written once, and the same key is told what was written first", () =>
+  withSpill(async (spill, { redis, prefix }) => {
+    const [a, b] = [anOrder(), anOrder()];
+    const [before] = await redis.time() as unknown as [string];
+    const first = await spill.write([a, b]);
+    const other = anOrder({ idempotencyKey: a.idempotencyKey, customerRef: "other" });
+    const again = (await spill.write([a])).get(a.orderId);
+    const mismatch = (await spill.write([other])).get(a.orderId);
+    const result = first.get(a.orderId);
+    assert(result?.outcome === "spilled" && result.isNew);
+    assert(Date.parse(result.placedAt) >= Number(before) * 1_000, "by the clock of Redis");
+    assertEquals(again, { ...result, isNew: false });
+    assertEquals(mismatch, { ...result, isNew: false });
+    assertEquals(result.contentHash, a.contentHash);
+    assertEquals(await redis.xlen(spillKeys(prefix).stream), 2);
+    assertEquals(await spill.find(a.orderId), { ...a, placedAt: result.placedAt });
+    assertEquals(await spill.find(anOrder().orderId), null);
+  }));
+
+Deno.test("what waits is recalled by its key, with its content and its time", () =>
+  withSpill(async (spill) => {
+    const [held, other] = [anOrder(), anOrder()];
+    assertEquals((await spill.recall([held.orderId])).size, 0);
+    const result = (await spill.write([held])).get(held.orderId);
+    assert(result?.outcome === "spilled");
+    const { contentHash, placedAt } = result;
+    const recalled = await spill.recall([other.orderId, held.orderId]);
+    assertEquals([...recalled], [[held.orderId, { contentHash, placedAt }]]);
+  }));
+
+Deno.test("what is taken stays until it is removed, and nothing is left behind then", () =>
+  withSpill(async (spill, { redis, prefix }) => {
+    const orders = Array.from({ length: 7 }, () => anOrder());
+    await spill.write(orders);
+    const taken = await spill.take("one", 5, 60_000);
+    assertEquals(taken.map(({ order }) => order.orderId), orders.slice(0, 5).map((o) => o.orderId));
+    assertEquals(await spill.take("one", 5, 60_000), taken, "the same ones until they are removed");
+    await spill.remove(taken);
+    await spill.remove(taken);
+    const rest = await spill.take("one", 5, 60_000);
+    assertEquals(rest.map(({ order }) => order.orderId), orders.slice(5).map((o) => o.orderId));
+    await spill.remove(rest);
+    const keys = spillKeys(prefix);
+    assertEquals(await redis.xlen(keys.stream), 0);
+    assertEquals(await redis.hlen(keys.records), 0);
+    assertEquals(await redis.get(keys.bytes), "0");
+    const renewed = (await spill.write(orders)).get(orders[0]!.orderId);
+    assert(renewed?.outcome === "spilled" && renewed.isNew);
+  }));
+
+Deno.test("what a dead drainer took is taken over when it has been idle, and not before", () =>
+  withSpill(async (spill) => {
+    const order = anOrder();
+    await spill.write([order]);
+    await spill.take("dead", 5, 60_000);
+    assertEquals(await spill.take("alive", 5, 60_000), []);
+    const taken = await until("the takeover", async () => {
+      const entries = await spill.take("alive", 5, 50);
+      return entries.length > 0 ? entries : null;
+    });
+    assertEquals(taken.map((entry) => entry.order.orderId), [order.orderId]);
+  }));
+
+Deno.test("what a drainer takes again and again in vain is taken over as well", () =>
+  withSpill(async (spill) => {
+    const order = anOrder();
+    await spill.write([order]);
+    const taken = await until("the takeover", async () => {
+      await spill.take("cut off", 5, 60_000);
+      const entries = await spill.take("alive", 5, 200);
+      return entries.length > 0 ? entries : null;
+    });
+    assertEquals(taken.map((entry) => entry.order.orderId), [order.orderId]);
+    assertEquals(await spill.take("cut off", 5, 60_000), []);
+  }));
+
+Deno.test("the buffer is full at its bound in orders, and at its bound in bytes", async () => {
+  const outcomes = async (spill: Spill) => {
+    const orders = Array.from({ length: 4 }, () => anOrder());
+    const results = await spill.write(orders);
+    return orders.map(({ orderId }) => results.get(orderId)?.outcome);
+  };
+  await withSpill(async (spill) => {
+    assertEquals(await outcomes(spill), ["spilled", "spilled", "full", "full"]);
+    await spill.remove(await spill.take("one", 1, 60_000));
+    assertEquals(await outcomes(spill), ["spilled", "full", "full", "full"]);
+  }, { maxOrders: 2 });
+  await withSpill(async (spill) => {
+    const weight = JSON.stringify(anOrder()).length;
+    assert(weight * 2 < 1_100 && weight * 3 > 1_100);
+    assertEquals(await outcomes(spill), ["spilled", "spilled", "full", "full"]);
+  }, { maxBytes: 1_100 });
+});
+
+Deno.test("an entry of a layout not known here is left alone", () =>
+  withSpill(async (spill, { redis, prefix }) => {
+    const { stream } = spillKeys(prefix);
+    await redis.xadd(stream, "*", "format", "2", "order", "of the next version");
+    const order = anOrder();
+    await spill.write([order]);
+    const taken = await spill.take("one", 5, 60_000);
+    assertEquals(taken.map((entry) => entry.order.orderId), [order.orderId]);
+    await spill.remove(taken);
+    assertEquals(await redis.xlen(stream), 1);
+  }));
+
+Deno.test("while Redis is away nothing is sent, and that is said", () =>
+  withRedis(async ({ prefix }) => {
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const url = `redis://127.0.0.1:${listener.addr.port}/0`;
+    listener.close();
+    const connection = openRedis(url, "test");
+    const options = { redis: connection, prefix, maxOrders: 10, maxBytes: 1_000 };
+    const spill = new Spill({ ...options, mode: "trust" });
+    spill.start();
+    assertEquals([spill.isReady(), spill.state], [false, "unavailable"]);
+    await assertRejects(() => spill.write([anOrder()]), BufferUnreachable);
+    await spill.stop();
+    await closeRedis(connection);
+  }));

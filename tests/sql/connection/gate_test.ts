@@ -1,0 +1,49 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { FakeTime } from "@std/testing/time";
+import { Gate, PoolBusy } from "../../../sql/connection/gate.ts";
+
+function aGate() {
+  const gate = new Gate({ places: 2, maxWaiting: 3, patienceMs: 1_000 });
+  const entered: string[] = [];
+  const come = (name: string) => gate.enter().then(() => void entered.push(name));
+  return { gate, entered, come };
+}
+
+Deno.test("so many are let in at once, and the others in the order they came", async () => {
+  const { gate, entered, come } = aGate();
+  const all = ["a", "b", "c", "d", "e"].map(come);
+  await Promise.all(all.slice(0, 2));
+  assertEquals(entered, ["a", "b"]);
+  gate.leave();
+  await all[2];
+  assertEquals(entered, ["a", "b", "c"]);
+  gate.leave();
+  gate.leave();
+  await Promise.all(all);
+  assertEquals(entered, ["a", "b", "c", "d", "e"]);
+  gate.leave();
+  gate.leave();
+  await Promise.all([come("f"), come("g")]);
+  assertEquals(entered.slice(5), ["f", "g"]);
+});
+
+Deno.test("who would wait behind too many, or has waited too long, is not let in", async () => {
+  using time = new FakeTime();
+  const { gate, entered, come } = aGate();
+  await Promise.all([come("a"), come("b")]);
+  const waiting = ["c", "d", "e"].map((name) => assertRejects(() => come(name), PoolBusy));
+  await assertRejects(() => come("f"), PoolBusy);
+  await time.tickAsync(1_000);
+  await Promise.all(waiting);
+  gate.leave();
+  await come("g");
+  assertEquals(entered, ["a", "b", "g"]);
+});
+
+Deno.test("at the end all who wait are told so", async () => {
+  const { gate, come } = aGate();
+  await Promise.all([come("a"), come("b")]);
+  const waiting = assertRejects(() => come("c"), Error, "it was ended");
+  gate.clear(new Error("it was ended"));
+  await waiting;
+});

@@ -1,0 +1,132 @@
+import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import { DatabaseTimeout, nextHostFirst, Pool } from "../../../sql/connection/pool.ts";
+import { withDatabase } from "../../support/services/database.ts";
+import { until } from "../../support/services/services.ts";
+
+function poolOf(url: string, statementTimeoutMs = 5_000, maxConnections = 2): Pool {
+  return new Pool({ url, name: "test", maxConnections, statementTimeoutMs });
+}
+
+Deno.test("a transaction whose session the server ends fails, and the next one works", () =>
+  withDatabase(async ({ url, sql }) => {
+    const pool = poolOf(url, 5_000, 1);
+    for (let round = 0; round < 20; round++) {
+      await assertRejects(() =>
+        pool.transaction(async (tx) => {
+          const [row] = await tx`select pg_backend_pid() as pid`;
+          await sql`select pg_terminate_backend(${row!["pid"]})`;
+          await tx`select 1`;
+        })
+      );
+      const one = await pool.transaction(async (tx) => (await tx`select 1 as one`)[0]?.["one"]);
+      assertEquals(one, 1, "the pool is usable at once");
+    }
+    await pool.end();
+  }));
+
+Deno.test("queries whose sessions are ended one after the other never leave a dead pool behind", () =>
+  withDatabase(async ({ url, sql }) => {
+    const pool = poolOf(url);
+    let failed = 0;
+    const ask = async () => {
+      for (let round = 0; round < 200; round++) {
+        await pool.run((session) => session`select 1`).catch(() => failed++);
+      }
+    };
+    const end = async () => {
+      for (let round = 0; round < 30; round++) {
+        await sql`select pg_terminate_backend(pid) from pg_stat_activity
+                  where datname = current_database() and application_name = 'weir test'
+                    and pid <> pg_backend_pid()
+                    and query not like '%pg_terminate_backend%'`;
+      }
+    };
+    await Promise.all([ask(), ask(), end()]);
+    const [row] = await pool.run((session) => session`select 1 as one`);
+    assertEquals(row?.["one"], 1);
+    await pool.end();
+  }));
+
+Deno.test("a statement past its timeout is cancelled by the server, and the pool stays", () =>
+  withDatabase(async ({ url }) => {
+    const pool = poolOf(url, 2_000, 1);
+    const pidOf = async () =>
+      (await pool.run((sql) => sql`select pg_backend_pid() as pid`))[0]?.["pid"];
+    const before = await pidOf();
+    const error = await assertRejects(() => pool.run((sql) => sql`select pg_sleep(10)`));
+    assertEquals((error as Error & { code: string }).code, "57014");
+    assertEquals(await pidOf(), before);
+    await pool.end();
+  }));
+
+Deno.test("a server that says nothing at all is given up, and the connections are replaced", async () => {
+  const sockets: Deno.Conn[] = [];
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const accepting = (async () => {
+    for await (const socket of listener) sockets.push(socket);
+  })();
+  const pool = poolOf(`postgres://u:p@127.0.0.1:${listener.addr.port}/db`, 100, 1);
+  const error = await assertRejects(() => pool.run((sql) => sql`select 1`));
+  assertInstanceOf(error, DatabaseTimeout);
+  assertEquals(error.code, "WEIR_DATABASE_TIMEOUT");
+  await pool.end(0);
+  listener.close();
+  await accepting;
+  for (const socket of sockets) socket.close();
+});
+
+Deno.test("of several hosts the next one is tried first after the one before was lost", () => {
+  const url = "postgres://u:p%40x@h1:5432,h2:5433,h3/db?application_name=a,b";
+  const next = "postgres://u:p%40x@h2:5433,h3,h1:5432/db?application_name=a,b";
+  assertEquals(nextHostFirst(url), next);
+  assertEquals(nextHostFirst(nextHostFirst(next)), url);
+  assertEquals(nextHostFirst("postgres://u:p@h1:5432/db"), "postgres://u:p@h1:5432/db");
+});
+
+Deno.test("a bug inside a transaction is told as what it is, and costs no connection", () =>
+  withDatabase(async ({ url }) => {
+    const pool = poolOf(url, 5_000, 1);
+    const pids: unknown[] = [];
+    const begin = (bug: () => void) =>
+      pool.transaction(async (tx) => {
+        pids.push((await tx`select pg_backend_pid() as pid`)[0]?.["pid"]);
+        bug();
+      });
+    await assertRejects(
+      () =>
+        begin(() => {
+          throw new TypeError("a bug");
+        }),
+      TypeError,
+      "a bug",
+    );
+    await begin(() => undefined);
+    assertEquals(pids[0], pids[1]);
+    await pool.end();
+  }));
+
+Deno.test("connections that are lost under many calls are replaced, and none is left over", () =>
+  withDatabase(async ({ url, sql }) => {
+    const pool = poolOf(url, 5_000, 6);
+    const pids = async () =>
+      (await sql<{ pid: number }[]>`
+        select pid from pg_stat_activity
+        where application_name = 'weir test' and datname = current_database()
+          and pid <> pg_backend_pid() and client_port is not null and query like '%0.05%'`)
+        .map(({ pid }) => pid);
+    for (let round = 0; round < 5; round++) {
+      const calls = Array.from(
+        { length: 60 },
+        () => pool.run((session) => session`select pg_sleep(0.05)`).catch(() => undefined),
+      );
+      const [pid] = await until("calls under way", async () => {
+        const there = await pids();
+        return there.length > 0 ? there : null;
+      });
+      await sql`select pg_terminate_backend(${pid!})`;
+      await Promise.all(calls);
+    }
+    await until("what was replaced to be gone", async () => (await pids()).length <= 6);
+    await pool.end();
+    await until("the others to be gone as well", async () => (await pids()).length === 0);
+  }));

@@ -1,0 +1,133 @@
+/** A fold takes as much of the journal as it can add in time, of what it can read. */
+import { assert, assertEquals, assertGreater, assertRejects } from "@std/assert";
+import { commitBatch, MAX_BATCH_LINES } from "../../../sql/orders/batch.ts";
+import { foldJournal } from "../../../sql/figures/fold.ts";
+import { readFigures } from "../../../sql/figures/snapshots.ts";
+import { fold, withPools } from "../../support/recount/folds.ts";
+import { anOrder, manyLines } from "../../support/load/orders.ts";
+import { expectExact } from "../../support/recount/recount.ts";
+import { until } from "../../support/services/services.ts";
+
+Deno.test("a backlog is folded in bites, and asOf does not pass what still waits", () =>
+  withPools(async (pools, sql) => {
+    const [before] = await sql<{ now: Date }[]>`select clock_timestamp() as now`;
+    await commitBatch(sql, [anOrder()]);
+    await sql`
+      with copies as (
+        insert into journal (batch_id, format, written_at, orders)
+        select gen_random_uuid(), format, written_at, orders
+        from journal, generate_series(1, 4499) returning batch_id
+      )
+      insert into journal_sums
+      select c.batch_id, store_ids, currencies, minutes, order_counts, units, revenue_minor,
+             cancelled_orders, cancelled_revenue_minor, product_store_ids, product_currencies,
+             product_days, product_skus, product_units, product_revenue_minor
+      from copies c, journal_sums`;
+    const bites = [await fold(pools), await fold(pools)];
+    assertEquals(bites.map((bite) => [bite.journalRows, bite.more]), [[2_000, true], [
+      2_000,
+      true,
+    ]]);
+    assert((await readFigures(pools.read, "*")).asOf <= before!.now.toISOString());
+    const last = await fold(pools);
+    assertEquals([last.journalRows, last.more, last.version], [500, false, 3]);
+    assert((await readFigures(pools.read, "*")).asOf >= before!.now.toISOString());
+    const [sum] = await sql`select orders from rollup_days where scope = '*'`;
+    assertEquals(sum?.["orders"], "4500");
+  }));
+
+Deno.test("a bite has as many rows as have its entries, and one row at the least", () =>
+  withPools(async (pools, sql) => {
+    const lines = manyLines(9);
+    for (let batch = 0; batch < 7; batch++) await commitBatch(sql, [anOrder({ lines }), anOrder()]);
+    const sizes = await sql<{ entries: number }[]>`select entries from journal`;
+    assertEquals(new Set(sizes.map(({ entries }) => entries)), new Set([1 + 9 + 1]));
+    const bites = [];
+    for (const mostEntries of [33, 32, 10, 11]) {
+      const bite = await foldJournal(pools.fold, null, mostEntries);
+      assert(bite.outcome === "folded");
+      bites.push([bite.journalRows, bite.more]);
+    }
+    assertEquals(bites, [[3, true], [2, true], [1, true], [1, false]]);
+    await expectExact(sql);
+  }));
+
+Deno.test("rows of the version before, which do not say how many entries they have, are folded", () =>
+  withPools(async (pools, sql) => {
+    for (let batch = 0; batch < 3; batch++) await commitBatch(sql, [anOrder(), anOrder()]);
+    await sql`update journal set entries = null`;
+    const bites = [await foldJournal(pools.fold, null, 4), await foldJournal(pools.fold, null, 4)];
+    assertEquals(bites.map((bite) => bite.outcome === "folded" && bite.journalRows), [2, 1]);
+    await expectExact(sql);
+  }));
+
+Deno.test("what thousands of products add is folded within a session's timeouts", () =>
+  withPools(async (pools, sql) => {
+    for (let batch = 0; batch < 12; batch++) {
+      await commitBatch(
+        sql,
+        Array.from({ length: MAX_BATCH_LINES / 200 }, (_, order) =>
+          anOrder({
+            storeId: `store-${order}`,
+            lines: manyLines(200).map((line) => ({
+              ...line,
+              sku: `${batch} ${order} ${line.sku}`,
+            })),
+          })),
+      );
+    }
+    let folds = 0;
+    for (let more = true; more; folds++) ({ more } = await fold(pools));
+    assertGreater(folds, 5);
+    await expectExact(sql);
+  }));
+
+Deno.test("a journal row of a format not known here is left alone, and asOf does not pass it", () =>
+  withPools(async (pools, sql) => {
+    const [before] = await sql<{ now: Date }[]>`select clock_timestamp() as now`;
+    const asOf = async () => (await readFigures(pools.read, "*")).asOf;
+    await commitBatch(sql, [anOrder()]);
+    await sql`update journal set format = 3`;
+    await commitBatch(sql, [anOrder()]);
+    assertEquals((await fold(pools)).orders, 1);
+    const rows = await sql`select format from journal`;
+    assertEquals(rows.map((row) => row["format"]), [3]);
+    assert(await asOf() <= before!.now.toISOString(), "an order of before is not in");
+    await until("the mark to be idle", async () => {
+      const [mark] = await sql`
+        select from epochs where begun_at < clock_timestamp() - interval '1.2 seconds'`;
+      return mark !== undefined;
+    });
+    assertEquals((await fold(pools)).orders, 0, "and none can be said to be");
+    assert(await asOf() <= before!.now.toISOString());
+    await sql`update journal set format = 2`; // as if a newer version took it
+    assertEquals((await fold(pools)).orders, 1);
+    assert(await asOf() > before!.now.toISOString());
+  }));
+
+Deno.test("a row that the version before wrote, with its lists in itself, is folded as well", () =>
+  withPools(async (pools, sql) => {
+    await commitBatch(sql, [anOrder(), anOrder()]);
+    await sql`
+      with s as (delete from journal_sums returning *)
+      update journal j set format = 1, store_ids = s.store_ids, currencies = s.currencies,
+        minutes = s.minutes, order_counts = s.order_counts, units = s.units,
+        revenue_minor = s.revenue_minor, cancelled_orders = s.cancelled_orders,
+        cancelled_revenue_minor = s.cancelled_revenue_minor,
+        product_store_ids = s.product_store_ids, product_currencies = s.product_currencies,
+        product_days = s.product_days, product_skus = s.product_skus,
+        product_units = s.product_units, product_revenue_minor = s.product_revenue_minor
+      from s where s.batch_id = j.batch_id`;
+    await commitBatch(sql, [anOrder()]);
+    const { journalRows, orders } = await fold(pools);
+    assertEquals([journalRows, orders], [2, 3]);
+    await expectExact(sql);
+  }));
+
+Deno.test("a row whose lists are gone is not taken for one that adds nothing", () =>
+  withPools(async (pools, sql) => {
+    await commitBatch(sql, [anOrder()]);
+    await sql`delete from journal_sums`;
+    await assertRejects(() => foldJournal(pools.fold), Error, "has no lists");
+    assertEquals((await sql`select from journal`).length, 1);
+  }));

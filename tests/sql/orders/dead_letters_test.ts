@@ -1,0 +1,188 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { commitBatch } from "../../../sql/orders/batch.ts";
+import { Pool } from "../../../sql/connection/pool.ts";
+import {
+  closeLetter,
+  decodeLetterCursor,
+  type LetterState,
+  listLetters,
+  parkOrder,
+  readLetter,
+} from "../../../sql/orders/dead_letters.ts";
+import { tryOrder } from "../../../sql/orders/dry_run.ts";
+import { type TestDatabase, type TestSql, withDatabase } from "../../support/services/database.ts";
+import { anOrder } from "../../support/load/orders.ts";
+
+function withPool(test: (database: TestDatabase, pool: Pool) => Promise<void>): Promise<void> {
+  return withDatabase(async (database) => {
+    const options = { name: "letters", maxConnections: 1, statementTimeoutMs: 5_000 };
+    const pool = new Pool({ url: database.url, ...options });
+    try {
+      await test(database, pool);
+    } finally {
+      await pool.end();
+    }
+  });
+}
+
+async function pages(
+  pool: Pool,
+  storeId: string | null,
+  limit: number,
+  state: LetterState = "open",
+) {
+  const found: string[][] = [];
+  let cursor: string | null = null;
+  do {
+    const at: ReturnType<typeof decodeLetterCursor> = cursor === null
+      ? null
+      : decodeLetterCursor(cursor);
+    const page = await listLetters(pool, { storeId, state, limit, cursor: at });
+    found.push(page.letters.map(({ id }) => id));
+    cursor = page.nextCursor;
+  } while (cursor !== null);
+  return found;
+}
+
+Deno.test("pages skip no letter and show none twice, also among those of one millisecond", () =>
+  withPool(async ({ sql }, pool) => {
+    // 40 letters, two stores, four a microsecond: twelve distinct times within 12 µs.
+    await sql`
+      insert into dead_letters (store_id, letter_id, order_id, content_hash, state, reason, code,
+                                payload, failures, first_failed_at, last_failed_at)
+      select 'store-' || n % 2, gen_random_uuid(), gen_random_uuid(), '', 'open', 'rejected',
+             '23514', '{}', 1, now(), '2026-01-01T00:00:00.123450Z'::timestamptz
+                                      + n / 4 * interval '1 microsecond'
+      from generate_series(0, 39) n`;
+    for (const storeId of [null, "store-1"]) {
+      const rows = await sql<{ id: string }[]>`
+        select letter_id as id from dead_letters where ${storeId}::text is null
+          or store_id = ${storeId} order by last_failed_at desc, letter_id desc`;
+      for (const limit of [1, 3, 10, 200]) {
+        const found = await pages(pool, storeId, limit);
+        assertEquals(found.flat(), rows.map(({ id }) => id));
+        assert(found.slice(0, -1).every((page) => page.length === limit));
+        assert(found.at(-1)!.length > 0);
+      }
+    }
+    assertEquals(await pages(pool, null, 10, "discarded"), [[]]);
+  }));
+
+Deno.test("a page is read from the index, however many letters there are", () =>
+  withPool(async ({ sql }, pool) => {
+    await sql`
+      insert into dead_letters (store_id, letter_id, order_id, content_hash, state, reason, code,
+                                payload, failures, first_failed_at, last_failed_at)
+      select 'store-' || n % 100, gen_random_uuid(), gen_random_uuid(), '', 'open', 'rejected',
+             '23514', '{}', 1, now(), now() - n * interval '1 millisecond'
+      from generate_series(1, 20000) n`;
+    await sql`vacuum analyze dead_letters`;
+    for (const storeId of [null, "store-7"]) {
+      const first = await listLetters(pool, { storeId, state: "open", limit: 100, cursor: null });
+      const cursor = decodeLetterCursor(first.nextCursor!);
+      const before = await reads(sql, pool);
+      await listLetters(pool, { storeId, state: "open", limit: 50, cursor });
+      const after = await reads(sql, pool);
+      assertEquals([after.scans - before.scans, after.fetched - before.fetched], [0, 51]);
+    }
+  }));
+
+/** What has been read of the table, the pool's own reads included. */
+async function reads(sql: TestSql, pool: Pool): Promise<{ scans: number; fetched: number }> {
+  await pool.run((session) => session`select pg_stat_force_next_flush()`);
+  const [row] = await sql<{ scans: string; fetched: string }[]>`
+    select seq_scan as scans, idx_tup_fetch as fetched from pg_stat_user_tables
+    where relname = 'dead_letters'`;
+  return { scans: Number(row?.scans), fetched: Number(row?.fetched) };
+}
+
+Deno.test("a cursor that is none of ours is told from one that is", () => {
+  const id = crypto.randomUUID();
+  const wrong: readonly unknown[] = [
+    null,
+    [],
+    ["2026-01-01T00:00:00.123Z", id],
+    ["2026-01-01T00:00:00.123456Z", "x"],
+    ["2026-13-01T00:00:00.123456Z", id],
+    ["9999-01-01T00:00:00.123456Z", id],
+    ["2026-01-01T00:00:00.123456Z", id, 1],
+  ];
+  for (const cursor of wrong) assertEquals(decodeLetterCursor(btoa(JSON.stringify(cursor))), null);
+  assertEquals(decodeLetterCursor("ä"), null);
+  const lastFailedAt = "2026-01-01T00:00:00.123456Z";
+  assertEquals(decodeLetterCursor(btoa(JSON.stringify([lastFailedAt, id]))), { lastFailedAt, id });
+});
+
+Deno.test("a letter is closed once, and only a replay may take over what a commit has settled", () =>
+  withPool(async ({ sql }, pool) => {
+    const closing = { by: "me", note: null, replayPayload: null };
+    const order = anOrder();
+    const id = await parkOrder(sql, order, "rejected", "23514");
+    assertEquals(await parkOrder(sql, order, "rejected", "23514"), id);
+    await commitBatch(sql, [order]);
+    assertEquals((await readLetter(pool, id))?.state, "settled");
+    assertEquals(await closeLetter(pool, id, { ...closing, state: "discarded" }), null);
+    const closed = await Promise.all([
+      closeLetter(pool, id, { ...closing, state: "replayed" }),
+      closeLetter(pool, id, { ...closing, state: "replayed" }),
+    ]);
+    assertEquals(closed.filter((letter) => letter?.closedBy === "me").length, 1);
+    assertEquals(await closeLetter(pool, id, { ...closing, state: "discarded" }), null);
+
+    const discarded = await parkOrder(sql, anOrder(), "rejected", "23514");
+    await closeLetter(pool, discarded, { ...closing, state: "discarded" });
+    assertEquals(await closeLetter(pool, discarded, { ...closing, state: "replayed" }), null);
+  }));
+
+Deno.test("an order is tried without a trace, also against what is checked at COMMIT", () =>
+  withPool(async ({ sql }, pool) => {
+    const order = anOrder();
+    const id = await parkOrder(sql, order, "rejected", "23514");
+    assertEquals(await tryOrder(pool, order), "commit");
+    assertEquals((await sql`select from orders`).length, 0);
+    assertEquals((await sql`select from journal`).length, 0);
+    assertEquals((await readLetter(pool, id))?.state, "open");
+
+    await sql`create table customers (name text primary key)`;
+    await sql`
+      alter table orders add constraint known foreign key (customer_ref) references customers
+      deferrable initially deferred`;
+    await assertRejects(() => tryOrder(pool, anOrder({ customerRef: "nobody" })), Error, "known");
+    assertEquals(await tryOrder(pool, order), "commit");
+
+    await commitBatch(sql, [order]);
+    assertEquals(await tryOrder(pool, order), "duplicate");
+    const other = anOrder({ idempotencyKey: order.idempotencyKey, currency: "USD" });
+    assertEquals(await tryOrder(pool, other), "mismatch");
+    assertEquals((await sql`select from orders`).length, 1);
+  }));
+
+Deno.test("an order that was acknowledged before it became a dead letter keeps its time", () =>
+  withPool(async ({ sql }, pool) => {
+    const placedAt = "2026-01-02T03:04:05.678Z";
+    const [spilled, refused] = [anOrder(), anOrder()];
+    const id = await parkOrder(sql, { ...spilled, placedAt }, "rejected", "23514");
+    await parkOrder(sql, refused, "rejected", "23514");
+    // Refused once more at a placing of its own, which acknowledges nothing.
+    assertEquals(await parkOrder(sql, spilled, "rejected", "23514"), id);
+    assertEquals((await readLetter(pool, id))?.placedAt, placedAt);
+    const stored = await commitBatch(sql, [spilled, refused, anOrder()]);
+    assertEquals(stored.get(spilled.orderId)?.placedAt, placedAt);
+    assert(stored.get(refused.orderId)!.placedAt > placedAt);
+    const again = await commitBatch(sql, [spilled, refused]);
+    for (const { orderId } of [spilled, refused]) {
+      assertEquals(again.get(orderId)?.placedAt, stored.get(orderId)?.placedAt);
+    }
+    assertEquals((await readLetter(pool, id))?.state, "settled");
+  }));
+
+Deno.test("of two times that an order was acknowledged with, it keeps the first", () =>
+  withPool(async ({ sql }) => {
+    const order = anOrder();
+    const [first, second] = ["2026-01-01T00:00:00.000Z", "2026-01-02T00:00:00.000Z"];
+    await parkOrder(sql, { ...order, placedAt: first }, "rejected", "23514");
+    const stored = await commitBatch(sql, [{ ...order, placedAt: second }]);
+    assertEquals(stored.get(order.orderId)?.placedAt, first);
+    const again = await commitBatch(sql, [order]);
+    assertEquals(again.get(order.orderId)?.placedAt, first);
+  }));

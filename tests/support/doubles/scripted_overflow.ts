@@ -1,0 +1,36 @@
+/** An overflow buffer in memory, whose every write is answered as the test says. */
+import type { OverflowBuffer, SpillResult } from "../../../actors/order_writer/group_spill.ts";
+import type { NewOrder } from "../../../sql/orders/new_order.ts";
+
+export const SPILLED_AT = "2026-11-22T09:00:00.000Z";
+
+export class ScriptedBuffer implements OverflowBuffer {
+  readonly held = new Map<string, NewOrder>();
+  ready = true;
+  maxOrders = Infinity;
+  /** What happens before a write is done, and after it; throwing loses the answer. */
+  before: () => Promise<void> | void = () => undefined;
+  after: () => Promise<void> | void = () => undefined;
+
+  isReady(): boolean {
+    return this.ready;
+  }
+
+  async write(orders: readonly NewOrder[]): Promise<ReadonlyMap<string, SpillResult>> {
+    await this.before();
+    const results = new Map<string, SpillResult>();
+    for (const order of orders) {
+      const known = this.held.get(order.orderId);
+      if (known === undefined && this.held.size >= this.maxOrders) {
+        results.set(order.orderId, { outcome: "full" });
+        continue;
+      }
+      if (known === undefined) this.held.set(order.orderId, order);
+      const { contentHash } = known ?? order;
+      const isNew = known === undefined;
+      results.set(order.orderId, { outcome: "spilled", isNew, contentHash, placedAt: SPILLED_AT });
+    }
+    await this.after();
+    return results;
+  }
+}

@@ -1,0 +1,36 @@
+/**
+ * Simulated time for machines: nothing happens until a test lets it. What promises have to do
+ * between two timers is done before the next timer fires.
+ */
+import { SimulatedClock as XStateClock } from "xstate";
+import type { ActorClock } from "../../../actors/clock.ts";
+
+export class SimulatedClock implements ActorClock {
+  readonly #clock = new XStateClock();
+
+  setTimeout(callback: () => void, ms: number): unknown {
+    return this.#clock.setTimeout(callback, ms);
+  }
+
+  clearTimeout(timer: unknown): void {
+    this.#clock.clearTimeout(timer as ReturnType<XStateClock["setTimeout"]>);
+  }
+
+  readonly now = (): number => this.#clock.now();
+
+  readonly soon = (callback: () => void): void => queueMicrotask(callback);
+
+  /** Lets promises run until nothing more comes of them. */
+  async settle(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** Lets `ms` pass, in steps, with everything that becomes due on the way. */
+  async advance(ms: number, stepMs = 5): Promise<void> {
+    await this.settle();
+    for (let left = ms; left > 0; left -= stepMs) {
+      this.#clock.increment(Math.min(stepMs, left));
+      await this.settle();
+    }
+  }
+}

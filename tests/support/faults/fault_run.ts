@@ -1,0 +1,293 @@
+/**
+ * The stage of a fault test: a PostgreSQL and a Redis of its own that may be killed, instances as
+ * processes, load with a history, and the check of it all at the end.
+ */
+import { Redis } from "ioredis";
+import { assertEquals, assertGreater } from "@std/assert";
+import type { OpsStatus } from "../../../server/ops/status_board.ts";
+import { closeRedis } from "../../../server/redis/connection.ts";
+import { DRAINERS, spillKeys } from "../../../server/overflow/scripts.ts";
+import { connect } from "../../../sql/connection/driver.ts";
+import type { PlaceInput } from "../../../sql/orders/new_order.ts";
+import { iso } from "../../../sql/time.ts";
+import type { TestSql } from "../services/database.ts";
+import { FaultLoad, type FaultLoadOptions } from "./fault_load.ts";
+import { contentOf, type Stored, type StoredRow } from "../recount/history.ts";
+import { createTestClient, KEY } from "../services/instance.ts";
+import { expectExact } from "../recount/recount.ts";
+import {
+  type ServerProcess,
+  type Settings,
+  startPostgres,
+  startRedis,
+} from "../services/server_process.ts";
+import {
+  type Environment,
+  type ServiceProcess,
+  withProcesses,
+} from "../services/service_process.ts";
+import { until } from "../services/services.ts";
+
+export interface FaultRunOptions {
+  readonly postgres?: Settings;
+  readonly redis?: Settings;
+  /** Where PostgreSQL keeps its files; left out: in a temporary folder. */
+  readonly folder?: string;
+  /** Of a Redis that the test brings, so that none is started here. */
+  readonly redisUrl?: string;
+  /** Of every instance. */
+  readonly environment?: Environment;
+}
+
+/** Milliseconds in which a circuit must have closed: its longest pause, 10 s, and then some. */
+export const BACK_MS = 15_000;
+/** A fault test is one under load. */
+const LEAST_RATE = 190;
+/** Of each instance, shown when a test fails. */
+const LAST_LINES = 40;
+
+export class FaultRun {
+  readonly #loads: FaultLoad[] = [];
+  readonly #services: ServiceProcess[] = [];
+
+  constructor(
+    /** Where questions go; a test that fails over says so here. */
+    public postgres: ServerProcess,
+    readonly ownRedis: ServerProcess | null,
+    readonly redisUrl: string,
+    readonly prefix: string,
+    readonly startService: (environment: Environment) => Promise<ServiceProcess>,
+  ) {}
+
+  /** The Redis that may be killed. @throws Error where the test brought one */
+  get redis(): ServerProcess {
+    if (this.ownRedis === null) throw new Error("this test has brought its own Redis");
+    return this.ownRedis;
+  }
+
+  /** Starts an instance and waits until it takes orders. */
+  async instance(environment: Environment = {}): Promise<ServiceProcess> {
+    const service = await this.startService(environment);
+    this.#services.push(service);
+    await until("the instance to be ready", () => isReady(service.url));
+    return service;
+  }
+
+  /** Load that is ended with the test at the latest. */
+  load(options: FaultLoadOptions): FaultLoad {
+    const load = new FaultLoad(options);
+    this.#loads.push(load);
+    return load;
+  }
+
+  /** A question to the database, on a connection of its own. */
+  async ask<T>(question: (sql: TestSql) => Promise<T>): Promise<T> {
+    const sql = connect(this.postgres.url, { max: 1, connection: { TimeZone: "UTC" } });
+    try {
+      return await question(sql);
+    } finally {
+      await sql.end({ timeout: 5 });
+    }
+  }
+
+  /** A question to Redis. */
+  async askRedis<T>(question: (redis: Redis) => Promise<T>): Promise<T> {
+    const redis = new Redis(this.redisUrl, { lazyConnect: true, retryStrategy: () => null });
+    redis.on("error", () => undefined); // the question itself fails with it
+    try {
+      await redis.connect();
+      return await question(redis);
+    } finally {
+      await closeRedis(redis);
+    }
+  }
+
+  /** Orders in the overflow buffer. */
+  async spilled(prefix = this.prefix): Promise<number> {
+    return await this.askRedis((redis) => redis.xlen(spillKeys(prefix).stream));
+  }
+
+  /** The ids of the orders in the overflow buffer. */
+  async spilledIds(): Promise<ReadonlySet<string>> {
+    const { records } = spillKeys(this.prefix);
+    return new Set(await this.askRedis((redis) => redis.hkeys(records)));
+  }
+
+  /** How many orders drainers have taken from the overflow buffer and not removed; null: none. */
+  async takenFromBuffer(): Promise<number | null> {
+    const { stream } = spillKeys(this.prefix);
+    const [count] = await this.askRedis((redis) => redis.xpending(stream, DRAINERS));
+    return Number(count) || null;
+  }
+
+  /** Resolves when the overflow buffer is empty. @returns how long that took, milliseconds. */
+  async drained(timeoutMs = 60_000, prefix = this.prefix): Promise<number> {
+    const begunAt = performance.now();
+    await until(
+      "the overflow to be empty",
+      async () => await this.spilled(prefix) === 0,
+      timeoutMs,
+    );
+    return Math.round(performance.now() - begunAt);
+  }
+
+  /** How many of these orders the database has, of whatever content. */
+  rowsOf(orders: readonly PlaceInput[]): Promise<number> {
+    const wanted = new Set(orders.map(({ storeId, idempotencyKey }) => storeId + idempotencyKey));
+    return this.ask(async (sql) => {
+      const rows = await sql<
+        { key: string }[]
+      >`select store_id || idempotency_key as key from orders`;
+      return rows.filter(({ key }) => wanted.has(key)).length;
+    });
+  }
+
+  /**
+   * How many batches have reached the database and wait there for a lock. Asked in a session of its
+   * own, since a transaction would see the same activity again and again.
+   */
+  batchesWaiting(): Promise<number> {
+    return this.ask(async (sql) => {
+      const waiting = await sql`
+        select from pg_stat_activity
+        where application_name = 'weir write' and wait_event_type = 'Lock'`;
+      return waiting.length;
+    });
+  }
+
+  /** What the database holds by now. */
+  stored(): Promise<Stored> {
+    return this.ask(readStored);
+  }
+
+  /**
+   * Ends the load, waits for the overflow to be empty, and checks every answer and every figure.
+   * `letters`: how many open dead letters there must be.
+   */
+  async verify(load: FaultLoad, letters = 0): Promise<void> {
+    await load.stop();
+    const { sentPerSecond } = load;
+    if (sentPerSecond !== null) assertGreater(sentPerSecond, LEAST_RATE, "orders sent each second");
+    await this.drained();
+    const stored = await this.stored();
+    load.history.expectHolds(stored);
+    assertEquals(stored.letters.length, letters, "open dead letters");
+    await this.ask(expectExact);
+  }
+
+  /** By which this run may be had again. */
+  get seeds(): string {
+    return this.#loads.map(({ history }) => `WEIR_TEST_SEED=${history.seed}`).join(" ");
+  }
+
+  /** The last lines of each instance, which it is killed for: why a test may have failed. */
+  async lastWords(): Promise<string> {
+    const said = await Promise.all(this.#services.map(async (service) => {
+      await service.kill();
+      const { stdout, stderr } = await service.ended;
+      return `${stdout}${stderr}`.split("\n").slice(-LAST_LINES).join("\n");
+    }));
+    return said.join("\n---\n");
+  }
+
+  async close(): Promise<void> {
+    for (const load of this.#loads) await load.close();
+  }
+}
+
+/** Runs `test` on a stage of its own, and takes everything down whatever happens. */
+export function withFaults(
+  test: (run: FaultRun) => Promise<void>,
+  options: FaultRunOptions = {},
+): Promise<void> {
+  return withProcesses(async ({ redis: { prefix }, start }) => {
+    const servers: ServerProcess[] = [];
+    let run: FaultRun | undefined;
+    try {
+      const postgres = await startPostgres(options.postgres, options.folder);
+      servers.push(postgres);
+      const redis = options.redisUrl === undefined ? await startRedis(options.redis) : null;
+      if (redis !== null) servers.push(redis);
+      const redisUrl = options.redisUrl ?? redis!.url;
+      run = new FaultRun(postgres, redis, redisUrl, prefix, (environment) =>
+        start({
+          DATABASE_URL: postgres.url,
+          REDIS_URL: redisUrl,
+          ...options.environment,
+          ...environment,
+        }));
+      await test(run);
+    } catch (error) {
+      console.info(run?.seeds, await run?.lastWords());
+      throw error;
+    } finally {
+      for (const server of servers) await server.thaw();
+      await run?.close();
+      for (const server of servers.reverse()) await server.dispose();
+    }
+  });
+}
+
+/** What an instance says of itself. */
+export async function statusOf(url: string): Promise<OpsStatus> {
+  const client = createTestClient(url, KEY);
+  try {
+    return await client.api.ops.status.query();
+  } finally {
+    await client.close();
+  }
+}
+
+/** Prints what a run saw, under the test's name. */
+export function report(name: string, figures: Readonly<Record<string, unknown>>): void {
+  console.info(`${name}: ${JSON.stringify(figures)}`);
+}
+
+/** Whether an instance takes orders. */
+export async function isReady(url: string): Promise<boolean> {
+  const response = await fetch(`${url}/readyz`);
+  await response.body?.cancel();
+  return response.ok;
+}
+
+interface OrderRow {
+  readonly store_id: string;
+  readonly idempotency_key: string;
+  readonly order_id: string;
+  readonly currency: string;
+  readonly lines: { sku: string; quantity: number; unitPriceMinor: number }[];
+  readonly customer_ref: string | null;
+  readonly metadata: Record<string, string>;
+  readonly total_minor: string;
+  readonly placed_at: Date;
+}
+
+async function readStored(sql: TestSql): Promise<Stored> {
+  const rows = await sql<OrderRow[]>`select * from orders`;
+  const letters = await sql<
+    { payload: Parameters<typeof contentOf>[0]; store_id: string; key: string }[]
+  >`
+    select store_id, payload->>'idempotencyKey' as key, payload from dead_letters
+    where state = 'open'`;
+  return {
+    orders: rows.map(orderOf),
+    letters: letters.map(({ store_id, key, payload }) => ({
+      store: store_id,
+      key,
+      content: contentOf(payload),
+    })),
+  };
+}
+
+function orderOf(row: OrderRow): StoredRow {
+  const { currency, lines, metadata } = row;
+  const customerRef = row.customer_ref === null ? {} : { customerRef: row.customer_ref };
+  return {
+    store: row.store_id,
+    key: row.idempotency_key,
+    orderId: row.order_id,
+    content: contentOf({ currency, lines, metadata, ...customerRef }),
+    totalMinor: Number(row.total_minor),
+    placedAt: iso(row.placed_at),
+  };
+}

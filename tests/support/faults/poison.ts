@@ -1,0 +1,44 @@
+/** Orders that the database refuses for their content, for as long as a test wants it to. */
+import { assert, assertEquals } from "@std/assert";
+import { errorDataOf, type WeirClient } from "../../../client/mod.ts";
+import {
+  type NewOrder,
+  type PlaceInput,
+  placeInput,
+  toNewOrder,
+} from "../../../sql/orders/new_order.ts";
+import type { TestSql } from "../services/database.ts";
+import { anInput } from "../load/orders.ts";
+
+/** From now on the database refuses what `aPoison` makes. */
+export async function refusePoison(sql: TestSql): Promise<void> {
+  await sql`alter table orders add constraint no_poison check (customer_ref <> 'poison')`;
+}
+
+/** Takes that back. */
+export async function takePoison(sql: TestSql): Promise<void> {
+  await sql`alter table orders drop constraint no_poison`;
+}
+
+export function aPoison(parts: Partial<PlaceInput> = {}): PlaceInput {
+  return anInput({ ...parts, customerRef: "poison" });
+}
+
+/** Places an order that the database refuses. @returns the id of its letter */
+export async function rejected(api: WeirClient["api"], order: PlaceInput): Promise<string> {
+  const data = await api.orders.place.mutate(order).then(() => null, errorDataOf);
+  assertEquals(data?.reason, "rejected");
+  assert(data?.deadLetterId !== undefined);
+  return data.deadLetterId;
+}
+
+/** What the writer makes of what a client sends. */
+export function orderOf(input: PlaceInput): NewOrder {
+  return toNewOrder(placeInput.parse(input));
+}
+
+/** The idempotency keys of all orders in the database. */
+export async function keysStored(sql: TestSql): Promise<string[]> {
+  const rows = await sql<{ key: string }[]>`select idempotency_key as key from orders`;
+  return rows.map(({ key }) => key);
+}

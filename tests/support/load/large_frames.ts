@@ -1,0 +1,80 @@
+/**
+ * Frames of most of a megabyte, by many currencies, and someone who reads them: what it takes to see
+ * that somebody else does not.
+ */
+import currencies from "currency-codes";
+import { assert, assertEquals } from "@std/assert";
+import type { TestInstance } from "../services/instance.ts";
+import { LiveFeed } from "./live_feed.ts";
+import { anInput } from "./orders.ts";
+import { request } from "./raw_calls.ts";
+import { until } from "../services/services.ts";
+
+/** The currencies of the library that the service knows too: many of them make a large frame. */
+const CODES = currencies.codes().slice(0, 150);
+
+/** An instance, here or as a process of its own. */
+export type Served = Pick<TestInstance, "url" | "api">;
+
+/** The value of a metric without labels. */
+export async function metric({ url }: Served, name: string): Promise<number> {
+  const { text } = await request(`${url}/metrics`);
+  return Number(new RegExp(`^${name} (\\S+)$`, "m").exec(text)?.[1] ?? NaN);
+}
+
+/** Bytes that an instance keeps for clients who have not read them. */
+export const unreadBytes = (instance: Served) => metric(instance, "weir_unread_bytes");
+/** Subscriptions that an instance serves. */
+export const subscribers = (instance: Served) => metric(instance, "weir_live_subscribers");
+
+/** Places an order in each currency, so that each frame is of most of a megabyte. */
+export async function makeFramesLarge({ api }: Served): Promise<void> {
+  const { results } = await api.orders.placeMany.mutate({
+    orders: CODES.map((currency) => anInput({ currency })),
+  });
+  assert(results.every(({ ok }) => ok));
+}
+
+/** A subscriber who reads, and keeps no more than the newest frame. */
+export class Quick {
+  readonly #feed: LiveFeed;
+  /** The longest that an order took to be seen. */
+  slowestMs = 0;
+
+  constructor(readonly instance: Served) {
+    this.#feed = new LiveFeed(instance.api);
+  }
+
+  async begins(): Promise<void> {
+    await this.#feed.reaches(({ currencies }) => currencies.length === CODES.length);
+  }
+
+  /** Places an order and sees it: the next version. @returns its id */
+  async round(): Promise<string> {
+    const { version } = this.#feed.newest!.snapshot;
+    const begunAt = performance.now();
+    await this.instance.api.orders.place.mutate(anInput());
+    const { id, snapshot } = await this.#feed.reaches((snapshot) => snapshot.version > version);
+    this.slowestMs = Math.max(this.slowestMs, performance.now() - begunAt);
+    assertEquals(snapshot.version, version + 1);
+    assertEquals([this.#feed.wentBack(), this.#feed.errors], [null, []]);
+    this.#feed.frames.splice(0, this.#feed.frames.length - 1);
+    return id;
+  }
+
+  end(): void {
+    this.#feed.end();
+  }
+}
+
+/** Goes on with rounds until the readers, of whom each has one frame unread, have nothing else. */
+export async function fill(instance: Served, quick: Quick, readers = 1): Promise<void> {
+  await until("the way to them to be full", async () => {
+    await quick.round();
+    return await metric(instance, "weir_live_skipped_frames_total") >= readers;
+  }, 60_000);
+}
+
+export async function everyoneIsGone(instance: Served): Promise<void> {
+  await until("everyone to be gone", async () => await subscribers(instance) === 0);
+}

@@ -1,0 +1,90 @@
+/**
+ * Subscribers to the live feed that stop reading and go on, over WebSocket and over server-sent
+ * events: to a server, what a frozen page is.
+ */
+import { Buffer } from "node:buffer";
+import { connect, type Socket } from "node:net";
+import { KEY } from "../services/instance.ts";
+import { RawSocket } from "./raw_calls.ts";
+import { until } from "../services/services.ts";
+
+export interface SlowReader {
+  pause(): void;
+  resume(): void;
+  /** The ids of the frames that came, oldest first. */
+  ids(): string[];
+  /** What has come so far; it grows while anything does. */
+  receivedBytes(): number;
+  readonly closed: boolean;
+  close(): Promise<void>;
+}
+
+/** How to subscribe to `dashboard.live` of all stores; resolves when the first frame has come. */
+export const SLOW_READERS: Readonly<Record<string, (url: string) => Promise<SlowReader>>> = {
+  WebSocket: readWebSocket,
+  SSE: readEvents,
+};
+
+async function readWebSocket(url: string): Promise<SlowReader> {
+  const raw = await RawSocket.open(url, KEY);
+  let receivedBytes = 0;
+  raw.socket.on("message", (data: Buffer) => receivedBytes += data.length);
+  raw.subscribe("dashboard.live", {});
+  const ids = () => raw.messages.flatMap(({ result }) => result?.id ?? []);
+  await until("the first frame", () => ids().length > 0);
+  return {
+    pause: () => raw.socket.pause(),
+    resume: () => raw.socket.resume(),
+    ids,
+    receivedBytes: () => receivedBytes,
+    get closed() {
+      return raw.closed;
+    },
+    close: () => raw.close(),
+  };
+}
+
+async function readEvents(url: string): Promise<SlowReader> {
+  const stream = new RawConnection(url);
+  stream.send(
+    `GET /trpc/dashboard.live?input=%7B%7D HTTP/1.1\r\nHost: ${new URL(url).host}\r\n` +
+      `Authorization: Bearer ${KEY}\r\nAccept: text/event-stream\r\n\r\n`,
+  );
+  // An id is a chunk of its own, so that it is never torn.
+  const ids = () => [...stream.received.matchAll(/\nid: (\d+:\d+)\n/g)].map(([, id = ""]) => id);
+  await until("the first frame", () => ids().length > 0);
+  return {
+    pause: () => stream.socket.pause(),
+    resume: () => stream.socket.resume(),
+    ids,
+    receivedBytes: () => stream.received.length,
+    get closed() {
+      return stream.closed;
+    },
+    close: () => stream.close(),
+  };
+}
+
+/** A TCP connection on which a test says what it likes, and reads or does not. */
+export class RawConnection {
+  readonly socket: Socket;
+  received = "";
+  closed = false;
+
+  constructor(url: string) {
+    const { hostname, port } = new URL(url);
+    this.socket = connect(Number(port), hostname);
+    this.socket.on("data", (data: Buffer) => this.received += data.toString("latin1"));
+    this.socket.on("error", () => undefined); // `close` follows
+    this.socket.on("close", () => this.closed = true);
+  }
+
+  send(text: string): void {
+    this.socket.write(text);
+  }
+
+  async close(): Promise<void> {
+    this.socket.destroy();
+    await until("the connection to be closed", () => this.closed);
+  }
+}

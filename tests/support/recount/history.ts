@@ -1,0 +1,217 @@
+/**
+ * The history of a run under faults: what every attempt sent and what it was told, and the check of
+ * all of it against what is stored at the end.
+ *
+ * The check knows nothing of how Weir works. It only holds the answers to what the contract says of
+ * them: acknowledged is stored, refused is not, one key is one order. An order may be stored in the
+ * database or kept as an open dead letter; the overflow buffer must be empty by then.
+ */
+import type { PlaceInput } from "../../../sql/orders/new_order.ts";
+
+export type Answer =
+  | {
+    readonly kind: "acknowledged";
+    readonly status: "committed" | "spilled";
+    readonly orderId: string;
+    readonly replayed: boolean;
+    readonly totalMinor: number;
+    readonly placedAt: string;
+  }
+  | { readonly kind: "refused"; readonly reason: string }
+  /** The connection broke, or nobody answered in time: anything may have happened. */
+  | { readonly kind: "none"; readonly error: string };
+
+export interface Attempt {
+  readonly store: string;
+  readonly key: string;
+  /** What was sent, as `contentOf` writes it. */
+  readonly content: string;
+  /** 1 for the first one under this key. */
+  readonly number: number;
+  /** Milliseconds of a monotonic clock. */
+  readonly sentAt: number;
+  readonly answeredAt: number;
+  readonly answer: Answer;
+}
+
+/** An order in the database, or an open dead letter. */
+export interface StoredRow {
+  readonly store: string;
+  readonly key: string;
+  readonly orderId: string;
+  readonly content: string;
+  readonly totalMinor: number;
+  readonly placedAt: string;
+}
+
+export interface Stored {
+  readonly orders: readonly StoredRow[];
+  readonly letters: readonly Pick<StoredRow, "store" | "key" | "content">[];
+}
+
+/** Each kind of violation with the keys (`store/key`) that show it. */
+export interface Violations {
+  readonly lost: readonly string[];
+  readonly invented: readonly string[];
+  readonly doubled: readonly string[];
+  readonly refusedButStored: readonly string[];
+  readonly contradictory: readonly string[];
+}
+
+/** What an order says, whatever the order of its fields; `deadlineMs` is not part of it. */
+export function contentOf(
+  order: Pick<PlaceInput, "currency" | "lines" | "customerRef" | "metadata">,
+): string {
+  return JSON.stringify([
+    order.currency,
+    order.lines.map(({ sku, quantity, unitPriceMinor }) => [sku, quantity, unitPriceMinor]),
+    order.customerRef ?? null,
+    Object.entries(order.metadata ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)),
+  ]);
+}
+
+/** Everything the clients of one run wrote down. */
+export class History {
+  readonly attempts: Attempt[] = [];
+  readonly #sent = new Map<string, number>();
+
+  constructor(readonly seed: number) {}
+
+  /** Counts one more attempt under a key. @returns its number. */
+  begin(store: string, key: string): number {
+    const number = (this.#sent.get(`${store}/${key}`) ?? 0) + 1;
+    this.#sent.set(`${store}/${key}`, number);
+    return number;
+  }
+
+  record(attempt: Attempt): void {
+    this.attempts.push(attempt);
+  }
+
+  /** How many attempts had each outcome: a status, a reason, or `no answer`. */
+  outcomes(): Record<string, number> {
+    const counts: Record<string, number> = {};
+    for (const { answer } of this.attempts) {
+      const outcome = outcomeOf(answer);
+      counts[outcome] = (counts[outcome] ?? 0) + 1;
+    }
+    return counts;
+  }
+
+  check(stored: Stored): Violations {
+    const byKey = Map.groupBy(this.attempts, ({ store, key }) => `${store}/${key}`);
+    const rows = Map.groupBy(stored.orders, ({ store, key }) => `${store}/${key}`);
+    const letters = new Set(stored.letters.map((row) => `${row.store}/${row.key} ${row.content}`));
+    const keysWith = (fits: (key: string, attempts: readonly Attempt[]) => boolean) =>
+      [...byKey].filter(([key, attempts]) => fits(key, attempts)).map(([key]) => key).sort();
+    const isKept = (key: string, { answer, content }: Attempt) =>
+      rows.get(key)?.some((row) => row.content === content) === true ||
+      isAcknowledged(answer, "spilled") && letters.has(`${key} ${content}`);
+    return {
+      lost: keysWith((key, attempts) =>
+        attempts.some((one) => one.answer.kind === "acknowledged" && !isKept(key, one))
+      ),
+      invented: [...rows].filter(([key, found]) =>
+        found.some(({ content }) => !byKey.get(key)?.some((one) => one.content === content))
+      ).map(([key]) => key).sort(),
+      doubled: [...rows].filter(([, found]) => found.length > 1).map(([key]) => key).sort(),
+      refusedButStored: keysWith((key, attempts) => isRefusedButStored(rows.get(key), attempts)),
+      contradictory: keysWith((key, attempts) => contradicts(rows.get(key)?.[0], attempts)),
+    };
+  }
+
+  /** @throws Error naming the seed and the keys, unless the history holds against `stored`. */
+  expectHolds(stored: Stored): void {
+    const violations: [kind: string, keys: readonly string[]][] = Object.entries(
+      this.check(stored),
+    );
+    const found = violations.filter(([, keys]) => keys.length > 0);
+    if (found.length === 0) return;
+    const lines = found.map(([kind, keys]) => {
+      const shown = keys.slice(0, 5).map((key) => `${key} (${this.#told(key)})`);
+      return `${kind}: ${keys.length}, such as ${shown.join("; ")}`;
+    });
+    throw new Error(`WEIR_TEST_SEED=${this.seed}\n${lines.join("\n")}`);
+  }
+
+  #told(of: string): string {
+    return this.attempts.filter(({ store, key }) => `${store}/${key}` === of)
+      .map(({ number, answer }) => `${number}: ${outcomeOf(answer)}`).join(", ");
+  }
+}
+
+/** One word for an answer. */
+export function outcomeOf(answer: Answer): string {
+  if (answer.kind === "none") return "no answer";
+  return answer.kind === "refused" ? answer.reason : answer.status;
+}
+
+function isAcknowledged(answer: Answer, status: "committed" | "spilled"): boolean {
+  return answer.kind === "acknowledged" && answer.status === status;
+}
+
+/** True when no attempt with the stored content may have been the one that stored it. */
+function isRefusedButStored(
+  rows: readonly StoredRow[] | undefined,
+  attempts: readonly Attempt[],
+): boolean {
+  if (rows === undefined) return false;
+  return rows.some(({ content }) => {
+    const same = attempts.filter((one) => one.content === content);
+    return same.length > 0 && same.every(({ answer }) => isDefiniteRefusal(answer));
+  });
+}
+
+function isDefiniteRefusal(answer: Answer): boolean {
+  return answer.kind === "refused" && answer.reason !== "outcome_unknown";
+}
+
+/** Answers for one key that cannot all be true, of each other or of the row. */
+function contradicts(row: StoredRow | undefined, attempts: readonly Attempt[]): boolean {
+  const contents = new Set(attempts.map(({ content }) => content));
+  const orderIds = new Set(row === undefined ? [] : [row.orderId]);
+  const committedContents = new Set<string>();
+  const committedTimes = new Set(row === undefined ? [] : [row.placedAt]);
+  let firsts = 0;
+  for (const { answer, content } of attempts) {
+    if (answer.kind === "refused") {
+      if (answer.reason === "idempotency_mismatch" && contents.size === 1) return true;
+      continue;
+    }
+    if (answer.kind === "none") continue;
+    orderIds.add(answer.orderId);
+    if (row?.content === content && answer.totalMinor !== row.totalMinor) return true;
+    if (answer.status === "spilled") continue;
+    committedContents.add(content);
+    committedTimes.add(answer.placedAt);
+    if (!answer.replayed) firsts++;
+  }
+  const times = committedContents.size === 0 ? 1 : committedTimes.size;
+  return orderIds.size > 1 || committedContents.size > 1 || times > 1 || firsts > 1;
+}
+
+/** The value below which the share `quantile` of `values` lies, to a tenth. */
+export function quantileOf(values: readonly number[], quantile: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const value = sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * quantile))] ?? NaN;
+  return Math.round(value * 10) / 10;
+}
+
+export interface AnswerTimes {
+  readonly p50: number;
+  readonly p99: number;
+}
+
+/** How long callers waited, milliseconds. */
+export function answerMsOf(attempts: readonly Attempt[]): AnswerTimes {
+  const times = attempts.map(({ sentAt, answeredAt }) => answeredAt - sentAt);
+  return { p50: quantileOf(times, 0.5), p99: quantileOf(times, 0.99) };
+}
+
+/**
+ * What "at once" may take, milliseconds, on a machine that usually answers as in `usual`: a quarter
+ * of a second is several times what an idle one needs, and a busy one is several times slower.
+ */
+export function atOnceMs(usual: AnswerTimes): number {
+  return 250 + 3 * usual.p99;
+}

@@ -1,0 +1,118 @@
+/**
+ * Instances of Weir within the test's own process, on a database and a Redis prefix of their own.
+ *
+ * Whatever the test does, every client it made and every instance it started is stopped afterwards,
+ * and the database checks that no connection was left.
+ */
+import { WebSocket } from "ws";
+import { createWeirClient, type WeirClient } from "../../../client/mod.ts";
+import { readConfig } from "../../../server/config.ts";
+import { type Instance, startInstance } from "../../../server/instance.ts";
+import { createApiKey, revokeApiKey, type Scope } from "../../../sql/api_keys.ts";
+import { Pool } from "../../../sql/connection/pool.ts";
+import { type TestDatabase, withDatabase } from "./database.ts";
+import { type TestRedis, withRedis } from "./redis.ts";
+
+/** A key with every scope. */
+export const KEY = "a-key-for-tests";
+
+export interface InstanceOptions {
+  /** Variables of the contract's table; the rest has its default. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** The address under which instances reach the database; left out: its own. */
+  readonly reach?: (databaseUrl: string) => string;
+  /** False: the test begins before the instance takes orders. */
+  readonly ready?: boolean;
+  /** False: without Redis. */
+  readonly redis?: boolean;
+  /** How long a client is waited for; left out: as in production. */
+  readonly patienceMs?: number;
+}
+
+export interface TestInstance {
+  readonly url: string;
+  readonly instance: Instance;
+  /** The stock client, with `KEY`. */
+  readonly api: WeirClient["api"];
+  /** The stock client, with another token. */
+  clientOf(token: string): WeirClient;
+}
+
+export interface InstanceTest extends TestInstance {
+  readonly database: TestDatabase;
+  readonly redis: TestRedis;
+  /** One more instance on the same database and Redis, ready. */
+  another(environment?: Readonly<Record<string, string>>): Promise<TestInstance>;
+  /** Makes an API key. */
+  createKey(scopes: readonly Scope[], storeId?: string): Promise<{ keyId: string; token: string }>;
+  revokeKey(keyId: string): Promise<void>;
+}
+
+/** Runs `test` with an instance, and stops it whatever happens. */
+export function withInstance(
+  test: (instance: InstanceTest) => Promise<void>,
+  options: InstanceOptions = {},
+): Promise<void> {
+  return withDatabase((database) =>
+    withRedis(async (redis) => {
+      const ends: (() => Promise<void>)[] = [];
+      const keys = new Pool({
+        url: database.url,
+        name: "test keys",
+        maxConnections: 1,
+        statementTimeoutMs: 5_000,
+      });
+      ends.push(() => keys.end());
+      const start = async (environment: Readonly<Record<string, string>>, ready: boolean) => {
+        const instance = await startInstance({
+          config: readConfig({
+            PORT: "0",
+            WEIR_DEV_KEY: KEY,
+            WEIR_REDIS_PREFIX: redis.prefix,
+            ...options.environment,
+            ...environment,
+          }),
+          databaseUrl: options.reach?.(database.url) ?? database.url,
+          redisUrl: options.redis === false ? null : redis.url,
+          ...(options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }),
+        });
+        ends.push(() => instance.stop());
+        if (ready) await instance.ready();
+        return describeInstance(instance, ends);
+      };
+      try {
+        const first = await start({}, options.ready ?? true);
+        await test({
+          ...first,
+          database,
+          redis,
+          another: (environment = {}) => start(environment, true),
+          createKey: (scopes, storeId) =>
+            createApiKey(keys, { label: "a test", scopes, storeId: storeId ?? null }),
+          revokeKey: async (keyId) => void await revokeApiKey(keys, keyId),
+        });
+      } finally {
+        for (const end of ends.reverse()) await end();
+      }
+    })
+  );
+}
+
+function describeInstance(instance: Instance, ends: (() => Promise<void>)[]): TestInstance {
+  const url = `http://127.0.0.1:${instance.port}`;
+  const clientOf = (token: string) => {
+    const client = createTestClient(url, token);
+    ends.push(() => client.close());
+    return client;
+  };
+  return { url, instance, api: clientOf(KEY).api, clientOf };
+}
+
+/** The stock client, with the WebSocket that it needs on Deno. The caller closes it. */
+export function createTestClient(url: string, token: string): WeirClient {
+  return createWeirClient({
+    url,
+    token,
+    WebSocket: WebSocket as unknown as typeof globalThis.WebSocket,
+  });
+}

@@ -1,0 +1,38 @@
+/** An instance whose database a test can take away and give back. */
+import { type InstanceTest, withInstance } from "./instance.ts";
+import { until } from "./services.ts";
+import { WireProxy } from "../faults/wire_proxy.ts";
+
+/** Runs `test` with an instance that reaches its database by a proxy. */
+export async function withProxy(
+  test: (instance: InstanceTest, proxy: WireProxy) => Promise<void>,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  let proxy: WireProxy | undefined;
+  try {
+    await withInstance(async (instance) => {
+      await test(instance, proxy!);
+      await proxy?.mend();
+      await listening(instance);
+    }, {
+      environment: { WEIR_STATEMENT_TIMEOUT_MS: "1000", WEIR_SPILL: "off", ...environment },
+      reach: (databaseUrl) => (proxy ??= WireProxy.to(databaseUrl)).through(databaseUrl),
+    });
+  } finally {
+    await proxy?.close();
+  }
+}
+
+/**
+ * Resolves when the instance listens for notices: the driver cannot be stopped in the half second
+ * for which it waits between two attempts.
+ */
+async function listening({ database: { sql } }: InstanceTest): Promise<void> {
+  await until("LISTEN to be in force", async () => {
+    const sessions = await sql`
+      select from pg_stat_activity
+      where datname = current_database() and application_name = 'weir listen'
+        and query ilike 'listen%' and state = 'idle'`;
+    return sessions.length > 0;
+  });
+}

@@ -1,0 +1,54 @@
+/** A Redis with replicas, all of which know WAITAOF. */
+import { Redis } from "ioredis";
+import { closeRedis } from "../../../server/redis/connection.ts";
+import { findRecentRedis } from "./recent_redis.ts";
+import { type ServerProcess, type Settings, startRedis } from "./server_process.ts";
+
+export interface ReplicatedRedis {
+  readonly master: ServerProcess;
+  /** Starts a replica with the master's settings but for `settings`. */
+  startReplica(settings?: Settings): Promise<ServerProcess>;
+  /** Replicas that the master lists, in whatever state. */
+  listed(): Promise<number>;
+  /** A question to the master, or to `server`. */
+  ask<T>(question: (redis: Redis) => Promise<T>, server?: ServerProcess): Promise<T>;
+}
+
+/** Runs `test` with a master that has no replica yet, and takes all servers down. */
+export async function withReplicatedRedis(
+  test: (servers: ReplicatedRedis) => Promise<void>,
+): Promise<void> {
+  const program = await findRecentRedis();
+  // Without the delay, in which a master waits for more replicas to come.
+  const master = await startRedis({ "repl-diskless-sync-delay": "0" }, program);
+  const servers = [master];
+  const ask: ReplicatedRedis["ask"] = async (question, server = master) => {
+    const redis = new Redis(server.url, { lazyConnect: true, retryStrategy: () => null });
+    redis.on("error", () => undefined); // the question itself fails with it
+    try {
+      await redis.connect();
+      return await question(redis);
+    } finally {
+      await closeRedis(redis);
+    }
+  };
+  try {
+    await test({
+      master,
+      startReplica: async (settings = {}) => {
+        const follow = { replicaof: `127.0.0.1 ${master.port}` };
+        const replica = await startRedis({ ...follow, ...settings }, program);
+        servers.push(replica);
+        return replica;
+      },
+      listed: () =>
+        ask(async (redis) => {
+          const [, listed] = /connected_slaves:(\d+)/.exec(await redis.info("replication")) ?? [];
+          return Number(listed);
+        }),
+      ask,
+    });
+  } finally {
+    for (const server of servers.reverse()) await server.dispose();
+  }
+}

@@ -1,0 +1,173 @@
+/**
+ * The service as a process of its own, with the rights that `deno task start` gives it, for what
+ * only a process shows: its start, its signals, its exit code, and being killed.
+ */
+import { type TestDatabase, withDatabase } from "./database.ts";
+import { KEY } from "./instance.ts";
+import { type TestRedis, withRedis } from "./redis.ts";
+import { until } from "./services.ts";
+
+const ROOT = new URL("../../../", import.meta.url);
+
+/** Whatever the shell that runs the tests has set does not reach the service. */
+const UNSET = Object.fromEntries(
+  ["PORT", "HOST", "DATABASE_URL", "REDIS_URL", "WEIR_DATA_DIR", "WEIR_DEV_KEY", "LOG_LEVEL"]
+    .map((name) => [name, ""]),
+);
+
+/** A start that should fail and has not by then is ended, so that its test fails instead. */
+const FAILED_START_MS = 30_000;
+
+export type Environment = Readonly<Record<string, string>>;
+
+/** For `start`: the calendar of the service's process is ahead by so much; see clock_ahead.ts. */
+export function clockAhead(ms: number): Environment {
+  return { [CLOCK_AHEAD]: String(ms) };
+}
+
+const CLOCK_AHEAD = "WEIR_TEST_CLOCK_AHEAD_MS";
+
+export interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface ServiceProcess {
+  readonly url: string;
+  /** Resolves when it has printed what fits. @throws when it ends without, or takes too long. */
+  says(pattern: RegExp): Promise<RegExpExecArray>;
+  /** Sends SIGTERM and waits for the end. */
+  stop(): Promise<Ended>;
+  signal(name: Deno.Signal): void;
+  /** Ends it as a crash of the machine would (SIGKILL). */
+  kill(): Promise<void>;
+  readonly ended: Promise<Ended>;
+}
+
+export interface ProcessTest {
+  readonly database: TestDatabase;
+  readonly redis: TestRedis;
+  /** Starts a service on the test's database and Redis, and waits until it listens. */
+  start(environment?: Environment): Promise<ServiceProcess>;
+}
+
+/** Runs `test` with a database and a Redis, and kills what it started and left running. */
+export function withProcesses(test: (processes: ProcessTest) => Promise<void>): Promise<void> {
+  return withDatabase((database) =>
+    withRedis(async (redis) => {
+      const started: ServiceProcess[] = [];
+      const start = async (environment: Environment = {}) => {
+        const service = await startService({
+          DATABASE_URL: database.url,
+          REDIS_URL: redis.url,
+          WEIR_REDIS_PREFIX: redis.prefix,
+          ...environment,
+        });
+        started.push(service);
+        return service;
+      };
+      try {
+        await test({ database, redis, start });
+      } finally {
+        await Promise.all(started.map((service) => service.kill()));
+      }
+    })
+  );
+}
+
+/** Runs the service to its end, for starts that fail. */
+export async function runService(environment: Environment): Promise<Ended> {
+  const { ended, kill } = await spawn(environment);
+  const timer = setTimeout(kill, FAILED_START_MS);
+  const result = await ended;
+  clearTimeout(timer);
+  return result;
+}
+
+/** Starts a service and resolves when it listens. The caller ends it. */
+export async function startService(environment: Environment): Promise<ServiceProcess> {
+  const spawned = await spawn(environment);
+  try {
+    const [, url = ""] = await spawned.says(/listening on (http:\/\/[\w.:]+)/);
+    return { ...spawned, url };
+  } catch (error) {
+    await spawned.kill();
+    throw error;
+  }
+}
+
+async function spawn(environment: Environment): Promise<Omit<ServiceProcess, "url">> {
+  const rights = await rightsOfStart(environment["WEIR_DATA_DIR"] ?? ".weir");
+  const preload = CLOCK_AHEAD in environment
+    ? ["--preload", "tests/support/services/clock_ahead.ts"]
+    : [];
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--cached-only", ...preload, ...rights, "server/main.ts"],
+    cwd: ROOT,
+    env: {
+      ...UNSET,
+      NO_COLOR: "1",
+      LOG_FORMAT: "json",
+      PORT: "0",
+      WEIR_DEV_KEY: KEY,
+      ...environment,
+    },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const stdout = new Collected(child.stdout);
+  const stderr = new Collected(child.stderr);
+  let running = true;
+  const ended = Promise.all([child.status, stdout.all, stderr.all])
+    .then(([{ code }]) => ({ code, stdout: stdout.text, stderr: stderr.text }))
+    .finally(() => running = false);
+  const signal = (name: Deno.Signal) => {
+    try {
+      if (running) child.kill(name);
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error; // it has just ended by itself
+    }
+  };
+  return {
+    ended,
+    signal,
+    says: (pattern) =>
+      until(`the service to say ${pattern}`, () => {
+        const printed = stdout.text + stderr.text;
+        const found = pattern.exec(printed);
+        if (found === null && !running) throw new Error(`it ended, and had said: ${printed}`);
+        return found;
+      }),
+    stop: () => {
+      signal("SIGTERM");
+      return ended;
+    },
+    kill: async () => {
+      signal("SIGKILL");
+      await ended;
+    },
+  };
+}
+
+/** The rights in deno.json's own line, so that a test sees what lacks there. */
+async function rightsOfStart(dataDir: string): Promise<string[]> {
+  const { tasks } = JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT)));
+  const [, flags = ""] = /deno run (.*) server\/main\.ts$/.exec(tasks.start.command) ?? [];
+  return flags.replaceAll("$WEIR_DATA_DIR", dataDir).split(" ");
+}
+
+/** What comes out of a stream, as it comes. */
+class Collected {
+  text = "";
+  readonly all: Promise<void>;
+
+  constructor(stream: ReadableStream<Uint8Array<ArrayBuffer>>) {
+    this.all = this.#read(stream);
+  }
+
+  async #read(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<void> {
+    for await (const chunk of stream.pipeThrough(new TextDecoderStream())) this.text += chunk;
+  }
+}

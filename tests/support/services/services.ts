@@ -1,0 +1,118 @@
+/**
+ * The PostgreSQL and the Redis that tests use.
+ *
+ * `tests/run.ts` starts one private pair for a whole run, in a temporary folder, and hands their
+ * addresses to the tests by environment; `testServices()` reads them there. A test that breaks a
+ * service on purpose starts a pair of its own by `startTestServices()` and stops it again.
+ *
+ * A file that imports this one (or database.ts, or redis.ts beside it) is by that not a unit test.
+ */
+import { type EmbeddedEvent, startEmbedded } from "../../../server/embedded/mod.ts";
+import { invocation, privateCopy } from "../../../server/embedded/redis_package.ts";
+
+export interface TestServices {
+  /** `postgres://…/weir`, a superuser's; tests use databases of their own, see database.ts. */
+  readonly databaseUrl: string;
+  /** `redis://…/0`, for keys under a prefix of the test's own, see redis.ts. */
+  readonly redisUrl: string;
+}
+
+export interface OwnTestServices extends TestServices {
+  /** For a process that runs tests with these services. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Stops both and removes their folder. Legal twice. */
+  stop(): Promise<void>;
+}
+
+const DATABASE_VARIABLE = "WEIR_TEST_DATABASE_URL";
+const REDIS_VARIABLE = "WEIR_TEST_REDIS_URL";
+const FOLDER_VARIABLE = "WEIR_TEST_FOLDER";
+
+/** Written files outlive a killed server without these; only the machine's own end needs them. */
+const FASTER = { fsync: "off", full_page_writes: "off", max_wal_size: "256MB" };
+
+/** The services of this run. @throws Error with one line when the tests were not started right */
+export function testServices(): TestServices {
+  const databaseUrl = Deno.env.get(DATABASE_VARIABLE);
+  const redisUrl = Deno.env.get(REDIS_VARIABLE);
+  if (databaseUrl && redisUrl) return { databaseUrl, redisUrl };
+  const missing = databaseUrl ? REDIS_VARIABLE : DATABASE_VARIABLE;
+  throw new Error(`${missing} is not set: run the tests by \`deno task test [filter]\``);
+}
+
+/** Where tests may keep what others of the same run can use; it is removed with the services. */
+export function runFolder(): string {
+  const folder = Deno.env.get(FOLDER_VARIABLE);
+  if (folder) return folder;
+  throw new Error(`${FOLDER_VARIABLE} is not set: run the tests by \`deno task test [filter]\``);
+}
+
+/** Starts a private pair in a temporary folder. @throws Error with one line how to get what lacks */
+export async function startTestServices(): Promise<OwnTestServices> {
+  const dataDir = await temporaryFolder();
+  const problems: string[] = [];
+  const onEvent = ({ kind, message }: EmbeddedEvent) => {
+    if (kind === "unavailable") problems.push(message);
+  };
+  const removeFolder = () => Deno.remove(dataDir, { recursive: true });
+  const started = await startEmbedded({
+    dataDir,
+    postgres: true,
+    redis: true,
+    onEvent,
+    settings: FASTER,
+  }).catch(async (error: unknown) => {
+    await removeFolder();
+    throw error;
+  });
+  let stopping: Promise<void> | undefined;
+  const stop = () => stopping ??= started.stop().then(removeFolder);
+  const { postgres, redis } = started;
+  if (postgres && redis) {
+    const environment = {
+      [DATABASE_VARIABLE]: postgres.url,
+      [REDIS_VARIABLE]: redis.url,
+      [FOLDER_VARIABLE]: dataDir,
+      ...await unpackedRedisOnPath(dataDir),
+    };
+    return { databaseUrl: postgres.url, redisUrl: redis.url, environment, stop };
+  }
+  await stop();
+  throw new Error(`the tests need Redis: ${problems.join("; ")}`);
+}
+
+/**
+ * Where Redis had to be unpacked, tests that start one of their own find the same copy on PATH,
+ * instead of downloading it again each.
+ */
+async function unpackedRedisOnPath(dataDir: string): Promise<Record<string, string>> {
+  const copy = await privateCopy(dataDir);
+  if (!copy) return {};
+  const folder = `${dataDir}/path`;
+  await Deno.mkdir(folder);
+  const script = `#!/bin/sh\nexec env ${invocation(copy, '"$@"').join(" ")}\n`;
+  await Deno.writeTextFile(`${folder}/redis-server`, script, { mode: 0o755 });
+  return { PATH: `${folder}:${Deno.env.get("PATH") ?? ""}` };
+}
+
+/** Only this user can enter it, as a checkout of root's. The caller removes it. */
+export async function temporaryFolder(): Promise<string> {
+  return await Deno.makeTempDir({ prefix: "weir-test-" });
+}
+
+/** Polls until `check` answers something other than false, null or undefined. */
+export async function until<T>(
+  what: string,
+  check: () => T | Promise<T>,
+  timeoutMs = 20_000,
+): Promise<Exclude<T, false | null | undefined>> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const found = await check();
+    if (found !== false && found !== null && found !== undefined) {
+      return found as Exclude<T, false | null | undefined>;
+    }
+    if (performance.now() > deadline) throw new Error(`waited ${timeoutMs} ms for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

@@ -1,0 +1,73 @@
+/** Several hosts: a standby that is asked first, and a standby that becomes the primary. */
+import { assert, assertEquals, assertLess } from "@std/assert";
+import { migrate } from "../../../sql/migrate.ts";
+import {
+  BACK_MS,
+  type FaultRun,
+  report,
+  statusOf,
+  withFaults,
+} from "../../support/faults/fault_run.ts";
+import { outcomeOf } from "../../support/recount/history.ts";
+import { until } from "../../support/services/services.ts";
+import { eitherOf, promote, withStandby } from "../../support/services/standby.ts";
+
+/** How long there is no primary: somebody has to notice, and to decide. */
+const WITHOUT_PRIMARY_MS = 3_000;
+
+/** Resolves when the rollups have moved on. */
+async function folded(run: FaultRun): Promise<void> {
+  const version = () =>
+    run.ask(async (sql) => {
+      const [row] = await sql<{ version: string | null }[]>`
+        select max(version) as version from scope_versions`;
+      return Number(row?.version);
+    });
+  const before = await version();
+  await until("a fold", async () => await version() > before);
+}
+
+Deno.test("orders find the primary behind a standby that is asked first, and the next one after a failover", () =>
+  withFaults(async (run) => {
+    await migrate({ databaseUrl: run.postgres.url });
+    await withStandby(run.postgres, async (standby) => {
+      const primary = run.postgres;
+      const { url } = await run.instance({ DATABASE_URL: eitherOf(standby, primary) });
+      const load = run.load({ urls: () => [url], ratePerSecond: 250 });
+      const { attempts } = load.history;
+      load.start();
+      await load.answered(500);
+      await folded(run);
+      assertEquals(Object.keys(load.figures.outcomes), ["committed"], "the primary was found");
+      assertEquals((await statusOf(url)).writer.circuit, "closed");
+
+      await primary.kill();
+      const killedAt = performance.now();
+      const circuits = new Set<string>();
+      await until("the fault's own length", async () => {
+        circuits.add((await statusOf(url)).writer.circuit);
+        return performance.now() - killedAt > WITHOUT_PRIMARY_MS;
+      });
+      assertEquals((await statusOf(url)).writer.lastError, "25006");
+      const promotedAt = performance.now();
+      await promote(standby);
+      run.postgres = standby;
+      const { answeredAt } = await until(
+        "a commit on the new primary",
+        () =>
+          attempts.find(({ sentAt, answer }) =>
+            sentAt > killedAt && outcomeOf(answer) === "committed"
+          ),
+        40_000,
+      );
+      const backMs = Math.round(answeredAt - promotedAt);
+      await load.answered(500);
+      await folded(run);
+      await run.verify(load);
+      report("a failover", { ...load.figures, circuits: [...circuits], backMs });
+      assertEquals([...circuits], ["closed"], "a standby that refuses writes is not a fault");
+      const { outcomes } = load.figures;
+      assert(!("rejected" in outcomes) && !("internal" in outcomes), JSON.stringify(outcomes));
+      assertLess(backMs, BACK_MS, "milliseconds from the promotion to a commit");
+    });
+  }));

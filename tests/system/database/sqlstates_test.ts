@@ -1,0 +1,213 @@
+/**
+ * Every class of failure that PostgreSQL itself can answer with, had for real, under load: each is
+ * told as what it is, puts nothing into the dead letters, and is over by itself when its cause is.
+ */
+import { assert, assertEquals, assertLess } from "@std/assert";
+import { commitBatch } from "../../../sql/orders/batch.ts";
+import { placeInput, toNewOrder } from "../../../sql/orders/new_order.ts";
+import type { TestSql } from "../../support/services/database.ts";
+import type { FaultLoad } from "../../support/faults/fault_load.ts";
+import {
+  BACK_MS,
+  type FaultRun,
+  report,
+  statusOf,
+  withFaults,
+} from "../../support/faults/fault_run.ts";
+import { outcomeOf } from "../../support/recount/history.ts";
+import { until } from "../../support/services/services.ts";
+
+/** Superusers are above most limits, so the instance connects as an ordinary role. */
+const ROLE = "app";
+
+interface Fault {
+  readonly code: string;
+  /** What the driver may say instead, when it sees the closed socket before what came over it. */
+  readonly orElse?: readonly string[];
+  readonly name: string;
+  begin(sql: TestSql, run: FaultRun): Promise<unknown>;
+  end(sql: TestSql): Promise<unknown>;
+  /** Whether it counts against the circuit. */
+  readonly opens: boolean;
+}
+
+const endSessions = (sql: TestSql) =>
+  sql`select pg_terminate_backend(pid) from pg_stat_activity where usename = ${ROLE}`;
+
+const FAULTS: readonly Fault[] = [
+  {
+    code: "53300",
+    name: "too many connections",
+    begin: async (sql) => {
+      await sql`alter role app connection limit 0`;
+      await endSessions(sql);
+    },
+    end: (sql) => sql`alter role app connection limit -1`,
+    opens: true,
+  },
+  {
+    code: "57P01",
+    orElse: ["CONNECTION_CLOSED", "ECONNRESET", "EPIPE"],
+    name: "admin shutdown",
+    begin: async (sql, run) => {
+      for (let time = 0; time < 3; time++) {
+        // Held up, a batch is in flight for certain when its session is ended.
+        await sql`begin`;
+        await sql`lock table orders in access exclusive mode`;
+        await until("a batch to wait", async () => await run.batchesWaiting() > 0);
+        await run.ask(endSessions);
+        await sql`rollback`;
+      }
+    },
+    end: () => Promise.resolve(),
+    opens: false,
+  },
+  {
+    code: "25006",
+    name: "read-only",
+    begin: async (sql) => {
+      await sql`alter role app set default_transaction_read_only = on`;
+      await endSessions(sql);
+    },
+    end: (sql) => sql`alter role app reset default_transaction_read_only`,
+    opens: false,
+  },
+  {
+    code: "42703",
+    name: "undefined column",
+    begin: (sql) => sql`alter table orders rename column customer_ref to renamed`,
+    end: (sql) => sql`alter table orders rename column renamed to customer_ref`,
+    opens: true,
+  },
+  {
+    code: "42501",
+    name: "no right",
+    begin: (sql) => sql`revoke insert on orders from app`,
+    end: (sql) => sql`grant insert on orders to app`,
+    opens: true,
+  },
+];
+
+/** Lets an instance connect as an ordinary role that owns its database and nothing else. */
+async function asOrdinaryRole(run: FaultRun): Promise<string> {
+  await run.ask(async (sql) => {
+    await sql`create role app login password 'app'`;
+    await sql`alter database weir owner to app`;
+  });
+  const url = new URL(run.postgres.url);
+  url.username = ROLE;
+  url.password = "app";
+  return url.href;
+}
+
+async function committedSince(load: FaultLoad, from: number): Promise<void> {
+  await until(
+    "orders to be committed again",
+    () =>
+      load.history.attempts.some(({ sentAt, answer }) =>
+        sentAt > from && outcomeOf(answer) === "committed"
+      ),
+    40_000,
+  );
+}
+
+for (const { code, orElse = [], name, begin, end, opens } of FAULTS) {
+  Deno.test(`${name} (${code}) loses and parks no order, and is over when its cause is`, () =>
+    withFaults(async (run) => {
+      const { url } = await run.instance({ DATABASE_URL: await asOrdinaryRole(run) });
+      const load = run.load({ urls: () => [url], ratePerSecond: 200, deadlineMs: 1_000 });
+      load.start();
+      await committedSince(load, performance.now());
+      await run.ask((sql) => begin(sql, run));
+      await until(`the writer to meet ${code}`, async () => {
+        const { lastError } = (await statusOf(url)).writer;
+        return lastError !== null && [code, ...orElse].includes(lastError);
+      });
+      if (opens) {
+        await until(
+          "the circuit to open",
+          async () => (await statusOf(url)).writer.circuit !== "closed",
+        );
+      }
+      const from = load.history.attempts.length;
+      await until("300 answers", () => load.history.attempts.length > from + 300);
+      if (code === "25006") assertEquals((await statusOf(url)).writer.circuit, "closed");
+      await run.ask(end);
+      const endedAt = performance.now();
+      await committedSince(load, endedAt);
+      const backMs = Math.round(performance.now() - endedAt);
+      await run.verify(load);
+      report(`${name} (${code})`, { ...load.figures, backMs });
+      const { outcomes } = load.figures;
+      assert(!("rejected" in outcomes) && !("internal" in outcomes), JSON.stringify(outcomes));
+      assertLess(backMs, BACK_MS, "milliseconds");
+    }));
+}
+
+/** Load that must not notice: all of it is committed, at the latest when its batch goes again. */
+async function underLoad(run: FaultRun, url: string): Promise<FaultLoad> {
+  const load = run.load({ urls: () => [url], ratePerSecond: 200 });
+  load.start();
+  await load.answered(100);
+  return load;
+}
+
+/** The writer met `code`, thought nothing of it, and committed everything. */
+async function expectOnlyRepeated(
+  run: FaultRun,
+  load: FaultLoad,
+  url: string,
+  code: string,
+): Promise<void> {
+  const { writer } = await statusOf(url);
+  assertEquals([writer.circuit, writer.lastError], ["closed", code]);
+  await load.answered(100);
+  await run.verify(load);
+  report(code, load.figures);
+  assertEquals(Object.keys(load.figures.outcomes), ["committed"]);
+}
+
+Deno.test("a deadlock (40P01) only makes a batch go again", () =>
+  withFaults(async (run) => {
+    const { url } = await run.instance();
+    const load = await underLoad(run, url);
+    const orders = [load.newOrder(), load.newOrder()];
+    const rows = orders.map((order) => toNewOrder(placeInput.parse(order)))
+      .sort((a, b) => (a.orderId < b.orderId ? -1 : 1));
+    const [first, second] = [rows[0]!, rows[1]!];
+    const placing = await run.ask(async (session) => {
+      await session`set deadlock_timeout = '30s'`; // so that the batch finds it, not this session
+      await session`begin`;
+      await commitBatch(session, [second]);
+      const answers = load.attemptMany(orders);
+      await until("the batch to wait", async () => await run.batchesWaiting() > 0);
+      await commitBatch(session, [first]);
+      await session`rollback`;
+      return { answers };
+    });
+    const answers = await placing.answers;
+    assertEquals(answers.map(outcomeOf), ["committed", "committed"]);
+    await expectOnlyRepeated(run, load, url, "40P01");
+  }));
+
+Deno.test("a serialization failure (40001) only makes a batch go again", () =>
+  withFaults(async (run) => {
+    const databaseUrl = await asOrdinaryRole(run);
+    await run.ask((sql) =>
+      sql`alter role app set default_transaction_isolation = 'repeatable read'`
+    );
+    const { url } = await run.instance({ DATABASE_URL: databaseUrl });
+    const load = await underLoad(run, url);
+    const order = load.newOrder();
+    const answer = await run.ask(async (session) => {
+      await session`begin`;
+      await commitBatch(session, [toNewOrder(placeInput.parse(order))]);
+      const placing = load.attempt(order);
+      await until("the batch to wait", async () => await run.batchesWaiting() > 0);
+      await session`commit`;
+      return await placing;
+    });
+    assert(answer.kind === "acknowledged");
+    assertEquals([answer.status, answer.replayed], ["committed", true]);
+    await expectOnlyRepeated(run, load, url, "40001");
+  }));

@@ -1,0 +1,207 @@
+/**
+ * An aggregator killed or stopped at chosen moments of a fold: what it left is folded by the other
+ * instance, the versions go on, and nobody who watches is stuck or moved back.
+ */
+import { assertEquals, assertLess } from "@std/assert";
+import {
+  type DashboardRun,
+  pause,
+  STORES,
+  withDashboards,
+} from "../../support/load/dashboard_run.ts";
+import { report } from "../../support/faults/fault_run.ts";
+import { type FoldTime, readFoldTimes } from "../../support/recount/fold_trail.ts";
+import { createTestClient, KEY } from "../../support/services/instance.ts";
+import { anInput } from "../../support/load/orders.ts";
+import { until } from "../../support/services/services.ts";
+import type { WireProxy } from "../../support/faults/wire_proxy.ts";
+
+/** By then the other instance has to have folded. */
+const FOLDED_WITHIN_MS = 2_000;
+const SHOWN_WITHIN_MS = 5_000;
+const UNKNOWING_MS = 1_000;
+
+interface Moment {
+  readonly name: string;
+  readonly signal: "SIGKILL" | "SIGSTOP";
+  /** Whether the fold has been committed by then. */
+  readonly isCommitted: boolean;
+  /** Calls `act` when the moment has come, with the version of the fold. */
+  readonly watch: (stage: DashboardRun, act: (version: number) => void) => void;
+}
+
+/** The notice with which a fold ends, and the session's name for its statements. */
+const NOTIFY = /B[^]{4}\0(\w+?)\d*\0[^]*weir_folds[^]*"version":(\d+)/;
+
+function atNotify({ postgres }: { postgres: WireProxy }, act: (version: number) => void): void {
+  postgres.onRequest = (text) => {
+    const [, , version] = NOTIFY.exec(text) ?? [];
+    if (version !== undefined) act(Number(version));
+  };
+}
+
+/** COMMIT is what the session sends after its NOTIFY. */
+function atCommit({ postgres }: { postgres: WireProxy }, act: (version: number) => void): void {
+  let fold: { readonly session: string; readonly version: number } | null = null;
+  postgres.onRequest = (text) => {
+    const [, session, version] = NOTIFY.exec(text) ?? [];
+    if (session !== undefined) fold = { session, version: Number(version) };
+    else if (fold !== null && text.includes(fold.session)) act(fold.version);
+  };
+}
+
+const versionIn = (text: string) => Number(/"version":(\d+)/.exec(text)?.[1]);
+
+const MOMENTS: readonly Moment[] = [
+  {
+    name: "killed in mid-fold",
+    signal: "SIGKILL",
+    isCommitted: false,
+    watch: ({ wires: [wires] }, act) => atNotify(wires!, act),
+  },
+  {
+    name: "killed when it has sent COMMIT and not heard of it",
+    signal: "SIGKILL",
+    isCommitted: true,
+    watch: ({ wires: [wires] }, act) => atCommit(wires!, act),
+  },
+  {
+    name: "killed between COMMIT and publish",
+    signal: "SIGKILL",
+    isCommitted: true,
+    watch: ({ wires: [wires] }, act) => {
+      const { redis } = wires!;
+      redis.onRequest = (text) => {
+        if (!text.includes("publish")) return;
+        redis.requests = "dropped";
+        act(versionIn(text));
+      };
+    },
+  },
+  {
+    name: "killed after publish",
+    signal: "SIGKILL",
+    isCommitted: true,
+    watch: ({ wires: [wires] }, act) => {
+      wires!.redis.onReply = (text) => {
+        if (text.includes(":folds") && text.includes('"version"')) act(versionIn(text));
+      };
+    },
+  },
+  {
+    name: "stopped with its transaction open",
+    signal: "SIGSTOP",
+    isCommitted: false,
+    watch: ({ wires: [wires] }, act) => atNotify(wires!, act),
+  },
+  {
+    name: "stopped between COMMIT and publish, which goes out when it wakes",
+    signal: "SIGSTOP",
+    isCommitted: true,
+    watch: ({ wires: [wires] }, act) => {
+      const { redis } = wires!;
+      redis.onRequest = (text) => {
+        if (!text.includes("publish")) return;
+        redis.requests = "held";
+        act(versionIn(text));
+      };
+    },
+  },
+];
+
+/** Places orders at one instance only, so that nothing wakes the other's aggregator. */
+async function placeAt({ services }: DashboardRun, place: 0 | 1): Promise<void> {
+  const client = createTestClient(services[place]!.url, KEY);
+  try {
+    const orders = STORES.map((storeId) => anInput({ storeId }));
+    await client.api.orders.placeMany.mutate({ orders });
+  } finally {
+    await client.close();
+  }
+}
+
+interface Reached {
+  /** That of the fold whose moment it was. */
+  readonly version: number;
+  /** Unix milliseconds. */
+  readonly at: number;
+  /** To the first instance, some of which it may answer when it wakes. */
+  readonly calls: readonly Promise<void>[];
+}
+
+/** Places orders at the first instance until a fold of its comes to the moment. */
+async function reach(
+  stage: DashboardRun,
+  { signal, watch }: Moment,
+): Promise<Reached> {
+  let come: Omit<Reached, "calls"> | null = null;
+  watch(stage, (version) => {
+    if (come !== null) return;
+    stage.services[0]!.signal(signal);
+    come = { version, at: Date.now() };
+  });
+  const calls: Promise<void>[] = [];
+  const reached = await until("the moment", () => {
+    if (come === null) calls.push(placeAt(stage, 0).catch(() => undefined));
+    return come;
+  });
+  if (signal === "SIGSTOP") stage.leaveSilent(0);
+  else await stage.kill(0);
+  return { ...reached, calls };
+}
+
+/** Waits for the other instance's first fold after `at`. */
+function nextFold({ run }: DashboardRun, at: number): Promise<FoldTime> {
+  return until("the other instance to fold", async () => {
+    const times = await run.ask(readFoldTimes);
+    return times.find((fold) => fold.at > at) ?? null;
+  });
+}
+
+/**
+ * Wakes the first instance, which hears nothing of its database for a while: what it has in memory
+ * is older than what those have seen who come home to it.
+ */
+async function wakeUnknowing(stage: DashboardRun): Promise<void> {
+  stage.wires[0]!.postgres.replies = "held";
+  stage.wake(0);
+  stage.moveHome();
+  await pause(UNKNOWING_MS);
+}
+
+for (const moment of MOMENTS) {
+  Deno.test(`an aggregator ${moment.name} leaves nothing undone and nobody behind`, () =>
+    withDashboards(async (stage) => {
+      const { services, audience, load } = stage;
+      const { isCommitted, signal } = moment;
+      await stage.takeSeats();
+      const movable = [...audience.members];
+      if (signal === "SIGSTOP") { // these wait until it wakes
+        for (const scope of ["*", "north"]) audience.join(services[0]!.url, scope, "WebSocket");
+      }
+      await placeAt(stage, 0);
+      await audience.everyone(({ version }) => version > 0, "the first fold");
+
+      const { version, at, calls } = await reach(stage, moment);
+      if (isCommitted) await placeAt(stage, 1);
+      const next = await nextFold(stage, at);
+      assertEquals(next.version, isCommitted ? version + 1 : version);
+      assertLess(next.at - at, FOLDED_WITHIN_MS);
+      await audience.everyone(
+        (frame) => frame.version >= next.version,
+        "everyone to have its version",
+        { members: movable, timeoutMs: SHOWN_WITHIN_MS },
+      );
+      const shownAfterMs = Date.now() - at;
+
+      if (signal === "SIGSTOP") await wakeUnknowing(stage);
+      else await stage.startAgain(0);
+      for (const wire of Object.values(stage.wires[0]!)) wire.open();
+      stage.moveHome();
+      await Promise.all(calls);
+      load.start();
+      await pause(2_000);
+      const figures = await stage.verify();
+      report(moment.name, { foldedAfterMs: next.at - at, shownAfterMs, ...figures });
+    }, { ordersPerSecond: 100, wired: true }));
+}

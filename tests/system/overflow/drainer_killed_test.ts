@@ -1,0 +1,74 @@
+/** A drainer killed under load, between COMMIT and its acknowledgement to the buffer. */
+import { assertEquals, assertGreater, assertLess } from "@std/assert";
+import { orderIdOf } from "../../../sql/orders/order_identity.ts";
+import type { PlaceInput } from "../../../sql/orders/new_order.ts";
+import { report, statusOf, withFaults } from "../../support/faults/fault_run.ts";
+import { outcomeOf } from "../../support/recount/history.ts";
+import { until } from "../../support/services/services.ts";
+import { WireProxy } from "../../support/faults/wire_proxy.ts";
+
+const ORDERS = 100;
+const TIMEOUT_MS = 2_000;
+
+const idOf = (order: PlaceInput) => orderIdOf(order.storeId, order.idempotencyKey);
+
+Deno.test("another instance takes over from a drainer killed before it acknowledged its batch", () =>
+  withFaults(async (run) => {
+    const proxy = WireProxy.to(run.redis.url);
+    try {
+      const drainer = await run.instance({ REDIS_URL: proxy.through(run.redis.url) });
+      let { url } = drainer;
+      const load = run.load({ urls: () => [url] });
+      const known = load.newOrder();
+      assertEquals(outcomeOf(await load.attempt(known)), "committed");
+      load.start();
+      await load.answered(100);
+      await run.postgres.kill();
+      await until(
+        "the circuit to open",
+        async () => (await statusOf(url)).writer.circuit === "open",
+      );
+      // One of them becomes a dead letter: that, too, must happen once.
+      const conflicting: PlaceInput = { ...known, customerRef: "another" };
+      const orders = [conflicting, ...Array.from({ length: ORDERS }, () => load.newOrder())];
+      const spilled = await Promise.all(orders.map((order) => load.attempt(order)));
+      assertEquals(new Set(spilled.map(outcomeOf)), new Set(["spilled"]));
+
+      // Batches before theirs may be acknowledged.
+      const unheard: PlaceInput[] = [];
+      proxy.onRequest = (text) => {
+        if (!text.includes("XACK") || !text.includes(idOf(conflicting))) return;
+        unheard.push(...orders.filter((order) => text.includes(idOf(order))));
+        proxy.requests = "dropped";
+      };
+      await run.postgres.start();
+      await until("the drainer to acknowledge its batch", () => unheard.length > 0);
+      const letters = await run.ask((sql) => sql`select from dead_letters where state = 'open'`);
+      assertEquals(letters.length, 1);
+      assertEquals(await run.rowsOf(unheard), unheard.length, "they are committed");
+      const left = await run.spilledIds();
+      assertEquals(
+        unheard.filter((order) => !left.has(idOf(order))),
+        [],
+        "and still in the buffer",
+      );
+      await drainer.kill();
+
+      const killedAt = performance.now();
+      const next = await run.instance();
+      url = next.url;
+      await run.drained();
+      const takenOverMs = Math.round(performance.now() - killedAt);
+      await run.verify(load, 1);
+      report("kill -9 of a drainer", { ...load.figures, unheard: unheard.length, takenOverMs });
+      assertEquals((await run.ask((sql) => sql`select from dead_letters`)).length, 1);
+      await until(
+        "the new drainer to say so",
+        async () => (await statusOf(next.url)).spill.orders === 0,
+      );
+      assertGreater(load.figures.outcomes["spilled"] ?? 0, 2 * ORDERS, "the load was spilled, too");
+      assertLess(takenOverMs, 5 * TIMEOUT_MS, "milliseconds");
+    } finally {
+      await proxy.close();
+    }
+  }, { environment: { WEIR_STATEMENT_TIMEOUT_MS: String(TIMEOUT_MS) } }));
