@@ -11,7 +11,6 @@ import { findApiKey } from "../sql/api_keys.ts";
 import { readStored } from "../sql/orders/batch.ts";
 import { type Database, openDatabase } from "../sql/connection/database.ts";
 import { countOpenLetters } from "../sql/orders/dead_letters.ts";
-import { listOrders } from "../sql/orders/orders.ts";
 import { NewestPosition } from "../sql/figures/position.ts";
 import { readFigures, readNewest } from "../sql/figures/snapshots.ts";
 import { createAuth } from "./front/auth.ts";
@@ -25,13 +24,12 @@ import { createIntake } from "./orders/intake.ts";
 import { LiveHub } from "./live/live_hub.ts";
 import { createSnapshotCache, NO_CACHE } from "./live/snapshot_cache.ts";
 import { Polled } from "./ops/polled.ts";
-import { findOrder } from "./orders/lookup.ts";
+import { createCancel } from "./orders/cancel.ts";
+import { createOrderLookup } from "./orders/lookup.ts";
 import { orderStoreOn } from "./orders/store.ts";
 import { commitRecalling } from "./overflow/recall.ts";
 import { openOverflow, type Overflow } from "./overflow/mod.ts";
-import { refuse } from "../client/contract/refusal.ts";
 import { cancelOrder } from "../sql/orders/cancellation.ts";
-import { RefusedError } from "./router/errors.ts";
 import type { Services } from "./router/context.ts";
 import {
   createStatusBoard,
@@ -45,8 +43,6 @@ import { VERSION } from "./version.ts";
 const log = getLogger(["weir"]);
 
 const COUNT_LETTERS_EVERY_MS = 2_000;
-
-const DATABASE_AWAY = refuse("unavailable", "the database is away", 1_000);
 
 const NO_OVERFLOW = { state: "unavailable", orders: 0, oldestAgeMs: null } as const;
 
@@ -157,6 +153,7 @@ function orderServices(
   const { read: pool } = database;
   const intake = createIntake(writer, metrics);
   const { place } = intake;
+  const lookup = createOrderLookup(pool, overflow?.buffer ?? null);
   return {
     auth: createAuth({
       findKey: (token) => findApiKey(database.keys, token),
@@ -165,16 +162,13 @@ function orderServices(
     }),
     intake,
     orders: {
-      read: (storeId, orderId) => findOrder(pool, overflow?.buffer ?? null, storeId, orderId),
-      list: (options) => listOrders(pool, options),
-      cancel: async (order) => {
-        const cancelled = await writer.attempt(() =>
-          database.cancel.run((sql) => cancelOrder(sql, order))
-        );
-        if (cancelled === "circuit_open") throw new RefusedError(DATABASE_AWAY);
-        if (cancelled !== null) aggregator.wake();
-        return cancelled;
-      },
+      ...lookup,
+      cancel: createCancel({
+        attempt: (call) => writer.attempt(call),
+        mark: (order) => database.cancel.run((sql) => cancelOrder(sql, order)),
+        find: lookup.find,
+        onCancelled: () => aggregator.wake(),
+      }),
     },
     deadLetters: new DeadLetters({ pool, place, replaysPerSecond: REPLAYS_PER_SECOND }),
   };

@@ -3,7 +3,7 @@
  * before somebody else finds it.
  */
 import { type Actor, createActor, waitFor } from "xstate";
-import type { AuditReport } from "../../sql/figures/audit.ts";
+import { AUDITED_BUCKETS, type AuditReport } from "../../client/contract/ops_runs.ts";
 import { auditorMachine, type EndedAudit } from "./machine.ts";
 import type { ActorClock } from "../clock.ts";
 
@@ -31,8 +31,6 @@ export interface Auditor {
 export class AuditorStopped extends Error {}
 
 const PAUSE_MS = 60_000;
-/** Of a few milliseconds each, but for the days of a store with very many orders. */
-export const AUDITED_BUCKETS = 10;
 
 /** Makes and starts an auditor. */
 export function createAuditor(options: AuditorOptions): Auditor {

@@ -10,8 +10,9 @@ import type { NewOrder } from "../../sql/orders/new_order.ts";
 import type { StoredOrder } from "../../sql/orders/batch.ts";
 import { type Commit, commitApart, type CommitOutcome } from "./bisect.ts";
 import { classify, type Failure } from "../../sql/connection/failure.ts";
-import type { Acknowledgement, Answer, Mailbox, Parcel } from "./mailbox.ts";
+import type { Mailbox, Parcel } from "./mailbox.ts";
 import { IDEMPOTENCY_MISMATCH, rejected, unlessStored } from "./order_refusals.ts";
+import type { Acknowledgement, Answer } from "../../client/contract/order.ts";
 
 /** Where batches go. */
 export interface OrderStore {

@@ -4,25 +4,9 @@
  * A plain buffer that decides nothing. An order is either waiting (`offer`, `putBack`) or taken
  * (`take`); it leaves by being answered, and every way out of here answers it.
  */
+import type { Answer } from "../../client/contract/order.ts";
 import { MAX_BATCH_LINES } from "../../sql/orders/batch.ts";
 import type { NewOrder } from "../../sql/orders/new_order.ts";
-import type { Refusal } from "../../client/contract/refusal.ts";
-
-/** What an order's caller is told when it is durable. */
-export interface Acknowledgement {
-  readonly orderId: string;
-  readonly status: "committed" | "spilled";
-  /** True when the key had been used before, with the same content. */
-  readonly replayed: boolean;
-  readonly totalMinor: number;
-  readonly currency: string;
-  /** ISO 8601, by the clock of what made the order durable. */
-  readonly placedAt: string;
-}
-
-export type Answer =
-  | { readonly ok: true; readonly acknowledgement: Acknowledgement }
-  | { readonly ok: false; readonly refusal: Refusal };
 
 /** An order and the caller who waits for its answer. */
 export interface Letter {

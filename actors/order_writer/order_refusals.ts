@@ -2,8 +2,9 @@
  * What an order's caller is told when it is not acknowledged, and the rule that comes before all
  * of it: an order that may have been stored is never refused.
  */
-import type { Answer, Letter } from "./mailbox.ts";
+import type { Letter } from "./mailbox.ts";
 import { type Refusal, refuse } from "../../client/contract/refusal.ts";
+import type { Answer } from "../../client/contract/order.ts";
 
 export const OUTCOME_UNKNOWN = refuse(
   "outcome_unknown",

@@ -6,11 +6,12 @@
  * commits and answers (group_commit.ts); this handle puts them together and looks at the door.
  */
 import { type Actor, createActor, waitFor } from "xstate";
+import type { OrderWriterStatus } from "../../client/contract/ops_status.ts";
 import { MAX_BATCH_LINES } from "../../sql/orders/batch.ts";
 import type { NewOrder } from "../../sql/orders/new_order.ts";
 import { classify } from "../../sql/connection/failure.ts";
 import type { BatchReport, OrderStore } from "./group_commit.ts";
-import { type Answer, Mailbox, type MailboxBounds } from "./mailbox.ts";
+import { Mailbox, type MailboxBounds } from "./mailbox.ts";
 import { retryAfterMs } from "./behaviour.ts";
 import { orderWriterMachine } from "./machine.ts";
 import type { OverflowBuffer } from "./group_spill.ts";
@@ -20,6 +21,7 @@ import { BROKEN, circuitOpen, DRAINING, queueFull, unlessStored } from "./order_
 import type { Refusal } from "../../client/contract/refusal.ts";
 import { SlidingWindow } from "./sliding_window.ts";
 import type { ActorClock } from "../clock.ts";
+import type { Answer } from "../../client/contract/order.ts";
 
 export interface OrderWriterOptions extends MailboxBounds {
   readonly store: OrderStore;
@@ -34,18 +36,6 @@ export interface OrderWriterOptions extends MailboxBounds {
   readonly onBatch?: (report: BatchReport) => void;
   /** Called when the machine itself fails, which is a bug. */
   readonly onBug: (error: unknown) => void;
-}
-
-export interface OrderWriterStatus {
-  readonly circuit: "closed" | "open" | "half_open";
-  readonly intake: "accepting" | "draining" | "stopped";
-  readonly queuedOrders: number;
-  readonly queuedBytes: number;
-  readonly inFlightBatches: number;
-  readonly commitMsP50: number | null;
-  readonly commitMsP99: number | null;
-  /** The SQLSTATE or socket error of the latest failed batch. */
-  readonly lastError: string | null;
 }
 
 export interface OrderWriter {

@@ -25,6 +25,13 @@ export type RefusalReason =
   | "draining"
   | "internal";
 
+/** One thing that is wrong with an input. */
+export interface InputIssue {
+  /** Where, as `lines.0.sku`; empty for the input as a whole. */
+  readonly path: string;
+  readonly message: string;
+}
+
 export interface Refusal {
   readonly reason: RefusalReason;
   readonly message: string;
@@ -32,6 +39,8 @@ export interface Refusal {
   readonly retryAfterMs?: number;
   /** Where a `rejected` order is kept. */
   readonly deadLetterId?: string;
+  /** What is wrong with an `invalid_input`. */
+  readonly issues?: readonly InputIssue[];
 }
 
 /** Makes a refusal. */

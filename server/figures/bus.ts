@@ -7,12 +7,13 @@
  * then, and by asking Redis: a connection that hangs looks healthy from this side.
  */
 import { createActor } from "xstate";
-import { busMachine, type BusState } from "../../actors/bus_machine.ts";
+import { busMachine } from "../../actors/bus_machine.ts";
 import type { Pool } from "../../sql/connection/database.ts";
 import { NoticeListener, sendEcho } from "../../sql/figures/notice_listener.ts";
 import { type Notice, parseNotice } from "../../sql/figures/notices.ts";
 import { closeRedis, openRedis } from "../redis/connection.ts";
 import { RecentlySeen } from "./recently_seen.ts";
+import type { BusState } from "../../client/contract/ops_status.ts";
 
 export interface BusOptions {
   readonly databaseUrl: string;

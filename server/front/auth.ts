@@ -11,18 +11,12 @@
  */
 import { createHash } from "node:crypto";
 import { LRUCache } from "lru-cache";
-import { type ApiKey, isToken, type Scope, SCOPES } from "../../sql/api_keys.ts";
+import { type ApiKey, isToken } from "../../sql/api_keys.ts";
 import { refuse } from "../../client/contract/refusal.ts";
 import { settlesWithin } from "../pause.ts";
-import { RefusedError } from "../router/errors.ts";
-
-/** What the caller may do. */
-export interface Principal {
-  readonly keyId: string;
-  readonly scopes: ReadonlySet<Scope>;
-  /** The one store that the key is for; null: all of them. */
-  readonly storeId: string | null;
-}
+import type { Authenticator, Principal } from "../router/context.ts";
+import { SCOPES } from "../../client/contract/scope.ts";
+import { Refused } from "../../client/contract/refused.ts";
 
 export interface AuthOptions {
   /** Reads the database; null when there is no such key in force. */
@@ -31,11 +25,6 @@ export interface AuthOptions {
   readonly devKey: string | null;
   /** Monotonic, milliseconds. */
   readonly now: () => number;
-}
-
-export interface Auth {
-  /** @throws RefusedError unauthenticated, or unavailable */
-  authenticate(token: string | null): Promise<Principal>;
 }
 
 const FRESH_MS = 10_000;
@@ -53,7 +42,7 @@ const CANNOT_CHECK = refuse(
 );
 
 /** Makes the key cache. */
-export function createAuth({ findKey, devKey, now }: AuthOptions): Auth {
+export function createAuth({ findKey, devKey, now }: AuthOptions): Authenticator {
   const keys = new KeyCache(findKey, now);
   return {
     authenticate: async (token) => {
@@ -85,7 +74,7 @@ class KeyCache {
    * fresh. That has to do when the read fails or takes too long, since a database that hangs must
    * not make every call hang with it.
    *
-   * @throws RefusedError unavailable, when nothing is known either
+   * @throws Refused unavailable, when nothing is known either
    */
   async find(token: string): Promise<Principal | null> {
     const fresh = this.#known(token, false);
@@ -96,7 +85,7 @@ class KeyCache {
     try {
       return await reading;
     } catch {
-      if (known === undefined) throw new RefusedError(CANNOT_CHECK);
+      if (known === undefined) throw new Refused(CANNOT_CHECK);
       return known;
     }
   }
@@ -143,6 +132,6 @@ export function bearerToken(header: string | null): string | null {
   return token ?? null;
 }
 
-function unauthenticated(message: string): RefusedError {
-  return new RefusedError(refuse("unauthenticated", message));
+function unauthenticated(message: string): Refused {
+  return new Refused(refuse("unauthenticated", message));
 }

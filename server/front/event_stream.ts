@@ -8,7 +8,7 @@
  * waited for, the body ends with an error, and with it subscription and connection.
  */
 import type { Awaited, Patience } from "./slow_clients.ts";
-import { Turns } from "./slots.ts";
+import { Slots } from "./slots.ts";
 
 /** What `Deno.serve` takes without asking whether the client has read what came before. */
 const SLICE_BYTES = 16_384;
@@ -17,7 +17,7 @@ const NOT_READ = "a client that takes nothing of its events is cut off";
 
 export class EventStream implements Awaited {
   /** For the streams of the answer; there is one at most. */
-  readonly turns = new Turns(() => this.#drained());
+  readonly slots = new Slots(() => this.#drained());
   takenBytes = 0;
   #unread: Uint8Array = new Uint8Array();
   /** True while the connection could take more, and the stream has nothing. */

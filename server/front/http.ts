@@ -8,7 +8,7 @@ import { EventStream } from "./event_stream.ts";
 import { servePage } from "./page.ts";
 import { Patience } from "./slow_clients.ts";
 import type { Services } from "../router/context.ts";
-import { RefusedError } from "../router/errors.ts";
+import { Refused } from "../../client/contract/refused.ts";
 import { appRouter } from "../router/mod.ts";
 import { describe } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
@@ -151,7 +151,7 @@ async function answerCall(
       createContext: () => ({
         services,
         token: bearerToken(headers.get("authorization")),
-        turns: events.turns,
+        slots: events.slots,
       }),
       responseMeta: ({ errors }) => retryAfterOf(errors),
     }),
@@ -214,7 +214,7 @@ function grown(kept: Uint8Array, needed: number): Uint8Array<ArrayBuffer> {
 /** `Retry-After`, in whole seconds, when one of the errors says how long. */
 function retryAfterOf(errors: readonly TRPCError[]): { headers?: Record<string, string> } {
   const waits = errors.flatMap((error) =>
-    error instanceof RefusedError ? error.refusal.retryAfterMs ?? [] : []
+    error.cause instanceof Refused ? error.cause.refusal.retryAfterMs ?? [] : []
   );
   if (waits.length === 0) return {};
   return { headers: { "Retry-After": String(Math.ceil(Math.max(...waits) / 1_000)) } };

@@ -7,15 +7,9 @@
  * much; and nobody starves, since turns are given in the order in which they were asked for.
  */
 
-/** One stream's place among those of its connection. */
-export interface Lane extends Disposable {
-  /** Resolves when this stream may send one frame, which has to be chosen only then. */
-  turn(): Promise<void>;
-  /** The frame has been sent: the next stream's turn. Legal without a turn. */
-  sent(): void;
-}
+import type { Slot } from "../router/context.ts";
 
-export class Turns {
+export class Slots {
   /** Resolves when everyone who has asked so far has had a turn. */
   #last: Promise<void> = Promise.resolve();
 
@@ -23,7 +17,7 @@ export class Turns {
   constructor(readonly drained: () => Promise<void>) {}
 
   /** A place for one more stream; disposed of, it holds nobody up. */
-  lane(): Lane {
+  open(): Slot {
     let pass: (() => void) | null = null;
     const sent = () => {
       pass?.();

@@ -15,10 +15,10 @@ import { getWSConnectionHandler } from "@trpc/server/adapters/ws";
 import { refuse } from "../../client/contract/refusal.ts";
 import { bearerToken } from "./auth.ts";
 import type { Awaited, Patience } from "./slow_clients.ts";
-import type { Services } from "../router/context.ts";
+import type { Context, Services } from "../router/context.ts";
 import { CODE_OF_REASON } from "../router/errors.ts";
 import { appRouter } from "../router/mod.ts";
-import { Turns } from "./slots.ts";
+import { Slots } from "./slots.ts";
 
 export const MAX_MESSAGE_BYTES = 1_048_576;
 /** With more than this unread the next frame has to wait, which may be of nearly a mebibyte. */
@@ -59,10 +59,10 @@ export function createWebSocketServer(services: Services, patience: Patience): W
       const handle = getWSConnectionHandler(
         {
           router: appRouter,
-          createContext: ({ info }) => ({
+          createContext: ({ info }): Context => ({
             services,
             token: info.connectionParams?.["token"] ?? token,
-            turns: shim.turns,
+            slots: shim.slots,
           }),
         } as Parameters<typeof getWSConnectionHandler<typeof appRouter>>[0],
       );
@@ -91,7 +91,7 @@ export function createWebSocketServer(services: Services, patience: Patience): W
 
 /** A `WebSocket` with the events and methods of the `ws` package that tRPC's handler uses. */
 class SocketShim extends EventEmitter implements Awaited {
-  readonly turns = new Turns(() => this.#drained());
+  readonly slots = new Slots(() => this.#drained());
   #closed = false;
   #sentBytes = 0;
 

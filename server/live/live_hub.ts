@@ -23,10 +23,10 @@ import {
   eventIdOf,
   type Frame,
   type Position,
-  type Snapshot,
   snapshotOf,
 } from "./snapshot.ts";
 import { Subscriber } from "./subscriber.ts";
+import type { Snapshot } from "../../client/contract/snapshot.ts";
 
 export interface LiveHubOptions {
   readonly readFigures: (scope: string) => Promise<Figures>;

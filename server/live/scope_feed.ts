@@ -6,7 +6,7 @@
  */
 import type { Figures } from "../../sql/figures/snapshots.ts";
 import { compareFigures, comparePositions, foldOf, type Frame, type Position } from "./snapshot.ts";
-import type { SnapshotSource } from "./snapshot.ts";
+import type { SnapshotSource } from "../../client/contract/snapshot.ts";
 import type { Subscriber } from "./subscriber.ts";
 
 export interface ScopeFeedOptions {

@@ -4,23 +4,13 @@
  * However many watch, the status is read once for all of them, and only while anyone does: at once
  * when an actor's state has changed, each second for the figures, and never twice within `MIN_GAP_MS`.
  */
-import type { AggregatorStatus } from "../../actors/aggregator/aggregator.ts";
-import type { BusState } from "../../actors/bus_machine.ts";
-import type { OrderWriterStatus } from "../../actors/order_writer/order_writer.ts";
-import type { OverflowStatus } from "../overflow/mod.ts";
-
-/** See the contract's `ops.status`. */
-export interface OpsStatus {
-  readonly instanceId: string;
-  readonly startedAt: string;
-  readonly version: string;
-  readonly writer: OrderWriterStatus;
-  readonly aggregator: AggregatorStatus;
-  readonly bus: { readonly state: BusState };
-  readonly spill: OverflowStatus;
-  readonly deadLetters: { readonly open: number };
-  readonly live: { readonly subscribers: number };
-}
+import type {
+  AggregatorStatus,
+  BusState,
+  OpsStatus,
+  OrderWriterStatus,
+  OverflowStatus,
+} from "../../client/contract/ops_status.ts";
 
 export interface StatusBoardOptions {
   readonly instanceId: string;

@@ -1,10 +1,10 @@
 /**
  * The intake: checked orders on their way to the writer, timed and counted.
  */
-import type { Answer } from "../../actors/order_writer/mailbox.ts";
+import type { Answer, PlaceOrder } from "../../client/contract/order.ts";
 import type { OrderWriter } from "../../actors/order_writer/order_writer.ts";
 import type { RefusalReason } from "../../client/contract/refusal.ts";
-import { type PlaceOrder, toNewOrder } from "../../sql/orders/new_order.ts";
+import { toNewOrder } from "../../sql/orders/new_order.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 
 export interface Intake {

@@ -5,13 +5,15 @@
  * The buffer is asked first and the database's row governs: an order leaves the buffer only after
  * its COMMIT, so one that is in neither at these two moments is in neither.
  */
-import { classify } from "../../sql/connection/failure.ts";
 import { refuse } from "../../client/contract/refusal.ts";
 import type { Pool } from "../../sql/connection/database.ts";
-import { type DeadLetter, findOpenLetter } from "../../sql/orders/dead_letters.ts";
+import { findOpenLetter } from "../../sql/orders/dead_letters.ts";
 import type { NewOrder } from "../../sql/orders/new_order.ts";
-import { type Order, readOrder } from "../../sql/orders/orders.ts";
-import { RefusedError } from "../router/errors.ts";
+import { type ListOptions, listOrders, readOrder } from "../../sql/orders/orders.ts";
+import { isOutage, orUnavailable } from "./outage.ts";
+import type { DeadLetter } from "../../client/contract/dead_letter.ts";
+import type { Order, OrderPage } from "../../client/contract/order.ts";
+import { Refused } from "../../client/contract/refused.ts";
 
 /** Where orders wait while the database is out. */
 export interface OrderBuffer {
@@ -25,9 +27,29 @@ const MAY_WAIT = refuse(
   1_000,
 );
 
+/** Orders as callers look for them. @throws Refused unavailable while the database is away */
+export interface OrderLookup {
+  /** The order, wherever it is. @throws Refused not_found */
+  find(storeId: string, orderId: string): Promise<Order>;
+  /** A page of a store's committed and cancelled orders. */
+  list(options: ListOptions): Promise<OrderPage>;
+}
+
+/** A look-up in the database behind `pool` and in the overflow; null: there is none. */
+export function createOrderLookup(pool: Pool, overflow: OrderBuffer | null): OrderLookup {
+  return {
+    find: async (storeId, orderId) => {
+      const order = await orUnavailable(findOrder(pool, overflow, storeId, orderId));
+      if (order !== null) return order;
+      throw new Refused(refuse("not_found", "this store has no order with this id"));
+    },
+    list: (options) => orUnavailable(listOrders(pool, options)),
+  };
+}
+
 /**
  * Null when there is no such order anywhere.
- * @throws RefusedError when that cannot be told, else what the driver throws.
+ * @throws Refused when that cannot be told, else what the driver throws.
  */
 export async function findOrder(
   pool: Pool,
@@ -46,11 +68,11 @@ export async function findOrder(
     if (order !== null || waiting !== null) return order ?? waiting;
     const letter = await findOpenLetter(pool, storeId, orderId);
     if (letter !== null) return deadOrder(letter);
-    if (isSilent) throw new RefusedError(MAY_WAIT); // so it cannot be called missing
+    if (isSilent) throw new Refused(MAY_WAIT); // so it cannot be called missing
     return await readOrder(pool, storeId, orderId); // out of the buffer or its letter meanwhile
   } catch (error) {
     // While the database is away, what the buffer knows is all that can be known.
-    if (waiting !== null && classify(error).code !== "UNKNOWN") return waiting;
+    if (waiting !== null && isOutage(error)) return waiting;
     throw error;
   }
 }

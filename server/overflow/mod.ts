@@ -1,6 +1,7 @@
 /**
  * The overflow of one instance: the buffer in Redis, and the drainer that brings orders back.
  */
+import type { OverflowStatus } from "../../client/contract/ops_status.ts";
 import { systemClock } from "../../actors/clock.ts";
 import {
   createSpillDrainer,
@@ -22,12 +23,6 @@ const log = getLogger(["weir", "spill"]);
 const DRAIN_ORDERS = 500;
 /** What another instance took is its own for this much longer than a statement may take. */
 const TAKEOVER_MARGIN_MS = 1_000;
-
-export interface OverflowStatus {
-  readonly state: "ready" | "draining" | "unavailable" | "not_durable";
-  readonly orders: number;
-  readonly oldestAgeMs: number | null;
-}
 
 export interface Overflow {
   readonly buffer: OverflowBuffer & OrderBuffer & Pick<Spill, "recall">;

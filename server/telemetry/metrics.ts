@@ -5,10 +5,12 @@
  * bench) must not share figures. Gauges are read when somebody scrapes.
  */
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import type { AggregatorStatus } from "../../actors/aggregator/aggregator.ts";
-import type { OrderWriterStatus } from "../../actors/order_writer/order_writer.ts";
-import type { BusState } from "../../actors/bus_machine.ts";
-import type { OverflowStatus } from "../overflow/mod.ts";
+import type {
+  AggregatorStatus,
+  BusState,
+  OrderWriterStatus,
+  OverflowStatus,
+} from "../../client/contract/ops_status.ts";
 
 const ACK_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const BATCH_BUCKETS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500];

@@ -13,9 +13,10 @@ import { commitBatch } from "../../sql/orders/batch.ts";
 import { openDatabase } from "../../sql/connection/database.ts";
 import { connect, type Sql } from "../../sql/connection/driver.ts";
 import { migrate } from "../../sql/migrate.ts";
-import { type NewOrder, placeInput, toNewOrder } from "../../sql/orders/new_order.ts";
+import { type NewOrder, toNewOrder } from "../../sql/orders/new_order.ts";
 import { withEmbedded } from "./embedded.ts";
 import { type Bench, type Figure, median } from "./figure.ts";
+import { placeInput } from "../../client/contract/order.ts";
 
 const CALLERS = 256;
 const ROUNDS = 5;

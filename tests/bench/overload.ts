@@ -3,7 +3,7 @@
  * PostgreSQL behind a proxy that can be cut, and, for the goodput, behind a fixed delay a batch that
  * sets the capacity, so that the machine's speed does not.
  */
-import type { Answer } from "../../actors/order_writer/mailbox.ts";
+import type { Answer } from "../../client/contract/order.ts";
 import { systemClock } from "../../actors/clock.ts";
 import {
   createOrderWriter,

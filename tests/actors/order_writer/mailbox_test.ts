@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { assert, assertEquals } from "@std/assert";
-import { type Answer, type Letter, Mailbox } from "../../../actors/order_writer/mailbox.ts";
+import { type Letter, Mailbox } from "../../../actors/order_writer/mailbox.ts";
 import { MAX_BATCH_LINES } from "../../../sql/orders/batch.ts";
 import { refuse } from "../../../client/contract/refusal.ts";
 import { anOrder, manyLines } from "../../support/load/orders.ts";
+import type { Answer } from "../../../client/contract/order.ts";
 
 const ANSWER: Answer = { ok: false, refusal: refuse("draining", "test") };
 

@@ -1,10 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
-import {
-  createStatusBoard,
-  type OpsStatus,
-  type StatusBoard,
-} from "../../../server/ops/status_board.ts";
+import { createStatusBoard, type StatusBoard } from "../../../server/ops/status_board.ts";
+import type { OpsStatus } from "../../../client/contract/ops_status.ts";
 
 const VIEWERS = 200;
 

@@ -5,7 +5,7 @@ import {
   createOrderWriter,
   type OrderWriterOptions,
 } from "../../../actors/order_writer/order_writer.ts";
-import type { Answer } from "../../../actors/order_writer/mailbox.ts";
+import type { Answer } from "../../../client/contract/order.ts";
 import type { NewOrder } from "../../../sql/orders/new_order.ts";
 import { anOrder } from "../load/orders.ts";
 import { ScriptedStore, socketError } from "./scripted_store.ts";

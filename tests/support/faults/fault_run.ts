@@ -4,11 +4,11 @@
  */
 import { Redis } from "ioredis";
 import { assertEquals, assertGreater } from "@std/assert";
-import type { OpsStatus } from "../../../server/ops/status_board.ts";
+import type { OpsStatus } from "../../../client/contract/ops_status.ts";
+import type { PlaceInput } from "../../../client/contract/order.ts";
 import { closeRedis } from "../../../server/redis/connection.ts";
 import { DRAINERS, spillKeys } from "../../../server/overflow/scripts.ts";
 import { connect } from "../../../sql/connection/driver.ts";
-import type { PlaceInput } from "../../../sql/orders/new_order.ts";
 import { iso } from "../../../sql/time.ts";
 import type { TestSql } from "../services/database.ts";
 import { FaultLoad, type FaultLoadOptions } from "./fault_load.ts";
