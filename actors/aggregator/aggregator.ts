@@ -42,7 +42,7 @@ export interface Aggregator {
 export class AggregatorStopped extends Error {}
 
 /** Makes and starts an aggregator. */
-export function createAggregator(options: AggregatorOptions): Aggregator {
+export function startAggregator(options: AggregatorOptions): Aggregator {
   return new MachineAggregator(options);
 }
 

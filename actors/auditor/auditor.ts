@@ -33,7 +33,7 @@ export class AuditorStopped extends Error {}
 const PAUSE_MS = 60_000;
 
 /** Makes and starts an auditor. */
-export function createAuditor(options: AuditorOptions): Auditor {
+export function startAuditor(options: AuditorOptions): Auditor {
   /** Those who asked for an audit, until one ends. */
   const asking = new Set<(audit: EndedAudit) => void>();
   const { audit, clock, random } = options;

@@ -14,7 +14,7 @@ import type { BatchReport, OrderStore } from "./group_commit.ts";
 import { Mailbox, type MailboxBounds } from "./mailbox.ts";
 import { retryAfterMs } from "./behaviour.ts";
 import { orderWriterMachine } from "./machine.ts";
-import type { OverflowBuffer } from "./group_spill.ts";
+import type { Overflow } from "./group_spill.ts";
 import { Pace } from "./pace.ts";
 import { RecentTimes } from "./recent_times.ts";
 import { BROKEN, circuitOpen, DRAINING, queueFull, unlessStored } from "./order_refusals.ts";
@@ -26,7 +26,7 @@ import type { Answer } from "../../client/contract/order.ts";
 export interface OrderWriterOptions extends MailboxBounds {
   readonly store: OrderStore;
   /** Where orders go while the circuit is not closed; null: nowhere. */
-  readonly buffer?: OverflowBuffer | null;
+  readonly overflow?: Overflow | null;
   readonly maxBatchOrders: number;
   /** What a database call may take; the circuit's probes are given as much. */
   readonly statementTimeoutMs: number;
@@ -64,14 +64,14 @@ export interface OrderWriter {
 export const LANES = 2;
 
 /** Makes and starts an order writer. */
-export function createOrderWriter(options: OrderWriterOptions): OrderWriter {
+export function startOrderWriter(options: OrderWriterOptions): OrderWriter {
   return new MachineOrderWriter(options);
 }
 
 class MachineOrderWriter implements OrderWriter {
   readonly #clock: ActorClock;
   readonly #mailbox: Mailbox;
-  readonly #buffer: OverflowBuffer | null;
+  readonly #overflow: Overflow | null;
   readonly #commitTimes = new RecentTimes();
   readonly #pace: Pace;
   readonly #actor: Actor<typeof orderWriterMachine>;
@@ -80,7 +80,7 @@ class MachineOrderWriter implements OrderWriter {
   constructor(options: OrderWriterOptions) {
     this.#clock = options.clock;
     this.#mailbox = new Mailbox(options);
-    this.#buffer = options.buffer ?? null;
+    this.#overflow = options.overflow ?? null;
     this.#pace = new Pace(LANES, options.clock.now);
     this.#actor = createActor(orderWriterMachine, {
       clock: options.clock,
@@ -89,7 +89,7 @@ class MachineOrderWriter implements OrderWriter {
         mailbox: this.#mailbox,
         pace: this.#pace,
         store: options.store,
-        buffer: this.#buffer,
+        overflow: this.#overflow,
         maxBatchOrders: options.maxBatchOrders,
         now: options.clock.now,
         random: options.random,
@@ -102,7 +102,7 @@ class MachineOrderWriter implements OrderWriter {
     this.#actor.subscribe({
       error: (error) => {
         options.onBug(error);
-        this.#mailbox.dismissAll((letter) => unlessStored(letter, BROKEN));
+        this.#mailbox.dismissAll((waitingOrder) => unlessStored(waitingOrder, BROKEN));
       },
     });
     this.#actor.start();
@@ -174,7 +174,7 @@ class MachineOrderWriter implements OrderWriter {
       const waitMs = this.#pace.waitMs(this.#batchesAhead(context.batchOrders));
       return waitMs > deadlineMs ? queueFull(waitMs) : null;
     }
-    if (this.#buffer?.isReady() === true) return null;
+    if (this.#overflow?.isReady() === true) return null;
     const probing = this.#mailbox.orders + this.#mailbox.taken + context.probesPassed;
     // The first probe of a half-open circuit needs no order; the others are the next ones to come.
     if (value.circuit !== "open" && probing < context.probes - 1) return null;
@@ -212,7 +212,7 @@ function circuitOptions(statementTimeoutMs: number) {
     }),
     probes: 2,
     probeTimeoutMs: statementTimeoutMs,
-    patienceMs: statementTimeoutMs,
+    answerTimeoutMs: statementTimeoutMs,
     openBackoff: { firstMs: 500, maxMs: 10_000 },
     retryBackoff: { firstMs: 20, maxMs: 1_000 },
   };

@@ -8,13 +8,13 @@ import { userInfo } from "node:os";
 import { type Command, Option } from "commander";
 import { z } from "zod";
 import { Refused } from "../../client/contract/refused.ts";
-import { systemClock } from "../../actors/clock.ts";
-import { createOrderWriter } from "../../actors/order_writer/order_writer.ts";
+import { startOrderWriter } from "../../actors/order_writer/order_writer.ts";
 import { decodeLetterCursor } from "../../sql/orders/dead_letters.ts";
 import { toNewOrder } from "../../sql/orders/new_order.ts";
 import { readConfig } from "../config.ts";
 import { DeadLetters, REPLAYS_PER_SECOND } from "../orders/dead_letters.ts";
-import { orderStoreOn } from "../orders/store.ts";
+import { createOrderStore } from "../orders/store.ts";
+import { writerSettings } from "../orders/writer.ts";
 import { invalidMessage, issuesOf } from "../router/errors.ts";
 import {
   matching,
@@ -196,14 +196,9 @@ async function pagesOf(
 async function withLetters<T>(use: (letters: DeadLetters) => Promise<T>): Promise<T> {
   const config = readConfig();
   return await withPools(config, async (pools) => {
-    const writer = createOrderWriter({
-      store: orderStoreOn(pools.write),
-      maxOrders: config.queueMaxOrders,
-      maxBytes: config.queueMaxBytes,
-      maxBatchOrders: config.batchMaxOrders,
-      statementTimeoutMs: config.statementTimeoutMs,
-      clock: systemClock,
-      random: Math.random,
+    const writer = startOrderWriter({
+      ...writerSettings(config),
+      store: createOrderStore(pools.write),
       onBug: (error) => console.error(`weir: a bug in the order writer: ${describe(error)}`),
     });
     try {

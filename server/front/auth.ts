@@ -31,7 +31,7 @@ const FRESH_MS = 10_000;
 const MAX_KEYS = 10_000;
 const MAX_GUESSES = 1_000;
 /** What a read may take before an entry that is no longer fresh has to do. */
-const PATIENCE_MS = 250;
+const READ_TIMEOUT_MS = 250;
 
 const DEV_PRINCIPAL: Principal = { keyId: "dev", scopes: new Set(SCOPES), storeId: null };
 
@@ -81,7 +81,7 @@ class KeyCache {
     if (fresh !== undefined) return fresh;
     const known = this.#known(token, true);
     const reading = this.#read(token);
-    if (known !== undefined && !await settlesWithin(PATIENCE_MS, reading)) return known;
+    if (known !== undefined && !await settlesWithin(READ_TIMEOUT_MS, reading)) return known;
     try {
       return await reading;
     } catch {

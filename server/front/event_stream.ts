@@ -7,7 +7,7 @@
  * costs one event, and skips to the newest one. When it has taken nothing for as long as anyone is
  * waited for, the body ends with an error, and with it subscription and connection.
  */
-import type { Awaited, Patience } from "./slow_clients.ts";
+import type { SlowClients, WatchedClient } from "./slow_clients.ts";
 import { Slots } from "./slots.ts";
 
 /** What `Deno.serve` takes without asking whether the client has read what came before. */
@@ -15,7 +15,7 @@ const SLICE_BYTES = 16_384;
 
 const NOT_READ = "a client that takes nothing of its events is cut off";
 
-export class EventStream implements Awaited {
+export class EventStream implements WatchedClient {
   /** For the streams of the answer; there is one at most. */
   readonly slots = new Slots(() => this.#drained());
   takenBytes = 0;
@@ -28,7 +28,7 @@ export class EventStream implements Awaited {
   #wake: () => void = () => undefined;
 
   /** @param open those that are under way in this process; this one is among them while it is. */
-  constructor(readonly patience: Patience, readonly open: Set<EventStream>) {}
+  constructor(readonly slowClients: SlowClients, readonly open: Set<EventStream>) {}
 
   get unreadBytes(): number {
     return this.#unread.length;
@@ -56,7 +56,7 @@ export class EventStream implements Awaited {
   }
 
   #bodyOf(reader: ReadableStreamDefaultReader<Uint8Array>): ReadableStream<Uint8Array> {
-    this.patience.add(this);
+    this.slowClients.add(this);
     this.open.add(this);
     const end = (reason: unknown) => {
       this.#end();
@@ -103,7 +103,7 @@ export class EventStream implements Awaited {
   #end(): void {
     this.#isOver = true;
     this.#unread = new Uint8Array();
-    this.patience.delete(this);
+    this.slowClients.delete(this);
     this.open.delete(this);
     this.#wake();
   }

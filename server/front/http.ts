@@ -6,7 +6,7 @@ import type { TRPCError } from "@trpc/server";
 import { bearerToken } from "./auth.ts";
 import { EventStream } from "./event_stream.ts";
 import { servePage } from "./page.ts";
-import { Patience } from "./slow_clients.ts";
+import { SlowClients } from "./slow_clients.ts";
 import type { Services } from "../router/context.ts";
 import { Refused } from "../../client/contract/refused.ts";
 import { appRouter } from "../router/mod.ts";
@@ -29,13 +29,13 @@ export interface HttpOptions {
   /** True when orders can be taken now. */
   readonly isReady: () => boolean;
   /** How long a client is waited for; see slow_clients.ts. */
-  readonly patienceMs: number;
+  readonly clientTimeoutMs: number;
 }
 
 interface Connections {
   readonly webSockets: WebSocketServer;
   readonly streams: Set<EventStream>;
-  readonly patience: Patience;
+  readonly slowClients: SlowClients;
 }
 
 export interface HttpServer {
@@ -64,19 +64,19 @@ function whyNot(host: string, port: number, cause: unknown): string {
 /** Starts serving. @throws ListenError */
 export function serveHttp(options: HttpOptions): HttpServer {
   const { host, port } = options;
-  const patience = new Patience(options.patienceMs);
-  const webSockets = createWebSocketServer(options.services, patience);
+  const slowClients = new SlowClients(options.clientTimeoutMs);
+  const webSockets = createWebSocketServer(options.services, slowClients);
   const streams = new Set<EventStream>();
-  options.metrics.watchConnections(() => patience.unreadBytes);
+  options.metrics.watchConnections(() => slowClients.unreadBytes);
   const cut = new AbortController();
   let server: Deno.HttpServer<Deno.NetAddr>;
   try {
     server = Deno.serve(
       { port, hostname: host, signal: cut.signal, onListen: () => undefined },
-      (request) => route(request, options, { webSockets, streams, patience }),
+      (request) => route(request, options, { webSockets, streams, slowClients }),
     );
   } catch (error) {
-    patience.stop();
+    slowClients.stop();
     throw new ListenError({ host, port }, error);
   }
   return {
@@ -87,7 +87,7 @@ export function serveHttp(options: HttpOptions): HttpServer {
       const timer = setTimeout(() => cut.abort(), timeoutMs);
       await server.shutdown();
       clearTimeout(timer);
-      patience.stop();
+      slowClients.stop();
     },
   };
 }
@@ -135,13 +135,13 @@ function upgraded(webSockets: WebSocketServer, request: Request): Response {
 async function answerCall(
   request: Request,
   services: Services,
-  { streams, patience }: Connections,
+  { streams, slowClients }: Connections,
 ): Promise<Response> {
   // Of other methods tRPC reads no body, and some of them no `Request` may be made of.
-  const body = request.method === "POST" ? await readBody(request, patience.ms) : null;
+  const body = request.method === "POST" ? await readBody(request, slowClients.ms) : null;
   if (body === "too_large") return Response.json({ error: TOO_LARGE }, { status: 413 });
   if (body === "too_slow") return new Response("the request did not come to its end\n", SLOW);
-  const events = new EventStream(patience, streams);
+  const events = new EventStream(slowClients, streams);
   const { method, headers, signal } = request;
   return events.carry(
     await fetchRequestHandler({
@@ -170,7 +170,7 @@ const FIRST_BODY_BYTES = 4_096;
  */
 async function readBody(
   request: Request,
-  patienceMs: number,
+  clientTimeoutMs: number,
 ): Promise<Uint8Array<ArrayBuffer> | "too_large" | "too_slow"> {
   const { body } = request;
   if (body === null) return new Uint8Array();
@@ -180,7 +180,7 @@ async function readBody(
   const timer = setTimeout(() => {
     isSlow = true;
     reader.cancel().catch(() => undefined);
-  }, patienceMs);
+  }, clientTimeoutMs);
   let kept = new Uint8Array(FIRST_BODY_BYTES);
   let bytes = 0;
   try {

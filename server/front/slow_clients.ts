@@ -8,7 +8,7 @@
  */
 
 /** What was sent to one client. */
-export interface Awaited {
+export interface WatchedClient {
   /** What waits in this process for the client to take it. */
   readonly unreadBytes: number;
   /** Counts bytes as they are taken; it only ever grows. */
@@ -18,7 +18,7 @@ export interface Awaited {
 }
 
 /** What a client may take to read something of what was sent, or to send a request. */
-export const PATIENCE_MS = 30_000;
+export const CLIENT_TIMEOUT_MS = 30_000;
 const LOOKS = 30;
 
 interface Look {
@@ -27,8 +27,8 @@ interface Look {
   idle: number;
 }
 
-export class Patience {
-  readonly #awaited = new Map<Awaited, Look>();
+export class SlowClients {
+  readonly #clients = new Map<WatchedClient, Look>();
   readonly #timer: ReturnType<typeof setInterval>;
 
   /** @param ms how long a client is waited for. */
@@ -37,15 +37,15 @@ export class Patience {
   }
 
   get unreadBytes(): number {
-    return [...this.#awaited.keys()].reduce((sum, { unreadBytes }) => sum + unreadBytes, 0);
+    return [...this.#clients.keys()].reduce((sum, { unreadBytes }) => sum + unreadBytes, 0);
   }
 
-  add(one: Awaited): void {
-    this.#awaited.set(one, { takenBytes: one.takenBytes, idle: 0 });
+  add(one: WatchedClient): void {
+    this.#clients.set(one, { takenBytes: one.takenBytes, idle: 0 });
   }
 
-  delete(one: Awaited): void {
-    this.#awaited.delete(one);
+  delete(one: WatchedClient): void {
+    this.#clients.delete(one);
   }
 
   stop(): void {
@@ -53,12 +53,12 @@ export class Patience {
   }
 
   #lookAtAll(): void {
-    for (const [one, look] of this.#awaited) {
+    for (const [one, look] of this.#clients) {
       const { takenBytes, unreadBytes } = one;
       look.idle = unreadBytes > 0 && takenBytes === look.takenBytes ? look.idle + 1 : 0;
       look.takenBytes = takenBytes;
       if (look.idle < LOOKS) continue;
-      this.#awaited.delete(one);
+      this.#clients.delete(one);
       one.giveUp();
     }
   }

@@ -14,7 +14,7 @@ import { Buffer } from "node:buffer";
 import { getWSConnectionHandler } from "@trpc/server/adapters/ws";
 import { refuse } from "../../client/contract/refusal.ts";
 import { bearerToken } from "./auth.ts";
-import type { Awaited, Patience } from "./slow_clients.ts";
+import type { SlowClients, WatchedClient } from "./slow_clients.ts";
 import type { Context, Services } from "../router/context.ts";
 import { CODE_OF_REASON } from "../router/errors.ts";
 import { appRouter } from "../router/mod.ts";
@@ -47,7 +47,10 @@ export interface WebSocketServer {
 }
 
 /** Serves `appRouter` over WebSocket. */
-export function createWebSocketServer(services: Services, patience: Patience): WebSocketServer {
+export function createWebSocketServer(
+  services: Services,
+  slowClients: SlowClients,
+): WebSocketServer {
   const sockets = new Set<SocketShim>();
   return {
     upgrade: (request) => {
@@ -68,7 +71,7 @@ export function createWebSocketServer(services: Services, patience: Patience): W
       );
       socket.addEventListener("open", () => {
         sockets.add(shim);
-        patience.add(shim);
+        slowClients.add(shim);
         handle(
           shim as unknown as HandlerSocket,
           { url: url.pathname + url.search, headers: { host: url.host } } as HandlerRequest,
@@ -76,7 +79,7 @@ export function createWebSocketServer(services: Services, patience: Patience): W
       });
       shim.once("close", () => {
         sockets.delete(shim);
-        patience.delete(shim);
+        slowClients.delete(shim);
       });
       return response;
     },
@@ -90,7 +93,7 @@ export function createWebSocketServer(services: Services, patience: Patience): W
 }
 
 /** A `WebSocket` with the events and methods of the `ws` package that tRPC's handler uses. */
-class SocketShim extends EventEmitter implements Awaited {
+class SocketShim extends EventEmitter implements WatchedClient {
   readonly slots = new Slots(() => this.#drained());
   #closed = false;
   #sentBytes = 0;

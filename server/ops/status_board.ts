@@ -4,23 +4,12 @@
  * However many watch, the status is read once for all of them, and only while anyone does: at once
  * when an actor's state has changed, each second for the figures, and never twice within `MIN_GAP_MS`.
  */
-import type {
-  AggregatorStatus,
-  BusState,
-  OpsStatus,
-  OrderWriterStatus,
-  OverflowStatus,
-} from "../../client/contract/ops_status.ts";
+import type { OpsStatus } from "../../client/contract/ops_status.ts";
+import type { Gauges } from "./gauges.ts";
 
-export interface StatusBoardOptions {
+export interface StatusBoardOptions extends Gauges {
   readonly instanceId: string;
   readonly version: string;
-  readonly writer: () => OrderWriterStatus;
-  readonly aggregator: () => AggregatorStatus;
-  readonly bus: () => BusState;
-  readonly spill: () => OverflowStatus;
-  readonly deadLetters: () => number;
-  readonly subscribers: () => number;
   /** The states of all actors in one text, cheap: it is asked for at every change of any of them. */
   readonly states: () => string;
 }
@@ -42,7 +31,7 @@ const LOOK_EVERY_MS = 1_000;
 const MIN_GAP_MS = 200;
 
 /** Makes the board of an instance; `actors` are those whose changes are shown at once. */
-export function createStatusBoard(
+export function startStatusBoard(
   options: StatusBoardOptions,
   actors: readonly Changing[],
 ): StatusBoard {

@@ -16,7 +16,7 @@ import type { Order, OrderPage } from "../../client/contract/order.ts";
 import { Refused } from "../../client/contract/refused.ts";
 
 /** Where orders wait while the database is out. */
-export interface OrderBuffer {
+export interface OverflowLookup {
   /** Null when it is not there. @throws when the buffer does not answer. */
   find(orderId: string): Promise<NewOrder | null>;
 }
@@ -36,7 +36,7 @@ export interface OrderLookup {
 }
 
 /** A look-up in the database behind `pool` and in the overflow; null: there is none. */
-export function createOrderLookup(pool: Pool, overflow: OrderBuffer | null): OrderLookup {
+export function createOrderLookup(pool: Pool, overflow: OverflowLookup | null): OrderLookup {
   return {
     find: async (storeId, orderId) => {
       const order = await orUnavailable(findOrder(pool, overflow, storeId, orderId));
@@ -53,12 +53,12 @@ export function createOrderLookup(pool: Pool, overflow: OrderBuffer | null): Ord
  */
 export async function findOrder(
   pool: Pool,
-  buffer: OrderBuffer | null,
+  overflow: OverflowLookup | null,
   storeId: string,
   orderId: string,
 ): Promise<Order | null> {
   let isSilent = false;
-  const spilled = await buffer?.find(orderId).catch(() => {
+  const spilled = await overflow?.find(orderId).catch(() => {
     isSilent = true;
     return null;
   }) ?? null;

@@ -10,7 +10,7 @@ import type { StoredOrder } from "../../sql/orders/batch.ts";
 import type { NewOrder } from "../../sql/orders/new_order.ts";
 
 /** What the buffer holds under a key. */
-export interface SpillRecord {
+export interface OverflowRecord {
   readonly contentHash: string;
   readonly placedAt: string;
 }
@@ -20,7 +20,7 @@ export interface RecallOptions {
   /** What the database has under these keys, adding nothing. */
   readonly read: Commit;
   /** By order id; empty when nothing waits there, or it does not answer at once. */
-  readonly recall: (orderIds: readonly string[]) => Promise<ReadonlyMap<string, SpillRecord>>;
+  readonly recall: (orderIds: readonly string[]) => Promise<ReadonlyMap<string, OverflowRecord>>;
   /** Called when orders that were in the buffer have been committed. */
   readonly onRecalled: () => void;
 }
@@ -54,6 +54,6 @@ export function commitRecalling(options: RecallOptions): Commit {
   };
 }
 
-function recorded(record: SpillRecord): StoredOrder {
+function recorded(record: OverflowRecord): StoredOrder {
   return { isNew: false, ...record };
 }

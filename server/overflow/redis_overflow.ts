@@ -7,40 +7,40 @@
  */
 import type { Redis } from "ioredis";
 import {
-  BufferUnreachable,
-  type OverflowBuffer,
+  type Overflow,
+  OverflowUnreachable,
   type SpillResult,
 } from "../../actors/order_writer/group_spill.ts";
 import type { NewOrder } from "../../sql/orders/new_order.ts";
 import { iso } from "../../sql/time.ts";
 import { describe, getLogger } from "../telemetry/log.ts";
 import { settlesWithin } from "../pause.ts";
-import type { SpillRecord } from "./recall.ts";
+import type { OverflowRecord } from "./recall.ts";
 import { checkDurability, confirmWrite, type Durability, Unconfirmed } from "./durability.ts";
-import { DRAINERS, JOIN, REMOVE, SPILL_FORMAT, spillKeys, WRITE } from "./scripts.ts";
+import { DRAINERS, ENTRY_FORMAT, JOIN, overflowKeys, REMOVE, WRITE } from "./scripts.ts";
 
-const log = getLogger(["weir", "spill"]);
+const log = getLogger(["weir", "overflow"]);
 
-export type SpillMode = "auto" | "trust" | "off";
+export type OverflowMode = "auto" | "trust" | "off";
 
-export interface SpillOptions {
+export interface RedisOverflowOptions {
   /** A connection of its own, which fails at once while Redis is away. */
   readonly redis: Redis;
   readonly prefix: string;
-  readonly mode: SpillMode;
+  readonly mode: OverflowMode;
   readonly maxOrders: number;
   readonly maxBytes: number;
 }
 
 /** An order that waits in the buffer. */
-export interface SpilledOrder {
+export interface OverflowEntry {
   readonly entryId: string;
   readonly order: NewOrder;
   /** What its text weighs in the buffer. */
   readonly bytes: number;
 }
 
-export interface SpillLevel {
+export interface OverflowLevel {
   readonly orders: number;
   readonly oldestAgeMs: number | null;
 }
@@ -51,16 +51,16 @@ const RECALL_MS = 100;
 /** Of a Redis that is not asked. */
 const TRUSTED: Durability = { problem: null, needsReplica: false };
 
-export class Spill implements OverflowBuffer {
-  readonly #keys: ReturnType<typeof spillKeys>;
+export class RedisOverflow implements Overflow {
+  readonly #keys: ReturnType<typeof overflowKeys>;
   #state: "ready" | "not_durable" | "unavailable" = "unavailable";
-  #level: SpillLevel = { orders: 0, oldestAgeMs: null };
+  #level: OverflowLevel = { orders: 0, oldestAgeMs: null };
   #needsReplica = false;
   #timer: ReturnType<typeof setInterval> | undefined;
   #looking: Promise<void> | null = null;
 
-  constructor(readonly options: SpillOptions) {
-    this.#keys = spillKeys(options.prefix);
+  constructor(readonly options: RedisOverflowOptions) {
+    this.#keys = overflowKeys(options.prefix);
   }
 
   get state(): "ready" | "not_durable" | "unavailable" {
@@ -68,7 +68,7 @@ export class Spill implements OverflowBuffer {
   }
 
   /** What was there at the latest look. */
-  get level(): SpillLevel {
+  get level(): OverflowLevel {
     return this.#level;
   }
 
@@ -96,11 +96,11 @@ export class Spill implements OverflowBuffer {
   async write(orders: readonly NewOrder[]): Promise<ReadonlyMap<string, SpillResult>> {
     const { redis, mode, maxOrders, maxBytes } = this.options;
     if (!this.isReady() || redis.status !== "ready") {
-      throw new BufferUnreachable("Redis is away, or does not keep what it is given");
+      throw new OverflowUnreachable("Redis is away, or does not keep what it is given");
     }
     const args = orders.flatMap((order) => [order.orderId, order.contentHash, textOf(order)]);
     const { stream, records, bytes } = this.#keys;
-    const bounds = [maxOrders, maxBytes, SPILL_FORMAT];
+    const bounds = [maxOrders, maxBytes, ENTRY_FORMAT];
     const [answers] = await Promise.all([
       redis.eval(WRITE, 3, stream, records, bytes, ...bounds, ...args) as Promise<string[]>,
       mode === "auto" ? confirmWrite(redis, this.#needsReplica) : null,
@@ -118,8 +118,8 @@ export class Spill implements OverflowBuffer {
    * What waits here under these orders' keys, by order id. Empty when the latest look found nothing
    * here, and when Redis does not answer at once: it slows no order.
    */
-  async recall(orderIds: readonly string[]): Promise<ReadonlyMap<string, SpillRecord>> {
-    const nothing = new Map<string, SpillRecord>();
+  async recall(orderIds: readonly string[]): Promise<ReadonlyMap<string, OverflowRecord>> {
+    const nothing = new Map<string, OverflowRecord>();
     if (this.#level.orders === 0 || this.#state === "unavailable" || orderIds.length === 0) {
       return nothing;
     }
@@ -134,10 +134,10 @@ export class Spill implements OverflowBuffer {
 
   /**
    * The order under this id, if it waits here.
-   * @throws BufferUnreachable, at once, while Redis is away, else what the client throws.
+   * @throws OverflowUnreachable, at once, while Redis is away, else what the client throws.
    */
   async find(orderId: string): Promise<NewOrder | null> {
-    if (this.#state === "unavailable") throw new BufferUnreachable("Redis is away");
+    if (this.#state === "unavailable") throw new OverflowUnreachable("Redis is away");
     const record = await this.options.redis.hget(this.#keys.records, orderId);
     const [, entryId] = /^(\S+) /.exec(record ?? "") ?? [];
     if (entryId === undefined) return null;
@@ -149,7 +149,7 @@ export class Spill implements OverflowBuffer {
    * The next orders for `consumer`: what it has taken and not removed, then what another one took
    * and left for `idleMs`, then new ones. @throws what the client throws.
    */
-  async take(consumer: string, count: number, idleMs: number): Promise<SpilledOrder[]> {
+  async take(consumer: string, count: number, idleMs: number): Promise<OverflowEntry[]> {
     try {
       return await this.#next(consumer, count, idleMs);
     } catch (error) {
@@ -161,13 +161,13 @@ export class Spill implements OverflowBuffer {
   }
 
   /** Removes orders that are committed, or dead letters, by now. */
-  async remove(orders: readonly SpilledOrder[]): Promise<void> {
+  async remove(orders: readonly OverflowEntry[]): Promise<void> {
     const { stream, records, bytes } = this.#keys;
     const args = orders.flatMap(({ entryId, order, bytes }) => [entryId, order.orderId, bytes]);
     await this.options.redis.eval(REMOVE, 3, stream, records, bytes, DRAINERS, ...args);
   }
 
-  async #next(consumer: string, count: number, idleMs: number): Promise<SpilledOrder[]> {
+  async #next(consumer: string, count: number, idleMs: number): Promise<OverflowEntry[]> {
     const { redis } = this.options;
     const { stream } = this.#keys;
     const own = await this.#own(consumer, count);
@@ -189,7 +189,7 @@ export class Spill implements OverflowBuffer {
    * What `consumer` has taken and not removed. Looked up without being delivered again, which would
    * say that it is being worked on: one that tries in vain would keep it from the others for ever.
    */
-  async #own(consumer: string, count: number): Promise<SpilledOrder[]> {
+  async #own(consumer: string, count: number): Promise<OverflowEntry[]> {
     const { redis } = this.options;
     const { stream } = this.#keys;
     const pending = await redis.xpending(stream, DRAINERS, "-", "+", count, consumer) as [string][];
@@ -201,7 +201,7 @@ export class Spill implements OverflowBuffer {
       .filter((spilled) => spilled !== null);
   }
 
-  async #readNew(consumer: string, count: number): Promise<SpilledOrder[]> {
+  async #readNew(consumer: string, count: number): Promise<OverflowEntry[]> {
     const answer = await this.options.redis.xreadgroup(
       "GROUP",
       DRAINERS,
@@ -246,7 +246,7 @@ export class Spill implements OverflowBuffer {
     }
   }
 
-  async #measure(): Promise<SpillLevel> {
+  async #measure(): Promise<OverflowLevel> {
     const { redis } = this.options;
     const orders = await redis.xlen(this.#keys.stream);
     if (orders === 0) return { orders, oldestAgeMs: null };
@@ -258,7 +258,7 @@ export class Spill implements OverflowBuffer {
 }
 
 /** A record is the entry's id and the content hash. */
-function recordOf(text: string | null): SpillRecord | null {
+function recordOf(text: string | null): OverflowRecord | null {
   const [, ms, contentHash] = /^(\d+)-\d+ ([0-9a-f]+)$/.exec(text ?? "") ?? [];
   if (ms === undefined || contentHash === undefined) return null;
   return { contentHash, placedAt: iso(Number(ms)) };
@@ -267,9 +267,9 @@ function recordOf(text: string | null): SpillRecord | null {
 type Entry = [id: string, fields: string[] | null];
 
 /** Null for an entry of a layout that this version does not know, or one that is gone. */
-function spilledOf([entryId, fields]: Entry): SpilledOrder | null {
+function spilledOf([entryId, fields]: Entry): OverflowEntry | null {
   const [format, text] = [fields?.[1], fields?.[3]];
-  if (format !== SPILL_FORMAT || text === undefined) return null;
+  if (format !== ENTRY_FORMAT || text === undefined) return null;
   const placedAt = iso(Number(entryId.split("-")[0]));
   const order = { ...JSON.parse(text) as NewOrder, placedAt };
   return { entryId, order, bytes: new TextEncoder().encode(text).length };

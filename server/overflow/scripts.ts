@@ -12,7 +12,7 @@
  */
 
 /** Names of the keys of one deployment; the braces keep them on one node of a Redis cluster. */
-export function spillKeys(prefix: string) {
+export function overflowKeys(prefix: string) {
   const at = `{${prefix}:spill}`;
   return { stream: `${at}:stream`, records: `${at}:records`, bytes: `${at}:bytes` };
 }
@@ -21,7 +21,7 @@ export function spillKeys(prefix: string) {
 export const DRAINERS = "drainers";
 
 /** The layout of an entry; an entry of another one is left alone. */
-export const SPILL_FORMAT = "1";
+export const ENTRY_FORMAT = "1";
 
 /**
  * KEYS: stream, records, bytes. ARGV: max orders, max bytes, format, then for each order its id, its

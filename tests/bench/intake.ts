@@ -7,7 +7,7 @@
  * connection that sends full batches of 256 by the bare INSERT … unnest with no journal, no
  * idempotent answers and nobody waiting.
  */
-import { createOrderWriter } from "../../actors/order_writer/order_writer.ts";
+import { startOrderWriter } from "../../actors/order_writer/order_writer.ts";
 import { systemClock } from "../../actors/clock.ts";
 import { commitBatch } from "../../sql/orders/batch.ts";
 import { openDatabase } from "../../sql/connection/database.ts";
@@ -39,7 +39,7 @@ async function measure(databaseUrl: string): Promise<Figure[]> {
     statementTimeoutMs: 30_000,
     writeConnections: 2,
   });
-  const writer = createOrderWriter({
+  const writer = startOrderWriter({
     store: {
       commit: (orders) => database.write.run((sql) => commitBatch(sql, orders)),
       park: (order) => Promise.reject(new Error(`${order.orderId} was refused`)),

@@ -6,9 +6,9 @@
 import type { Answer } from "../../client/contract/order.ts";
 import { systemClock } from "../../actors/clock.ts";
 import {
-  createOrderWriter,
   LANES,
   type OrderWriter,
+  startOrderWriter,
 } from "../../actors/order_writer/order_writer.ts";
 import { commitBatch } from "../../sql/orders/batch.ts";
 import { type Database, openDatabase } from "../../sql/connection/database.ts";
@@ -139,7 +139,7 @@ function openWith(url: string): Database {
 }
 
 function aWriter(database: Database, maxBatchOrders: number, delayMs: number): OrderWriter {
-  return createOrderWriter({
+  return startOrderWriter({
     store: {
       commit: async (orders) => {
         if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));

@@ -27,7 +27,7 @@ export interface InstanceOptions {
   /** False: without Redis. */
   readonly redis?: boolean;
   /** How long a client is waited for; left out: as in production. */
-  readonly patienceMs?: number;
+  readonly clientTimeoutMs?: number;
 }
 
 export interface TestInstance {
@@ -75,7 +75,9 @@ export function withInstance(
           }),
           databaseUrl: options.reach?.(database.url) ?? database.url,
           redisUrl: options.redis === false ? null : redis.url,
-          ...(options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }),
+          ...(options.clientTimeoutMs === undefined
+            ? {}
+            : { clientTimeoutMs: options.clientTimeoutMs }),
         });
         ends.push(() => instance.stop());
         if (ready) await instance.ready();
