@@ -114,7 +114,7 @@ export class FaultRun {
   }
 
   /** How many orders drainers have taken from the overflow buffer and not removed; null: none. */
-  async takenFromBuffer(): Promise<number | null> {
+  async takenFromOverflow(): Promise<number | null> {
     const { stream } = overflowKeys(this.prefix);
     const [count] = await this.askRedis((redis) => redis.xpending(stream, DRAINERS));
     return Number(count) || null;
