@@ -1,4 +1,4 @@
-/** PostgreSQL and Redis are away together. New orders are refused at once, those in flight are not. */
+/** PostgreSQL and Redis are both away. New orders are refused at once, those in flight are not. */
 import { assertEquals, assertGreater, assertLess } from "@std/assert";
 import type { FaultLoad } from "../../support/faults/fault_load.ts";
 import { BACK_MS, report, statusOf, withFaults } from "../../support/faults/fault_run.ts";

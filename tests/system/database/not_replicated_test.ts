@@ -51,7 +51,7 @@ function sessions(run: FaultRun): Promise<Session[]> {
   ]);
 }
 
-/** Kills the primary and drops the writes on their way to the standby, which `run` asks from now. */
+/** Kills the primary, drops the writes on their way to the standby, and lets `run` ask it. */
 async function losePrimary(run: FaultRun, standby: ServerProcess): Promise<void> {
   await run.postgres.kill();
   await standby.kill();
