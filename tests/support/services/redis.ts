@@ -1,4 +1,4 @@
-/** A key prefix of its own for each test, on the run's private Redis. */
+/** Gives each test a key prefix of its own, on the private Redis of the run. */
 import { Redis } from "ioredis";
 import { closeRedis } from "../../../server/redis/connection.ts";
 import { testServices } from "./services.ts";
