@@ -8,8 +8,8 @@
  * weir.close();
  * ```
  *
- * Calls go over HTTP, those made together in one request; subscriptions share one WebSocket, which
- * reconnects by itself and resumes where it was.
+ * Calls go over HTTP. Calls made together share one request. Subscriptions share one WebSocket,
+ * which reconnects by itself and resumes where it was.
  */
 import {
   createTRPCClient,
@@ -32,8 +32,8 @@ export interface WeirClientOptions {
   /** An API key. */
   readonly token: string;
   /**
-   * The WebSocket to use instead of the global one. On Deno give it that of `npm:ws`: Deno's own
-   * client is slow with messages over a kilobyte.
+   * The WebSocket class to use instead of the global one. On Deno pass the one of `npm:ws`: Deno's
+   * own client is slow with messages over a kilobyte.
    */
   readonly WebSocket?: typeof WebSocket;
 }
@@ -45,10 +45,10 @@ export interface WeirClient {
   close(): Promise<void>;
 }
 
-/** Calls that a page makes together go in one request of at most this many. */
+/** The most calls of one request. */
 const MAX_BATCH = 50;
 
-/** Makes a client. It connects when the first subscription is made, and stays until `close`. */
+/** Makes a client. It connects with the first subscription and disconnects after 60 s without use. */
 export function createWeirClient(options: WeirClientOptions): WeirClient {
   const { url, token } = options;
   const endpoint = new URL("/trpc", url);
@@ -78,7 +78,7 @@ export function createWeirClient(options: WeirClientOptions): WeirClient {
   return { api, close: () => webSocket.close() };
 }
 
-/** What a failed call says beside its message: `reason`, `retryAfterMs`, `issues`. */
+/** The fields of a failed call beside its message, such as `reason` and `retryAfterMs`. */
 export type WeirErrorData = ErrorDetails & { readonly code: string; readonly httpStatus: number };
 
 /** The details of a refusal; null when `error` did not come from the server. */

@@ -1,5 +1,5 @@
 /**
- * Dead letters as operators see them, and the reports of replaying them.
+ * Dead letters as operators see them, and the reports of their replays.
  */
 import { z } from "zod";
 import { type Acknowledgement, type PlaceInput, placeInput } from "./order.ts";
@@ -55,7 +55,7 @@ export interface Replay {
  *
  *   committed      the order was stored.
  *   spilled        the order is in the overflow, its letter open until it is committed.
- *   duplicate      the same order was there; its letter is closed.
+ *   duplicate      the same order was stored before; its letter is closed.
  *   still_failing  `reason` says why; its letter is open.
  *   closed         somebody else closed the letter first.
  */
@@ -68,7 +68,7 @@ export interface ReplayResult {
 }
 
 export interface ReplayManyReport {
-  /** In the order in which they were tried: the letter that had waited longest comes first. */
+  /** In the order of the tries: the letter that has waited longest comes first. */
   readonly results: readonly ReplayResult[];
   /** Why the run ended before its last letter, such as an outage; null when it did not. */
   readonly stoppedBy: Refusal | null;
