@@ -64,6 +64,6 @@ function drop(end: Deno.TcpConn, open: Set<Deno.TcpConn>): void {
   try {
     end.close();
   } catch (error) {
-    if (!(error instanceof Deno.errors.BadResource)) throw error; // the pipe has closed the connection
+    if (!(error instanceof Deno.errors.BadResource)) throw error; // the pipe has closed this end
   }
 }
