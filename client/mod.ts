@@ -27,7 +27,7 @@ export type * from "../server/router/mod.ts";
 export type * from "./contract/mod.ts";
 
 export interface WeirClientOptions {
-  /** Where the instance is, such as `http://127.0.0.1:8080`. */
+  /** The address of the instance, such as `http://127.0.0.1:8080`. */
   readonly url: string;
   /** An API key. */
   readonly token: string;
@@ -48,7 +48,9 @@ export interface WeirClient {
 /** The most calls of one request. */
 const MAX_BATCH = 50;
 
-/** Makes a client. It connects with the first subscription and disconnects after 60 s without use. */
+/**
+ * Makes a client. It connects with the first subscription and disconnects after 60 s without use.
+ */
 export function createWeirClient(options: WeirClientOptions): WeirClient {
   const { url, token } = options;
   const endpoint = new URL("/trpc", url);

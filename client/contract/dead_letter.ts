@@ -25,7 +25,9 @@ export interface DeadLetter {
   readonly code: string;
   /** The order as it was placed. */
   readonly payload: PlaceInput;
-  /** When the order was acknowledged as `spilled`; it keeps that time. Null: it never was. */
+  /**
+   * The time at which the order was acknowledged as `spilled`, which it keeps. Null: it never was.
+   */
   readonly placedAt: string | null;
   readonly failures: number;
   readonly firstFailedAt: string;
@@ -40,7 +42,7 @@ export interface DeadLetter {
 
 export interface LetterPage {
   readonly letters: readonly DeadLetter[];
-  /** Where the next page begins; null when there is none. */
+  /** The beginning of the next page; null when there is none. */
   readonly nextCursor: string | null;
 }
 
@@ -70,7 +72,7 @@ export interface ReplayResult {
 export interface ReplayManyReport {
   /** In the order of the tries: the letter that has waited longest comes first. */
   readonly results: readonly ReplayResult[];
-  /** Why the run ended before its last letter, such as an outage; null when it did not. */
+  /** The reason why the run ended before its last letter, such as an outage; null: it did not. */
   readonly stoppedBy: Refusal | null;
 }
 

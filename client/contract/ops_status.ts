@@ -19,7 +19,7 @@ export interface AggregatorStatus {
   readonly lastRunMs: number | null;
   /** ISO 8601, by this instance's clock. It is for people: no figure depends on it. */
   readonly lastRunAt: string | null;
-  /** How long the oldest wake-up has waited for its fold to end; 0 when none waits. */
+  /** The time that the oldest wake-up has waited for its fold to end; 0 when none waits. */
   readonly lagMs: number;
   /** The number of runs during which another run was asked for. */
   readonly overlaps: number;

@@ -47,7 +47,7 @@ export const placeInput = z.strictObject({
 export type PlaceInput = z.input<typeof placeInput>;
 /** An order that has been checked. */
 export type PlaceOrder = z.output<typeof placeInput>;
-/** One line: `sku`, `quantity` in pieces, `unitPriceMinor` in the currency's minor unit. */
+/** A line: `sku`, `quantity` in pieces, `unitPriceMinor` in the currency's minor unit. */
 export type OrderLine = z.output<typeof lineInput>;
 
 /**
@@ -64,7 +64,7 @@ export const placeManyInput = z.strictObject({
     .pipe(z.array(z.custom<PlaceInput>()).min(1).max(500)),
 });
 
-/** One order, by its store and id. */
+/** An order, named by its store and id. */
 export const orderInput = z.strictObject({ storeId: storeIdInput, orderId: z.uuid() });
 
 export const cancelInput = z.strictObject({
@@ -136,7 +136,7 @@ export interface Order {
 
 export interface OrderPage {
   readonly orders: readonly Order[];
-  /** Where the next page begins; null when there is none. */
+  /** The beginning of the next page; null when there is none. */
   readonly nextCursor: string | null;
 }
 

@@ -25,7 +25,7 @@ export type RefusalReason =
   | "draining"
   | "internal";
 
-/** One mistake in an input. */
+/** A mistake in an input. */
 export interface InputIssue {
   /** The place, such as `lines.0.sku`. Empty for the input as a whole. */
   readonly path: string;

@@ -44,7 +44,7 @@ export interface CurrencyFigures {
   readonly topProducts: readonly ProductSums[];
 }
 
-/** Where a snapshot came from: the instance's memory, Redis, or a read for this call. */
+/** The origin of a snapshot: the instance's memory, Redis, or a read for this call. */
 export type SnapshotSource = "live" | "cache" | "database";
 
 /** A dashboard's figures. The contract has the rule of each field. */

@@ -23,7 +23,7 @@ import { placeInput } from "../../client/contract/order.ts";
 const CALLERS = 256;
 const ROUNDS = 5;
 const ORDERS = 10_000;
-/** One INSERT for each order is slow, so fewer orders are enough. */
+/** The textbook's way is slow, so fewer orders are enough. */
 const ORDERS_ONE_BY_ONE = 3_000;
 const TEXTBOOK_POOL = 10;
 

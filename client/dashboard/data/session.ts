@@ -12,7 +12,7 @@ export interface SessionState {
   readonly token: string | null;
   /** Null: all stores. */
   readonly storeId: string | null;
-  /** Why the last key was not taken; null: nothing is wrong. */
+  /** The reason why the last key was not taken; null: nothing is wrong. */
   readonly refusal: string | null;
 }
 

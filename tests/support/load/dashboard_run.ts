@@ -56,7 +56,7 @@ export class DashboardRun {
     readonly run: FaultRun,
     readonly services: ServiceProcess[],
     readonly environments: readonly Environment[],
-    /** One pair for each instance. Empty unless `wired` was asked for. */
+    /** A pair for each instance. Empty unless `wired` was asked for. */
     readonly wires: readonly Wires[],
     ordersPerSecond: number,
   ) {

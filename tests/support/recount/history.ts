@@ -141,7 +141,7 @@ export class History {
   }
 }
 
-/** One word for an answer. */
+/** The outcome of an answer, in one word. */
 export function outcomeOf(answer: Answer): string {
   if (answer.kind === "none") return "no answer";
   return answer.kind === "refused" ? answer.reason : answer.status;

@@ -40,7 +40,7 @@ type Product = Pick<ProductEntry, "sku" | "units" | "revenueMinor">;
 /** The amounts of one scope and currency. */
 interface Account {
   readonly minutes: Map<number, Amounts>;
-  /** By day, then by sku. */
+  /** Products by day, then by sku. */
   readonly products: Map<string, Map<string, Product>>;
 }
 
@@ -57,7 +57,7 @@ const NOTHING: Amounts = {
 };
 
 export class Ledger {
-  /** By scope, then by currency. */
+  /** Accounts by scope, then by currency. */
   readonly #accounts = new Map<string, Map<string, Account>>();
 
   add({ store, currency, minute, amounts }: MinuteEntry): void {

@@ -26,7 +26,7 @@ export interface InstanceOptions {
   readonly ready?: boolean;
   /** False: without Redis. */
   readonly redis?: boolean;
-  /** How long the instance waits for a slow client. Default: as in production. */
+  /** The time that the instance waits for a slow client. Default: as in production. */
   readonly clientTimeoutMs?: number;
 }
 

@@ -113,7 +113,7 @@ export class ServerProcess {
     this.#frozen = [];
     await this.#child?.status;
     this.#child = null;
-    await until("its processes to be gone", async () => {
+    await until("the processes of the server to be gone", async () => {
       const left = new Set((await processes()).map(({ pid }) => pid));
       return !pids.some((pid) => left.has(pid));
     });

@@ -45,7 +45,7 @@ export async function promote(standby: ServerProcess): Promise<void> {
   }
 }
 
-/** One address with both hosts. `first` is asked first. */
+/** An address with both hosts. `first` is asked first. */
 export function eitherOf(first: ServerProcess, second: ServerProcess): string {
   return first.url.replace(`:${first.port}/`, `:${first.port},127.0.0.1:${second.port}/`);
 }

@@ -79,7 +79,7 @@ for (const { name, show } of WAYS) {
         const frozenAt = performance.now();
         const placing = load.attempt(order, other.url);
         await until(
-          "its batch to wait for the standby",
+          "the batch to wait for the standby",
           async () => (await sessions(run)).some(({ pid, waits }) => waits && pids.has(pid)),
         );
         await show(run);

@@ -42,7 +42,7 @@ async function withPools(
   }
 }
 
-/** One order for each of `stores`, in one batch. */
+/** Commits an order for each of `stores`, in one batch. */
 async function commitFor({ write }: Database, stores: readonly number[]): Promise<void> {
   const orders = stores.map((index) => anOrder({ storeId: storeOf(index) }));
   await write.run((sql) => commitBatch(sql, orders));

@@ -77,7 +77,7 @@ Deno.test("orders drained days late count when they were placed, and are cancell
   withProcesses(async ({ database: { sql }, redis, start }) => {
     const [clock] = await sql<{ now: Date }[]>`select date_trunc('milliseconds', now()) as now`;
     const now = clock!.now.getTime();
-    // One order of each day. The youngest is within the two days for which minutes are kept.
+    // Each day has one order. The youngest is within the two days for which minutes are kept.
     const late = [96, 72, 46].map((hours) => lateOrder(now, hours, `sku of ${hours} hours ago`));
     await leaveInOverflow(redis, late);
 
@@ -88,7 +88,7 @@ Deno.test("orders drained days late count when they were placed, and are cancell
       const { stream } = overflowKeys(redis.prefix);
       return await redis.redis.xlen(stream) === 0;
     });
-    await client.api.orders.place.mutate(anInput()); // its fold follows those of the late orders
+    await client.api.orders.place.mutate(anInput()); // the fold of this order follows those of the late orders
     const { snapshot } = await feed.reaches(({ currencies: [eur] }) => eur?.last60m.orders === 1);
     assertEquals(snapshot.currencies, await recountCurrencies(sql, "*", snapshot.minute));
     assertEquals(snapshot.currencies[0]?.topProducts.map(({ sku }) => sku), ["tea"]);

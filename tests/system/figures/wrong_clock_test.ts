@@ -102,7 +102,11 @@ Deno.test("an instance whose clock is an hour ahead gets every figure and every 
     const clients = [right, wrong].map(({ url }) => createTestClient(url, KEY));
     try {
       const { startedAt } = await statusOf(wrong.url);
-      assertGreater(Date.parse(startedAt), Date.now() + AHEAD_MS - MARGIN_MS, "its own calendar");
+      assertGreater(
+        Date.parse(startedAt),
+        Date.now() + AHEAD_MS - MARGIN_MS,
+        "the instance has the wrong calendar",
+      );
       const begunAt = await databaseNow(run);
       const apis = clients.map(({ api }) => api);
       const feeds = apis.flatMap((api) =>

@@ -36,7 +36,7 @@ Deno.test("an instance killed at random moments, again and again, loses and doub
 /** Orders beside those of the load. The instance is killed at a chosen moment of these. */
 const ORDERS = 20;
 
-/** How far these orders have come. */
+/** The progress of these orders. */
 interface Underway {
   /** Keys seen in a batch on its way to the database. */
   readonly sent: ReadonlySet<string>;

@@ -1,4 +1,4 @@
-/** One idempotency key on several ways: two contents, two instances, overflow and database. */
+/** An idempotency key on several ways: two contents, two instances, overflow and database. */
 import { assert, assertEquals } from "@std/assert";
 import type { PlaceInput } from "../../../client/contract/order.ts";
 import type { FaultLoad } from "../../support/faults/fault_load.ts";
