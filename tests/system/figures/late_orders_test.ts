@@ -88,7 +88,8 @@ Deno.test("orders drained days late count when they were placed, and are cancell
       const { stream } = overflowKeys(redis.prefix);
       return await redis.redis.xlen(stream) === 0;
     });
-    await client.api.orders.place.mutate(anInput()); // the fold of this order follows those of the late orders
+    // The fold of this order follows the folds of the late orders.
+    await client.api.orders.place.mutate(anInput());
     const { snapshot } = await feed.reaches(({ currencies: [eur] }) => eur?.last60m.orders === 1);
     assertEquals(snapshot.currencies, await recountCurrencies(sql, "*", snapshot.minute));
     assertEquals(snapshot.currencies[0]?.topProducts.map(({ sku }) => sku), ["tea"]);
