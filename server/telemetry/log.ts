@@ -8,11 +8,10 @@ import {
   getJsonLinesFormatter,
   getLogger,
   getTextFormatter,
-  type Logger,
 } from "@logtape/logtape";
 import type { Config } from "../config.ts";
 
-export { getLogger, type Logger };
+export { getLogger };
 
 /** Sets up where log lines go. Called once, at the start of a process. */
 export async function configureLog(config: Pick<Config, "logLevel" | "logFormat">): Promise<void> {
