@@ -5,7 +5,9 @@
 
 import { assertEquals } from "@std/assert";
 import { calendar } from "./support/architecture/calendar.ts";
-import { importCycles, importDirections, packageHomes } from "./support/architecture/imports.ts";
+import { importCircles } from "./support/architecture/circles.ts";
+import { deadExports } from "./support/architecture/dead_exports.ts";
+import { importDirections, packageHomes } from "./support/architecture/imports.ts";
 import {
   looseTypes,
   machinePaths,
@@ -14,9 +16,11 @@ import {
   testSwitches,
 } from "./support/architecture/leftovers.ts";
 import { environment, sqlPlace } from "./support/architecture/places.ts";
+import { journal, roomOrder } from "./support/architecture/rooms.ts";
 import {
   fileLength,
   fileNames,
+  folderSize,
   functionLength,
   headers,
   topLevel,
@@ -27,12 +31,16 @@ import { listFiles, readSources } from "./support/architecture/tree.ts";
 const RULES: readonly Rule[] = [
   importDirections,
   packageHomes,
-  importCycles,
+  importCircles,
+  roomOrder,
+  journal,
+  deadExports,
   environment,
   sqlPlace,
   calendar,
   fileLength,
   functionLength,
+  folderSize,
   fileNames,
   headers,
   topLevel,

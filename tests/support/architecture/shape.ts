@@ -8,6 +8,9 @@ import { type Rule, Source } from "./source.ts";
 
 const MAX_FILE_LINES = 300;
 const MAX_FUNCTION_LINES = 70;
+const MAX_FILES = 15;
+/** Migrations only ever grow in number. */
+const MAY_HOLD_MORE = ["sql/migrations"];
 const MIN_HEADER_LETTERS = 20;
 const COUNTED = /\.(ts|tsx|js|mjs|sql|css|html)$/;
 const FOLDERS = ["sql", "actors", "server", "client"];
@@ -67,6 +70,32 @@ export const functionLength: Rule = {
     { "sql/a.ts": lines(68, "function a() {\n") + "}" },
     { "sql/b.ts": "/**\n" + " * why\n".repeat(80) + " */\nfunction a() {}" },
     { "sql/c.ts": "const table = [\n" + "  1,\n".repeat(100) + "];" },
+  ],
+};
+
+export const folderSize: Rule = {
+  name: `no folder holds more than ${MAX_FILES} files (${MAY_HOLD_MORE.join(", ")} aside)`,
+  check: (tree) => {
+    const folders = Map.groupBy(tree, ({ path }) => path.split("/").slice(0, -1).join("/"));
+    return [...folders].filter(([folder, files]) =>
+      files.length > MAX_FILES && !MAY_HOLD_MORE.includes(folder)
+    ).map(([folder, files]) =>
+      new Source(folder, "").finding(
+        1,
+        `${files.length} files`,
+        "make rooms in it by its nouns; folders inside it do not count",
+      )
+    );
+  },
+  broken: [
+    { at: ["server/live:1"], files: filesIn("server/live", 16) },
+    { at: ["tests/support:1"], files: filesIn("tests/support", 16) },
+    { at: ["server:1"], files: { ...filesIn("server", 16), ...filesIn("server/live", 15) } },
+  ],
+  kept: [
+    filesIn("server/live", 15),
+    { ...filesIn("server/live", 8), ...filesIn("server/live/feeds", 8) },
+    filesIn("sql/migrations", 40),
   ],
 };
 
@@ -152,6 +181,12 @@ export const topLevel: Rule = {
   ],
   kept: [topLevelFiles(), { ...topLevelFiles(), ".ci/run": "", ".gitignore": "" }],
 };
+
+function filesIn(folder: string, count: number): Record<string, string> {
+  return Object.fromEntries(
+    Array.from({ length: count }, (_, index) => [`${folder}/${index}.ts`, ""]),
+  );
+}
 
 function topLevelFiles(without?: string): Record<string, string> {
   const names = TOP_LEVEL.filter((name) => name !== without);
