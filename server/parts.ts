@@ -2,6 +2,8 @@
  * The parts of one instance, joined: which part gets what. Data goes one way: orders into the
  * writer, its commits wake the aggregator, its folds go out on the bus, and each notice that the bus
  * brings reaches the live hub.
+ *
+ * Tested in tests/server/two_instances_test.ts.
  */
 import type { Redis } from "ioredis";
 import type { Aggregator } from "../actors/aggregator/aggregator.ts";
