@@ -171,7 +171,7 @@ const FIRST_BODY_BYTES = 4_096;
  */
 async function readBody(
   request: Request,
-  clientTimeoutMs: number,
+  timeoutMs: number,
 ): Promise<Uint8Array<ArrayBuffer> | "too_large" | "too_slow"> {
   const { body } = request;
   if (body === null) return new Uint8Array();
@@ -181,7 +181,7 @@ async function readBody(
   const timer = setTimeout(() => {
     isSlow = true;
     reader.cancel().catch(() => undefined);
-  }, clientTimeoutMs);
+  }, timeoutMs);
   let kept = new Uint8Array(FIRST_BODY_BYTES);
   let bytes = 0;
   try {
