@@ -56,7 +56,7 @@ export interface Parts extends FigureParts, OrderParts {
   readonly cacheRedis: Redis | null;
   readonly statusBoard: StatusBoard;
   readonly metrics: Metrics;
-  /** What calls reach. */
+  /** The services that calls reach. */
   readonly services: Services;
   /** True when the writer would take an order now. */
   readonly takesOrders: () => boolean;
