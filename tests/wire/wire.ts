@@ -146,7 +146,6 @@ export class Wire {
   }
 
   #record(name: string, value: unknown): void {
-    console.error(performance.now() | 0, name);
     if (name in this.exchanges) throw new Error(`two exchanges are called ${name}`);
     this.exchanges[name] = normalised(value, this.#names);
   }

@@ -120,7 +120,7 @@ async function playMany(wire: Wire, { sql }: { sql: Sql }): Promise<void> {
   await letterOf(wire, "committed", { currency: "USD" }, ", other content");
   await many("a dry run while refused", { limit: 10, dryRun: true });
   await takePoison(sql);
-  const there = await wire.mutate("place, and reopen its letter", "orders.place", anOrder("there"));
+  const there = await wire.mutate("place, to be parked by hand", "orders.place", anOrder("there"));
   const { orderId } = dataOf<{ orderId: string }>(there);
   const conflict = { ...anOrder("there"), currency: "USD" };
   for (const payload of [anOrder("there"), conflict]) {

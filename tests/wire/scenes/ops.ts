@@ -66,6 +66,10 @@ export const ops = scene("ops", async (wire, { api, database, createKey }) => {
   await table`begin`;
   await table`lock table rollup_minutes in access exclusive mode`;
   await api.orders.place.mutate(ORDER);
+  await until(
+    "a fold that waits",
+    async () => (await api.ops.status.query()).aggregator.state === "running",
+  );
   await wire.mutate("fold, running", "ops.aggregate", undefined, {
     fits: (text) => text.includes('"skipped":"running"'),
   });

@@ -28,9 +28,10 @@ export const outage = sceneWithProxy("outage", async (wire, instance, proxy) => 
   await wire.http("GET /healthz", { method: "GET", target: "/healthz" });
   for (const { type, path, input } of PROCEDURES) {
     if (type === "subscription" || path === "ops.status") continue;
-    const isOpen = (text: string) => !path.includes("place") || text.includes("circuit_open");
-    if (type === "mutation") await wire.mutate(path, path, input, { fits: isOpen });
-    else await wire.query(path, path, input);
+    const reason = path.includes("place") ? "circuit_open" : "unavailable";
+    const options = { fits: (text: string) => text.includes(`"${reason}"`) };
+    if (type === "mutation") await wire.mutate(path, path, input, options);
+    else await wire.query(path, path, input, options);
   }
   const order = { storeId: "store-1", orderId: NO_ID };
   await wire.stream("orders.onStatus", "orders.onStatus", order, async (events) => {

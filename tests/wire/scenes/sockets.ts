@@ -2,7 +2,7 @@
 import { KEY } from "../../support/instance.ts";
 import { authorization } from "../../support/raw_calls.ts";
 import { anOrder, NO_ID } from "../calls.ts";
-import { scene } from "../scene.ts";
+import { scene, withinOneMinute } from "../scene.ts";
 import type { Wire } from "../wire.ts";
 
 const BOUND_BYTES = 1_048_576;
@@ -20,7 +20,7 @@ const list = (id: unknown) => ({
   params: { path: "orders.list", input: { storeId: "store-3" } },
 });
 
-export const sockets = scene("sockets", async (wire) => {
+export const sockets = withinOneMinute(scene("sockets", async (wire) => {
   await wire.http("an upgrade", { method: "GET", target: "/trpc", headers: UPGRADE });
   await wire.http("an upgrade of another path", {
     method: "GET",
@@ -37,7 +37,7 @@ export const sockets = scene("sockets", async (wire) => {
   await playMessages(wire);
   await playSubscriptions(wire);
   await playEventStreams(wire);
-});
+}));
 
 async function playConnections(wire: Wire): Promise<void> {
   await wire.bareSocket("no connection params, no key", "/trpc", {}, async (socket) => {
@@ -103,17 +103,18 @@ async function playSubscriptions(wire: Wire): Promise<void> {
       ...(lastEventId === undefined ? {} : { lastEventId }),
     },
   });
+  // Each first frame is of a store that nobody watched before, so it comes from the database.
   await wire.socket("a subscription, stopped", async (socket) => {
-    await socket.ask(live(1, { storeId: "store-3" }));
+    await socket.ask(live(1, { storeId: "store-4" }));
     await socket.next();
     await socket.ask({ id: 1, method: "subscription.stop" });
     socket.send({ id: 1, method: "subscription.stop" });
     await socket.ask(list(2));
   });
   await wire.socket("two subscriptions with one id", async (socket) => {
-    await socket.ask(live(1, { storeId: "store-3" }));
+    await socket.ask(live(1, { storeId: "store-5" }));
     await socket.next();
-    await socket.ask(live(1, { storeId: "store-3" }));
+    await socket.ask(live(1, { storeId: "store-5" }));
     await socket.ask(list(2));
   });
   await wire.socket("subscriptions that are refused", async (socket) => {
@@ -130,12 +131,11 @@ async function playSubscriptions(wire: Wire): Promise<void> {
 }
 
 async function playEventStreams(wire: Wire): Promise<void> {
-  const live = { storeId: "store-3" };
-  await wire.stream("an event stream", "dashboard.live", live, async (events) => {
+  await wire.stream("an event stream", "dashboard.live", { storeId: "store-6" }, async (events) => {
     await events.next();
     await events.next();
   });
-  await wire.stream("without Accept", "dashboard.live", live, async (events) => {
+  await wire.stream("any Accept", "dashboard.live", { storeId: "store-7" }, async (events) => {
     await events.next();
     await events.next();
   }, { headers: { accept: "*/*" } });
@@ -149,6 +149,8 @@ async function playEventStreams(wire: Wire): Promise<void> {
     });
   }
   const headers = { accept: "text/event-stream" };
-  await wire.query("an event stream of a query", "orders.list", live, { headers });
+  await wire.query("an event stream of a query", "orders.list", { storeId: "store-3" }, {
+    headers,
+  });
   await wire.query("an event stream of nothing", "orders.nothing", {}, { headers });
 }
