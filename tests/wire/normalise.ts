@@ -31,7 +31,8 @@ const DAY = /^\d{4}-\d\d-\d\d$/;
 /** Any version but 5: order ids are derived, so they are the same in every run. `%22` is a quote. */
 const UUID =
   /(?<=\b|%22)[0-9a-f]{8}-[0-9a-f]{4}-[0-46-9a-f][0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b/g;
-const EVENT_ID = /^\d+:\d+$/;
+/** A whole text, the value of a header, or a text within a query. */
+const EVENT_ID = /(?<=^|^last-event-id: )\d+:\d+$|(?<=%22)\d+%3A\d+(?=%22)/g;
 const RELEASE = /^\d+\.\d+\.\d+$/;
 const FEWEST_EQUAL = 3;
 
@@ -79,15 +80,14 @@ export function readable(text: string): unknown {
 }
 
 function normalisedText(text: string, names: Names): string {
-  let result = text;
+  let result = text.replaceAll(TIME, "<time>"); // first: a short name may be a part of a time
   for (const [value, placeholder] of names) {
     result = result.replaceAll(value, placeholder)
       .replaceAll(encodeURIComponent(value), placeholder);
   }
-  if (EVENT_ID.test(result)) return "<epoch>:<version>";
   if (DAY.test(result)) return "<day>";
   if (RELEASE.test(result)) return "<release>";
-  return result.replaceAll(TIME, "<time>").replaceAll(UUID, "<uuid>");
+  return result.replaceAll(EVENT_ID, "<epoch>:<version>").replaceAll(UUID, "<uuid>");
 }
 
 function shortened(elements: readonly unknown[]): unknown[] {

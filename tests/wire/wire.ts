@@ -44,7 +44,6 @@ export class Wire {
 
   constructor(readonly url: string) {
     this.#port = Number(new URL(url).port);
-    this.#names.set(new URL(url).host, "<host>");
   }
 
   /** From now on `placeholder` stands for `value` in the fixture. */

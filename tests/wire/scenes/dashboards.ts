@@ -96,7 +96,6 @@ async function playLive(wire: Wire): Promise<void> {
   });
   const { epoch, version } = dataOf<{ epoch: number; version: number }>(position);
   const lastEventId = `${epoch}:${version}`;
-  wire.name(lastEventId, "<epoch>:<version>");
   await wire.socket("live again after an event", async (socket) => {
     await socket.ask(subscribe({ ...STORE, lastEventId }));
     await socket.await(counts(3, "live"));
