@@ -5,7 +5,7 @@
  * starts a PostgreSQL and a Redis of its own. For both answers of `GET /`, run it once with the page
  * built (`deno task page`) and once without.
  */
-import { startTestServices } from "../support/services.ts";
+import { startTestServices } from "../support/services/services.ts";
 import { SCENES } from "./exchanges.ts";
 import { type Fixture, readFixture, writeFixture } from "./fixture.ts";
 

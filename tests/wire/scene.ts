@@ -1,9 +1,13 @@
 /**
  * A scene: some exchanges in their order, with an instance, a database and a Redis of their own.
  */
-import { type InstanceOptions, type InstanceTest, withInstance } from "../support/instance.ts";
-import { withProxy } from "../support/proxied_instance.ts";
-import type { WireProxy } from "../support/wire_proxy.ts";
+import {
+  type InstanceOptions,
+  type InstanceTest,
+  withInstance,
+} from "../support/services/instance.ts";
+import { withProxy } from "../support/services/proxied_instance.ts";
+import type { WireProxy } from "../support/faults/wire_proxy.ts";
 import { type Exchanges, Wire } from "./wire.ts";
 
 export interface Scene {

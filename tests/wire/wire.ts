@@ -4,9 +4,9 @@
  * An exchange is an HTTP call, a stream of server-sent events, or a WebSocket connection. Of HTTP
  * requests the fixture leaves out `Host`, `Connection` and `Content-Length`, which are always sent.
  */
-import { KEY } from "../support/instance.ts";
-import { authorization } from "../support/raw_calls.ts";
-import { until } from "../support/services.ts";
+import { KEY } from "../support/services/instance.ts";
+import { authorization } from "../support/load/raw_calls.ts";
+import { until } from "../support/services/services.ts";
 import { normalised, normalisedHeaders, readable } from "./normalise.ts";
 import { exchange, type HttpAnswer, HttpReply, type HttpRequest } from "./raw_http.ts";
 import { WireSocket } from "./raw_socket.ts";

@@ -1,7 +1,7 @@
 /** What callers are told while the database is slow, and what a dead letter's replay then does. */
-import type { InstanceTest } from "../../support/instance.ts";
-import { refusePoison } from "../../support/poison.ts";
-import { until } from "../../support/services.ts";
+import type { InstanceTest } from "../../support/services/instance.ts";
+import { refusePoison } from "../../support/faults/poison.ts";
+import { until } from "../../support/services/services.ts";
 import { anOrder, aPoisonOrder } from "../calls.ts";
 import { scene } from "../scene.ts";
 import type { Wire } from "../wire.ts";

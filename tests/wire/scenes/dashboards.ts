@@ -1,5 +1,5 @@
 /** The figures: once, live over WebSocket and by events, of one store and of all. */
-import { until } from "../../support/services.ts";
+import { until } from "../../support/services/services.ts";
 import { anOrder } from "../calls.ts";
 import { scene, withinOneMinute } from "../scene.ts";
 import { dataOf, type Wire } from "../wire.ts";

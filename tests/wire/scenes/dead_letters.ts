@@ -1,5 +1,5 @@
 /** Dead letters: listed, looked at, replayed one by one and many at once, discarded. */
-import { refusePoison, takePoison } from "../../support/poison.ts";
+import { refusePoison, takePoison } from "../../support/faults/poison.ts";
 import { anOrder, aPoisonOrder, NO_ID } from "../calls.ts";
 import { scene } from "../scene.ts";
 import { dataOf, type Wire } from "../wire.ts";

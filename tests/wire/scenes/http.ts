@@ -1,6 +1,6 @@
 /** tRPC over HTTP: batches, streams, and what is refused before a procedure is reached. */
-import { KEY } from "../../support/instance.ts";
-import { authorization } from "../../support/raw_calls.ts";
+import { KEY } from "../../support/services/instance.ts";
+import { authorization } from "../../support/load/raw_calls.ts";
 import { anOrder, NO_ID, PROCEDURES } from "../calls.ts";
 import type { HttpRequest } from "../raw_http.ts";
 import { scene } from "../scene.ts";

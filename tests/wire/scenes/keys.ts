@@ -1,5 +1,5 @@
 /** Every procedure without a key, with one of another scope, and with one of another store. */
-import type { InstanceTest } from "../../support/instance.ts";
+import type { InstanceTest } from "../../support/services/instance.ts";
 import { type Procedure, PROCEDURES } from "../calls.ts";
 import { scene } from "../scene.ts";
 import type { Wire } from "../wire.ts";

@@ -1,6 +1,6 @@
 /** The status, the fold and the audit. One store and one order: audits look in random order. */
-import { until } from "../../support/services.ts";
-import { FOLD_LOCK } from "../../../sql/fold.ts";
+import { until } from "../../support/services/services.ts";
+import { FOLD_LOCK } from "../../../sql/figures/fold.ts";
 import { anOrder } from "../calls.ts";
 import { scene } from "../scene.ts";
 

@@ -1,5 +1,5 @@
 /** Placing orders, reading them back, cancelling them, and watching one. */
-import { refusePoison } from "../../support/poison.ts";
+import { refusePoison } from "../../support/faults/poison.ts";
 import { anOrder, aPoisonOrder, NO_ID } from "../calls.ts";
 import { scene } from "../scene.ts";
 import { dataOf, type Wire } from "../wire.ts";

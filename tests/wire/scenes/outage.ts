@@ -1,6 +1,6 @@
 /** The database is away and there is no overflow: what each procedure answers. */
-import { KEY } from "../../support/instance.ts";
-import { until } from "../../support/services.ts";
+import { KEY } from "../../support/services/instance.ts";
+import { until } from "../../support/services/services.ts";
 import { anOrder, NO_ID, PROCEDURES } from "../calls.ts";
 import { sceneWithProxy } from "../scene.ts";
 

@@ -1,5 +1,5 @@
 /** The database is away and orders go into the overflow; then it comes back. */
-import { until } from "../../support/services.ts";
+import { until } from "../../support/services/services.ts";
 import { anOrder } from "../calls.ts";
 import { sceneWithProxy } from "../scene.ts";
 import { dataOf } from "../wire.ts";

@@ -1,6 +1,6 @@
 /** tRPC over WebSocket: the upgrade, odd messages, streams and their end; and event streams. */
-import { KEY } from "../../support/instance.ts";
-import { authorization } from "../../support/raw_calls.ts";
+import { KEY } from "../../support/services/instance.ts";
+import { authorization } from "../../support/load/raw_calls.ts";
 import { anOrder, NO_ID } from "../calls.ts";
 import { scene, withinOneMinute } from "../scene.ts";
 import type { Wire } from "../wire.ts";

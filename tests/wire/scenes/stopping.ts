@@ -1,5 +1,5 @@
 /** An instance that stops: what it tells new orders, subscribers and load balancers. */
-import { until } from "../../support/services.ts";
+import { until } from "../../support/services/services.ts";
 import { anOrder } from "../calls.ts";
 import { scene, withinOneMinute } from "../scene.ts";
 

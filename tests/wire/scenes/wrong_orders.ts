@@ -1,6 +1,6 @@
 /** Orders that break a rule of their shape: each issue's path and message. */
-import { KEY } from "../../support/instance.ts";
-import { authorization } from "../../support/raw_calls.ts";
+import { KEY } from "../../support/services/instance.ts";
+import { authorization } from "../../support/load/raw_calls.ts";
 import { anOrder } from "../calls.ts";
 import { scene } from "../scene.ts";
 
