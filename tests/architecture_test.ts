@@ -25,7 +25,6 @@ import {
   headers,
   topLevel,
 } from "./support/architecture/shape.ts";
-import { servicesShown } from "./support/architecture/services.ts";
 import { type Rule, Source } from "./support/architecture/source.ts";
 import { listFiles, readSources } from "./support/architecture/tree.ts";
 
@@ -36,7 +35,6 @@ const RULES: readonly Rule[] = [
   roomOrder,
   journal,
   deadExports,
-  servicesShown,
   environment,
   sqlPlace,
   calendar,

@@ -5,9 +5,9 @@
  * - `unit`: the files of `all` that need neither PostgreSQL nor Redis.
  * - `system`, `page`: the files of those folders.
  *
- * A test file needs the services when it imports from tests/support/services/. The architecture
- * test holds every test file to that. For all groups but `unit` this program starts a private
- * PostgreSQL and Redis, and stops them at the end, also on Ctrl-C.
+ * A test file needs the services when it imports from tests/support/services/, itself or through
+ * other files under tests/. For all groups but `unit` this program starts a private PostgreSQL and
+ * Redis, and stops them at the end, also on Ctrl-C.
  *
  * The filter is a path, or else a part of the names of tests. A path runs the tests below it.
  * The program prints what `deno test` prints, then `N passed, N failed`. Its exit code is that of
@@ -15,9 +15,8 @@
  */
 import { relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { importsOf } from "./support/architecture/import_graph.ts";
-import { SERVICES } from "./support/architecture/services.ts";
-import { Source } from "./support/architecture/source.ts";
+import { importGraph, reaches } from "./support/architecture/import_graph.ts";
+import { listFiles, readSources } from "./support/architecture/tree.ts";
 import { type OwnTestServices, startTestServices } from "./support/services/services.ts";
 
 const USAGE = "usage: deno run tests/run.ts unit|all|system|page [path or part of a test's name]";
@@ -25,6 +24,7 @@ const USAGE = "usage: deno run tests/run.ts unit|all|system|page [path or part o
 const ROOT = resolve(fileURLToPath(import.meta.url), "../..");
 const TESTS = `${ROOT}/tests`;
 const APART = ["system", "page", "bench"];
+const SERVICES = "tests/support/services/";
 const PERMISSIONS = ["net", "env", "read", "write", "run", "sys"].map((name) => `--allow-${name}`);
 
 type Group = "unit" | "all" | "system" | "page";
@@ -130,8 +130,10 @@ async function filesOf(group: Group): Promise<string[]> {
     !APART.some((folder) => file.startsWith(`${relative(ROOT, TESTS)}/${folder}/`))
   );
   if (group === "all") return files;
-  const needs = await Promise.all(files.map(needsServices));
-  return files.filter((_, index) => !needs[index]);
+  const root = new URL("../", import.meta.url);
+  const sources = readSources(root, await listFiles(root)).filter(({ isTest }) => isTest);
+  const graph = importGraph(sources);
+  return files.filter((file) => !reaches(graph, file, SERVICES));
 }
 
 /** The test files below `path`, relative to the project, in a stable order. */
@@ -145,12 +147,6 @@ async function testFiles(path: string): Promise<string[]> {
   };
   if (await existingPath(path) !== undefined) await walk(path);
   return found.sort();
-}
-
-/** True for a test file that imports from tests/support/services/. */
-async function needsServices(path: string): Promise<boolean> {
-  const source = new Source(path, await Deno.readTextFile(`${ROOT}/${path}`));
-  return importsOf(source, new Map()).some(({ file }) => file?.startsWith(SERVICES));
 }
 
 /** The full path of a file or folder, seen from the current folder or from the project. */

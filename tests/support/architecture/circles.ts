@@ -3,7 +3,7 @@
  * moved one without the other.
  */
 
-import { type Import, importsOf, localNames } from "./import_graph.ts";
+import { type ImportGraph, importGraph } from "./import_graph.ts";
 import type { Finding, Rule, Source } from "./source.ts";
 
 export const importCircles: Rule = {
@@ -51,11 +51,7 @@ export const importCircles: Rule = {
 
 /** Each circle once, at the import that starts it in the first of its files. */
 function findCircles(tree: readonly Source[]): Finding[] {
-  const aliases = localNames(tree);
-  const graph = new Map(tree.map((source) => [
-    source.path,
-    importsOf(source, aliases),
-  ]));
+  const graph = importGraph(tree);
   const reported = new Set<string>();
   return tree.flatMap((source) => {
     if (reported.has(source.path)) return [];
@@ -71,7 +67,7 @@ function findCircles(tree: readonly Source[]): Finding[] {
 
 function shortestWayBack(
   start: string,
-  graph: ReadonlyMap<string, readonly Import[]>,
+  graph: ImportGraph,
 ): string[] | undefined {
   const seen = new Set<string>();
   const ways = [[start]];

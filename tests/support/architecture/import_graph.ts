@@ -20,6 +20,26 @@ export interface Import {
   readonly names: readonly string[] | "all";
 }
 
+/** By the path of each file. */
+export type ImportGraph = ReadonlyMap<string, readonly Import[]>;
+
+export function importGraph(tree: readonly Source[]): ImportGraph {
+  const aliases = localNames(tree);
+  return new Map(tree.map((source) => [source.path, importsOf(source, aliases)]));
+}
+
+/** True when `start` imports from `folder`, itself or through other files of the graph. */
+export function reaches(graph: ImportGraph, start: string, folder: string): boolean {
+  const seen = new Set([start]);
+  for (const path of seen) {
+    for (const { file } of graph.get(path) ?? []) {
+      if (file?.startsWith(folder)) return true;
+      if (file !== undefined) seen.add(file);
+    }
+  }
+  return false;
+}
+
 /** The imports of `source` in the order of its text; `aliases` is the result of `localNames`. */
 export function importsOf(source: Source, aliases: ReadonlyMap<string, string>): Import[] {
   return source.nodes.flatMap((node) => {
