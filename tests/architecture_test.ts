@@ -1,6 +1,8 @@
 /**
- * The architecture as a test: the rules of tests/support/architecture, each first on its own
- * samples (a rule that has stopped working fails here), then on the project.
+ * The architecture as a test: the rules of tests/support/architecture.
+ *
+ * Each rule is checked twice: on its own samples, so that a rule that has stopped working fails,
+ * and on the project.
  */
 
 import { assertEquals } from "@std/assert";

@@ -8,7 +8,7 @@ import { importsOf, localNames } from "./import_graph.ts";
 import type { Rule } from "./source.ts";
 
 const CONTRACT = "client/contract/";
-/** By the longest folder that holds the file; each entry is a folder that may be imported from. */
+/** The folders that a file may import from. The longest folder that holds the file decides. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "sql/": ["sql/", CONTRACT],
   "actors/": ["actors/", "sql/", CONTRACT],

@@ -1,6 +1,6 @@
 /**
- * What is left over from working on the code: notes to oneself, output for looking at, tests that
- * are switched off or alone, types that switch the checker off, and paths of one machine.
+ * Leftovers of work on the code: notes to oneself, printed output, tests that are switched off or
+ * run alone, types that switch the checker off, and paths of one machine.
  */
 
 import ts from "typescript";

@@ -1,9 +1,9 @@
 /**
- * What has one place: reading the environment (`server/config.ts`) and SQL (`sql/`).
+ * Two things have one place each: reading the environment (`server/config.ts`) and SQL (`sql/`).
  *
- * SQL is looked for in string and template literals only, so prose and comments may speak of it.
- * A literal counts as SQL when it begins like a statement, or is a template tagged `sql`. SQL put
- * together from pieces that are no statement each is not found.
+ * The rule looks for SQL in string and template literals, so comments may speak of it. A literal
+ * counts as SQL when it begins like a statement or has the tag `sql`. The rule does not find a
+ * statement that is joined from smaller pieces.
  */
 
 import ts from "typescript";

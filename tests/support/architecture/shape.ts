@@ -1,6 +1,6 @@
 /**
- * How a file may look: its length, the length of its functions, its name, its header; and what may
- * stand at the top of the project.
+ * The shape of files and folders: a file's length, its functions, its name and its header; how many
+ * files a folder holds, and the names at the top of the project.
  */
 
 import ts from "typescript";
