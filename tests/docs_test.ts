@@ -149,7 +149,7 @@ Deno.test("links: each one within the documents leads somewhere", async () => {
 
 const WRONG = Symbol("the code refuses the value");
 
-/** What the code makes of a variable's text. */
+/** The value that the code reads from a variable's text. */
 function read(name: string, text: string): unknown {
   const parsed = VARIABLES.safeParse({ [name]: text });
   return parsed.success ? new Map<string, unknown>(Object.entries(parsed.data)).get(name) : WRONG;
