@@ -7,14 +7,16 @@
  * other files under tests/. For all groups but `unit` a private PostgreSQL and Redis are started
  * and stopped again, also on Ctrl-C.
  *
- * The filter is a path below which tests are run, or else a part of their names. Prints what
+ * The filter is a path below which tests are run, or else a part of their names. With `--inspect`
+ * the tests wait until a debugger has attached to port 9229. Prints what
  * `deno test` prints, then `N passed, N failed`; the exit code is its code, 2 on wrong usage.
  */
 import { relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type OwnTestServices, startTestServices } from "./support/services/services.ts";
 
-const USAGE = "usage: deno run tests/run.ts unit|all|system|page [path or part of a test's name]";
+const USAGE =
+  "usage: deno run tests/run.ts unit|all|system|page [--inspect] [path or part of a test's name]";
 
 const ROOT = resolve(fileURLToPath(import.meta.url), "../..");
 const TESTS = `${ROOT}/tests`;
@@ -30,7 +32,8 @@ function isGroup(name: string | undefined): name is Group {
 }
 
 async function main(args: readonly string[]): Promise<number> {
-  const [group, filter, ...rest] = args;
+  const inspect = args.includes("--inspect");
+  const [group, filter, ...rest] = args.filter((argument) => argument !== "--inspect");
   if (args.includes("--help")) {
     console.log(USAGE);
     return 0;
@@ -48,7 +51,8 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const options = filter !== undefined && path === undefined ? [`--filter=${filter}`] : [];
   const rights = group === "page" ? ["-A"] : PERMISSIONS;
-  const command = ["test", ...rights, ...options, ...files];
+  const debugging = inspect ? ["--inspect-wait"] : [];
+  const command = ["test", ...debugging, ...rights, ...options, ...files];
   const interrupt = new AbortController();
   const interrupted = () => interrupt.abort();
   const signals: Deno.Signal[] = ["SIGINT", "SIGTERM"];
