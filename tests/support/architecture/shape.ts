@@ -11,7 +11,12 @@ const MAX_FUNCTION_LINES = 70;
 const MIN_HEADER_LETTERS = 20;
 const COUNTED = /\.(ts|tsx|js|mjs|sql|css|html)$/;
 const FOLDERS = ["sql", "actors", "server", "client"];
-const TOP_LEVEL = [...FOLDERS, "tests", "deno.json", "deno.lock", "compose.yaml", "README.md"];
+const HAVE_HEADERS = [...FOLDERS, "examples"];
+const CONFIGURATION = ["deno.json", "deno.lock", "compose.yaml"];
+const FOR_READERS = ["README.md", "CHANGELOG.md", "LICENSE", "examples"];
+const TOP_LEVEL = [...FOLDERS, "tests", ...CONFIGURATION, ...FOR_READERS];
+/** What may stand at the top level, and need not. */
+const MAY_STAND = [...TOP_LEVEL, "docs"];
 const SNAKE_CASE = /^[a-z0-9]+(_[a-z0-9]+)*(\.[a-z0-9]+)*$/;
 
 const lines = (count: number, first = "") => first + "x;\n".repeat(count);
@@ -75,7 +80,8 @@ export const fileNames: Rule = {
   check: (tree) =>
     tree.filter((source) => source.folder !== "" && !source.folder.startsWith(".")).flatMap(
       (source) => {
-        const wrong = source.path.split("/").find((part) => !SNAKE_CASE.test(part));
+        const parts = source.path.split("/").filter((part) => part !== "README.md");
+        const wrong = parts.find((part) => !SNAKE_CASE.test(part));
         if (wrong === undefined) return [];
         return [source.finding(1, `the name ${wrong}`, "small letters, digits and _ only")];
       },
@@ -84,9 +90,11 @@ export const fileNames: Rule = {
     { at: ["server/orderWriter.ts:1"], files: { "server/orderWriter.ts": "" } },
     { at: ["client/live-feed/a.ts:1"], files: { "client/live-feed/a.ts": "" } },
     { at: ["sql/migrations/0001-a.sql:1"], files: { "sql/migrations/0001-a.sql": "" } },
+    { at: ["docs/Glossary.md:1"], files: { "docs/Glossary.md": "" } },
   ],
   kept: [{
     "README.md": "",
+    "examples/README.md": "",
     ".ci/run": "",
     "sql/migrations/0001_orders.sql": "",
     "tests/server/order_writer_test.ts": "",
@@ -95,9 +103,9 @@ export const fileNames: Rule = {
 };
 
 export const headers: Rule = {
-  name: "every file of the program begins with what it is for",
+  name: "every file of the program and every example begins with what it is for",
   check: (tree) =>
-    tree.filter((source) => source.isTypeScript && FOLDERS.includes(source.folder)).flatMap(
+    tree.filter((source) => source.isTypeScript && HAVE_HEADERS.includes(source.folder)).flatMap(
       (source) =>
         headerLetters(source.text) >= MIN_HEADER_LETTERS ? [] : [source.finding(
           1,
@@ -108,6 +116,7 @@ export const headers: Rule = {
   broken: [
     { at: ["sql/a.ts:1"], files: { "sql/a.ts": "export const a = 1;" } },
     { at: ["sql/a.ts:1"], files: { "sql/a.ts": "/** a */\nexport const a = 1;" } },
+    { at: ["examples/a.ts:1"], files: { "examples/a.ts": "export const a = 1;" } },
     {
       at: ["client/a.tsx:1"],
       files: { "client/a.tsx": "/** @jsxImportSource preact */\nimport { h } from 'preact';" },
@@ -131,10 +140,10 @@ export const headers: Rule = {
 };
 
 export const topLevel: Rule = {
-  name: `the top level is exactly ${TOP_LEVEL.join(" ")}`,
+  name: `the top level is ${TOP_LEVEL.join(" ")}, and at most docs beside them`,
   check: (tree) => {
     const there = new Set(tree.map((source) => source.path.split("/")[0] ?? ""));
-    const extra = [...there].filter((name) => !name.startsWith(".") && !TOP_LEVEL.includes(name));
+    const extra = [...there].filter((name) => !name.startsWith(".") && !MAY_STAND.includes(name));
     const missing = TOP_LEVEL.filter((name) => !there.has(name));
     return [
       ...extra.map((name) =>
@@ -149,15 +158,20 @@ export const topLevel: Rule = {
     { at: ["notes.md:1"], files: { ...topLevelFiles(), "notes.md": "" } },
     { at: ["scripts:1"], files: { ...topLevelFiles(), "scripts/a.ts": "" } },
     { at: ["README.md:1"], files: topLevelFiles("README.md") },
+    { at: ["LICENSE:1"], files: topLevelFiles("LICENSE") },
+    { at: ["examples:1"], files: topLevelFiles("examples") },
   ],
-  kept: [topLevelFiles(), { ...topLevelFiles(), ".ci/run": "", ".gitignore": "" }],
+  kept: [
+    topLevelFiles(),
+    { ...topLevelFiles(), ".ci/run": "", ".gitignore": "", ".github/SECURITY.md": "" },
+    { ...topLevelFiles(), "docs/glossary.md": "" },
+  ],
 };
 
 function topLevelFiles(without?: string): Record<string, string> {
   const names = TOP_LEVEL.filter((name) => name !== without);
-  return Object.fromEntries(
-    names.map((name) => [name.includes(".") ? name : `${name}/a.ts`, ""]),
-  );
+  const isFile = (name: string) => name.includes(".") || name === "LICENSE";
+  return Object.fromEntries(names.map((name) => [isFile(name) ? name : `${name}/a.ts`, ""]));
 }
 
 /** Letters in the comments before the first line of code, directives such as `@jsx` aside. */
