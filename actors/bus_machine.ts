@@ -9,7 +9,6 @@
 import { assign, setup } from "xstate";
 
 export type Way = "redis" | "postgres";
-export type BusState = Way | "down";
 
 export type BusEvent =
   | { readonly type: "HEARD"; readonly way: Way }

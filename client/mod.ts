@@ -34,9 +34,11 @@ import {
   TRPCClientError,
   wsLink,
 } from "@trpc/client";
-import type { AppRouter, ErrorDetails } from "../server/router/mod.ts";
+import type { AppRouter } from "../server/router/mod.ts";
+import type { ErrorDetails } from "./contract/mod.ts";
 
 export type * from "../server/router/mod.ts";
+export type * from "./contract/mod.ts";
 
 export interface WeirClientOptions {
   /** Where the instance is, such as `http://127.0.0.1:8080`. */

@@ -75,9 +75,9 @@ export interface Config {
   readonly redisUrl: string | null;
   readonly dataDir: string;
   /** Whether the overflow buffer is used; `trust` where Redis may not be asked for its settings. */
-  readonly spillMode: "auto" | "trust" | "off";
-  readonly spillMaxOrders: number;
-  readonly spillMaxBytes: number;
+  readonly overflowMode: "auto" | "trust" | "off";
+  readonly overflowMaxOrders: number;
+  readonly overflowMaxBytes: number;
   readonly redisPrefix: string;
   readonly queueMaxOrders: number;
   readonly queueMaxBytes: number;
@@ -123,9 +123,9 @@ export function readConfig(
     databaseUrl: values.DATABASE_URL ?? null,
     redisUrl: values.REDIS_URL ?? null,
     dataDir: values.WEIR_DATA_DIR,
-    spillMode: values.WEIR_SPILL,
-    spillMaxOrders: values.WEIR_SPILL_MAX_ORDERS,
-    spillMaxBytes: values.WEIR_SPILL_MAX_BYTES,
+    overflowMode: values.WEIR_SPILL,
+    overflowMaxOrders: values.WEIR_SPILL_MAX_ORDERS,
+    overflowMaxBytes: values.WEIR_SPILL_MAX_BYTES,
     redisPrefix: values.WEIR_REDIS_PREFIX,
     queueMaxOrders: values.WEIR_QUEUE_MAX_ORDERS,
     queueMaxBytes: values.WEIR_QUEUE_MAX_BYTES,

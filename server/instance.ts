@@ -1,26 +1,24 @@
 /**
  * One instance of Weir: its life from start to stop, as the system's machine decides it.
+ *
+ * Tested in tests/server/service_start_test.ts, service_stop_test.ts and two_instances_test.ts.
  */
 import { createActor, waitFor } from "xstate";
 import { systemMachine } from "../actors/system_machine.ts";
 import { nextHostFirst } from "../sql/connection/pool.ts";
 import { migrate } from "../sql/migrate.ts";
-import type { Config } from "./config.ts";
 import { type HttpServer, serveHttp } from "./front/http.ts";
-import { assembleParts, type Parts } from "./parts.ts";
-import { PATIENCE_MS } from "./front/slow_clients.ts";
+import { type PartsOptions, startParts } from "./parts.ts";
+import { CLIENT_TIMEOUT_MS } from "./front/slow_clients.ts";
 import { cannotBeCured } from "./start_failure.ts";
+import { stopParts } from "./stop.ts";
 import { describe, getLogger } from "./telemetry/log.ts";
 
 const log = getLogger(["weir"]);
 
-export interface InstanceOptions {
-  readonly config: Config;
-  readonly databaseUrl: string;
-  /** Null: without Redis. */
-  readonly redisUrl: string | null;
-  /** How long a client is waited for; left out: slow_clients.ts. */
-  readonly patienceMs?: number;
+export interface InstanceOptions extends PartsOptions {
+  /** How long a client that reads nothing is waited for; left out: slow_clients.ts. */
+  readonly clientTimeoutMs?: number;
 }
 
 export interface Instance {
@@ -33,14 +31,11 @@ export interface Instance {
   stop(): Promise<void>;
 }
 
-/** What calls under way get to end, after the orders among them were answered. */
-const LAST_CALLS_MS = 1_000;
-
 /** Starts an instance. The database and Redis may be away. @throws when the port is taken. */
 export async function startInstance(options: InstanceOptions): Promise<Instance> {
   const { config } = options;
   let { databaseUrl } = options;
-  const parts = assembleParts(options);
+  const parts = startParts(options);
   let http: HttpServer;
   const system = createActor(systemMachine, {
     input: {
@@ -50,7 +45,7 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
         const { applied } = await migrate({ databaseUrl: url });
         for (const name of applied) log.info(`applied migration ${name}`);
       },
-      drain: () => drain(parts, http, config.shutdownMs),
+      drain: () => stopParts(parts, http, config.shutdownMs),
       isFatal: cannotBeCured,
       onPrepareFailed: (error, retryAfterMs) =>
         log.warn(`the database is away: ${describe(error)}`, { retryAfterMs }),
@@ -62,10 +57,10 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
   const isReady = () => system.getSnapshot().value === "serving" && parts.takesOrders();
   try {
     const { port, host } = config;
-    const { patienceMs = PATIENCE_MS } = options;
-    http = serveHttp({ ...parts, port, host, isReady, patienceMs });
+    const { clientTimeoutMs = CLIENT_TIMEOUT_MS } = options;
+    http = serveHttp({ ...parts, port, host, isReady, clientTimeoutMs });
   } catch (error) {
-    await stopParts(parts, 0);
+    await stopParts(parts, null, 0);
     throw error;
   }
   system.start();
@@ -89,29 +84,4 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
       await ended;
     },
   };
-}
-
-/** Orders first, since their callers wait; then whoever watches; then the connections. */
-async function drain(parts: Parts, http: HttpServer, timeoutMs: number): Promise<void> {
-  // Past its time, what still hangs on the database is cut off from it, and ends by that.
-  const cut = setTimeout(parts.cutConnections, timeoutMs);
-  await parts.writer.stop(timeoutMs);
-  await parts.aggregator.stop();
-  // Sockets first: a subscription that ends before its socket is over for good in tRPC's client,
-  // one that loses its socket goes on elsewhere.
-  const stopped = http.stop(LAST_CALLS_MS);
-  parts.services.statusBoard.stop();
-  await parts.hub.stop();
-  await stopped;
-  await stopParts(parts, timeoutMs);
-  clearTimeout(cut);
-}
-
-async function stopParts(parts: Parts, timeoutMs: number): Promise<void> {
-  await parts.writer.stop(timeoutMs);
-  await parts.aggregator.stop();
-  await parts.hub.stop();
-  await parts.overflow?.stop();
-  await parts.bus.stop();
-  await parts.closeConnections();
 }

@@ -1,123 +1,126 @@
 /**
- * The parts of one instance, wired together: which part gets what. Data goes one way: orders into
- * the writer, its commits wake the aggregator, its folds go out on the bus, and what the bus brings
- * reaches the live hub.
+ * The parts of one instance, joined: which part gets what. Data goes one way: orders into the
+ * writer, its commits wake the aggregator, its folds go out on the bus, and each notice that the bus
+ * brings reaches the live hub.
+ *
+ * Tested in tests/server/two_instances_test.ts.
  */
 import type { Redis } from "ioredis";
 import type { Aggregator } from "../actors/aggregator/aggregator.ts";
+import type { Auditor } from "../actors/auditor/auditor.ts";
 import { systemClock } from "../actors/clock.ts";
-import { createOrderWriter, LANES, type OrderWriter } from "../actors/order_writer/order_writer.ts";
+import { LANES, type OrderWriter } from "../actors/order_writer/order_writer.ts";
+import type { OverflowDrainer } from "../actors/overflow_drainer/overflow_drainer.ts";
 import { findApiKey } from "../sql/api_keys.ts";
-import { readStored } from "../sql/orders/batch.ts";
 import { type Database, openDatabase } from "../sql/connection/database.ts";
-import { countOpenLetters } from "../sql/orders/dead_letters.ts";
-import { listOrders } from "../sql/orders/orders.ts";
 import { NewestPosition } from "../sql/figures/position.ts";
 import { readFigures, readNewest } from "../sql/figures/snapshots.ts";
-import { createAuth } from "./front/auth.ts";
-import { type Bus, startBus } from "./figures/bus.ts";
-import { closeRedis, openRedis } from "./redis/connection.ts";
-import type { Config } from "./config.ts";
-import { DeadLetters, REPLAYS_PER_SECOND } from "./orders/dead_letters.ts";
-import { startFolding } from "./figures/folding.ts";
-import type { InstanceOptions } from "./instance.ts";
-import { createIntake } from "./orders/intake.ts";
-import { LiveHub } from "./live/live_hub.ts";
-import { createSnapshotCache, NO_CACHE } from "./live/snapshot_cache.ts";
-import { Polled } from "./ops/polled.ts";
-import { findOrder } from "./orders/lookup.ts";
-import { orderStoreOn } from "./orders/store.ts";
-import { commitRecalling } from "./overflow/recall.ts";
-import { openOverflow, type Overflow } from "./overflow/mod.ts";
-import { refuse } from "../client/contract/refusal.ts";
 import { cancelOrder } from "../sql/orders/cancellation.ts";
-import { RefusedError } from "./router/errors.ts";
+import type { Config } from "./config.ts";
+import type { Repeating } from "./every.ts";
+import { startAuditing } from "./figures/auditing.ts";
+import { type Bus, startBus } from "./figures/bus.ts";
+import { type Folding, startFolding } from "./figures/folding.ts";
+import { startRetention } from "./figures/retention.ts";
+import { createAuth } from "./front/auth.ts";
+import { type LiveHub, startLiveHub } from "./live/live_hub.ts";
+import { createSnapshotCache, NO_CACHE } from "./live/snapshot_cache.ts";
+import type { Gauges } from "./ops/gauges.ts";
+import { startStatusBoard, type StatusBoard } from "./ops/status_board.ts";
+import { createCancel } from "./orders/cancel.ts";
+import { DeadLetters, REPLAYS_PER_SECOND } from "./orders/dead_letters.ts";
+import { createIntake } from "./orders/intake.ts";
+import { type LetterCount, startLetterCount } from "./orders/letter_count.ts";
+import { createOrderLookup } from "./orders/lookup.ts";
+import { createOrderStore, createRecallingStore } from "./orders/store.ts";
+import { startWriter } from "./orders/writer.ts";
+import { startDrainer } from "./overflow/drainer.ts";
+import { type RunningOverflow, startOverflow } from "./overflow/start.ts";
+import { overflowStatus } from "./overflow/status.ts";
+import { openRedis } from "./redis/connection.ts";
 import type { Services } from "./router/context.ts";
-import {
-  createStatusBoard,
-  type StatusBoard,
-  type StatusBoardOptions,
-} from "./ops/status_board.ts";
-import { describe, getLogger } from "./telemetry/log.ts";
 import { createMetrics, type Metrics } from "./telemetry/metrics.ts";
 import { VERSION } from "./version.ts";
 
-const log = getLogger(["weir"]);
+export interface PartsOptions {
+  readonly config: Config;
+  readonly databaseUrl: string;
+  /** Null: without Redis. */
+  readonly redisUrl: string | null;
+}
 
-const COUNT_LETTERS_EVERY_MS = 2_000;
-
-const DATABASE_AWAY = refuse("unavailable", "the database is away", 1_000);
-
-const NO_OVERFLOW = { state: "unavailable", orders: 0, oldestAgeMs: null } as const;
-
-export interface Parts {
-  readonly writer: OrderWriter;
-  readonly aggregator: Aggregator;
-  readonly bus: Bus;
-  readonly hub: LiveHub;
-  /** Null: without Redis, or not wanted. */
-  readonly overflow: Overflow | null;
+/** Everything of an instance that runs; stop.ts stops it. */
+export interface Parts extends FigureParts, OrderParts {
+  readonly database: Database;
+  /** For snapshots; null: without Redis. */
+  readonly cacheRedis: Redis | null;
+  readonly statusBoard: StatusBoard;
   readonly metrics: Metrics;
-  /** What calls reach. */
+  /** The services that calls reach. */
   readonly services: Services;
   /** True when the writer would take an order now. */
   readonly takesOrders: () => boolean;
-  readonly closeConnections: () => Promise<void>;
-  /** Ends every connection to the database at once, whatever is under way on it. */
-  readonly cutConnections: () => void;
 }
 
-/** Makes and starts all parts but the server. */
-export function assembleParts({ config, databaseUrl, redisUrl }: InstanceOptions): Parts {
+/** The parts along the journey of an order. */
+interface OrderParts {
+  readonly writer: OrderWriter;
+  /** Null: without Redis, or switched off. */
+  readonly overflow: RunningOverflow | null;
+  readonly drainer: OverflowDrainer | null;
+  readonly letterCount: LetterCount;
+}
+
+/** The parts along the journey of a figure. */
+interface FigureParts {
+  readonly folding: Folding;
+  readonly auditor: Auditor;
+  readonly retention: Repeating;
+  readonly bus: Bus;
+  readonly hub: LiveHub;
+}
+
+/** Ground that both journeys stand on. */
+interface Base extends PartsOptions {
+  readonly instanceId: string;
+  readonly metrics: Metrics;
+  readonly database: Database;
+  readonly cacheRedis: Redis | null;
+}
+
+/** Starts all parts but the HTTP server. */
+export function startParts(options: PartsOptions): Parts {
+  const { config, databaseUrl, redisUrl } = options;
+  const { statementTimeoutMs } = config;
   const metrics = createMetrics();
-  const database = openDatabase({
-    url: databaseUrl,
-    statementTimeoutMs: config.statementTimeoutMs,
-    writeConnections: LANES,
-  });
-  const redis = redisUrl === null ? null : openRedis(redisUrl, "cache");
-  const newest = new NewestPosition();
-  const hub = createHub({ config, database, redis, metrics, newest });
-  const bus = startBus({
-    databaseUrl,
-    pool: database.read,
-    redisUrl,
-    redisPrefix: config.redisPrefix,
-    onNotice: (notice) => hub.notice(notice),
-  });
+  const database = openDatabase({ url: databaseUrl, statementTimeoutMs, writeConnections: LANES });
+  const cacheRedis = redisUrl === null ? null : openRedis(redisUrl, "cache");
   const instanceId = crypto.randomUUID();
-  const { publish } = bus;
-  const folding = startFolding({ config, database, instanceId, metrics, newest, publish });
-  const { aggregator, auditor } = folding;
-  const overflow = redisUrl === null
-    ? null
-    : openOverflow({ config, redisUrl, database, instanceId });
-  const writer = startWriter({ config, database, aggregator, overflow, metrics });
-  overflow?.startDrainer({
-    mayDrain: () => writer.circuit === "closed",
-    onDrained: () => aggregator.wake(),
-  });
-  hub.start();
-  const letters = new Polled(() => countOpenLetters(database.read), 0, COUNT_LETTERS_EVERY_MS);
-  const gauges = {
+  const base = { ...options, instanceId, metrics, database, cacheRedis };
+  const figures = startFigures(base);
+  const { hub, bus, auditor, folding: { aggregator } } = figures;
+  const orders = startOrders(base, () => aggregator.wake());
+  const { writer, drainer, letterCount } = orders;
+  const overflow = orders.overflow?.overflow ?? null;
+  const gauges: Gauges = {
     writer: () => writer.status(),
     aggregator: () => aggregator.status(),
-    bus: bus.state,
-    spill: () => overflow?.status() ?? NO_OVERFLOW,
-    deadLetters: () => letters.value,
+    bus: () => bus.state(),
+    spill: () => overflowStatus(overflow, drainer),
+    deadLetters: () => letterCount.open(),
     subscribers: () => hub.subscribers,
   };
   metrics.watch(gauges);
-  const statusBoard = createBoard(instanceId, gauges, { writer, aggregator, bus });
+  const statusBoard = startBoard(instanceId, gauges, { writer, aggregator, bus });
   return {
-    writer,
-    aggregator,
-    bus,
-    hub,
-    overflow,
+    ...figures,
+    ...orders,
+    database,
+    cacheRedis,
     metrics,
+    statusBoard,
     services: {
-      ...orderServices({ config, database, overflow, aggregator, metrics }, writer),
+      ...orderServices(base, orders, () => aggregator.wake()),
       hub,
       statusBoard,
       aggregate: () => aggregator.run(),
@@ -125,38 +128,65 @@ export function assembleParts({ config, databaseUrl, redisUrl }: InstanceOptions
     },
     takesOrders: () =>
       writer.intake === "accepting" &&
-      (writer.circuit !== "open" || overflow?.buffer.isReady() === true),
-    cutConnections: () => void database.cut(),
-    closeConnections: async () => {
-      await Promise.all([letters.stop(), folding.stop()]);
-      await Promise.all([redis === null ? undefined : closeRedis(redis), database.end()]);
-    },
+      (writer.circuit !== "open" || overflow?.isReady() === true),
   };
 }
 
-type Gauges = Omit<StatusBoardOptions, "instanceId" | "version" | "states">;
-
-function createBoard(
-  instanceId: string,
-  gauges: Gauges,
-  { writer, aggregator, bus }: Pick<Parts, "writer" | "aggregator" | "bus">,
-): StatusBoard {
-  const states = () =>
-    [writer.circuit, writer.intake, aggregator.state, bus.state(), gauges.spill().state].join();
-  return createStatusBoard(
-    { instanceId, version: VERSION, ...gauges, states },
-    [writer, aggregator, bus],
-  );
+function startFigures(base: Base): FigureParts {
+  const { config, databaseUrl, redisUrl, database, metrics } = base;
+  const newest = new NewestPosition();
+  const hub = startHub(base, newest);
+  const bus = startBus({
+    databaseUrl,
+    pool: database.read,
+    redisUrl,
+    redisPrefix: config.redisPrefix,
+    onNotice: (notice) => hub.notice(notice),
+  });
+  return {
+    hub,
+    bus,
+    folding: startFolding({ ...base, newest, publish: bus.publish }),
+    auditor: startAuditing(database, metrics),
+    retention: startRetention(database),
+  };
 }
 
-/** What reads the database, and what goes into it by the intake. */
+/** @param onCommitted called after each commit that changes a figure. */
+function startOrders(base: Base, onCommitted: () => void): OrderParts {
+  const { config, redisUrl, database, instanceId, metrics } = base;
+  const running = redisUrl === null ? null : startOverflow(config, redisUrl);
+  const overflow = running?.overflow ?? null;
+  const writer = startWriter({
+    config,
+    store: overflow === null ? createOrderStore(database.write) : createRecallingStore(
+      database.write,
+      { recall: (orderIds) => overflow.recall(orderIds), onRecalled: onCommitted },
+    ),
+    overflow,
+    metrics,
+    onCommitted,
+    onClosed: () => drainer?.wake(),
+  });
+  const drainer = overflow === null ? null : startDrainer({
+    overflow,
+    database,
+    instanceId,
+    statementTimeoutMs: config.statementTimeoutMs,
+    mayDrain: () => writer.circuit === "closed",
+    onDrained: onCommitted,
+  });
+  return { overflow: running, writer, drainer, letterCount: startLetterCount(database.read) };
+}
+
 function orderServices(
-  { config, database, overflow, aggregator, metrics }: WriterParts,
-  writer: OrderWriter,
+  { config, database, metrics }: Base,
+  { writer, overflow }: OrderParts,
+  onCancelled: () => void,
 ): Pick<Services, "auth" | "intake" | "orders" | "deadLetters"> {
-  const { read: pool } = database;
   const intake = createIntake(writer, metrics);
   const { place } = intake;
+  const lookup = createOrderLookup(database.read, overflow?.overflow ?? null);
   return {
     auth: createAuth({
       findKey: (token) => findApiKey(database.keys, token),
@@ -165,96 +195,52 @@ function orderServices(
     }),
     intake,
     orders: {
-      read: (storeId, orderId) => findOrder(pool, overflow?.buffer ?? null, storeId, orderId),
-      list: (options) => listOrders(pool, options),
-      cancel: async (order) => {
-        const cancelled = await writer.attempt(() =>
-          database.cancel.run((sql) => cancelOrder(sql, order))
-        );
-        if (cancelled === "circuit_open") throw new RefusedError(DATABASE_AWAY);
-        if (cancelled !== null) aggregator.wake();
-        return cancelled;
-      },
+      ...lookup,
+      cancel: createCancel({
+        attempt: (call) => writer.attempt(call),
+        mark: (order) => database.cancel.run((sql) => cancelOrder(sql, order)),
+        find: lookup.find,
+        onCancelled,
+      }),
     },
-    deadLetters: new DeadLetters({ pool, place, replaysPerSecond: REPLAYS_PER_SECOND }),
+    deadLetters: new DeadLetters({
+      pool: database.read,
+      place,
+      replaysPerSecond: REPLAYS_PER_SECOND,
+    }),
   };
 }
 
-interface HubParts {
-  readonly config: Config;
-  readonly database: Database;
-  readonly redis: Redis | null;
-  readonly metrics: Metrics;
-  readonly newest: NewestPosition;
-}
-
-function createHub({ config, database, redis, metrics, newest }: HubParts): LiveHub {
-  return new LiveHub({
+function startHub(
+  { config, database, cacheRedis, metrics }: Base,
+  newest: NewestPosition,
+): LiveHub {
+  return startLiveHub({
     readFigures: (scope) => readFigures(database.live, scope),
     readNewest: async () => {
       const position = await readNewest(database.read);
       newest.see(position);
       return position;
     },
-    cache: redis === null ? NO_CACHE : createSnapshotCache(redis, config.redisPrefix),
+    cache: cacheRedis === null ? NO_CACHE : createSnapshotCache(cacheRedis, config.redisPrefix),
     now: systemClock.now,
     onSkippedFrame: () => metrics.skippedFrames.inc(),
     onFrame: (freshnessMs) => metrics.freshnessSeconds.observe(freshnessMs / 1_000),
   });
 }
 
-interface WriterParts {
-  readonly config: Config;
-  readonly database: Database;
+interface Actors {
+  readonly writer: OrderWriter;
   readonly aggregator: Aggregator;
-  readonly overflow: Overflow | null;
-  readonly metrics: Metrics;
+  readonly bus: Bus;
 }
 
-function startWriter({ config, database, aggregator, overflow, metrics }: WriterParts) {
-  const store = orderStoreOn(database.write);
-  const writer = createOrderWriter({
-    store: overflow === null ? store : {
-      ...store,
-      commit: commitRecalling({
-        commit: store.commit,
-        read: (orders) => database.write.run((sql) => readStored(sql, orders)),
-        recall: (orderIds) => overflow.buffer.recall(orderIds),
-        onRecalled: () => aggregator.wake(),
-      }),
-    },
-    buffer: overflow?.buffer ?? null,
-    maxOrders: config.queueMaxOrders,
-    maxBytes: config.queueMaxBytes,
-    maxBatchOrders: config.batchMaxOrders,
-    statementTimeoutMs: config.statementTimeoutMs,
-    clock: systemClock,
-    random: Math.random,
-    onBatch: (report) => {
-      metrics.batchOrders.observe(report.orders);
-      metrics.commitSeconds.observe(report.commitMs / 1_000);
-      const { failure } = report;
-      if (failure !== null) log.info(`a batch failed: ${failure.code}`, { ...failure });
-      if (report.newOrders > 0) aggregator.wake();
-    },
-    onBug: (error) => log.fatal(`a bug in the order writer: ${describe(error)}`),
-  });
-  let before = writer.circuit;
-  writer.onChange(() => {
-    const { circuit } = writer;
-    if (circuit === before || circuit === "half_open") return;
-    tellCircuit(writer, overflow);
-    if (circuit === "closed") overflow?.wake();
-    before = circuit;
-  });
-  return writer;
-}
-
-/** The two lines of an outage that everybody wants to see. */
-function tellCircuit(writer: OrderWriter, overflow: Overflow | null): void {
-  if (writer.circuit === "closed") return log.warn("the database takes orders again");
-  const { lastError } = writer.status();
-  const isSpilling = overflow?.buffer.isReady() === true;
-  const fate = isSpilling ? "go into the overflow buffer" : "are refused";
-  log.warn(`the database is out (${lastError}): orders ${fate} until it is back`);
+function startBoard(instanceId: string, gauges: Gauges, actors: Actors): StatusBoard {
+  const { writer, aggregator, bus } = actors;
+  const states = () =>
+    [writer.circuit, writer.intake, aggregator.state, bus.state(), gauges.spill().state].join();
+  return startStatusBoard(
+    { instanceId, version: VERSION, ...gauges, states },
+    [writer, aggregator, bus],
+  );
 }

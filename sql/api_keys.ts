@@ -6,13 +6,8 @@
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { Buffer } from "node:buffer";
-import { z } from "zod";
+import { type Scope, scopeInput } from "../client/contract/scope.ts";
 import type { Pool } from "./connection/database.ts";
-
-/** Everything a key can be allowed. */
-export const SCOPES = ["orders:write", "orders:read", "dashboard:read", "ops"] as const;
-export const scopeInput = z.enum(SCOPES);
-export type Scope = z.output<typeof scopeInput>;
 
 /** A key without its secret. */
 export interface ApiKey {

@@ -17,7 +17,7 @@ import { takeSessionLock } from "./connection/session_lock.ts";
 /** The key of the migrators' advisory lock. */
 const MIGRATION_LOCK = 0x6d696772; // "migr"
 /** After this a migrator that has the lock is taken to hang; the caller tries again. */
-const LOCK_PATIENCE_MS = 30_000;
+const MIGRATOR_TIMEOUT_MS = 30_000;
 /** What a statement waits for a lock on a table, so that it does not queue up all traffic. */
 const LOCK_TIMEOUT_MS = 2_000;
 const LOCK_ATTEMPTS = 10;
@@ -55,7 +55,7 @@ export interface MigrationStatus {
 export async function migrate(options: { databaseUrl: string }): Promise<{ applied: string[] }> {
   const migrations = await readMigrations();
   return await withConnection(options.databaseUrl, async (sql) => {
-    if (!await takeSessionLock(sql, MIGRATION_LOCK, LOCK_PATIENCE_MS)) {
+    if (!await takeSessionLock(sql, MIGRATION_LOCK, MIGRATOR_TIMEOUT_MS)) {
       throw new Error("another migrator holds the lock and does not give it back");
     }
     await createRecord(sql);

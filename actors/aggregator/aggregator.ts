@@ -5,6 +5,8 @@
  * operator wants to see, and lets one ask for a run.
  */
 import { type Actor, createActor, waitFor } from "xstate";
+import type { AggregatorStatus } from "../../client/contract/ops_status.ts";
+import type { AggregateResult } from "../../client/contract/ops_runs.ts";
 import { type FoldResult, MAX_BITE_ENTRIES } from "../../sql/figures/fold.ts";
 import { aggregatorMachine, type FoldRun } from "./machine.ts";
 import type { ActorClock } from "../clock.ts";
@@ -21,23 +23,6 @@ export interface AggregatorOptions {
   /** Called when the machine itself fails, which is a bug. */
   readonly onBug: (error: unknown) => void;
 }
-
-export interface AggregatorStatus {
-  readonly state: "standby" | "idle" | "running" | "running_pending" | "backing_off" | "stopped";
-  readonly lastRunMs: number | null;
-  /** ISO 8601, by this instance's clock: for people, no figure depends on it. */
-  readonly lastRunAt: string | null;
-  /** How long the oldest wake-up has been waiting for its fold to end; 0 when none is. */
-  readonly lagMs: number;
-  /** Runs during which another one was asked for. */
-  readonly overlaps: number;
-  readonly intervalMs: number;
-}
-
-/** What a run that was asked for did. */
-export type AggregateResult =
-  | { readonly version: number; readonly journalRows: number; readonly orders: number; ms: number }
-  | { readonly skipped: "locked" | "running" };
 
 export interface Aggregator {
   /** Says that something was committed. Cheap: call it after every commit. */
@@ -57,7 +42,7 @@ export interface Aggregator {
 export class AggregatorStopped extends Error {}
 
 /** Makes and starts an aggregator. */
-export function createAggregator(options: AggregatorOptions): Aggregator {
+export function startAggregator(options: AggregatorOptions): Aggregator {
   return new MachineAggregator(options);
 }
 

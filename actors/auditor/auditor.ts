@@ -3,7 +3,7 @@
  * before somebody else finds it.
  */
 import { type Actor, createActor, waitFor } from "xstate";
-import type { AuditReport } from "../../sql/figures/audit.ts";
+import { AUDITED_BUCKETS, type AuditReport } from "../../client/contract/ops_runs.ts";
 import { auditorMachine, type EndedAudit } from "./machine.ts";
 import type { ActorClock } from "../clock.ts";
 
@@ -31,11 +31,9 @@ export interface Auditor {
 export class AuditorStopped extends Error {}
 
 const PAUSE_MS = 60_000;
-/** Of a few milliseconds each, but for the days of a store with very many orders. */
-export const AUDITED_BUCKETS = 10;
 
 /** Makes and starts an auditor. */
-export function createAuditor(options: AuditorOptions): Auditor {
+export function startAuditor(options: AuditorOptions): Auditor {
   /** Those who asked for an audit, until one ends. */
   const asking = new Set<(audit: EndedAudit) => void>();
   const { audit, clock, random } = options;

@@ -8,7 +8,7 @@
  *   stopped   nothing is checked any more. Entered by STOP, after an audit under way has ended.
  */
 import { assign, fromPromise, setup } from "xstate";
-import type { AuditReport } from "../../sql/figures/audit.ts";
+import type { AuditReport } from "../../client/contract/ops_runs.ts";
 
 export interface AuditorInput {
   /** Checks so many buckets. */

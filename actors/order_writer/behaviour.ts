@@ -8,7 +8,7 @@ import { grownBound, halvedBound } from "../batch_bound.ts";
 import { type Failure, isSilence } from "../../sql/connection/failure.ts";
 import { type BatchReport, groupCommit, type OrderStore } from "./group_commit.ts";
 import type { Mailbox } from "./mailbox.ts";
-import { groupSpill, type OverflowBuffer, type SpillReport } from "./group_spill.ts";
+import { groupSpill, type Overflow, type SpillReport } from "./group_spill.ts";
 import * as refusals from "./order_refusals.ts";
 import type { Pace } from "./pace.ts";
 import type { SlidingWindow } from "./sliding_window.ts";
@@ -19,7 +19,7 @@ export interface OrderWriterInput {
   readonly pace: Pace;
   readonly store: OrderStore;
   /** Where orders go while the circuit is not closed; null: nowhere. */
-  readonly buffer: OverflowBuffer | null;
+  readonly overflow: Overflow | null;
   readonly window: SlidingWindow;
   readonly maxBatchOrders: number;
   /** Batches that have to succeed before a half-open circuit closes. */
@@ -27,7 +27,7 @@ export interface OrderWriterInput {
   /** A probe that has not answered by then has failed. */
   readonly probeTimeoutMs: number;
   /** How long past its deadline an order that was sent may wait for its answer. */
-  readonly patienceMs: number;
+  readonly answerTimeoutMs: number;
   readonly openBackoff: BackoffOptions;
   readonly retryBackoff: BackoffOptions;
   /** Monotonic, milliseconds. */
@@ -83,9 +83,9 @@ export const writer = setup({
       input.pace.during(() => groupCommit(input.mailbox, input.store, shareOf(input), input.now))
     ),
     spillBatch: fromPromise<SpillReport, OrderWriterContext>(({ input }) =>
-      input.buffer === null
+      input.overflow === null
         ? Promise.resolve({ spilled: 0, failed: true })
-        : groupSpill(input.mailbox, input.buffer, SPILL_ORDERS, () => retryAfterMs(input))
+        : groupSpill(input.mailbox, input.overflow, SPILL_ORDERS, () => retryAfterMs(input))
     ),
     commitProbe: fromPromise<BatchReport, ProbeInput>(async ({ input, signal }) => {
       const report = await groupCommit(input.mailbox, input.store, 1, input.now);
@@ -104,7 +104,7 @@ export const writer = setup({
     /** For the second lane: it takes what comes while the first one is busy. */
     mayCommitBeside: and(["mayCommit", not(stateIn({ lanes: { first: "resting" } }))]),
     maySpill: and([
-      ({ context }) => context.mailbox.canTake() && context.buffer?.isReady() === true,
+      ({ context }) => context.mailbox.canTake() && context.overflow?.isReady() === true,
       not(stateIn({ circuit: "closed" })),
     ]),
     spillFailed: (_, report: SpillReport) => report.failed,
@@ -150,21 +150,27 @@ export const writer = setup({
     clearWindow: ({ context }) => context.window.clear(),
     /** Waiting orders go into the buffer, unless there is none. */
     refuseUnlessSpilled: ({ context }) => {
-      if (context.buffer?.isReady() === true) return;
+      if (context.overflow?.isReady() === true) return;
       const refusal = refusals.circuitOpen(retryAfterMs(context));
-      context.mailbox.dismiss(() => true, (letter) => refusals.unlessStored(letter, refusal));
+      context.mailbox.dismiss(
+        () => true,
+        (waitingOrder) => refusals.unlessStored(waitingOrder, refusal),
+      );
     },
-    expire: ({ context: { mailbox, now, patienceMs } }) => {
+    expire: ({ context: { mailbox, now, answerTimeoutMs } }) => {
       const at = now();
-      mailbox.giveUp((letter) => letter.deadlineAt + patienceMs <= at, refusals.UNKNOWN_ANSWER);
+      mailbox.giveUp(
+        (waitingOrder) => waitingOrder.deadlineAt + answerTimeoutMs <= at,
+        refusals.UNKNOWN_ANSWER,
+      );
       mailbox.dismiss(
-        (letter) => letter.deadlineAt <= at,
-        (letter) => refusals.unlessStored(letter, refusals.DEADLINE_EXCEEDED),
+        (waitingOrder) => waitingOrder.deadlineAt <= at,
+        (waitingOrder) => refusals.unlessStored(waitingOrder, refusals.DEADLINE_EXCEEDED),
       );
     },
     refuseAll: ({ context: { mailbox } }) => {
-      mailbox.dismissAll((letter, taken) =>
-        refusals.unlessStored(letter, taken ? refusals.OUTCOME_UNKNOWN : refusals.DRAINING)
+      mailbox.dismissAll((waitingOrder, taken) =>
+        refusals.unlessStored(waitingOrder, taken ? refusals.OUTCOME_UNKNOWN : refusals.DRAINING)
       );
     },
     planDrain: assign({

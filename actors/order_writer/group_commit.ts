@@ -2,7 +2,7 @@
  * One group commit: takes a batch out of the mailbox, commits it, and answers every caller.
  *
  * What an answer may say is decided here: `committed` only after the store said so; a refusal only
- * when surely nothing was stored. An order at fault is parked as a dead letter. After any other
+ * when surely nothing was stored. An order at fault is parked as a dead waitingOrder. After any other
  * failure the orders go back to the mailbox, marked when they may have been stored, and the machine
  * decides what becomes of them.
  */
@@ -10,13 +10,14 @@ import type { NewOrder } from "../../sql/orders/new_order.ts";
 import type { StoredOrder } from "../../sql/orders/batch.ts";
 import { type Commit, commitApart, type CommitOutcome } from "./bisect.ts";
 import { classify, type Failure } from "../../sql/connection/failure.ts";
-import type { Acknowledgement, Answer, Mailbox, Parcel } from "./mailbox.ts";
+import type { BatchEntry, Mailbox } from "./mailbox.ts";
 import { IDEMPOTENCY_MISMATCH, rejected, unlessStored } from "./order_refusals.ts";
+import type { Acknowledgement, Answer } from "../../client/contract/order.ts";
 
 /** Where batches go. */
 export interface OrderStore {
   readonly commit: Commit;
-  /** Parks an order that is at fault. @returns the id of its dead letter. */
+  /** Parks an order that is at fault. @returns the id of its dead waitingOrder. */
   park(order: NewOrder, code: string): Promise<string>;
 }
 
@@ -50,25 +51,25 @@ export async function groupCommit(
 ): Promise<BatchReport> {
   const begunAt = now();
   const store = new TimedStore(untimed, now);
-  const parcels = mailbox.take(maxOrders);
-  const outcome = await commitApart(store.commit, parcels.map((parcel) => parcel.order));
+  const entries = mailbox.take(maxOrders);
+  const outcome = await commitApart(store.commit, entries.map((entry) => entry.order));
   let newOrders = 0;
   let { failure } = outcome;
-  const atFault: Parcel[] = [];
-  for (const parcel of parcels) {
-    const { orderId } = parcel.order;
+  const atFault: BatchEntry[] = [];
+  for (const entry of entries) {
+    const { orderId } = entry.order;
     const row = outcome.stored.get(orderId);
     if (row !== undefined) {
       if (row.isNew) newOrders++;
-      answerStored(mailbox, parcel, row);
-    } else if (outcome.atFault.has(orderId)) atFault.push(parcel);
-    else putBack(mailbox, parcel, outcome);
+      answerStored(mailbox, entry, row);
+    } else if (outcome.atFault.has(orderId)) atFault.push(entry);
+    else putBack(mailbox, entry, outcome);
   }
-  for (const parcel of atFault) { // last, so that nobody waits for another one's dead letter
-    failure = await answerAtFault(mailbox, store, parcel, outcome, failure);
+  for (const entry of atFault) { // last, so that nobody waits for another one's dead waitingOrder
+    failure = await answerAtFault(mailbox, store, entry, outcome, failure);
   }
   const { longestCallMs } = store;
-  return { orders: parcels.length, newOrders, commitMs: now() - begunAt, longestCallMs, failure };
+  return { orders: entries.length, newOrders, commitMs: now() - begunAt, longestCallMs, failure };
 }
 
 /** A store whose calls are timed. */
@@ -93,9 +94,9 @@ class TimedStore implements OrderStore {
   }
 }
 
-function answerStored(mailbox: Mailbox, { order, letters }: Parcel, row: StoredOrder): void {
-  letters.forEach((letter, index) =>
-    mailbox.settle(letter, answerOf(order, row, row.isNew && index === 0))
+function answerStored(mailbox: Mailbox, { order, waiting }: BatchEntry, row: StoredOrder): void {
+  waiting.forEach((waitingOrder, index) =>
+    mailbox.settle(waitingOrder, answerOf(order, row, row.isNew && index === 0))
   );
 }
 
@@ -119,30 +120,30 @@ function answerOf(order: NewOrder, row: StoredOrder, isFirst: boolean): Answer {
 async function answerAtFault(
   mailbox: Mailbox,
   store: OrderStore,
-  { order, letters }: Parcel,
+  { order, waiting }: BatchEntry,
   { atFault }: CommitOutcome,
   failure: Failure | null,
 ): Promise<Failure | null> {
   if (failure !== null) {
-    mailbox.putBack(letters);
+    mailbox.putBack(waiting);
     return failure;
   }
   const { code } = atFault.get(order.orderId)!;
   try {
     const deadLetterId = await store.park(order, code);
-    for (const letter of letters) {
-      mailbox.settle(letter, unlessStored(letter, rejected(code, deadLetterId)));
+    for (const waitingOrder of waiting) {
+      mailbox.settle(waitingOrder, unlessStored(waitingOrder, rejected(code, deadLetterId)));
     }
     return null;
   } catch (error) {
-    mailbox.putBack(letters);
+    mailbox.putBack(waiting);
     return classify(error);
   }
 }
 
-function putBack(mailbox: Mailbox, { order, letters }: Parcel, outcome: CommitOutcome): void {
+function putBack(mailbox: Mailbox, { order, waiting }: BatchEntry, outcome: CommitOutcome): void {
   if (outcome.failed.has(order.orderId) && outcome.failure?.outcome === "unknown") {
-    for (const letter of letters) letter.maybeStored = true;
+    for (const waitingOrder of waiting) waitingOrder.maybeStored = true;
   }
-  mailbox.putBack(letters);
+  mailbox.putBack(waiting);
 }

@@ -6,7 +6,7 @@
  * disk, a refusal only when surely nothing was stored.
  */
 import type { NewOrder } from "../../sql/orders/new_order.ts";
-import type { Mailbox, Parcel } from "./mailbox.ts";
+import type { BatchEntry, Mailbox } from "./mailbox.ts";
 import { circuitOpen, IDEMPOTENCY_MISMATCH, unlessStored } from "./order_refusals.ts";
 
 /** What the buffer says to one order. */
@@ -22,19 +22,19 @@ export type SpillResult =
   /** The buffer's bounds are reached: nothing was written. */
   | { readonly outcome: "full" };
 
-export interface OverflowBuffer {
+export interface Overflow {
   /** True while it is proven to keep what it is given. */
   isReady(): boolean;
   /**
    * Writes orders, at most one per order id; may be called again with the same.
-   * @throws BufferUnreachable when surely nothing was written, else anything: then all or nothing
+   * @throws OverflowUnreachable when surely nothing was written, else anything: then all or nothing
    *   of it may have been, now or in a moment.
    */
   write(orders: readonly NewOrder[]): Promise<ReadonlyMap<string, SpillResult>>;
 }
 
 /** Nothing was sent to the buffer. */
-export class BufferUnreachable extends Error {}
+export class OverflowUnreachable extends Error {}
 
 /** What became of a group. */
 export interface SpillReport {
@@ -46,40 +46,40 @@ export interface SpillReport {
 /** Puts at most `maxOrders` waiting orders into the buffer and answers their callers. */
 export async function groupSpill(
   mailbox: Mailbox,
-  buffer: OverflowBuffer,
+  overflow: Overflow,
   maxOrders: number,
   retryAfterMs: () => number,
 ): Promise<SpillReport> {
-  const parcels = mailbox.take(maxOrders);
+  const entries = mailbox.take(maxOrders);
   let results: ReadonlyMap<string, SpillResult>;
   try {
-    results = await buffer.write(parcels.map((parcel) => parcel.order));
+    results = await overflow.write(entries.map((entry) => entry.order));
   } catch (error) {
-    const letters = parcels.flatMap((parcel) => parcel.letters);
-    if (!(error instanceof BufferUnreachable)) {
-      for (const letter of letters) letter.maybeStored = true;
+    const waiting = entries.flatMap((entry) => entry.waiting);
+    if (!(error instanceof OverflowUnreachable)) {
+      for (const waitingOrder of waiting) waitingOrder.maybeStored = true;
     }
-    mailbox.putBack(letters);
+    mailbox.putBack(waiting);
     return { spilled: 0, failed: true };
   }
-  for (const parcel of parcels) settle(mailbox, parcel, results, retryAfterMs());
-  return { spilled: parcels.length, failed: false };
+  for (const entry of entries) settle(mailbox, entry, results, retryAfterMs());
+  return { spilled: entries.length, failed: false };
 }
 
 function settle(
   mailbox: Mailbox,
-  { order, letters }: Parcel,
+  { order, waiting }: BatchEntry,
   results: ReadonlyMap<string, SpillResult>,
   retryAfterMs: number,
 ): void {
   const result = results.get(order.orderId) ?? { outcome: "full" };
-  letters.forEach((letter, index) => {
+  waiting.forEach((waitingOrder, index) => {
     if (result.outcome === "full") {
-      mailbox.settle(letter, unlessStored(letter, circuitOpen(retryAfterMs)));
+      mailbox.settle(waitingOrder, unlessStored(waitingOrder, circuitOpen(retryAfterMs)));
     } else if (result.contentHash !== order.contentHash) {
-      mailbox.settle(letter, unlessStored(letter, IDEMPOTENCY_MISMATCH));
+      mailbox.settle(waitingOrder, unlessStored(waitingOrder, IDEMPOTENCY_MISMATCH));
     } else {
-      mailbox.settle(letter, {
+      mailbox.settle(waitingOrder, {
         ok: true,
         acknowledgement: {
           orderId: order.orderId,

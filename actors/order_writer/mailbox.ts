@@ -4,28 +4,12 @@
  * A plain buffer that decides nothing. An order is either waiting (`offer`, `putBack`) or taken
  * (`take`); it leaves by being answered, and every way out of here answers it.
  */
+import type { Answer } from "../../client/contract/order.ts";
 import { MAX_BATCH_LINES } from "../../sql/orders/batch.ts";
 import type { NewOrder } from "../../sql/orders/new_order.ts";
-import type { Refusal } from "../../client/contract/refusal.ts";
-
-/** What an order's caller is told when it is durable. */
-export interface Acknowledgement {
-  readonly orderId: string;
-  readonly status: "committed" | "spilled";
-  /** True when the key had been used before, with the same content. */
-  readonly replayed: boolean;
-  readonly totalMinor: number;
-  readonly currency: string;
-  /** ISO 8601, by the clock of what made the order durable. */
-  readonly placedAt: string;
-}
-
-export type Answer =
-  | { readonly ok: true; readonly acknowledgement: Acknowledgement }
-  | { readonly ok: false; readonly refusal: Refusal };
 
 /** An order and the caller who waits for its answer. */
-export interface Letter {
+export interface WaitingOrder {
   readonly order: NewOrder;
   /** By the writer's clock, milliseconds. */
   readonly deadlineAt: number;
@@ -34,10 +18,10 @@ export interface Letter {
   maybeStored: boolean;
 }
 
-/** All waiting letters of one order and one content: one row for the database. */
-export interface Parcel {
+/** All waiting waiting of one order and one content: one row for the database. */
+export interface BatchEntry {
   readonly order: NewOrder;
-  readonly letters: readonly Letter[];
+  readonly waiting: readonly WaitingOrder[];
 }
 
 export interface MailboxBounds {
@@ -49,9 +33,9 @@ export interface MailboxBounds {
 const OVERHEAD_BYTES = 512;
 
 export class Mailbox {
-  #waiting: Letter[] = [];
-  readonly #taken = new Set<Letter>();
-  /** How many taken letters each order has. */
+  #waiting: WaitingOrder[] = [];
+  readonly #taken = new Set<WaitingOrder>();
+  /** How many taken waiting each order has. */
   readonly #takenOf = new Map<string, number>();
   #bytes = 0;
   #lines = 0;
@@ -78,115 +62,118 @@ export class Mailbox {
     return this.#taken.size;
   }
 
-  /** Takes a letter in; false, and nothing has changed, when it would pass a bound. */
-  offer(letter: Letter): boolean {
-    const bytes = bytesOf(letter.order);
+  /** Takes a waitingOrder in; false, and nothing has changed, when it would pass a bound. */
+  offer(waitingOrder: WaitingOrder): boolean {
+    const bytes = bytesOf(waitingOrder.order);
     const orders = this.#waiting.length + this.#taken.size;
     if (orders >= this.bounds.maxOrders || this.#bytes + bytes > this.bounds.maxBytes) return false;
-    this.#waiting.push(letter);
+    this.#waiting.push(waitingOrder);
     this.#bytes += bytes;
-    this.#lines += letter.order.lineCount;
+    this.#lines += waitingOrder.order.lineCount;
     return true;
   }
 
   /** True when `take` would take something. */
   canTake(): boolean {
-    return this.#waiting.some((letter) => !this.#takenOf.has(letter.order.orderId));
+    return this.#waiting.some((waitingOrder) => !this.#takenOf.has(waitingOrder.order.orderId));
   }
 
   /**
-   * Takes the oldest letters out for a batch of at most `maxOrders` orders, and of no more lines than
+   * Takes the oldest waiting out for a batch of at most `maxOrders` orders, and of no more lines than
    * a batch may have. Letters with the same order and content travel together; one with other content
    * under the same key waits until they are answered, so that of two contents the first to come is
    * the first to be stored.
    */
-  take(maxOrders: number): Parcel[] {
-    const parcels = new Map<string, { order: NewOrder; letters: Letter[] }>();
-    const left: Letter[] = [];
+  take(maxOrders: number): BatchEntry[] {
+    const entries = new Map<string, { order: NewOrder; waiting: WaitingOrder[] }>();
+    const left: WaitingOrder[] = [];
     let index = 0;
     let lines = 0;
-    for (; index < this.#waiting.length && parcels.size < maxOrders; index++) {
-      const letter = this.#waiting[index]!;
-      const { orderId, contentHash } = letter.order;
-      const parcel = parcels.get(orderId);
-      if (parcel === undefined && this.#takenOf.has(orderId)) {
-        left.push(letter);
-      } else if (parcel === undefined) {
-        lines += letter.order.lineCount;
+    for (; index < this.#waiting.length && entries.size < maxOrders; index++) {
+      const waitingOrder = this.#waiting[index]!;
+      const { orderId, contentHash } = waitingOrder.order;
+      const entry = entries.get(orderId);
+      if (entry === undefined && this.#takenOf.has(orderId)) {
+        left.push(waitingOrder);
+      } else if (entry === undefined) {
+        lines += waitingOrder.order.lineCount;
         if (lines > MAX_BATCH_LINES) break; // never at the first: an order has far fewer
-        parcels.set(orderId, { order: letter.order, letters: [letter] });
-      } else if (parcel.order.contentHash === contentHash) {
-        parcel.letters.push(letter);
+        entries.set(orderId, { order: waitingOrder.order, waiting: [waitingOrder] });
+      } else if (entry.order.contentHash === contentHash) {
+        entry.waiting.push(waitingOrder);
       } else {
-        left.push(letter);
+        left.push(waitingOrder);
       }
     }
-    for (const { letters } of parcels.values()) {
-      letters.forEach((letter) => this.#mark(letter));
-      this.#lines -= linesOf(letters);
+    for (const { waiting } of entries.values()) {
+      waiting.forEach((waitingOrder) => this.#mark(waitingOrder));
+      this.#lines -= linesOf(waiting);
     }
     this.#waiting = [...left, ...this.#waiting.slice(index)];
-    return [...parcels.values()];
+    return [...entries.values()];
   }
 
-  /** Puts taken letters back to the front, for another try. Ones answered meanwhile stay out. */
-  putBack(letters: readonly Letter[]): void {
-    const still = letters.filter((letter) => this.#unmark(letter));
+  /** Puts taken waiting back to the front, for another try. Ones answered meanwhile stay out. */
+  putBack(waiting: readonly WaitingOrder[]): void {
+    const still = waiting.filter((waitingOrder) => this.#unmark(waitingOrder));
     this.#waiting = [...still, ...this.#waiting];
     this.#lines += linesOf(still);
   }
 
-  /** Answers taken letters. Ones answered before keep their first answer. */
-  settle(letter: Letter, answer: Answer): void {
-    if (this.#unmark(letter)) this.#release(letter, answer);
+  /** Answers taken waiting. Ones answered before keep their first answer. */
+  settle(waitingOrder: WaitingOrder, answer: Answer): void {
+    if (this.#unmark(waitingOrder)) this.#release(waitingOrder, answer);
   }
 
-  /** Answers the waiting letters that `which` picks. */
-  dismiss(which: (letter: Letter) => boolean, answerOf: (letter: Letter) => Answer): number {
+  /** Answers the waiting waiting that `which` picks. */
+  dismiss(
+    which: (waitingOrder: WaitingOrder) => boolean,
+    answerOf: (waitingOrder: WaitingOrder) => Answer,
+  ): number {
     const leaving = this.#waiting.filter(which);
     if (leaving.length === 0) return 0;
-    this.#waiting = this.#waiting.filter((letter) => !which(letter));
+    this.#waiting = this.#waiting.filter((waitingOrder) => !which(waitingOrder));
     this.#lines -= linesOf(leaving);
-    for (const letter of leaving) this.#release(letter, answerOf(letter));
+    for (const waitingOrder of leaving) this.#release(waitingOrder, answerOf(waitingOrder));
     return leaving.length;
   }
 
-  /** Answers the taken letters that `which` picks; what becomes of their batch is not heard. */
-  giveUp(which: (letter: Letter) => boolean, answer: Answer): void {
-    for (const letter of [...this.#taken].filter(which)) this.settle(letter, answer);
+  /** Answers the taken waiting that `which` picks; what becomes of their batch is not heard. */
+  giveUp(which: (waitingOrder: WaitingOrder) => boolean, answer: Answer): void {
+    for (const waitingOrder of [...this.#taken].filter(which)) this.settle(waitingOrder, answer);
   }
 
   /** Answers everything, waiting or taken: the last thing that happens here. */
-  dismissAll(answerOf: (letter: Letter, taken: boolean) => Answer): number {
+  dismissAll(answerOf: (waitingOrder: WaitingOrder, taken: boolean) => Answer): number {
     const taken = [...this.#taken];
-    for (const letter of taken) this.settle(letter, answerOf(letter, true));
-    return taken.length + this.dismiss(() => true, (letter) => answerOf(letter, false));
+    for (const waitingOrder of taken) this.settle(waitingOrder, answerOf(waitingOrder, true));
+    return taken.length + this.dismiss(() => true, (waitingOrder) => answerOf(waitingOrder, false));
   }
 
-  #mark(letter: Letter): void {
-    const { orderId } = letter.order;
-    this.#taken.add(letter);
+  #mark(waitingOrder: WaitingOrder): void {
+    const { orderId } = waitingOrder.order;
+    this.#taken.add(waitingOrder);
     this.#takenOf.set(orderId, (this.#takenOf.get(orderId) ?? 0) + 1);
   }
 
-  /** False when the letter was not taken, or has been answered since. */
-  #unmark(letter: Letter): boolean {
-    if (!this.#taken.delete(letter)) return false;
-    const { orderId } = letter.order;
+  /** False when the waitingOrder was not taken, or has been answered since. */
+  #unmark(waitingOrder: WaitingOrder): boolean {
+    if (!this.#taken.delete(waitingOrder)) return false;
+    const { orderId } = waitingOrder.order;
     const left = (this.#takenOf.get(orderId) ?? 0) - 1;
     if (left > 0) this.#takenOf.set(orderId, left);
     else this.#takenOf.delete(orderId);
     return true;
   }
 
-  #release(letter: Letter, answer: Answer): void {
-    this.#bytes -= bytesOf(letter.order);
-    letter.answer(answer);
+  #release(waitingOrder: WaitingOrder, answer: Answer): void {
+    this.#bytes -= bytesOf(waitingOrder.order);
+    waitingOrder.answer(answer);
   }
 }
 
-function linesOf(letters: readonly Letter[]): number {
-  return letters.reduce((lines, { order }) => lines + order.lineCount, 0);
+function linesOf(waiting: readonly WaitingOrder[]): number {
+  return waiting.reduce((lines, { order }) => lines + order.lineCount, 0);
 }
 
 function bytesOf(order: NewOrder): number {

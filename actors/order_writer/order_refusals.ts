@@ -2,8 +2,9 @@
  * What an order's caller is told when it is not acknowledged, and the rule that comes before all
  * of it: an order that may have been stored is never refused.
  */
-import type { Answer, Letter } from "./mailbox.ts";
+import type { WaitingOrder } from "./mailbox.ts";
 import { type Refusal, refuse } from "../../client/contract/refusal.ts";
+import type { Answer } from "../../client/contract/order.ts";
 
 export const OUTCOME_UNKNOWN = refuse(
   "outcome_unknown",
@@ -52,7 +53,7 @@ export function rejected(code: string, deadLetterId: string): Refusal {
   };
 }
 
-/** `refusal` as the answer to a letter, unless its order may have been stored. */
-export function unlessStored(letter: Letter, refusal: Refusal): Answer {
-  return { ok: false, refusal: letter.maybeStored ? OUTCOME_UNKNOWN : refusal };
+/** `refusal` as the answer to a waitingOrder, unless its order may have been stored. */
+export function unlessStored(waitingOrder: WaitingOrder, refusal: Refusal): Answer {
+  return { ok: false, refusal: waitingOrder.maybeStored ? OUTCOME_UNKNOWN : refusal };
 }

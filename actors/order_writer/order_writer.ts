@@ -6,25 +6,27 @@
  * commits and answers (group_commit.ts); this handle puts them together and looks at the door.
  */
 import { type Actor, createActor, waitFor } from "xstate";
+import type { OrderWriterStatus } from "../../client/contract/ops_status.ts";
 import { MAX_BATCH_LINES } from "../../sql/orders/batch.ts";
 import type { NewOrder } from "../../sql/orders/new_order.ts";
 import { classify } from "../../sql/connection/failure.ts";
 import type { BatchReport, OrderStore } from "./group_commit.ts";
-import { type Answer, Mailbox, type MailboxBounds } from "./mailbox.ts";
+import { Mailbox, type MailboxBounds } from "./mailbox.ts";
 import { retryAfterMs } from "./behaviour.ts";
 import { orderWriterMachine } from "./machine.ts";
-import type { OverflowBuffer } from "./group_spill.ts";
+import type { Overflow } from "./group_spill.ts";
 import { Pace } from "./pace.ts";
 import { RecentTimes } from "./recent_times.ts";
 import { BROKEN, circuitOpen, DRAINING, queueFull, unlessStored } from "./order_refusals.ts";
 import type { Refusal } from "../../client/contract/refusal.ts";
 import { SlidingWindow } from "./sliding_window.ts";
 import type { ActorClock } from "../clock.ts";
+import type { Answer } from "../../client/contract/order.ts";
 
 export interface OrderWriterOptions extends MailboxBounds {
   readonly store: OrderStore;
   /** Where orders go while the circuit is not closed; null: nowhere. */
-  readonly buffer?: OverflowBuffer | null;
+  readonly overflow?: Overflow | null;
   readonly maxBatchOrders: number;
   /** What a database call may take; the circuit's probes are given as much. */
   readonly statementTimeoutMs: number;
@@ -34,18 +36,6 @@ export interface OrderWriterOptions extends MailboxBounds {
   readonly onBatch?: (report: BatchReport) => void;
   /** Called when the machine itself fails, which is a bug. */
   readonly onBug: (error: unknown) => void;
-}
-
-export interface OrderWriterStatus {
-  readonly circuit: "closed" | "open" | "half_open";
-  readonly intake: "accepting" | "draining" | "stopped";
-  readonly queuedOrders: number;
-  readonly queuedBytes: number;
-  readonly inFlightBatches: number;
-  readonly commitMsP50: number | null;
-  readonly commitMsP99: number | null;
-  /** The SQLSTATE or socket error of the latest failed batch. */
-  readonly lastError: string | null;
 }
 
 export interface OrderWriter {
@@ -74,14 +64,14 @@ export interface OrderWriter {
 export const LANES = 2;
 
 /** Makes and starts an order writer. */
-export function createOrderWriter(options: OrderWriterOptions): OrderWriter {
+export function startOrderWriter(options: OrderWriterOptions): OrderWriter {
   return new MachineOrderWriter(options);
 }
 
 class MachineOrderWriter implements OrderWriter {
   readonly #clock: ActorClock;
   readonly #mailbox: Mailbox;
-  readonly #buffer: OverflowBuffer | null;
+  readonly #overflow: Overflow | null;
   readonly #commitTimes = new RecentTimes();
   readonly #pace: Pace;
   readonly #actor: Actor<typeof orderWriterMachine>;
@@ -90,7 +80,7 @@ class MachineOrderWriter implements OrderWriter {
   constructor(options: OrderWriterOptions) {
     this.#clock = options.clock;
     this.#mailbox = new Mailbox(options);
-    this.#buffer = options.buffer ?? null;
+    this.#overflow = options.overflow ?? null;
     this.#pace = new Pace(LANES, options.clock.now);
     this.#actor = createActor(orderWriterMachine, {
       clock: options.clock,
@@ -99,7 +89,7 @@ class MachineOrderWriter implements OrderWriter {
         mailbox: this.#mailbox,
         pace: this.#pace,
         store: options.store,
-        buffer: this.#buffer,
+        overflow: this.#overflow,
         maxBatchOrders: options.maxBatchOrders,
         now: options.clock.now,
         random: options.random,
@@ -112,7 +102,7 @@ class MachineOrderWriter implements OrderWriter {
     this.#actor.subscribe({
       error: (error) => {
         options.onBug(error);
-        this.#mailbox.dismissAll((letter) => unlessStored(letter, BROKEN));
+        this.#mailbox.dismissAll((waitingOrder) => unlessStored(waitingOrder, BROKEN));
       },
     });
     this.#actor.start();
@@ -184,7 +174,7 @@ class MachineOrderWriter implements OrderWriter {
       const waitMs = this.#pace.waitMs(this.#batchesAhead(context.batchOrders));
       return waitMs > deadlineMs ? queueFull(waitMs) : null;
     }
-    if (this.#buffer?.isReady() === true) return null;
+    if (this.#overflow?.isReady() === true) return null;
     const probing = this.#mailbox.orders + this.#mailbox.taken + context.probesPassed;
     // The first probe of a half-open circuit needs no order; the others are the next ones to come.
     if (value.circuit !== "open" && probing < context.probes - 1) return null;
@@ -222,7 +212,7 @@ function circuitOptions(statementTimeoutMs: number) {
     }),
     probes: 2,
     probeTimeoutMs: statementTimeoutMs,
-    patienceMs: statementTimeoutMs,
+    answerTimeoutMs: statementTimeoutMs,
     openBackoff: { firstMs: 500, maxMs: 10_000 },
     retryBackoff: { firstMs: 20, maxMs: 1_000 },
   };

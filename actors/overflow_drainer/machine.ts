@@ -13,7 +13,7 @@ import { backoffMs, type BackoffOptions } from "../backoff.ts";
 import { grownBound, halvedBound } from "../batch_bound.ts";
 import { DrainFailed, type DrainReport } from "./drain_batch.ts";
 
-export interface SpillDrainerInput {
+export interface OverflowDrainerInput {
   /** Drains a batch of at most `maxOrders` orders. */
   readonly drain: (maxOrders: number) => Promise<DrainReport>;
   readonly maxBatchOrders: number;
@@ -26,14 +26,14 @@ export interface SpillDrainerInput {
   readonly onFailed: (error: unknown) => void;
 }
 
-interface SpillDrainerContext extends SpillDrainerInput {
+interface OverflowDrainerContext extends OverflowDrainerInput {
   /** At most this many orders in the next batch: halved by a timeout, grown back by success. */
   readonly batchOrders: number;
   readonly failuresInARow: number;
   readonly stopping: boolean;
 }
 
-export type SpillDrainerEvent =
+export type OverflowDrainerEvent =
   /** The database takes orders again. */
   { readonly type: "WAKE" } | { readonly type: "STOP" };
 
@@ -45,14 +45,14 @@ const succeed = [
   "recover",
 ] as const;
 
-export const spillDrainerMachine = setup({
+export const overflowDrainerMachine = setup({
   types: {
-    context: {} as SpillDrainerContext,
-    events: {} as SpillDrainerEvent,
-    input: {} as SpillDrainerInput,
+    context: {} as OverflowDrainerContext,
+    events: {} as OverflowDrainerEvent,
+    input: {} as OverflowDrainerInput,
   },
   actors: {
-    drain: fromPromise<DrainReport, SpillDrainerContext>(({ input }) =>
+    drain: fromPromise<DrainReport, OverflowDrainerContext>(({ input }) =>
       input.drain(input.batchOrders)
     ),
   },
@@ -85,7 +85,7 @@ export const spillDrainerMachine = setup({
     backoff: ({ context }) => backoffMs(context.backoff, context.failuresInARow, context.random()),
   },
 }).createMachine({
-  id: "spill_drainer",
+  id: "overflow_drainer",
   context: ({ input }) => ({
     ...input,
     batchOrders: input.maxBatchOrders,

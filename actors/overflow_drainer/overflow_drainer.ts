@@ -11,9 +11,9 @@ import {
   type DrainStore,
   type Spilled,
 } from "./drain_batch.ts";
-import { spillDrainerMachine } from "./machine.ts";
+import { overflowDrainerMachine } from "./machine.ts";
 
-export interface SpillDrainerOptions<Entry extends Spilled> {
+export interface OverflowDrainerOptions<Entry extends Spilled> {
   readonly source: DrainSource<Entry>;
   readonly store: DrainStore;
   /** The most orders that one batch may have. */
@@ -28,7 +28,7 @@ export interface SpillDrainerOptions<Entry extends Spilled> {
   readonly onBug: (error: unknown) => void;
 }
 
-export interface SpillDrainer {
+export interface OverflowDrainer {
   readonly state: "idle" | "draining" | "backing_off" | "stopped";
   /** Says that the database takes orders again. */
   wake(): void;
@@ -40,11 +40,11 @@ export interface SpillDrainer {
 const POLL_MS = 1_000;
 
 /** Makes and starts a drainer. */
-export function createSpillDrainer<Entry extends Spilled>(
-  options: SpillDrainerOptions<Entry>,
-): SpillDrainer {
+export function startOverflowDrainer<Entry extends Spilled>(
+  options: OverflowDrainerOptions<Entry>,
+): OverflowDrainer {
   const { source, store, maxBatchOrders, mayDrain, clock, random, onDrained, onFailed } = options;
-  const actor: Actor<typeof spillDrainerMachine> = createActor(spillDrainerMachine, {
+  const actor: Actor<typeof overflowDrainerMachine> = createActor(overflowDrainerMachine, {
     clock,
     input: {
       drain: (maxOrders) => drainBatch(source, store, maxOrders),

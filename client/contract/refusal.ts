@@ -1,9 +1,9 @@
 /**
- * Why something was not done, as data: a reason from the contract's table, a sentence for a person,
- * and, where waiting helps, how long.
+ * Refusals: why something was not done, as data. A refusal has a reason from the contract's table, a
+ * sentence for a person and, where waiting helps, the time to wait.
  *
- * A plain object and not an Error: refusals are answers, and while a circuit is open there are
- * thousands of them a second, none of which needs a stack trace.
+ * A refusal is a plain object and not an Error: it is an answer. While the circuit is open there are
+ * thousands of refusals a second, and none needs a stack trace.
  */
 
 /** Every reason of the contract's error table. */
@@ -25,6 +25,13 @@ export type RefusalReason =
   | "draining"
   | "internal";
 
+/** One thing that is wrong with an input. */
+export interface InputIssue {
+  /** Where, as `lines.0.sku`; empty for the input as a whole. */
+  readonly path: string;
+  readonly message: string;
+}
+
 export interface Refusal {
   readonly reason: RefusalReason;
   readonly message: string;
@@ -32,6 +39,8 @@ export interface Refusal {
   readonly retryAfterMs?: number;
   /** Where a `rejected` order is kept. */
   readonly deadLetterId?: string;
+  /** The issues of an `invalid_input`. */
+  readonly issues?: readonly InputIssue[];
 }
 
 /** Makes a refusal. */

@@ -2,7 +2,7 @@
  * `deno task audit`: holds random buckets of the rollups against a recount of their orders, and
  * exits with 1 when one of them is not what its orders add up to.
  */
-import { type AuditReport, auditRollups, type Drift } from "../../sql/figures/audit.ts";
+import { auditRollups } from "../../sql/figures/audit.ts";
 import { readConfig } from "../config.ts";
 import {
   printJson,
@@ -13,6 +13,7 @@ import {
   wholeNumber,
 } from "./command.ts";
 import { withPools } from "./database_url.ts";
+import type { AuditReport, Drift } from "../../client/contract/ops_runs.ts";
 
 const BUCKETS = 100;
 

@@ -5,28 +5,17 @@
  * of the task's own, so that it is the same group commit as a service's, and one order is one order.
  */
 import { userInfo } from "node:os";
-import { TRPCError } from "@trpc/server";
 import { type Command, Option } from "commander";
 import { z } from "zod";
-import { systemClock } from "../../actors/clock.ts";
-import { createOrderWriter } from "../../actors/order_writer/order_writer.ts";
-import {
-  type DeadLetter,
-  decodeLetterCursor,
-  LETTER_STATES,
-  type LetterState,
-} from "../../sql/orders/dead_letters.ts";
-import {
-  placeInput,
-  type PlaceOrder,
-  plainText,
-  storeIdInput,
-  toNewOrder,
-} from "../../sql/orders/new_order.ts";
+import { Refused } from "../../client/contract/refused.ts";
+import { startOrderWriter } from "../../actors/order_writer/order_writer.ts";
+import { decodeLetterCursor } from "../../sql/orders/dead_letters.ts";
+import { toNewOrder } from "../../sql/orders/new_order.ts";
 import { readConfig } from "../config.ts";
-import { DeadLetters, type ReplayResult, REPLAYS_PER_SECOND } from "../orders/dead_letters.ts";
-import { orderStoreOn } from "../orders/store.ts";
-import { detailsOf, invalidMessage, issuesOf } from "../router/errors.ts";
+import { DeadLetters, REPLAYS_PER_SECOND } from "../orders/dead_letters.ts";
+import { createOrderStore } from "../orders/store.ts";
+import { writerSettings } from "../orders/writer.ts";
+import { invalidMessage, issuesOf } from "../router/errors.ts";
 import {
   matching,
   printJson,
@@ -38,6 +27,14 @@ import {
 } from "./command.ts";
 import { withPools } from "./database_url.ts";
 import { describe } from "../telemetry/log.ts";
+import {
+  type DeadLetter,
+  LETTER_STATES,
+  type LetterState,
+  type ReplayResult,
+} from "../../client/contract/dead_letter.ts";
+import { placeInput, type PlaceOrder } from "../../client/contract/order.ts";
+import { plainText, storeIdInput } from "../../client/contract/text.ts";
 
 const PAGE_LETTERS = 200;
 const STOP_MS = 1_000;
@@ -199,14 +196,9 @@ async function pagesOf(
 async function withLetters<T>(use: (letters: DeadLetters) => Promise<T>): Promise<T> {
   const config = readConfig();
   return await withPools(config, async (pools) => {
-    const writer = createOrderWriter({
-      store: orderStoreOn(pools.write),
-      maxOrders: config.queueMaxOrders,
-      maxBytes: config.queueMaxBytes,
-      maxBatchOrders: config.batchMaxOrders,
-      statementTimeoutMs: config.statementTimeoutMs,
-      clock: systemClock,
-      random: Math.random,
+    const writer = startOrderWriter({
+      ...writerSettings(config),
+      store: createOrderStore(pools.write),
       onBug: (error) => console.error(`weir: a bug in the order writer: ${describe(error)}`),
     });
     try {
@@ -218,8 +210,8 @@ async function withLetters<T>(use: (letters: DeadLetters) => Promise<T>): Promis
         }),
       );
     } catch (error) {
-      if (!(error instanceof TRPCError)) throw error;
-      throw new TaskFailure(detailsOf(error).message, { cause: error });
+      if (!(error instanceof Refused)) throw error;
+      throw new TaskFailure(error.message, { cause: error });
     } finally {
       await writer.stop(STOP_MS);
     }

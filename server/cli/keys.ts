@@ -6,17 +6,11 @@
  */
 import { Argument, Option } from "commander";
 import { z } from "zod";
-import {
-  type ApiKey,
-  createApiKey,
-  listApiKeys,
-  revokeApiKey,
-  type Scope,
-  SCOPES,
-} from "../../sql/api_keys.ts";
+import { type ApiKey, createApiKey, listApiKeys, revokeApiKey } from "../../sql/api_keys.ts";
 import { Pool } from "../../sql/connection/pool.ts";
 import { migrate } from "../../sql/migrate.ts";
-import { plainText, storeIdInput } from "../../sql/orders/new_order.ts";
+import { type Scope, SCOPES } from "../../client/contract/scope.ts";
+import { plainText, storeIdInput } from "../../client/contract/text.ts";
 import { readConfig } from "../config.ts";
 import { matching, printJson, printTable, runTask, taskCommand, TaskFailure } from "./command.ts";
 import { withDatabaseUrl } from "./database_url.ts";

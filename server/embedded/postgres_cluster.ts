@@ -25,7 +25,7 @@ const PASSWORD_FILE = "postgres.password";
 const UNFINISHED = /^postgres\.new-/;
 const QUESTION_TIMEOUT_MS = 2_000;
 /** How long a predecessor may take to recover before it can be asked whose it is. */
-const ORPHAN_PATIENCE_MS = 60_000;
+const ORPHAN_TIMEOUT_MS = 60_000;
 const ORPHAN_STOP_SECONDS = 30;
 /** cannot_connect_now: starting or stopping; too_many_connections */
 const ASK_AGAIN = new Set(["57P03", "53300"]);
@@ -88,7 +88,7 @@ export async function clearOrphan(cluster: Cluster, password: string): Promise<v
 }
 
 async function whoListens(url: string, path: string): Promise<"ours" | "another" | "silent"> {
-  const deadline = performance.now() + ORPHAN_PATIENCE_MS;
+  const deadline = performance.now() + ORPHAN_TIMEOUT_MS;
   for (;;) {
     try {
       const served = await Deno.realPath(await dataDirectoryOf(url, QUESTION_TIMEOUT_MS));

@@ -1,10 +1,11 @@
 /**
- * The run history of this instance's folds on its way to the database: gathered, and written down
- * together every few seconds, so that a history costs no fold a commit of its own. What the database
- * did not take waits, within a bound; a killed instance's last seconds are missing.
+ * The run history of this instance's folds, on its way to the database. Runs are gathered and written
+ * together every few seconds, so that no fold pays a commit for the history. Runs that the database
+ * did not take wait, within a bound. The last seconds of a killed instance are missing.
  */
 import { classify } from "../../sql/connection/failure.ts";
 import type { FoldRun } from "../../actors/aggregator/machine.ts";
+import { every } from "../every.ts";
 import type { FoldRunRecord } from "../../sql/figures/fold_runs.ts";
 
 export interface RunHistoryOptions {
@@ -18,43 +19,40 @@ const MAX_WAITING = 1_000;
 
 type Waiting = FoldRunRecord & { readonly endedAt: number };
 
-export class RunHistory {
-  #waiting: Waiting[] = [];
-  #writing: Promise<void> | null = null;
-  readonly #timer: ReturnType<typeof setInterval>;
-
-  constructor(readonly options: RunHistoryOptions) {
-    this.#timer = setInterval(() => this.#flush(), WRITE_EVERY_MS);
-  }
-
+export interface RunHistory {
   /** Takes in a run that has ended. One that found nothing to do is no history. */
-  add(run: FoldRun): void {
-    const record = recordOf(run);
-    if (record === null) return;
-    this.#waiting.push({ ...record, endedAt: this.options.now() });
-    this.#waiting = this.#waiting.slice(-MAX_WAITING);
-  }
+  add(run: FoldRun): void;
+  /** Writes the runs that wait, if the database takes them. */
+  stop(): Promise<void>;
+}
 
-  /** Writes what is here, if the database takes it. Legal twice. */
-  async stop(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.#writing;
-    this.#flush();
-    await this.#writing;
-  }
-
-  #flush(): void {
-    if (this.#writing !== null || this.#waiting.length === 0) return;
-    const runs = this.#waiting;
-    this.#waiting = [];
-    const now = this.options.now();
-    this.#writing = this.options.write(runs.map(({ endedAt, ...run }) => ({
-      ...run,
-      agoMs: now - endedAt,
-    }))).catch(() => {
-      this.#waiting = [...runs, ...this.#waiting].slice(-MAX_WAITING);
-    }).finally(() => this.#writing = null);
-  }
+/** Starts a history that is written every few seconds. */
+export function startRunHistory({ write, now }: RunHistoryOptions): RunHistory {
+  let waiting: Waiting[] = [];
+  const flush = async () => {
+    if (waiting.length === 0) return;
+    const runs = waiting;
+    waiting = [];
+    const at = now();
+    try {
+      await write(runs.map(({ endedAt, ...run }) => ({ ...run, agoMs: at - endedAt })));
+    } catch {
+      waiting = [...runs, ...waiting].slice(-MAX_WAITING);
+    }
+  };
+  const writing = every(WRITE_EVERY_MS, flush);
+  return {
+    add: (run) => {
+      const record = recordOf(run);
+      if (record !== null) {
+        waiting = [...waiting, { ...record, endedAt: now() }].slice(-MAX_WAITING);
+      }
+    },
+    stop: async () => {
+      await writing.stop();
+      await flush();
+    },
+  };
 }
 
 function recordOf(run: FoldRun): FoldRunRecord | null {

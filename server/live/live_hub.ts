@@ -23,10 +23,10 @@ import {
   eventIdOf,
   type Frame,
   type Position,
-  type Snapshot,
   snapshotOf,
 } from "./snapshot.ts";
 import { Subscriber } from "./subscriber.ts";
+import type { Snapshot } from "../../client/contract/snapshot.ts";
 
 export interface LiveHubOptions {
   readonly readFigures: (scope: string) => Promise<Figures>;
@@ -54,9 +54,16 @@ export class NoSnapshot extends Error {}
 const CHECK_EVERY_MS = 2_400;
 const STALE_AFTER_MS = 5_000;
 /** What a read may take before something older has to do. */
-const PATIENCE_MS = 500;
+const READ_TIMEOUT_MS = 500;
 /** A minute's turn is looked for this long after it, so that the database's clock has passed it. */
 const TURN_GRACE_MS = 20;
+
+/** Starts a live hub. */
+export function startLiveHub(options: LiveHubOptions): LiveHub {
+  const hub = new LiveHub(options);
+  hub.start();
+  return hub;
+}
 
 export class LiveHub {
   readonly #feeds = new Map<string, ScopeFeed>();
@@ -116,7 +123,7 @@ export class LiveHub {
    */
   async snapshot(scope: string): Promise<Snapshot> {
     const reading = this.#queries.next(scope).catch(() => null);
-    const read = await settlesWithin(PATIENCE_MS, reading) ? await reading : null;
+    const read = await settlesWithin(READ_TIMEOUT_MS, reading) ? await reading : null;
     if (read !== null) return this.#show(read, "database");
     const watched = this.#feeds.get(scope)?.newest ?? null;
     if (watched !== null && this.#mayShow(watched.figures)) return this.#show(watched, "live");

@@ -6,7 +6,7 @@
  */
 import type { Figures } from "../../sql/figures/snapshots.ts";
 import { compareFigures, comparePositions, foldOf, type Frame, type Position } from "./snapshot.ts";
-import type { SnapshotSource } from "./snapshot.ts";
+import type { SnapshotSource } from "../../client/contract/snapshot.ts";
 import type { Subscriber } from "./subscriber.ts";
 
 export interface ScopeFeedOptions {
@@ -35,7 +35,7 @@ export interface Wanted {
 const ANEW: Wanted = { fold: null, minute: null, anew: true, writtenAt: null };
 
 /** How long a first frame waits for the database before the kept one is looked for. */
-const PATIENCE_MS = 500;
+const READ_TIMEOUT_MS = 500;
 
 export class ScopeFeed {
   readonly subscribers = new Set<Subscriber>();
@@ -64,7 +64,7 @@ export class ScopeFeed {
       return;
     }
     if (this.#loading === null) this.reload();
-    const timer = setTimeout(() => this.#useKept(), PATIENCE_MS);
+    const timer = setTimeout(() => this.#useKept(), READ_TIMEOUT_MS);
     this.#loading?.finally(() => clearTimeout(timer));
   }
 

@@ -4,11 +4,11 @@
  *
  * No caller gets a read that began before it asked: who was told of a fold has to find it in the
  * figures. So however many ask at once, they cost two reads; and sharing costs a caller the rest of
- * the read under way, or `PATIENCE_MS` when that does not end.
+ * the read under way, or `READ_TIMEOUT_MS` when that does not end.
  */
 import { settlesWithin } from "../pause.ts";
 
-const PATIENCE_MS = 500;
+const READ_TIMEOUT_MS = 500;
 
 export class SharedReads<Value> {
   /** The read that began last, for as long as it is under way, by scope. */
@@ -28,7 +28,7 @@ export class SharedReads<Value> {
   }
 
   async #beginAfter(underWay: Promise<Value>, scope: string): Promise<Value> {
-    await settlesWithin(PATIENCE_MS, underWay);
+    await settlesWithin(READ_TIMEOUT_MS, underWay);
     this.#following.delete(scope);
     return await this.#begin(scope);
   }

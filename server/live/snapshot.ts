@@ -3,26 +3,10 @@
  * from; and the order in which snapshots follow each other.
  */
 import { comparePositions, type Position } from "../../sql/figures/position.ts";
-import type { CurrencyFigures, Figures } from "../../sql/figures/snapshots.ts";
+import type { Figures } from "../../sql/figures/snapshots.ts";
+import type { Snapshot, SnapshotSource } from "../../client/contract/snapshot.ts";
 
 export { comparePositions, type Position };
-
-export type SnapshotSource = "live" | "cache" | "database";
-
-/** A dashboard's figures; see the contract for each field. */
-export interface Snapshot {
-  readonly scope: string;
-  readonly epoch: number;
-  readonly version: number;
-  readonly asOf: string;
-  /** The database's time less `asOf`, milliseconds. */
-  readonly ageMs: number;
-  /** The database has not answered for 5 s. */
-  readonly stale: boolean;
-  readonly source: SnapshotSource;
-  readonly minute: string;
-  readonly currencies: readonly CurrencyFigures[];
-}
 
 /** Figures, and what is needed to tell how old they are. */
 export interface Frame {

@@ -6,7 +6,7 @@
  * has seen before it came here, ever leaves.
  */
 import { compareFigures, comparePositions, type Frame, type Position } from "./snapshot.ts";
-import type { SnapshotSource } from "./snapshot.ts";
+import type { SnapshotSource } from "../../client/contract/snapshot.ts";
 
 /** What is sent next. */
 export interface Outgoing {

@@ -1,58 +1,37 @@
 /**
- * The status board: what every actor of this instance is doing, in one object, now or as it changes.
+ * The status board: the state of every actor of this instance in one object, now or as it changes.
  *
- * However many watch, the status is read once for all of them, and only while anyone does: at once
- * when an actor's state has changed, each second for the figures, and never twice within `MIN_GAP_MS`.
+ * The status is read once for all viewers, and only while somebody watches: at once when an actor's
+ * state has changed, each second for the figures, and never twice within `MIN_GAP_MS`.
  */
-import type { AggregatorStatus } from "../../actors/aggregator/aggregator.ts";
-import type { BusState } from "../../actors/bus_machine.ts";
-import type { OrderWriterStatus } from "../../actors/order_writer/order_writer.ts";
-import type { OverflowStatus } from "../overflow/mod.ts";
+import type { OpsStatus } from "../../client/contract/ops_status.ts";
+import type { Gauges } from "./gauges.ts";
 
-/** See the contract's `ops.status`. */
-export interface OpsStatus {
-  readonly instanceId: string;
-  readonly startedAt: string;
-  readonly version: string;
-  readonly writer: OrderWriterStatus;
-  readonly aggregator: AggregatorStatus;
-  readonly bus: { readonly state: BusState };
-  readonly spill: OverflowStatus;
-  readonly deadLetters: { readonly open: number };
-  readonly live: { readonly subscribers: number };
-}
-
-export interface StatusBoardOptions {
+export interface StatusBoardOptions extends Gauges {
   readonly instanceId: string;
   readonly version: string;
-  readonly writer: () => OrderWriterStatus;
-  readonly aggregator: () => AggregatorStatus;
-  readonly bus: () => BusState;
-  readonly spill: () => OverflowStatus;
-  readonly deadLetters: () => number;
-  readonly subscribers: () => number;
-  /** The states of all actors in one text, cheap: it is asked for at every change of any of them. */
+  /** The states of all actors in one text. Must be cheap: it is read at every change of an actor. */
   readonly states: () => string;
 }
 
 export interface StatusBoard {
   read(): OpsStatus;
   /**
-   * Yields at once, and again whenever something of the status has changed. What it yields gives
-   * the newest status when it is called, so that who is slow skips what lies between.
+   * Yields at once, and again whenever the status has changed. Each yield is a function that gives
+   * the newest status when it is called, so that a slow viewer skips older ones.
    */
   watch(signal: AbortSignal | undefined): AsyncGenerator<() => OpsStatus>;
   /** Ends every `watch`. */
   stop(): void;
 }
 
-/** Figures that no state change announces (a queue's length) are looked at this often. */
+/** Figures change without a change of state (a queue's length), so we look this often. */
 const LOOK_EVERY_MS = 1_000;
-/** Changes that follow each other faster are shown together. */
+/** Changes that follow each other faster than this are shown together. */
 const MIN_GAP_MS = 200;
 
-/** Makes the board of an instance; `actors` are those whose changes are shown at once. */
-export function createStatusBoard(
+/** Makes the board of an instance. @param actors their changes are shown at once */
+export function startStatusBoard(
   options: StatusBoardOptions,
   actors: readonly Changing[],
 ): StatusBoard {
@@ -87,7 +66,7 @@ export interface Changing {
 
 /** Looks at the status for all viewers. */
 class Watcher {
-  /** What wakes each viewer. */
+  /** Wakes each viewer. */
   readonly #viewers = new Set<() => void>();
   #newest: OpsStatus | null = null;
   #text = "";

@@ -1,87 +1,63 @@
 /**
- * Operating the dead letters: looking at them, replaying them, discarding them. Clients' operators
- * come here by `ops.deadLetters`, those at a shell by `deno task dlq`.
+ * Operating the dead letters: looking at them, replaying them, discarding them. Operators come here
+ * by `ops.deadLetters`, or from a shell by `deno task dlq`.
  *
- * A replay takes the way of every order, `place`, so that replayed twice, by two at once, or beside
- * its own client, an order is one order. Its commit settles the letter in the same statement; after
- * that the letter is marked as replayed, by whom, with what. What is refused leaves the letter open,
- * and so does what is only `spilled`: its commit settles the letter later, by itself.
+ * A replay takes the way of every order, `place`. So an order stays one order when it is replayed
+ * twice, by two operators at once, or while its own client sends it again. The commit settles the
+ * letter in the same statement; after that the letter is marked as replayed, with the operator and
+ * the payload. A refused order leaves its letter open. A `spilled` order does too: its commit settles
+ * the letter later.
  */
 import { classify } from "../../sql/connection/failure.ts";
-import type { Acknowledgement, Answer } from "../../actors/order_writer/mailbox.ts";
-import { type Refusal, type RefusalReason, refuse } from "../../client/contract/refusal.ts";
+import { type Answer, placeInput, type PlaceOrder } from "../../client/contract/order.ts";
+import type {
+  DeadLetter,
+  LetterPage,
+  Replay,
+  ReplayManyReport,
+  ReplayResult,
+} from "../../client/contract/dead_letter.ts";
+import { invalidInput, Refused } from "../../client/contract/refused.ts";
+import { type RefusalReason, refuse } from "../../client/contract/refusal.ts";
 import type { Pool } from "../../sql/connection/database.ts";
 import {
   closeLetter,
   type Closing,
   countFailure,
-  type DeadLetter,
   type LetterListOptions,
-  type LetterPage,
   listLetters,
   listLongestWaiting,
   readLetter,
 } from "../../sql/orders/dead_letters.ts";
 import { tryOrder } from "../../sql/orders/dry_run.ts";
-import { placeInput, type PlaceOrder, toNewOrder } from "../../sql/orders/new_order.ts";
+import { toNewOrder } from "../../sql/orders/new_order.ts";
 import { pause } from "../pause.ts";
-import { invalidInput, RefusedError } from "../router/errors.ts";
-import { reading } from "../router/procedures.ts";
+import { asRefused, isOutage, orUnavailable } from "./outage.ts";
 
 /** Slow enough to leave the database to new orders. */
 export const REPLAYS_PER_SECOND = 100;
 
 export interface DeadLetterOptions {
-  /** For everything but the replayed orders. */
+  /** For letters; the replayed orders take another way. */
   readonly pool: Pool;
   /** The way of every order. */
   readonly place: (order: PlaceOrder) => Promise<Answer>;
-  /** Letters of `replayMany` that are begun in a second, whoever calls. */
+  /** Letters that `replayMany` begins in a second, for all callers together. */
   readonly replaysPerSecond: number;
-}
-
-export interface Replay {
-  readonly order: Acknowledgement;
-  /** As it is after the replay; still open when the order was only spilled. */
-  readonly letter: DeadLetter;
-}
-
-/**
- * What became of one of many, or of a dry run would become:
- *
- *   committed      the order was stored.
- *   spilled        it is in the overflow buffer, its letter open until it is committed.
- *   duplicate      the same order was there; its letter is closed.
- *   still_failing  `reason` says why; its letter is open.
- *   closed         somebody else closed its letter before its turn.
- */
-export type ReplayOutcome = "committed" | "spilled" | "duplicate" | "still_failing" | "closed";
-
-export interface ReplayResult {
-  readonly id: string;
-  readonly outcome: ReplayOutcome;
-  readonly reason?: RefusalReason;
 }
 
 export interface ReplayManyOptions {
   /** Null: letters of all stores. */
   readonly storeId: string | null;
   readonly limit: number;
-  /** Tell what would happen, and store nothing. */
+  /** Say what would happen, and store nothing. */
   readonly dryRun: boolean;
   readonly by: string;
   /** Ends the run before the next letter. */
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface ReplayManyReport {
-  /** In the order in which they were tried: what had waited for longest comes first. */
-  readonly results: readonly ReplayResult[];
-  /** Why the run ended before its last letter, such as an outage; null when it did not. */
-  readonly stoppedBy: Refusal | null;
-}
-
-/** Refusals that an order earns by itself; all others would meet the next letter too. */
+/** Refusals for the order's own sake; any other refusal would meet the next letter too. */
 const OF_THE_ORDER: ReadonlySet<RefusalReason> = new Set(["rejected", "idempotency_mismatch"]);
 
 const CLOSING_FAILED = refuse(
@@ -96,29 +72,29 @@ export class DeadLetters {
 
   constructor(readonly options: DeadLetterOptions) {}
 
-  /** @throws RefusedError unavailable, as all of these do while the database is away */
+  /** @throws Refused unavailable, as all of these do while the database is away */
   list(options: LetterListOptions): Promise<LetterPage> {
-    return reading(listLetters(this.options.pool, options));
+    return orUnavailable(listLetters(this.options.pool, options));
   }
 
-  /** @throws RefusedError not_found */
+  /** @throws Refused not_found */
   async get(id: string): Promise<DeadLetter> {
-    const letter = await reading(readLetter(this.options.pool, id));
+    const letter = await orUnavailable(readLetter(this.options.pool, id));
     if (letter !== null) return letter;
-    throw new RefusedError(refuse("not_found", "there is no dead letter with this id"));
+    throw new Refused(refuse("not_found", "there is no dead letter with this id"));
   }
 
-  /** Closes a letter for good. @throws TRPCError invalid_input when it is closed already */
+  /** Closes a letter for good. @throws Refused invalid_input when it is closed already */
   async discard({ id }: DeadLetter, by: string, reason: string): Promise<DeadLetter> {
     const closing: Closing = { state: "discarded", by, note: reason, replayPayload: null };
-    const discarded = await reading(closeLetter(this.options.pool, id, closing));
+    const discarded = await orUnavailable(closeLetter(this.options.pool, id, closing));
     if (discarded !== null) return discarded;
     throw alreadyClosed(await this.get(id));
   }
 
   /**
-   * Places a letter's order, or the one that an operator made of it.
-   * @throws RefusedError with what the order was refused for; TRPCError invalid_input when the
+   * Places a letter's order, as it is or as an operator corrected it.
+   * @throws Refused with what the order was refused for; Refused invalid_input when the
    *   letter is closed, or `corrected` is another order.
    */
   async replay(letter: DeadLetter, by: string, corrected: PlaceOrder | null): Promise<Replay> {
@@ -128,10 +104,10 @@ export class DeadLetters {
     if (!answer.ok) {
       const { refusal } = answer;
       if (corrected === null && refusal.reason === "idempotency_mismatch") {
-        // Bookkeeping: the order's answer stands, whether or not it can be written down.
+        // The count is only for operators: if it fails, the order's answer stands all the same.
         await countFailure(pool, letter.id, "conflict", refusal.reason).catch(() => undefined);
       }
-      throw new RefusedError(refusal);
+      throw new Refused(refusal);
     }
     const order = answer.acknowledgement;
     if (order.status === "spilled") return { order, letter };
@@ -141,12 +117,12 @@ export class DeadLetters {
       const closed = await closeLetter(pool, letter.id, closing);
       return { order, letter: closed ?? await readLetter(pool, letter.id) ?? letter };
     } catch (error) {
-      if (classify(error).code === "UNKNOWN") throw error; // no failure of the database: a bug
-      throw new RefusedError(CLOSING_FAILED);
+      if (!isOutage(error)) throw error;
+      throw new Refused(CLOSING_FAILED);
     }
   }
 
-  /** What a replay would do. @throws TRPCError as `replay` does for the letter and its payload */
+  /** What a replay would do. @throws Refused as `replay` does for the letter and its payload */
   async dryRun(letter: DeadLetter, corrected: PlaceOrder | null): Promise<ReplayResult> {
     if (letter.state !== "open") throw alreadyClosed(letter);
     const order = toNewOrder(orderOf(letter, corrected));
@@ -157,22 +133,22 @@ export class DeadLetters {
       if (outcome === "duplicate") return { id, outcome };
       return { id, outcome: "still_failing", reason: "idempotency_mismatch" };
     } catch (error) {
-      if (classify(error).kind !== "data") return await reading(Promise.reject(error));
+      if (classify(error).kind !== "data") throw asRefused(error);
       return { id, outcome: "still_failing", reason: "rejected" };
     }
   }
 
   /**
    * Replays open letters as they are, one after the other.
-   * @throws RefusedError what stopped the run, when that was at its first letter.
+   * @throws Refused what stopped the run, when that was at its first letter.
    */
   async replayMany(run: ReplayManyOptions): Promise<ReplayManyReport> {
     const { pool } = this.options;
-    const letters = await reading(listLongestWaiting(pool, run.storeId, run.limit));
+    const letters = await orUnavailable(listLongestWaiting(pool, run.storeId, run.limit));
     const results: ReplayResult[] = [];
     const committed = new Set<string>();
     for (const { id } of letters) {
-      await this.#turn(run.signal);
+      await this.#awaitPace(run.signal);
       if (run.signal?.aborted === true) break;
       try {
         const letter = await this.get(id);
@@ -180,14 +156,14 @@ export class DeadLetters {
         if (result.outcome === "committed") committed.add(letter.orderId);
         results.push(result);
       } catch (error) {
-        if (results.length === 0 || !(error instanceof RefusedError)) throw error;
+        if (results.length === 0 || !(error instanceof Refused)) throw error;
         return { results, stoppedBy: error.refusal };
       }
     }
     return { results, stoppedBy: null };
   }
 
-  /** `committed`: the orders of this run, which settle the other letters of theirs. */
+  /** @param committed orders of this run: each commit settled all letters of its order. */
   async #replayOne(
     letter: DeadLetter,
     { by, dryRun }: ReplayManyOptions,
@@ -197,7 +173,7 @@ export class DeadLetters {
     if (letter.state !== "open" || committed.has(letter.orderId)) return { id, outcome: "closed" };
     if (!placeInput.safeParse(letter.payload).success) {
       const { pool } = this.options;
-      if (!dryRun) await reading(countFailure(pool, id, "rejected", "invalid_input"));
+      if (!dryRun) await orUnavailable(countFailure(pool, id, "rejected", "invalid_input"));
       return { id, outcome: "still_failing", reason: "invalid_input" };
     }
     if (dryRun) return await this.dryRun(letter, null);
@@ -206,13 +182,13 @@ export class DeadLetters {
       if (order.status === "spilled") return { id, outcome: "spilled" };
       return { id, outcome: order.replayed ? "duplicate" : "committed" };
     } catch (error) {
-      if (!(error instanceof RefusedError) || !OF_THE_ORDER.has(error.refusal.reason)) throw error;
+      if (!(error instanceof Refused) || !OF_THE_ORDER.has(error.refusal.reason)) throw error;
       return { id, outcome: "still_failing", reason: error.refusal.reason };
     }
   }
 
-  /** Waits until one more letter of many may be begun. */
-  async #turn(signal: AbortSignal | undefined): Promise<void> {
+  /** Waits until the pace allows one more letter. */
+  async #awaitPace(signal: AbortSignal | undefined): Promise<void> {
     const now = performance.now();
     const at = Math.max(now, this.#nextAt);
     this.#nextAt = at + 1_000 / this.options.replaysPerSecond;
@@ -220,7 +196,7 @@ export class DeadLetters {
   }
 }
 
-/** The order to place. @throws TRPCError invalid_input */
+/** The order to place. @throws Refused invalid_input */
 function orderOf(letter: DeadLetter, corrected: PlaceOrder | null): PlaceOrder {
   if (corrected === null) return placeInput.parse(letter.payload);
   for (const field of ["storeId", "idempotencyKey"] as const) {

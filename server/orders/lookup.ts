@@ -1,21 +1,22 @@
 /**
- * Finding an order wherever it is: in the database, in the overflow buffer, or among the dead
- * letters.
+ * The look-up of an order wherever it is: in the database, in the overflow, or among the dead letters.
  *
- * The buffer is asked first and the database's row governs: an order leaves the buffer only after
- * its COMMIT, so one that is in neither at these two moments is in neither.
+ * The overflow is asked first, and the database's row governs. An order leaves the overflow only
+ * after its COMMIT, so an order that neither has, asked one after the other, is in neither.
  */
-import { classify } from "../../sql/connection/failure.ts";
 import { refuse } from "../../client/contract/refusal.ts";
 import type { Pool } from "../../sql/connection/database.ts";
-import { type DeadLetter, findOpenLetter } from "../../sql/orders/dead_letters.ts";
+import { findOpenLetter } from "../../sql/orders/dead_letters.ts";
 import type { NewOrder } from "../../sql/orders/new_order.ts";
-import { type Order, readOrder } from "../../sql/orders/orders.ts";
-import { RefusedError } from "../router/errors.ts";
+import { type ListOptions, listOrders, readOrder } from "../../sql/orders/orders.ts";
+import { isOutage, orUnavailable } from "./outage.ts";
+import type { DeadLetter } from "../../client/contract/dead_letter.ts";
+import type { Order, OrderPage } from "../../client/contract/order.ts";
+import { Refused } from "../../client/contract/refused.ts";
 
-/** Where orders wait while the database is out. */
-export interface OrderBuffer {
-  /** Null when it is not there. @throws when the buffer does not answer. */
+/** The overflow as the look-up sees it. */
+export interface OverflowLookup {
+  /** Null when the order is not there. @throws when the overflow does not answer. */
   find(orderId: string): Promise<NewOrder | null>;
 }
 
@@ -25,18 +26,38 @@ const MAY_WAIT = refuse(
   1_000,
 );
 
+/** Orders as callers look for them. @throws Refused unavailable while the database is away */
+export interface OrderLookup {
+  /** The order, wherever it is. @throws Refused not_found */
+  find(storeId: string, orderId: string): Promise<Order>;
+  /** A page of a store's committed and cancelled orders. */
+  list(options: ListOptions): Promise<OrderPage>;
+}
+
+/** A look-up in the database behind `pool` and in the overflow; null: there is none. */
+export function createOrderLookup(pool: Pool, overflow: OverflowLookup | null): OrderLookup {
+  return {
+    find: async (storeId, orderId) => {
+      const order = await orUnavailable(findOrder(pool, overflow, storeId, orderId));
+      if (order !== null) return order;
+      throw new Refused(refuse("not_found", "this store has no order with this id"));
+    },
+    list: (options) => orUnavailable(listOrders(pool, options)),
+  };
+}
+
 /**
- * Null when there is no such order anywhere.
- * @throws RefusedError when that cannot be told, else what the driver throws.
+ * Finds an order; null when it is nowhere.
+ * @throws Refused unavailable when the overflow is silent, else what the driver throws.
  */
 export async function findOrder(
   pool: Pool,
-  buffer: OrderBuffer | null,
+  overflow: OverflowLookup | null,
   storeId: string,
   orderId: string,
 ): Promise<Order | null> {
   let isSilent = false;
-  const spilled = await buffer?.find(orderId).catch(() => {
+  const spilled = await overflow?.find(orderId).catch(() => {
     isSilent = true;
     return null;
   }) ?? null;
@@ -46,11 +67,11 @@ export async function findOrder(
     if (order !== null || waiting !== null) return order ?? waiting;
     const letter = await findOpenLetter(pool, storeId, orderId);
     if (letter !== null) return deadOrder(letter);
-    if (isSilent) throw new RefusedError(MAY_WAIT); // so it cannot be called missing
-    return await readOrder(pool, storeId, orderId); // out of the buffer or its letter meanwhile
+    if (isSilent) throw new Refused(MAY_WAIT); // the order may be there, so it is not "missing"
+    return await readOrder(pool, storeId, orderId); // it may have been committed meanwhile
   } catch (error) {
-    // While the database is away, what the buffer knows is all that can be known.
-    if (waiting !== null && classify(error).code !== "UNKNOWN") return waiting;
+    // While the database is away, the overflow is all that can be asked.
+    if (waiting !== null && isOutage(error)) return waiting;
     throw error;
   }
 }
@@ -67,7 +88,7 @@ function spilledOrder(order: NewOrder): Order {
     totalMinor: order.totalMinor,
     customerRef: order.customerRef,
     metadata: JSON.parse(order.metadataJson),
-    placedAt: order.placedAt ?? "", // the buffer gives every order its time
+    placedAt: order.placedAt ?? "", // the overflow gives every order its time
   };
 }
 

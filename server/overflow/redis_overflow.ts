@@ -1,74 +1,74 @@
 /**
- * The overflow buffer in Redis: where orders go while the database is out.
+ * The overflow in Redis: orders wait here while the database is out.
  *
- * Used only while Redis has proven that it keeps what it is given, which is asked again on each new
- * connection and every few seconds, and where it has replicas with each write. Nothing is ever
- * trimmed: an order leaves by being committed, or by becoming a dead letter.
+ * It is used only while Redis proves that it keeps every write. Redis is asked on each new connection
+ * and every few seconds; a Redis with replicas is asked at each write too. Nothing is ever trimmed:
+ * an order leaves by being committed, or by becoming a dead letter.
  */
 import type { Redis } from "ioredis";
 import {
-  BufferUnreachable,
-  type OverflowBuffer,
+  type Overflow,
+  OverflowUnreachable,
   type SpillResult,
 } from "../../actors/order_writer/group_spill.ts";
 import type { NewOrder } from "../../sql/orders/new_order.ts";
 import { iso } from "../../sql/time.ts";
 import { describe, getLogger } from "../telemetry/log.ts";
 import { settlesWithin } from "../pause.ts";
-import type { SpillRecord } from "./recall.ts";
+import type { OverflowRecord } from "./recall.ts";
 import { checkDurability, confirmWrite, type Durability, Unconfirmed } from "./durability.ts";
-import { DRAINERS, JOIN, REMOVE, SPILL_FORMAT, spillKeys, WRITE } from "./scripts.ts";
+import { DRAINERS, ENTRY_FORMAT, JOIN, overflowKeys, REMOVE, WRITE } from "./scripts.ts";
 
-const log = getLogger(["weir", "spill"]);
+const log = getLogger(["weir", "overflow"]);
 
-export type SpillMode = "auto" | "trust" | "off";
+export type OverflowMode = "auto" | "trust" | "off";
 
-export interface SpillOptions {
+export interface RedisOverflowOptions {
   /** A connection of its own, which fails at once while Redis is away. */
   readonly redis: Redis;
   readonly prefix: string;
-  readonly mode: SpillMode;
+  readonly mode: OverflowMode;
   readonly maxOrders: number;
   readonly maxBytes: number;
 }
 
-/** An order that waits in the buffer. */
-export interface SpilledOrder {
+/** An order in the overflow. */
+export interface OverflowEntry {
   readonly entryId: string;
   readonly order: NewOrder;
-  /** What its text weighs in the buffer. */
+  /** The size of its text in the overflow. */
   readonly bytes: number;
 }
 
-export interface SpillLevel {
+export interface OverflowLevel {
   readonly orders: number;
   readonly oldestAgeMs: number | null;
 }
 
 const CHECK_EVERY_MS = 2_000;
-/** What a commit waits to hear whether its keys are here. */
+/** A commit waits this long to hear whether its orders are here. */
 const RECALL_MS = 100;
-/** Of a Redis that is not asked. */
+/** The result for a Redis that is trusted without being asked. */
 const TRUSTED: Durability = { problem: null, needsReplica: false };
 
-export class Spill implements OverflowBuffer {
-  readonly #keys: ReturnType<typeof spillKeys>;
+export class RedisOverflow implements Overflow {
+  readonly #keys: ReturnType<typeof overflowKeys>;
   #state: "ready" | "not_durable" | "unavailable" = "unavailable";
-  #level: SpillLevel = { orders: 0, oldestAgeMs: null };
+  #level: OverflowLevel = { orders: 0, oldestAgeMs: null };
   #needsReplica = false;
   #timer: ReturnType<typeof setInterval> | undefined;
   #looking: Promise<void> | null = null;
 
-  constructor(readonly options: SpillOptions) {
-    this.#keys = spillKeys(options.prefix);
+  constructor(readonly options: RedisOverflowOptions) {
+    this.#keys = overflowKeys(options.prefix);
   }
 
   get state(): "ready" | "not_durable" | "unavailable" {
     return this.#state;
   }
 
-  /** What was there at the latest look. */
-  get level(): SpillLevel {
+  /** The orders here at the latest look. */
+  get level(): OverflowLevel {
     return this.#level;
   }
 
@@ -96,16 +96,16 @@ export class Spill implements OverflowBuffer {
   async write(orders: readonly NewOrder[]): Promise<ReadonlyMap<string, SpillResult>> {
     const { redis, mode, maxOrders, maxBytes } = this.options;
     if (!this.isReady() || redis.status !== "ready") {
-      throw new BufferUnreachable("Redis is away, or does not keep what it is given");
+      throw new OverflowUnreachable("Redis is away, or does not keep what it is given");
     }
     const args = orders.flatMap((order) => [order.orderId, order.contentHash, textOf(order)]);
     const { stream, records, bytes } = this.#keys;
-    const bounds = [maxOrders, maxBytes, SPILL_FORMAT];
+    const bounds = [maxOrders, maxBytes, ENTRY_FORMAT];
     const [answers] = await Promise.all([
       redis.eval(WRITE, 3, stream, records, bytes, ...bounds, ...args) as Promise<string[]>,
       mode === "auto" ? confirmWrite(redis, this.#needsReplica) : null,
     ]).catch((error: unknown) => {
-      // The next look says whether it is back; until then nobody waits for it.
+      // The next look finds out whether Redis is back; until then no order waits for it.
       if (error instanceof Unconfirmed) this.#distrust(error.message);
       else this.#lost();
       throw error;
@@ -115,11 +115,11 @@ export class Spill implements OverflowBuffer {
   }
 
   /**
-   * What waits here under these orders' keys, by order id. Empty when the latest look found nothing
-   * here, and when Redis does not answer at once: it slows no order.
+   * The records of these orders, by order id. Empty when the latest look found no orders, and when
+   * Redis does not answer at once: Redis must slow no order.
    */
-  async recall(orderIds: readonly string[]): Promise<ReadonlyMap<string, SpillRecord>> {
-    const nothing = new Map<string, SpillRecord>();
+  async recall(orderIds: readonly string[]): Promise<ReadonlyMap<string, OverflowRecord>> {
+    const nothing = new Map<string, OverflowRecord>();
     if (this.#level.orders === 0 || this.#state === "unavailable" || orderIds.length === 0) {
       return nothing;
     }
@@ -133,11 +133,11 @@ export class Spill implements OverflowBuffer {
   }
 
   /**
-   * The order under this id, if it waits here.
-   * @throws BufferUnreachable, at once, while Redis is away, else what the client throws.
+   * The order with this id, if it waits here.
+   * @throws OverflowUnreachable, at once, while Redis is away, else what the client throws.
    */
   async find(orderId: string): Promise<NewOrder | null> {
-    if (this.#state === "unavailable") throw new BufferUnreachable("Redis is away");
+    if (this.#state === "unavailable") throw new OverflowUnreachable("Redis is away");
     const record = await this.options.redis.hget(this.#keys.records, orderId);
     const [, entryId] = /^(\S+) /.exec(record ?? "") ?? [];
     if (entryId === undefined) return null;
@@ -146,28 +146,28 @@ export class Spill implements OverflowBuffer {
   }
 
   /**
-   * The next orders for `consumer`: what it has taken and not removed, then what another one took
-   * and left for `idleMs`, then new ones. @throws what the client throws.
+   * The next orders for `consumer`: first those that it has taken and not removed, then those that
+   * another consumer left for `idleMs`, then new ones. @throws what the client throws.
    */
-  async take(consumer: string, count: number, idleMs: number): Promise<SpilledOrder[]> {
+  async take(consumer: string, count: number, idleMs: number): Promise<OverflowEntry[]> {
     try {
       return await this.#next(consumer, count, idleMs);
     } catch (error) {
-      // Nothing was spilled before, or Redis was emptied.
+      // The group is not there: nothing was spilled before, or Redis was emptied.
       if (!isNoGroup(error)) throw error;
       await this.options.redis.eval(JOIN, 1, this.#keys.stream, DRAINERS);
       return await this.#next(consumer, count, idleMs);
     }
   }
 
-  /** Removes orders that are committed, or dead letters, by now. */
-  async remove(orders: readonly SpilledOrder[]): Promise<void> {
+  /** Removes orders that are committed, or have become dead letters. */
+  async remove(orders: readonly OverflowEntry[]): Promise<void> {
     const { stream, records, bytes } = this.#keys;
     const args = orders.flatMap(({ entryId, order, bytes }) => [entryId, order.orderId, bytes]);
     await this.options.redis.eval(REMOVE, 3, stream, records, bytes, DRAINERS, ...args);
   }
 
-  async #next(consumer: string, count: number, idleMs: number): Promise<SpilledOrder[]> {
+  async #next(consumer: string, count: number, idleMs: number): Promise<OverflowEntry[]> {
     const { redis } = this.options;
     const { stream } = this.#keys;
     const own = await this.#own(consumer, count);
@@ -186,10 +186,11 @@ export class Spill implements OverflowBuffer {
   }
 
   /**
-   * What `consumer` has taken and not removed. Looked up without being delivered again, which would
-   * say that it is being worked on: one that tries in vain would keep it from the others for ever.
+   * The orders that `consumer` has taken and not removed. Read with XPENDING and XRANGE, not with
+   * XREADGROUP: a new delivery would reset the idle time, and an instance that keeps failing would
+   * never lose its entries to others.
    */
-  async #own(consumer: string, count: number): Promise<SpilledOrder[]> {
+  async #own(consumer: string, count: number): Promise<OverflowEntry[]> {
     const { redis } = this.options;
     const { stream } = this.#keys;
     const pending = await redis.xpending(stream, DRAINERS, "-", "+", count, consumer) as [string][];
@@ -201,7 +202,7 @@ export class Spill implements OverflowBuffer {
       .filter((spilled) => spilled !== null);
   }
 
-  async #readNew(consumer: string, count: number): Promise<SpilledOrder[]> {
+  async #readNew(consumer: string, count: number): Promise<OverflowEntry[]> {
     const answer = await this.options.redis.xreadgroup(
       "GROUP",
       DRAINERS,
@@ -221,7 +222,7 @@ export class Spill implements OverflowBuffer {
   };
 
   #distrust(problem: string): void {
-    if (this.#state !== "not_durable") log.warn(`the overflow buffer is not used: ${problem}`);
+    if (this.#state !== "not_durable") log.warn(`the overflow is not used: ${problem}`);
     this.#state = "not_durable";
   }
 
@@ -241,12 +242,12 @@ export class Spill implements OverflowBuffer {
       else this.#distrust(problem);
       this.#level = level;
     } catch (error) {
-      if (this.#state === "ready") log.warn(`the overflow buffer is away: ${describe(error)}`);
+      if (this.#state === "ready") log.warn(`the overflow is away: ${describe(error)}`);
       this.#state = "unavailable";
     }
   }
 
-  async #measure(): Promise<SpillLevel> {
+  async #measure(): Promise<OverflowLevel> {
     const { redis } = this.options;
     const orders = await redis.xlen(this.#keys.stream);
     if (orders === 0) return { orders, oldestAgeMs: null };
@@ -258,7 +259,7 @@ export class Spill implements OverflowBuffer {
 }
 
 /** A record is the entry's id and the content hash. */
-function recordOf(text: string | null): SpillRecord | null {
+function recordOf(text: string | null): OverflowRecord | null {
   const [, ms, contentHash] = /^(\d+)-\d+ ([0-9a-f]+)$/.exec(text ?? "") ?? [];
   if (ms === undefined || contentHash === undefined) return null;
   return { contentHash, placedAt: iso(Number(ms)) };
@@ -266,10 +267,10 @@ function recordOf(text: string | null): SpillRecord | null {
 
 type Entry = [id: string, fields: string[] | null];
 
-/** Null for an entry of a layout that this version does not know, or one that is gone. */
-function spilledOf([entryId, fields]: Entry): SpilledOrder | null {
+/** Null for an entry that is gone, or whose format this version does not know. */
+function spilledOf([entryId, fields]: Entry): OverflowEntry | null {
   const [format, text] = [fields?.[1], fields?.[3]];
-  if (format !== SPILL_FORMAT || text === undefined) return null;
+  if (format !== ENTRY_FORMAT || text === undefined) return null;
   const placedAt = iso(Number(entryId.split("-")[0]));
   const order = { ...JSON.parse(text) as NewOrder, placedAt };
   return { entryId, order, bytes: new TextEncoder().encode(text).length };

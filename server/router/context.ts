@@ -1,42 +1,48 @@
 /**
- * What procedures work with: the parts of the instance, and who is calling over what.
+ * The context of a call: the services of the instance, the caller, and the connection.
+ *
+ * Tested in tests/server/router/orders_test.ts.
  */
-import type { AggregateResult } from "../../actors/aggregator/aggregator.ts";
-import type { AuditReport } from "../../sql/figures/audit.ts";
-import type { Cancellation } from "../../sql/orders/cancellation.ts";
-import type { ListOptions, Order, OrderPage } from "../../sql/orders/orders.ts";
-import type { Auth } from "../front/auth.ts";
+import type { AggregateResult, AuditReport } from "../../client/contract/ops_runs.ts";
+import type { Scope } from "../../client/contract/scope.ts";
+import type { Cancel } from "../orders/cancel.ts";
 import type { DeadLetters } from "../orders/dead_letters.ts";
+import type { OrderLookup } from "../orders/lookup.ts";
 import type { Intake } from "../orders/intake.ts";
 import type { LiveHub } from "../live/live_hub.ts";
 import type { StatusBoard } from "../ops/status_board.ts";
-import type { Turns } from "../front/slots.ts";
 
-export interface CancelOrder {
-  readonly storeId: string;
-  readonly orderId: string;
-  readonly reason: string | null;
+/** The caller, by the key of the call. */
+export interface Principal {
+  readonly keyId: string;
+  readonly scopes: ReadonlySet<Scope>;
+  /** The one store that the key is for; null: all of them. */
+  readonly storeId: string | null;
+}
+
+export interface Authenticator {
+  /** @throws Refused unauthenticated, or unavailable */
+  authenticate(token: string | null): Promise<Principal>;
+}
+
+/** One stream's place among the streams of its connection. */
+export interface Slot extends Disposable {
+  /** Resolves when this stream may send one frame; the frame has to be chosen only then. */
+  turn(): Promise<void>;
+  /** Says that the frame has been sent, so that the next stream may send. Legal without a turn. */
+  sent(): void;
 }
 
 /** The parts of an instance that calls reach. */
 export interface Services {
-  readonly auth: Auth;
+  readonly auth: Authenticator;
   readonly intake: Intake;
-  readonly orders: {
-    /** Null when there is no such order. */
-    read(storeId: string, orderId: string): Promise<Order | null>;
-    list(options: ListOptions): Promise<OrderPage>;
-    /**
-     * Null when the database has no such order.
-     * @throws RefusedError unavailable, at once while the circuit is open
-     */
-    cancel(order: CancelOrder): Promise<Cancellation | null>;
-  };
+  readonly orders: OrderLookup & { readonly cancel: Cancel };
   readonly deadLetters: DeadLetters;
   readonly hub: Pick<LiveHub, "snapshot" | "watch">;
   readonly statusBoard: StatusBoard;
   readonly aggregate: () => Promise<AggregateResult>;
-  /** Holds so many random buckets against a recount. */
+  /** Compares this many random buckets with a recount. */
   readonly audit: (buckets: number) => Promise<AuditReport>;
 }
 
@@ -44,6 +50,6 @@ export interface Context {
   readonly services: Services;
   /** From the header or the connection's params; null: none was sent. */
   readonly token: string | null;
-  /** For streams: whose turn it is on the caller's connection. */
-  readonly turns: Turns;
+  /** For streams: their places on the caller's connection. */
+  readonly slots: { open(): Slot };
 }

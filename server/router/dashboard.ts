@@ -1,18 +1,18 @@
 /**
  * `dashboard.*`: the figures of one store or of all, once or live.
+ *
+ * Tested in tests/server/live/live_test.ts.
  */
 import { tracked } from "@trpc/server";
 import { z } from "zod";
+import { liveInput, snapshotInput } from "../../client/contract/snapshot.ts";
 import { refuse } from "../../client/contract/refusal.ts";
 import { ALL_STORES } from "../../sql/figures/journal.ts";
-import { storeIdInput } from "../../sql/orders/new_order.ts";
-import type { Principal } from "../front/auth.ts";
+import { Refused } from "../../client/contract/refused.ts";
 import { NoSnapshot } from "../live/live_hub.ts";
 import { parseEventId } from "../live/snapshot.ts";
-import { RefusedError } from "./errors.ts";
+import type { Principal } from "./context.ts";
 import { assertStore, OTHER_STORE, procedureFor, router } from "./procedures.ts";
-
-const snapshotInput = z.strictObject({ storeId: storeIdInput.optional() }).default({});
 
 const eventIdInput = z.string().transform((id, context) => {
   const position = parseEventId(id);
@@ -20,10 +20,7 @@ const eventIdInput = z.string().transform((id, context) => {
   return position;
 });
 
-const liveInput = z.strictObject({
-  storeId: storeIdInput.optional(),
-  lastEventId: eventIdInput.nullish(),
-}).default({});
+const resumedInput = liveInput.extend({ lastEventId: eventIdInput.nullish() }).default({});
 
 export const dashboardRouter = router({
   snapshot: procedureFor("dashboard:read").input(snapshotInput).query(async ({ ctx, input }) => {
@@ -32,31 +29,31 @@ export const dashboardRouter = router({
       return await ctx.services.hub.snapshot(scope);
     } catch (error) {
       if (!(error instanceof NoSnapshot)) throw error;
-      throw new RefusedError(refuse("unavailable", error.message, 1_000));
+      throw new Refused(refuse("unavailable", error.message, 1_000));
     }
   }),
 
-  live: procedureFor("dashboard:read").input(liveInput).subscription(
+  live: procedureFor("dashboard:read").input(resumedInput).subscription(
     async function* ({ ctx, input, signal }) {
       const scope = scopeOf(ctx.principal, input.storeId);
       const floor = input.lastEventId ?? null;
-      using lane = ctx.turns.lane();
-      const frames = ctx.services.hub.watch(scope, floor, signal, () => lane.turn());
+      using slot = ctx.slots.open();
+      const frames = ctx.services.hub.watch(scope, floor, signal, () => slot.turn());
       for await (const { id, snapshot } of frames) {
         await ctx.assertStillAllowed();
         yield tracked(id, snapshot);
-        lane.sent();
+        slot.sent();
       }
     },
   ),
 });
 
-/** The scope of a call. @throws RefusedError when the key is not for it. */
+/** The scope of a call. @throws Refused forbidden when the key is not for it */
 function scopeOf(principal: Principal, storeId: string | undefined): string {
   if (storeId !== undefined) {
     assertStore(principal, storeId);
     return storeId;
   }
-  if (principal.storeId !== null) throw new RefusedError(OTHER_STORE);
+  if (principal.storeId !== null) throw new Refused(OTHER_STORE);
   return ALL_STORES;
 }

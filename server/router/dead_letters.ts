@@ -1,39 +1,25 @@
 /**
  * `ops.deadLetters.*`: looking at dead letters, replaying them, discarding them.
  *
- * A key that is for one store sees and touches that store's letters alone; without a store it names
- * all of them together, and is refused.
+ * A key for one store sees and touches only that store's letters. Without `storeId` a call is about
+ * all stores, and such a key is refused.
+ *
+ * Tested in tests/server/orders/dead_letters_test.ts.
  */
-import { z } from "zod";
-import { decodeLetterCursor, LETTER_STATES } from "../../sql/orders/dead_letters.ts";
-import { placeInput, plainText, storeIdInput } from "../../sql/orders/new_order.ts";
-import type { Principal } from "../front/auth.ts";
-import type { Services } from "./context.ts";
-import { RefusedError } from "./errors.ts";
+import { decodeLetterCursor } from "../../sql/orders/dead_letters.ts";
+import {
+  discardInput,
+  letterInput,
+  listLettersInput,
+  replayInput,
+  replayManyInput,
+} from "../../client/contract/dead_letter.ts";
+import { Refused } from "../../client/contract/refused.ts";
+import type { Principal, Services } from "./context.ts";
+import { cursorOf } from "./cursor.ts";
 import { assertStore, OTHER_STORE, procedureFor, router } from "./procedures.ts";
 
-const cursorInput = z.string().pipe(z.string().max(256)).transform((text, context) => {
-  const cursor = decodeLetterCursor(text);
-  if (cursor === null) context.addIssue("is not a cursor that this procedure returned");
-  return cursor;
-});
-
-const listInput = z.strictObject({
-  storeId: storeIdInput.optional(),
-  state: z.enum(LETTER_STATES).default("open"),
-  limit: z.int().min(1).max(200).default(50),
-  cursor: cursorInput.optional(),
-}).prefault({});
-
-const letterInput = z.strictObject({ id: z.uuid() });
-const replayInput = letterInput.extend({ payload: placeInput.optional() });
-const discardInput = letterInput.extend({ reason: plainText(1, 256) });
-
-const replayManyInput = z.strictObject({
-  storeId: storeIdInput.optional(),
-  limit: z.int().min(1).max(500),
-  dryRun: z.boolean().default(false),
-});
+const listInput = listLettersInput.extend({ cursor: cursorOf(decodeLetterCursor) }).prefault({});
 
 const ops = procedureFor("ops");
 
@@ -69,16 +55,16 @@ interface Caller {
   readonly principal: Principal;
 }
 
-/** The letter, if the key is for its store. @throws RefusedError */
+/** The letter. @throws Refused not_found, or forbidden for a key of another store */
 async function letterOf({ services, principal }: Caller, id: string) {
   const letter = await services.deadLetters.get(id);
   assertStore(principal, letter.storeId);
   return letter;
 }
 
-/** The store that a call is about; null: all of them. @throws RefusedError */
+/** The store that a call is about; null: all. @throws Refused forbidden for a key of one store */
 function storeOf(principal: Principal, storeId: string | undefined): string | null {
   if (storeId !== undefined) assertStore(principal, storeId);
-  else if (principal.storeId !== null) throw new RefusedError(OTHER_STORE);
+  else if (principal.storeId !== null) throw new Refused(OTHER_STORE);
   return storeId ?? null;
 }

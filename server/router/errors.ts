@@ -1,14 +1,16 @@
 /**
- * Errors as clients see them: a tRPC code, a reason from the contract, and no stack trace.
+ * Errors as clients see them: a tRPC code and HTTP status, a reason of the contract, no stack trace.
  *
- * What Weir refuses on purpose is thrown as a `RefusedError`. Input that does not fit its shape
+ * A refusal is thrown as `Refused`, and `refusedCall` turns it into an error of tRPC. Input that does not fit its shape
  * becomes `invalid_input` with its issues, tRPC's own errors keep their codes, and everything else
  * is a bug: it is logged under a request id, and the client gets the id and nothing of the bug.
  */
 import { TRPCError } from "@trpc/server";
 import type { TRPC_ERROR_CODE_KEY } from "@trpc/server/rpc";
-import { ZodError, ZodRealError } from "zod";
-import type { Refusal, RefusalReason } from "../../client/contract/refusal.ts";
+import { ZodError } from "zod";
+import { Refused } from "../../client/contract/refused.ts";
+import type { ErrorDetails } from "../../client/contract/error_details.ts";
+import type { InputIssue, RefusalReason } from "../../client/contract/refusal.ts";
 import { describe, getLogger } from "../telemetry/log.ts";
 
 const log = getLogger(["weir", "router"]);
@@ -33,30 +35,13 @@ export const CODE_OF_REASON: Readonly<Record<RefusalReason, TRPC_ERROR_CODE_KEY>
   internal: "INTERNAL_SERVER_ERROR",
 };
 
-/** One thing that is wrong with an input. */
-export interface InputIssue {
-  /** Where, as `lines.0.sku`; empty for the input as a whole. */
-  readonly path: string;
-  readonly message: string;
+/** A refusal as a tRPC error, which keeps it as its cause. */
+export function refusedCall(refused: Refused): TRPCError {
+  const { reason, message } = refused.refusal;
+  return new TRPCError({ code: CODE_OF_REASON[reason], message, cause: refused });
 }
 
-/** What `error.data` has beside tRPC's own fields. */
-export interface ErrorDetails {
-  readonly reason?: RefusalReason;
-  readonly retryAfterMs?: number;
-  readonly deadLetterId?: string;
-  readonly issues?: readonly InputIssue[];
-  readonly requestId?: string;
-}
-
-/** A refusal on its way to the client. */
-export class RefusedError extends TRPCError {
-  constructor(readonly refusal: Refusal) {
-    super({ code: CODE_OF_REASON[refusal.reason], message: refusal.message });
-  }
-}
-
-/** An answer must not grow with what is wrong: a megabyte of mistakes would make eight of it. */
+/** An answer must stay small: a megabyte of mistakes would make eight megabytes of issues. */
 const MAX_ISSUES = 50;
 const MAX_ISSUE_LENGTH = 300;
 
@@ -72,10 +57,10 @@ function shortened(text: string): string {
   return text.length <= MAX_ISSUE_LENGTH ? text : `${text.slice(0, MAX_ISSUE_LENGTH - 1)}…`;
 }
 
-/** What a client is told of `error`: the message, and the details beside tRPC's own. */
+/** The message and the details of `error` for the client. A bug is logged under a request id. */
 export function detailsOf(error: TRPCError): { message: string; details: ErrorDetails } {
-  if (error instanceof RefusedError) {
-    const { message, ...details } = error.refusal;
+  if (error.cause instanceof Refused) {
+    const { message, ...details } = error.cause.refusal;
     return { message, details };
   }
   if (error.code === "BAD_REQUEST" && error.cause instanceof ZodError) {
@@ -94,17 +79,11 @@ export function detailsOf(error: TRPCError): { message: string; details: ErrorDe
   };
 }
 
-/** One sentence of what is wrong with an input. */
+/** The first issue of an input as one sentence. */
 export function invalidMessage(issues: readonly InputIssue[]): string {
   const [first] = issues;
   if (first === undefined) return "the input is invalid";
   const where = first.path === "" ? "the input" : first.path;
   const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : "";
   return `${where}: ${first.message}${more}`;
-}
-
-/** `invalid_input` that only shows when the input is acted upon; `path` is its field. */
-export function invalidInput(path: string, message: string): TRPCError {
-  const issue = { code: "custom", path: path.split("."), message, input: undefined } as const;
-  return new TRPCError({ code: "BAD_REQUEST", cause: new ZodRealError([issue]) });
 }

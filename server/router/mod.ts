@@ -1,6 +1,8 @@
 /**
- * The router: every procedure that clients can call. `AppRouter` is all that a client needs of the
- * server, and it is a type.
+ * The router: every procedure that clients can call. A client needs only the type `AppRouter` of
+ * the server.
+ *
+ * Tested in tests/wire/wire_test.ts.
  */
 import { dashboardRouter } from "./dashboard.ts";
 import { opsRouter } from "./ops.ts";
@@ -14,18 +16,3 @@ export const appRouter = router({
 });
 
 export type AppRouter = typeof appRouter;
-export type { OpsStatus } from "../ops/status_board.ts";
-export type { Snapshot } from "../live/snapshot.ts";
-export type { PlaceError, PlaceResult } from "./orders.ts";
-export type { ErrorDetails, InputIssue } from "./errors.ts";
-export type { Acknowledgement } from "../../actors/order_writer/mailbox.ts";
-export type { RefusalReason } from "../../client/contract/refusal.ts";
-export type {
-  Replay,
-  ReplayManyReport,
-  ReplayOutcome,
-  ReplayResult,
-} from "../orders/dead_letters.ts";
-export type { DeadLetter, LetterPage, LetterState } from "../../sql/orders/dead_letters.ts";
-export type { Order, OrderPage, OrderStatus } from "../../sql/orders/orders.ts";
-export type { PlaceInput } from "../../sql/orders/new_order.ts";

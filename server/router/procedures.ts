@@ -1,14 +1,15 @@
 /**
  * The base of every procedure: authentication before anything is parsed, scopes, stores, and the
  * shape of errors.
+ *
+ * Tested in tests/server/router/errors_test.ts and tests/server/front/auth_test.ts.
  */
 import { initTRPC } from "@trpc/server";
-import { classify } from "../../sql/connection/failure.ts";
 import { refuse } from "../../client/contract/refusal.ts";
-import type { Scope } from "../../sql/api_keys.ts";
-import type { Principal } from "../front/auth.ts";
-import type { Context } from "./context.ts";
-import { detailsOf, RefusedError } from "./errors.ts";
+import type { Scope } from "../../client/contract/scope.ts";
+import { Refused } from "../../client/contract/refused.ts";
+import type { Context, Principal } from "./context.ts";
+import { detailsOf, refusedCall } from "./errors.ts";
 
 const t = initTRPC.context<Context>().create({
   isDev: false, // a stack trace never leaves the server, whatever NODE_ENV says
@@ -19,15 +20,41 @@ const t = initTRPC.context<Context>().create({
 });
 
 export const router = t.router;
-export const mergeRouters = t.mergeRouters;
+
+/** Turns a `Refused` into tRPC's error, thrown by a call or by a subscription while it runs. */
+const translating = t.procedure.use(async ({ next, type }) => {
+  const result = await next();
+  if (!result.ok) {
+    if (result.error.cause instanceof Refused) throw refusedCall(result.error.cause);
+    return result;
+  }
+  if (type !== "subscription") return result;
+  return { ...result, data: translated(result.data as AsyncIterable<unknown>) };
+});
+
+/** The same stream, its refusals translated. */
+function translated<T>(stream: AsyncIterable<T>): AsyncIterable<T> {
+  const rethrow = (error: unknown): never => {
+    throw error instanceof Refused ? refusedCall(error) : error;
+  };
+  return {
+    [Symbol.asyncIterator]: () => {
+      const frames = stream[Symbol.asyncIterator]();
+      return {
+        next: () => frames.next().catch(rethrow),
+        return: async () => await frames.return?.() ?? { done: true, value: undefined },
+      };
+    },
+  };
+}
 
 /** A procedure for keys with `scope`; `ctx.principal` is the caller. */
 export function procedureFor(scope: Scope) {
-  return t.procedure.use(async ({ ctx, next }) => {
+  return translating.use(async ({ ctx, next }) => {
     const authenticate = async () => {
       const principal = await ctx.services.auth.authenticate(ctx.token);
       if (principal.scopes.has(scope)) return principal;
-      throw new RefusedError(refuse("forbidden", `this needs a key with the scope ${scope}`));
+      throw new Refused(refuse("forbidden", `this needs a key with the scope ${scope}`));
     };
     /** For streams: a key may be revoked while they run. */
     const assertStillAllowed = async () => void await authenticate();
@@ -35,9 +62,9 @@ export function procedureFor(scope: Scope) {
   });
 }
 
-/** @throws RefusedError when the key is for another store. */
+/** @throws Refused when the key is for another store. */
 export function assertStore(principal: Principal, storeId: string): void {
-  if (!mayUseStore(principal, storeId)) throw new RefusedError(OTHER_STORE);
+  if (!mayUseStore(principal, storeId)) throw new Refused(OTHER_STORE);
 }
 
 /** True when the key is for this store or for all of them. */
@@ -47,16 +74,3 @@ export function mayUseStore(principal: Principal, storeId: string): boolean {
 
 /** The refusal of a call on a store that the key is not for. */
 export const OTHER_STORE = refuse("forbidden", "this key is for another store");
-
-/** What a read of the database gives; a failure of the database is `unavailable`. */
-export async function reading<T>(read: Promise<T>): Promise<T> {
-  try {
-    return await read;
-  } catch (error) {
-    if (error instanceof RefusedError) throw error;
-    const { code, kind } = classify(error);
-    if (code === "UNKNOWN") throw error; // no failure of the database: a bug
-    if (kind === "contention") throw new RefusedError(refuse("unavailable", "too busy", 1_000));
-    throw new RefusedError(refuse("unavailable", "the database is away", 1_000));
-  }
-}

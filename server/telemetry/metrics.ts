@@ -3,25 +3,14 @@
  *
  * A registry of its own, not the library's global one: two instances in one process (tests, the
  * bench) must not share figures. Gauges are read when somebody scrapes.
+ *
+ * Tested in tests/server/router/ops_test.ts.
  */
+import type { Gauges } from "../ops/gauges.ts";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import type { AggregatorStatus } from "../../actors/aggregator/aggregator.ts";
-import type { OrderWriterStatus } from "../../actors/order_writer/order_writer.ts";
-import type { BusState } from "../../actors/bus_machine.ts";
-import type { OverflowStatus } from "../overflow/mod.ts";
 
 const ACK_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const BATCH_BUCKETS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500];
-
-/** Where the gauges get their values from. */
-export interface MetricSources {
-  readonly writer: () => OrderWriterStatus;
-  readonly aggregator: () => AggregatorStatus;
-  readonly bus: () => BusState;
-  readonly spill: () => OverflowStatus;
-  readonly deadLetters: () => number;
-  readonly subscribers: () => number;
-}
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
@@ -56,8 +45,8 @@ export function createMetrics() {
       "Buckets whose rollups were not what their orders add up to.",
       [],
     ),
-    /** Defines the gauges over `sources`. */
-    watch: (sources: MetricSources) => watch(registers, sources),
+    /** Defines the gauges, each read when somebody scrapes. */
+    watch: (gauges: Gauges) => watch(registers, gauges),
     /** Defines the gauge of what clients have not read. */
     watchConnections: (unreadBytes: () => number) =>
       gaugeOf(registers)(
@@ -84,7 +73,7 @@ function gaugeOf(registers: Registry[]) {
     });
 }
 
-function watch(registers: Registry[], sources: MetricSources): void {
+function watch(registers: Registry[], sources: Gauges): void {
   const gauge = gaugeOf(registers);
   const states = <State extends string>(
     name: string,

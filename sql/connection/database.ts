@@ -6,7 +6,7 @@ export type { Pool } from "./pool.ts";
 
 const AUDIT_TIMEOUT_MS = 60_000;
 /** What a turn of very many watched scopes takes. */
-const LIVE_PATIENCE_MS = 60_000;
+const LIVE_WAIT_TIMEOUT_MS = 60_000;
 
 /**
  * Rollups and orders are only ever reached in the order of an index, and mostly for its first few
@@ -88,7 +88,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     name: "live",
     maxConnections: 3,
     maxWaiting: Infinity, // as many as there are watched scopes
-    patienceMs: LIVE_PATIENCE_MS,
+    waitTimeoutMs: LIVE_WAIT_TIMEOUT_MS,
   });
   const keys = new Pool({ ...read.options, name: "keys", maxConnections: 1 });
   const audit = new Pool({

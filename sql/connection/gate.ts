@@ -18,7 +18,7 @@ export interface GateBounds {
   readonly places: number;
   readonly maxWaiting: number;
   /** What a call waits at the most, milliseconds. */
-  readonly patienceMs: number;
+  readonly waitTimeoutMs: number;
 }
 
 interface Waiting {
@@ -34,7 +34,7 @@ export class Gate {
 
   /** Resolves when there is a place; who got one calls `leave`. @throws PoolBusy */
   async enter(): Promise<void> {
-    const { places, maxWaiting, patienceMs } = this.bounds;
+    const { places, maxWaiting, waitTimeoutMs } = this.bounds;
     if (this.#taken < places) {
       this.#taken++;
       return;
@@ -43,7 +43,7 @@ export class Gate {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const waiting = { enter: resolve, refuse: reject };
     this.#waiting.add(waiting);
-    const timer = setTimeout(() => reject(new PoolBusy()), patienceMs);
+    const timer = setTimeout(() => reject(new PoolBusy()), waitTimeoutMs);
     try {
       await promise; // the place of the one who left is this one's by then
     } finally {

@@ -42,7 +42,7 @@ export interface PoolOptions {
   readonly statementTimeoutMs: number;
   /** Calls that may wait for a connection, and how long; left out: a second's worth of quick ones. */
   readonly maxWaiting?: number;
-  readonly patienceMs?: number;
+  readonly waitTimeoutMs?: number;
   /** Further settings of each session, such as `idle_in_transaction_session_timeout`. */
   readonly session?: Readonly<Record<string, string>>;
 }
@@ -77,7 +77,7 @@ export class Pool {
     this.#gate = new Gate({
       places: options.maxConnections,
       maxWaiting: options.maxWaiting ?? MAX_WAITING,
-      patienceMs: options.patienceMs ?? options.statementTimeoutMs,
+      waitTimeoutMs: options.waitTimeoutMs ?? options.statementTimeoutMs,
     });
     this.#sql = this.#connect();
   }

@@ -14,10 +14,10 @@ const POLL_MS = 20;
 export async function takeSessionLock(
   sql: Sql,
   key: number,
-  patienceMs: number,
+  timeoutMs: number,
 ): Promise<boolean> {
   const begunAt = performance.now();
-  while (performance.now() - begunAt < patienceMs) {
+  while (performance.now() - begunAt < timeoutMs) {
     const [row] = await sql<{ got: boolean }[]>`SELECT pg_try_advisory_lock(${key}) AS got`;
     if (row?.got === true) return true;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));

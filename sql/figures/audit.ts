@@ -6,37 +6,14 @@
  * and never a fold that has not come yet. The same minute or day of `*` must be what the rollups of
  * all stores add up to. Minutes past their horizon are not looked at.
  */
+import type { AuditReport, Drift } from "../../client/contract/ops_runs.ts";
 import type { Pool, Tx } from "../connection/database.ts";
 import { ALL_STORES, type Deltas, mergeJournal, readJournal } from "./journal.ts";
 import { recountProducts, recountWindow, type Window } from "./recount.ts";
 import { MINUTES_KEPT_HOURS } from "./retention.ts";
 import { DAY_MS, dayOf, iso, MINUTE_MS, minuteOf } from "../time.ts";
 
-/** A bucket whose rollups are not what its orders add up to. */
-export interface Drift {
-  readonly scope: string;
-  /** `2026-11-22T10:00:00.000Z` for a minute, `2026-11-22` for a day. */
-  readonly bucket: string;
-  readonly currency: string;
-  /** Null: the sums of all orders; `*`: what all products together must add up to. */
-  readonly sku: string | null;
-  /** By name, as decimal strings: what the orders say, and what the rollups say. */
-  readonly expected: Sums;
-  readonly found: Sums;
-}
-
-export interface AuditReport {
-  /** Buckets looked at, each of a store and again in `*`. */
-  readonly checked: number;
-  readonly drifted: readonly Drift[];
-  /**
-   * Why nothing was looked at: folds are far behind, or a newer version writes to the journal what
-   * this one cannot read.
-   */
-  readonly skipped?: "journal";
-}
-
-type Sums = Readonly<Record<string, string>>;
+type Sums = Drift["expected"];
 
 interface Bucket {
   readonly kind: "minute" | "day";

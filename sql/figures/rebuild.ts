@@ -21,7 +21,7 @@ import { sumsOfLines, sumsOfOrders } from "./recount.ts";
 import { minuteHorizon } from "./retention.ts";
 import { takeSessionLock } from "../connection/session_lock.ts";
 
-const LOCK_PATIENCE_MS = 60_000;
+const LOCK_TIMEOUT_MS = 60_000;
 /** serialization_failure: something was deleted for its age meanwhile; the same again will do. */
 const SERIALIZATION_FAILURE = "40001";
 const ATTEMPTS = 5;
@@ -52,7 +52,7 @@ export async function rebuildRollups(options: { databaseUrl: string }): Promise<
   });
   try {
     await sql`SET statement_timeout = 0`; // a recount takes as long as it takes
-    if (!await takeSessionLock(sql, FOLD_LOCK, LOCK_PATIENCE_MS)) throw new RebuildLocked();
+    if (!await takeSessionLock(sql, FOLD_LOCK, LOCK_TIMEOUT_MS)) throw new RebuildLocked();
     for (let attempt = 1;; attempt++) {
       // Read before the snapshot: whatever was committed by then is in it.
       const [clock] = await sql<{ as_of: string; now: Date }[]>`

@@ -4,41 +4,10 @@
  * Version, `asOf` and figures are read by one statement, so they are of one database snapshot; what
  * is still in the journal is in none of them. The windows end with the database's current minute.
  */
+import type { CurrencyFigures, ProductSums, WindowSums } from "../../client/contract/snapshot.ts";
 import type { Pool, Sql } from "../connection/database.ts";
 import { ALL_STORES } from "./journal.ts";
 import { iso, MINUTE_MS, minuteOf } from "../time.ts";
-
-/** Sums of a window. Counts of orders are numbers; sums over orders are decimal strings. */
-export interface WindowSums {
-  readonly orders: number;
-  readonly units: string;
-  readonly revenueMinor: string;
-  readonly cancelledOrders: number;
-  readonly cancelledRevenueMinor: string;
-}
-
-export interface MinuteSums {
-  readonly minute: string;
-  readonly orders: number;
-  readonly units: string;
-  readonly revenueMinor: string;
-}
-
-export interface ProductSums {
-  readonly sku: string;
-  readonly units: string;
-  readonly revenueMinor: string;
-}
-
-export interface CurrencyFigures {
-  readonly currency: string;
-  readonly today: WindowSums;
-  readonly last60m: WindowSums;
-  /** The current minute and the 59 before it, oldest first, none missing. */
-  readonly minutes: readonly MinuteSums[];
-  /** Today's ten by revenue, then by sku. */
-  readonly topProducts: readonly ProductSums[];
-}
 
 /** What the database says of a scope. */
 export interface Figures {

@@ -2,17 +2,11 @@
  * Cancelling an order: one statement marks it and writes a journal row that takes it out of its own
  * minute and day, so that the fold needs to know nothing of cancellations.
  */
+import type { Cancellation } from "../../client/contract/order.ts";
 import type { Sql } from "../connection/database.ts";
 import { JOURNAL_FORMAT } from "../figures/journal.ts";
 import { standbyHasIt } from "../connection/standby.ts";
 import { iso } from "../time.ts";
-
-export interface Cancellation {
-  /** ISO 8601, by the database's clock; that of the first cancellation. */
-  readonly cancelledAt: string;
-  /** True when the order had been cancelled before. */
-  readonly replayed: boolean;
-}
 
 /**
  * Cancels an order. @returns null when the database has none of this id.

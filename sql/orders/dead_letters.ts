@@ -6,38 +6,16 @@
  * here. There is at most one open letter an order and content, however often it comes.
  */
 import { z } from "zod";
+import type {
+  DeadLetter,
+  LetterPage,
+  LetterReason,
+  LetterState,
+} from "../../client/contract/dead_letter.ts";
 import type { Pool, Sql } from "../connection/database.ts";
-import type { NewOrder, PlaceInput } from "./new_order.ts";
+import type { NewOrder } from "./new_order.ts";
 import { iso } from "../time.ts";
-
-export type LetterReason = "rejected" | "conflict";
-export const LETTER_STATES = ["open", "replayed", "settled", "discarded"] as const;
-export type LetterState = typeof LETTER_STATES[number];
-
-/** A dead letter as operators see it. */
-export interface DeadLetter {
-  readonly id: string;
-  readonly storeId: string;
-  readonly orderId: string;
-  /** `settled`: the order was placed again under its key, with content that was taken. */
-  readonly state: LetterState;
-  readonly reason: LetterReason;
-  /** The SQLSTATE that the database gave; for a conflict its reason. */
-  readonly code: string;
-  /** The order as it was placed. */
-  readonly payload: PlaceInput;
-  /** When it was acknowledged as `spilled`, which it keeps when it is committed; null: never. */
-  readonly placedAt: string | null;
-  readonly failures: number;
-  readonly firstFailedAt: string;
-  readonly lastFailedAt: string;
-  readonly closedAt: string | null;
-  /** The id of the API key, or what a replay or the intake says. */
-  readonly closedBy: string | null;
-  readonly closeNote: string | null;
-  /** What was placed instead, when an operator corrected it. */
-  readonly replayPayload: PlaceInput | null;
-}
+import type { PlaceInput } from "../../client/contract/order.ts";
 
 interface LetterRow {
   readonly letter_id: string;
@@ -92,12 +70,6 @@ export interface LetterCursor {
   /** ISO 8601 with microseconds: what letters of one millisecond are told apart by. */
   readonly lastFailedAt: string;
   readonly id: string;
-}
-
-export interface LetterPage {
-  readonly letters: readonly DeadLetter[];
-  /** Where the next page begins; null when there is none. */
-  readonly nextCursor: string | null;
 }
 
 /** Letters, the one that failed last first. One that fails again meanwhile moves to the front. */

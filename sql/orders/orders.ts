@@ -3,33 +3,8 @@
  */
 import { z } from "zod";
 import type { Pool, Sql } from "../connection/database.ts";
-import type { OrderLine } from "./new_order.ts";
+import type { Order, OrderLine, OrderPage, OrderStatus } from "../../client/contract/order.ts";
 import { iso } from "../time.ts";
-
-export type OrderStatus = "spilled" | "committed" | "cancelled" | "dead_lettered";
-
-/** An order as clients read it; times are ISO 8601, money is in minor units. */
-export interface Order {
-  readonly storeId: string;
-  readonly orderId: string;
-  readonly idempotencyKey: string;
-  readonly status: OrderStatus;
-  readonly currency: string;
-  readonly lines: readonly OrderLine[];
-  readonly totalMinor: number;
-  readonly customerRef: string | null;
-  readonly metadata: Readonly<Record<string, string>>;
-  readonly placedAt: string;
-  readonly committedAt: string | null;
-  readonly cancelledAt: string | null;
-  readonly cancelReason: string | null;
-}
-
-export interface OrderPage {
-  readonly orders: readonly Order[];
-  /** Where the next page begins; null when there is none. */
-  readonly nextCursor: string | null;
-}
 
 interface OrderRow {
   readonly store_id: string;

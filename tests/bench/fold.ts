@@ -8,10 +8,11 @@ import { type Database, openDatabase, type Sql } from "../../sql/connection/data
 import { connect } from "../../sql/connection/driver.ts";
 import { foldJournal } from "../../sql/figures/fold.ts";
 import { migrate } from "../../sql/migrate.ts";
-import { type NewOrder, placeInput, toNewOrder } from "../../sql/orders/new_order.ts";
+import { type NewOrder, toNewOrder } from "../../sql/orders/new_order.ts";
 import { rebuildRollups } from "../../sql/figures/rebuild.ts";
 import { withEmbedded } from "./embedded.ts";
 import { type Bench, type Figure, median } from "./figure.ts";
+import { placeInput } from "../../client/contract/order.ts";
 
 const STORES = 20;
 const PRODUCTS = 50;

@@ -7,15 +7,16 @@
  * connection that sends full batches of 256 by the bare INSERT … unnest with no journal, no
  * idempotent answers and nobody waiting.
  */
-import { createOrderWriter } from "../../actors/order_writer/order_writer.ts";
+import { startOrderWriter } from "../../actors/order_writer/order_writer.ts";
 import { systemClock } from "../../actors/clock.ts";
 import { commitBatch } from "../../sql/orders/batch.ts";
 import { openDatabase } from "../../sql/connection/database.ts";
 import { connect, type Sql } from "../../sql/connection/driver.ts";
 import { migrate } from "../../sql/migrate.ts";
-import { type NewOrder, placeInput, toNewOrder } from "../../sql/orders/new_order.ts";
+import { type NewOrder, toNewOrder } from "../../sql/orders/new_order.ts";
 import { withEmbedded } from "./embedded.ts";
 import { type Bench, type Figure, median } from "./figure.ts";
+import { placeInput } from "../../client/contract/order.ts";
 
 const CALLERS = 256;
 const ROUNDS = 5;
@@ -38,7 +39,7 @@ async function measure(databaseUrl: string): Promise<Figure[]> {
     statementTimeoutMs: 30_000,
     writeConnections: 2,
   });
-  const writer = createOrderWriter({
+  const writer = startOrderWriter({
     store: {
       commit: (orders) => database.write.run((sql) => commitBatch(sql, orders)),
       park: (order) => Promise.reject(new Error(`${order.orderId} was refused`)),

@@ -3,12 +3,12 @@
  * PostgreSQL behind a proxy that can be cut, and, for the goodput, behind a fixed delay a batch that
  * sets the capacity, so that the machine's speed does not.
  */
-import type { Answer } from "../../actors/order_writer/mailbox.ts";
+import type { Answer } from "../../client/contract/order.ts";
 import { systemClock } from "../../actors/clock.ts";
 import {
-  createOrderWriter,
   LANES,
   type OrderWriter,
+  startOrderWriter,
 } from "../../actors/order_writer/order_writer.ts";
 import { commitBatch } from "../../sql/orders/batch.ts";
 import { type Database, openDatabase } from "../../sql/connection/database.ts";
@@ -139,7 +139,7 @@ function openWith(url: string): Database {
 }
 
 function aWriter(database: Database, maxBatchOrders: number, delayMs: number): OrderWriter {
-  return createOrderWriter({
+  return startOrderWriter({
     store: {
       commit: async (orders) => {
         if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));

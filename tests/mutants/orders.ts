@@ -82,8 +82,8 @@ export const ORDERS: readonly Mutant[] = [
   {
     name: "an order that may be in the buffer refused",
     file: "actors/order_writer/group_spill.ts",
-    find: "if (!(error instanceof BufferUnreachable)) {",
-    replace: "if (error instanceof BufferUnreachable) {",
+    find: "if (!(error instanceof OverflowUnreachable)) {",
+    replace: "if (error instanceof OverflowUnreachable) {",
     tests: ["unit", "tests/actors/order_writer/group_spill_test.ts"],
   },
   {

@@ -1,7 +1,7 @@
 /** The main job, end to end: two processes on one database and one Redis. */
 import { assert, assertEquals, assertLess } from "@std/assert";
 import type { Acknowledgement, Snapshot, WeirClient } from "../../client/mod.ts";
-import type { PlaceInput } from "../../sql/orders/new_order.ts";
+import type { PlaceInput } from "../../client/contract/order.ts";
 import { createTestClient, KEY } from "../support/services/instance.ts";
 import { LiveFeed } from "../support/load/live_feed.ts";
 import { Random } from "../support/load/random.ts";

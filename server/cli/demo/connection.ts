@@ -11,8 +11,9 @@ import {
   wsLink,
 } from "@trpc/client";
 import { WebSocket } from "ws";
-import type { Snapshot } from "../../live/snapshot.ts";
-import type { AppRouter, OpsStatus } from "../../router/mod.ts";
+import type { Snapshot } from "../../../client/contract/snapshot.ts";
+import type { OpsStatus } from "../../../client/contract/ops_status.ts";
+import type { AppRouter } from "../../router/mod.ts";
 import type { OrderCalls } from "./sample_traffic.ts";
 
 export interface DemoConnection {

@@ -10,7 +10,7 @@
  * frame (one comes every minute). The stores must be new when the first frame comes.
  */
 import { iso, MINUTE_MS } from "../../../sql/time.ts";
-import type { Snapshot } from "../../live/snapshot.ts";
+import type { Snapshot } from "../../../client/contract/snapshot.ts";
 
 /** A frame's window: its minute and this many before it. */
 const MINUTES_BEFORE = 59;

@@ -5,7 +5,7 @@
  * The stores' ids end with the run's own suffix: they are new to the database, so whatever is
  * counted for them was placed by this run.
  */
-import type { PlaceInput } from "../../../sql/orders/new_order.ts";
+import type { PlaceInput } from "../../../client/contract/order.ts";
 
 interface Store {
   readonly name: string;

@@ -9,8 +9,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { TRPCClientError } from "@trpc/client";
 import { backoffMs } from "../../../actors/backoff.ts";
-import type { PlaceInput } from "../../../sql/orders/new_order.ts";
-import type { PlaceError, PlaceResult } from "../../router/orders.ts";
+import type { PlaceError, PlaceInput, PlaceResult } from "../../../client/contract/order.ts";
 
 /** The calls that orders are placed by; they fail as tRPC's client does. */
 export interface OrderCalls {

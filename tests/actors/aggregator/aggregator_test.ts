@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { type AggregatorOptions, createAggregator } from "../../../actors/aggregator/aggregator.ts";
+import { type AggregatorOptions, startAggregator } from "../../../actors/aggregator/aggregator.ts";
 import type { FoldRun } from "../../../actors/aggregator/machine.ts";
 import type { FoldResult } from "../../../sql/figures/fold.ts";
 import { gate, socketError } from "../../support/doubles/scripted_store.ts";
@@ -25,7 +25,7 @@ function anAggregator(options: Partial<AggregatorOptions> = {}) {
   /** How much each fold was to take. */
   const taken: number[] = [];
   const folds = { answer: (): Promise<FoldResult> => Promise.resolve(FOLDED), atOnce: 0, most: 0 };
-  const aggregator = createAggregator({
+  const aggregator = startAggregator({
     fold: async (mostEntries) => {
       begun.push(clock.now());
       taken.push(mostEntries);

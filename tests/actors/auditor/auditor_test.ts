@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { AuditorStopped, createAuditor } from "../../../actors/auditor/auditor.ts";
+import { AuditorStopped, startAuditor } from "../../../actors/auditor/auditor.ts";
 import type { EndedAudit } from "../../../actors/auditor/machine.ts";
-import type { AuditReport } from "../../../sql/figures/audit.ts";
+import type { AuditReport } from "../../../client/contract/ops_runs.ts";
 import { gate, socketError } from "../../support/doubles/scripted_store.ts";
 import { SimulatedClock } from "../../support/doubles/simulated_clock.ts";
 
@@ -11,7 +11,7 @@ function anAuditor() {
   const asked: number[] = [];
   const ended: EndedAudit[] = [];
   const script = { audit: () => Promise.resolve() };
-  const auditor = createAuditor({
+  const auditor = startAuditor({
     audit: async (buckets): Promise<AuditReport> => {
       asked.push(buckets);
       await script.audit();

@@ -8,7 +8,7 @@ import {
 } from "@std/assert";
 import { anOrder } from "../../support/load/orders.ts";
 import { aWriter, openCircuit, placedLater, said } from "../../support/doubles/order_writer.ts";
-import { ScriptedBuffer } from "../../support/doubles/scripted_overflow.ts";
+import { ScriptedOverflow } from "../../support/doubles/scripted_overflow.ts";
 import { gate, socketError, sqlError } from "../../support/doubles/scripted_store.ts";
 
 Deno.test("the circuit opens on failures, refuses at once, probes, and closes", async () => {
@@ -116,11 +116,11 @@ Deno.test("while a probe hangs nobody is told to come back at once", async () =>
   assertGreaterOrEqual(answer.refusal.retryAfterMs ?? 0, 500);
 });
 
-Deno.test("what a full buffer refuses while a probe hangs is not told to come back at once", async () => {
-  const buffer = new ScriptedBuffer();
-  const parts = aWriter({ buffer });
+Deno.test("what a full overflow refuses while a probe hangs is not told to come back at once", async () => {
+  const overflow = new ScriptedOverflow();
+  const parts = aWriter({ overflow });
   await openCircuit(parts);
-  buffer.maxOrders = 0;
+  overflow.maxOrders = 0;
   parts.store.before = () => new Promise(() => undefined);
   await parts.clock.advance(800);
   assertEquals(parts.writer.circuit, "half_open");
@@ -179,7 +179,7 @@ Deno.test("orders at fault open no circuit, however many calls it takes to find 
     await call();
     if (orders.some(({ customerRef }) => customerRef === "poison")) throw sqlError("23514");
   };
-  store.park = () => call().then(() => "letter");
+  store.park = () => call().then(() => "waitingOrder");
   const circuits = new Set([writer.circuit]);
   writer.onChange(() => circuits.add(writer.circuit));
   for (let burst = 0; burst < 10; burst++) {
@@ -205,7 +205,7 @@ Deno.test("a database whose every call is slow opens the circuit, whatever the c
       await call("commit");
       if (slow === "park") throw sqlError("23514");
     };
-    store.park = () => call("park").then(() => "letter");
+    store.park = () => call("park").then(() => "waitingOrder");
     for (let step = 0; step < 1_000 && writer.circuit === "closed"; step++) {
       if (step % 100 === 0) place(anOrder());
       await clock.advance(5);

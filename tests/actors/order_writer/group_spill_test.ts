@@ -1,13 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
-import { BufferUnreachable } from "../../../actors/order_writer/group_spill.ts";
+import { OverflowUnreachable } from "../../../actors/order_writer/group_spill.ts";
 import { aWriter, openCircuit, placedLater, said } from "../../support/doubles/order_writer.ts";
 import { anOrder } from "../../support/load/orders.ts";
-import { ScriptedBuffer, SPILLED_AT } from "../../support/doubles/scripted_overflow.ts";
+import { ScriptedOverflow, SPILLED_AT } from "../../support/doubles/scripted_overflow.ts";
 import { gate, socketError } from "../../support/doubles/scripted_store.ts";
 
 Deno.test("while the circuit is open orders are spilled, the same key with the same answer", async () => {
-  const buffer = new ScriptedBuffer();
-  const parts = aWriter({ buffer });
+  const overflow = new ScriptedOverflow();
+  const parts = aWriter({ overflow });
   const { place, clock } = parts;
   assertEquals(said(await openCircuit(parts)), "spilled", "what waited when it opened as well");
   const order = anOrder();
@@ -18,49 +18,49 @@ Deno.test("while the circuit is open orders are spilled, the same key with the s
   assertEquals(said(await placedLater(place, order, clock)), "replayed");
   const other = anOrder({ idempotencyKey: order.idempotencyKey, customerRef: "other" });
   assertEquals(said(await placedLater(place, other, clock)), "idempotency_mismatch");
-  assertEquals(buffer.held.size, 2);
+  assertEquals(overflow.held.size, 2);
 });
 
 Deno.test("an order that may have been committed is spilled too, and never refused", async () => {
-  const buffer = new ScriptedBuffer();
-  const { clock, store, place } = aWriter({ buffer });
+  const overflow = new ScriptedOverflow();
+  const { clock, store, place } = aWriter({ overflow });
   store.after = () => Promise.reject(socketError("CONNECTION_CLOSED"));
   const placed = place(anOrder());
   await clock.advance(2_000);
-  assertEquals([said(placed), store.rows.size, buffer.held.size], ["spilled", 1, 1]);
+  assertEquals([said(placed), store.rows.size, overflow.held.size], ["spilled", 1, 1]);
 });
 
-Deno.test("a full buffer refuses what it has no room for, and says so", async () => {
-  const buffer = new ScriptedBuffer();
-  const parts = aWriter({ buffer });
+Deno.test("a full overflow refuses what it has no room for, and says so", async () => {
+  const overflow = new ScriptedOverflow();
+  const parts = aWriter({ overflow });
   await openCircuit(parts);
-  buffer.maxOrders = buffer.held.size + 1;
+  overflow.maxOrders = overflow.held.size + 1;
   const placed = [parts.place(anOrder()), parts.place(anOrder())];
   await parts.clock.advance(20);
   assertEquals(placed.map(said), ["spilled", "circuit_open"]);
 });
 
-Deno.test("with a buffer that is not ready orders are refused at the door", async () => {
-  const buffer = new ScriptedBuffer();
-  buffer.ready = false;
-  const parts = aWriter({ buffer });
+Deno.test("with an overflow that is not ready orders are refused at the door", async () => {
+  const overflow = new ScriptedOverflow();
+  overflow.ready = false;
+  const parts = aWriter({ overflow });
   assertEquals(said(await openCircuit(parts)), "circuit_open");
   assertEquals(said(await placedLater(parts.place, anOrder(), parts.clock)), "circuit_open");
-  assertEquals(buffer.held.size, 0);
+  assertEquals(overflow.held.size, 0);
 });
 
-Deno.test("a buffer that was cut before it got an order leaves it refusable, after it unknown", async () => {
+Deno.test("an overflow that was cut before it got an order leaves it refusable, after it unknown", async () => {
   for (
     const [error, word] of [
-      [new BufferUnreachable(), "circuit_open"],
+      [new OverflowUnreachable(), "circuit_open"],
       [socketError("ETIMEDOUT"), "outcome_unknown"],
     ] as const
   ) {
-    const buffer = new ScriptedBuffer();
-    const parts = aWriter({ buffer });
+    const overflow = new ScriptedOverflow();
+    const parts = aWriter({ overflow });
     await openCircuit(parts);
-    buffer.after = () => {
-      buffer.ready = false;
+    overflow.after = () => {
+      overflow.ready = false;
       return Promise.reject(error);
     };
     const placed = parts.place(anOrder());
@@ -70,23 +70,23 @@ Deno.test("a buffer that was cut before it got an order leaves it refusable, aft
 });
 
 Deno.test("a spill whose answer was lost is sent again and found to be there once", async () => {
-  const buffer = new ScriptedBuffer();
-  const parts = aWriter({ buffer });
+  const overflow = new ScriptedOverflow();
+  const parts = aWriter({ overflow });
   await openCircuit(parts);
   let cuts = 1;
-  buffer.after = () => cuts-- > 0 ? Promise.reject(socketError("ETIMEDOUT")) : undefined;
+  overflow.after = () => cuts-- > 0 ? Promise.reject(socketError("ETIMEDOUT")) : undefined;
   const placed = parts.place(anOrder());
   await parts.clock.advance(200);
-  assertEquals([said(placed), buffer.held.size], ["replayed", 2]);
+  assertEquals([said(placed), overflow.held.size], ["replayed", 2]);
 });
 
 Deno.test("what a hung probe had is spilled as soon as the probe has ended", async () => {
-  const buffer = new ScriptedBuffer();
-  const parts = aWriter({ buffer });
+  const overflow = new ScriptedOverflow();
+  const parts = aWriter({ overflow });
   const { place, clock, store, writer } = parts;
   await openCircuit(parts);
   const slow = gate();
-  buffer.before = () => slow.passed;
+  overflow.before = () => slow.passed;
   const placed = [place(anOrder(), 30_000)];
   await clock.settle();
   placed.push(place(anOrder(), 30_000)); // waits while the first one is being spilled
@@ -103,20 +103,20 @@ Deno.test("what a hung probe had is spilled as soon as the probe has ended", asy
 });
 
 Deno.test("when the database is back orders are committed again, and nothing is left waiting", async () => {
-  const buffer = new ScriptedBuffer();
-  const parts = aWriter({ buffer });
+  const overflow = new ScriptedOverflow();
+  const parts = aWriter({ overflow });
   await openCircuit(parts);
   parts.store.before = () => undefined;
   await parts.clock.advance(600);
   assertEquals(parts.writer.circuit, "closed");
-  const held = buffer.held.size;
+  const held = overflow.held.size;
   assertEquals(said(await placedLater(parts.place, anOrder(), parts.clock)), "committed");
-  assertEquals([buffer.held.size, parts.writer.status().queuedOrders], [held, 0]);
+  assertEquals([overflow.held.size, parts.writer.status().queuedOrders], [held, 0]);
 });
 
 Deno.test("a stop while the circuit is open spills what waits before it ends", async () => {
-  const buffer = new ScriptedBuffer();
-  const parts = aWriter({ buffer });
+  const overflow = new ScriptedOverflow();
+  const parts = aWriter({ overflow });
   await openCircuit(parts);
   const placed = [parts.place(anOrder()), parts.place(anOrder())];
   const stopped = parts.writer.stop(1_000);

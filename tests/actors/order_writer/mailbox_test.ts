@@ -1,24 +1,25 @@
 import fc from "fast-check";
 import { assert, assertEquals } from "@std/assert";
-import { type Answer, type Letter, Mailbox } from "../../../actors/order_writer/mailbox.ts";
+import { Mailbox, type WaitingOrder } from "../../../actors/order_writer/mailbox.ts";
 import { MAX_BATCH_LINES } from "../../../sql/orders/batch.ts";
 import { refuse } from "../../../client/contract/refusal.ts";
 import { anOrder, manyLines } from "../../support/load/orders.ts";
+import type { Answer } from "../../../client/contract/order.ts";
 
 const ANSWER: Answer = { ok: false, refusal: refuse("draining", "test") };
 
 function aLetter(order = anOrder(), deadlineAt = 0) {
   const answers: Answer[] = [];
-  const letter: Letter = {
+  const waitingOrder: WaitingOrder = {
     order,
     deadlineAt,
     answer: (answer) => answers.push(answer),
     maybeStored: false,
   };
-  return { letter, answers };
+  return { waitingOrder, answers };
 }
 
-Deno.test("whatever is done with it, each letter taken in is answered exactly once", () => {
+Deno.test("whatever is done with it, each waitingOrder taken in is answered exactly once", () => {
   const action = fc.oneof(
     fc.record({ do: fc.constant("offer" as const), key: fc.nat(2), content: fc.nat(1) }),
     fc.record({ do: fc.constant("take" as const), most: fc.integer({ min: 1, max: 4 }) }),
@@ -30,31 +31,33 @@ Deno.test("whatever is done with it, each letter taken in is answered exactly on
   fc.assert(
     fc.property(fc.array(action, { minLength: 15, maxLength: 40 }), (actions) => {
       const mailbox = new Mailbox({ maxOrders: 8, maxBytes: 100_000 });
-      const taken: Letter[] = [];
+      const taken: WaitingOrder[] = [];
       const accepted: Answer[][] = [];
       let made = 0;
       for (const step of actions) {
         if (step.do === "offer") {
           const order = anOrder({ idempotencyKey: `${step.key}`, customerRef: `${step.content}` });
-          const { letter, answers } = aLetter(order, made++);
-          if (mailbox.offer(letter)) accepted.push(answers);
+          const { waitingOrder, answers } = aLetter(order, made++);
+          if (mailbox.offer(waitingOrder)) accepted.push(answers);
         } else if (step.do === "take") {
-          const parcels = mailbox.take(step.most);
-          assert(parcels.length <= step.most);
-          const ids = parcels.map((parcel) => parcel.order.orderId);
+          const entries = mailbox.take(step.most);
+          assert(entries.length <= step.most);
+          const ids = entries.map((entry) => entry.order.orderId);
           assertEquals(new Set(ids).size, ids.length, "one batch never holds a key twice");
-          for (const parcel of parcels) {
-            for (const letter of parcel.letters) {
-              assertEquals(letter.order.contentHash, parcel.order.contentHash);
-              taken.push(letter);
+          for (const entry of entries) {
+            for (const waitingOrder of entry.waiting) {
+              assertEquals(waitingOrder.order.contentHash, entry.order.contentHash);
+              taken.push(waitingOrder);
             }
           }
         } else if (step.do === "putBack") mailbox.putBack(taken.splice(0));
         else if (step.do === "settle") {
-          for (const letter of taken.splice(0)) mailbox.settle(letter, ANSWER);
+          for (const waitingOrder of taken.splice(0)) mailbox.settle(waitingOrder, ANSWER);
         } else if (step.do === "giveUp") {
-          mailbox.giveUp((letter) => letter.deadlineAt < step.before, ANSWER);
-        } else mailbox.dismiss((letter) => letter.deadlineAt < step.before, () => ANSWER);
+          mailbox.giveUp((waitingOrder) => waitingOrder.deadlineAt < step.before, ANSWER);
+        } else {mailbox.dismiss((waitingOrder) =>
+            waitingOrder.deadlineAt < step.before, () =>
+            ANSWER);}
         const unanswered = accepted.filter((answers) => answers.length === 0).length;
         assertEquals(mailbox.orders + mailbox.taken, unanswered);
         assert(mailbox.orders + mailbox.taken <= 8);
@@ -70,25 +73,25 @@ Deno.test("whatever is done with it, each letter taken in is answered exactly on
 
 Deno.test("what is put back goes to the front, in its order", () => {
   const mailbox = new Mailbox({ maxOrders: 10, maxBytes: 100_000 });
-  const letters = Array.from({ length: 4 }, () => aLetter().letter);
-  for (const letter of letters.slice(0, 3)) mailbox.offer(letter);
-  const taken = mailbox.take(2).flatMap((parcel) => parcel.letters);
-  mailbox.offer(letters[3]!);
+  const waiting = Array.from({ length: 4 }, () => aLetter().waitingOrder);
+  for (const waitingOrder of waiting.slice(0, 3)) mailbox.offer(waitingOrder);
+  const taken = mailbox.take(2).flatMap((entry) => entry.waiting);
+  mailbox.offer(waiting[3]!);
   mailbox.putBack(taken);
-  const again = mailbox.take(10).map((parcel) => parcel.letters[0]);
-  assertEquals(again, letters);
+  const again = mailbox.take(10).map((entry) => entry.waiting[0]);
+  assertEquals(again, waiting);
 });
 
 Deno.test("a batch has no more lines than it may, and the rest waits in its order", () => {
   const mailbox = new Mailbox({ maxOrders: 100, maxBytes: 100_000_000 });
-  const letters = Array.from({ length: 60 }, () => aLetter(anOrder({ lines: manyLines(199) })));
-  for (const { letter } of letters) assert(mailbox.offer(letter));
+  const waiting = Array.from({ length: 60 }, () => aLetter(anOrder({ lines: manyLines(199) })));
+  for (const { waitingOrder } of waiting) assert(mailbox.offer(waitingOrder));
   const full = Math.floor(MAX_BATCH_LINES / 199);
   const batches = [];
   while (mailbox.canTake()) batches.push(mailbox.take(1_000));
   assertEquals(batches.map((batch) => batch.length), [full, full, 60 - 2 * full]);
   assertEquals(
     batches.flat().map(({ order }) => order.orderId),
-    letters.map(({ letter }) => letter.order.orderId),
+    waiting.map(({ waitingOrder }) => waitingOrder.order.orderId),
   );
 });

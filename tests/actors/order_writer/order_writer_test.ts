@@ -207,21 +207,21 @@ Deno.test("an order at fault is rejected alone, at a bounded cost, and its neigh
   assertEquals(writer.status().circuit, "closed", "a fault of data is no fault of the database");
 });
 
-Deno.test("nobody waits for another one's dead letter", async () => {
+Deno.test("nobody waits for another one's dead waitingOrder", async () => {
   const { clock, store, place } = aWriter();
   store.before = (orders) =>
     orders.some((order) => order.customerRef === "poison")
       ? Promise.reject(sqlError("23514"))
       : undefined;
   const parking = gate();
-  store.park = () => parking.passed.then(() => "letter");
+  store.park = () => parking.passed.then(() => "waitingOrder");
   const placed = [place(anOrder({ customerRef: "poison" })), place(anOrder()), place(anOrder())];
   await clock.advance(20);
   assertEquals(placed.map(said), ["nothing", "committed", "committed"]);
   parking.fail(socketError("ECONNREFUSED"));
   await clock.advance(5);
   assertEquals(said(placed[0]!), "nothing", "it is tried again");
-  store.park = () => Promise.resolve("letter");
+  store.park = () => Promise.resolve("waitingOrder");
   await clock.advance(200);
   assertEquals(said(placed[0]!), "rejected");
 });

@@ -4,7 +4,7 @@ import {
   DrainFailed,
   type Spilled,
 } from "../../../actors/overflow_drainer/drain_batch.ts";
-import { createSpillDrainer } from "../../../actors/overflow_drainer/overflow_drainer.ts";
+import { startOverflowDrainer } from "../../../actors/overflow_drainer/overflow_drainer.ts";
 import { anOrder, manyLines } from "../../support/load/orders.ts";
 import { ScriptedStore, socketError, sqlError } from "../../support/doubles/scripted_store.ts";
 import { SimulatedClock } from "../../support/doubles/simulated_clock.ts";
@@ -94,7 +94,7 @@ function aDrainer(source: ReturnType<typeof aSource>, mayDrain = () => true) {
   const clock = new SimulatedClock();
   const { store, drains } = aStore();
   const told = { drained: 0, failures: [] as unknown[] };
-  const drainer = createSpillDrainer({
+  const drainer = startOverflowDrainer({
     source,
     store: drains,
     maxBatchOrders: 30,

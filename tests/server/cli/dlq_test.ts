@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { DeadLetter } from "../../../client/mod.ts";
 import { commitBatch } from "../../../sql/orders/batch.ts";
 import { parkOrder } from "../../../sql/orders/dead_letters.ts";
-import type { PlaceInput } from "../../../sql/orders/new_order.ts";
+import type { PlaceInput } from "../../../client/contract/order.ts";
 import { type TestDatabase, type TestSql, withDatabase } from "../../support/services/database.ts";
 import { anInput, anOrder } from "../../support/load/orders.ts";
 import { aPoison, orderOf, refusePoison, takePoison } from "../../support/faults/poison.ts";

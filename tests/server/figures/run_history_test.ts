@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
 import type { FoldRun } from "../../../actors/aggregator/machine.ts";
-import { RunHistory, type RunHistoryOptions } from "../../../server/figures/run_history.ts";
+import { type RunHistoryOptions, startRunHistory } from "../../../server/figures/run_history.ts";
 
 type Written = Parameters<RunHistoryOptions["write"]>[0];
 
@@ -30,7 +30,7 @@ const locked: FoldRun = { ms: 1, wokenAt: null, result: { outcome: "locked" } };
 Deno.test("runs that changed something or failed are written together, each with its age", async () => {
   using time = new FakeTime();
   const written: Written[] = [];
-  const history = new RunHistory({
+  const history = startRunHistory({
     write: (runs) => Promise.resolve(void written.push(runs)),
     now: () => time.now,
   });
@@ -57,7 +57,7 @@ Deno.test("what the database did not take is written when it is back, within a b
   using time = new FakeTime();
   const written: Written[] = [];
   let away = true;
-  const history = new RunHistory({
+  const history = startRunHistory({
     write: (runs) =>
       away ? Promise.reject(new Error("away")) : Promise.resolve(void written.push(runs)),
     now: () => time.now,

@@ -1,6 +1,6 @@
 import { assertEquals, assertLess, assertRejects } from "@std/assert";
 import { createAuth } from "../../../server/front/auth.ts";
-import { RefusedError } from "../../../server/router/errors.ts";
+import { Refused } from "../../../client/contract/refused.ts";
 import type { ApiKey } from "../../../sql/api_keys.ts";
 
 const KEY: ApiKey = {
@@ -24,7 +24,7 @@ async function said(answer: Promise<{ keyId: string }>): Promise<string> {
   try {
     return (await answer).keyId;
   } catch (error) {
-    if (error instanceof RefusedError) return error.refusal.reason;
+    if (error instanceof Refused) return error.refusal.reason;
     throw error;
   }
 }
@@ -71,7 +71,7 @@ Deno.test("while the database is away a known key works on, and an unknown one i
   time.now += 3_600_000;
   assertEquals(await said(auth.authenticate(A)), "k1");
   assertEquals(await said(auth.authenticate(B)), "unavailable");
-  await assertRejects(() => auth.authenticate(B), RefusedError);
+  await assertRejects(() => auth.authenticate(B), Refused);
 });
 
 Deno.test("while the database hangs a known key does not wait for it", async () => {

@@ -1,13 +1,13 @@
 import { assertEquals } from "@std/assert";
-import { Turns } from "../../../server/front/slots.ts";
+import { Slots } from "../../../server/front/slots.ts";
 
-/** Turns on a connection that is drained when the test says so, and who was given one so far. */
+/** Slots on a connection that is drained when the test says so, and who was given one so far. */
 function connection() {
   const drains: (() => void)[] = [];
-  const turns = new Turns(() => new Promise((resolve) => void drains.push(resolve)));
+  const slots = new Slots(() => new Promise((resolve) => void drains.push(resolve)));
   const given: string[] = [];
   const stream = (name: string) => {
-    const lane = turns.lane();
+    const lane = slots.open();
     return { ...lane, ask: () => void lane.turn().then(() => given.push(name)) };
   };
   /** What was given once the client has taken everything; null: nobody had asked for that. */

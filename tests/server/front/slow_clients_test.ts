@@ -24,7 +24,7 @@ const MEBIBYTE = 1_048_576;
 /** Less may be unread by chance. */
 const SLICE_BYTES = 65_536;
 const ROUNDS = 40;
-const PATIENCE_MS = 2_000;
+const CLIENT_TIMEOUT_MS = 2_000;
 /** For who is to stay: several times what a machine may be held up. */
 const LONG_PATIENCE_MS = 5_000;
 
@@ -77,7 +77,7 @@ for (const [transport, open] of Object.entries(SLOW_READERS)) {
       await quick.round();
       quick.end();
       await everyoneIsGone(instance);
-    }, { patienceMs: PATIENCE_MS }));
+    }, { clientTimeoutMs: CLIENT_TIMEOUT_MS }));
 
   Deno.test(`over ${transport}, who reads slowly stays`, () =>
     withInstance(async (instance) => {
@@ -99,7 +99,7 @@ for (const [transport, open] of Object.entries(SLOW_READERS)) {
       quick.end();
       await slow.close();
       await everyoneIsGone(instance);
-    }, { patienceMs: LONG_PATIENCE_MS }));
+    }, { clientTimeoutMs: LONG_PATIENCE_MS }));
 }
 
 /** Reads until the server can send more: a frame's worth. */

@@ -7,7 +7,7 @@ import { RawSocket } from "../../support/load/raw_calls.ts";
 import { until } from "../../support/services/services.ts";
 import { RawConnection } from "../../support/load/slow_reader.ts";
 
-const PATIENCE_MS = 2_000;
+const CLIENT_TIMEOUT_MS = 2_000;
 /** Of most of a megabyte each. */
 const CALLS = 60;
 
@@ -31,7 +31,7 @@ Deno.test("a body that does not come to its end is ended, however much of it is 
     });
     const dripping = new RawConnection(instance.url);
     dripping.send(begun);
-    const drip = setInterval(() => dripping.send("{"), PATIENCE_MS / 20);
+    const drip = setInterval(() => dripping.send("{"), CLIENT_TIMEOUT_MS / 20);
     await expectGoodOrder(instance);
     for (const connection of [...stalled, dripping]) {
       await until("an answer", () => connection.received.length > 0);
@@ -40,7 +40,7 @@ Deno.test("a body that does not come to its end is ended, however much of it is 
     clearInterval(drip);
     await Promise.all([...stalled, dripping].map((connection) => connection.close()));
     await expectGoodOrder(instance);
-  }, { patienceMs: PATIENCE_MS }));
+  }, { clientTimeoutMs: CLIENT_TIMEOUT_MS }));
 
 Deno.test("a caller over WebSocket who asks for far more than it reads is cut", () =>
   withInstance(async (instance) => {

@@ -1,10 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
-import {
-  createStatusBoard,
-  type OpsStatus,
-  type StatusBoard,
-} from "../../../server/ops/status_board.ts";
+import { startStatusBoard, type StatusBoard } from "../../../server/ops/status_board.ts";
+import type { OpsStatus } from "../../../client/contract/ops_status.ts";
 
 const VIEWERS = 200;
 
@@ -13,7 +10,7 @@ function aBoard() {
   const listeners = new Set<() => void>();
   const cost = { reads: 0, listeners };
   const now = { bus: "down" as OpsStatus["bus"]["state"], letters: 0 };
-  const board = createStatusBoard({
+  const board = startStatusBoard({
     instanceId: "i",
     version: "0",
     writer: () => {

@@ -1,9 +1,9 @@
 /** Cancelling orders: committed ones, spilled ones, and ones that are not there. */
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, fail } from "@std/assert";
 import { errorDataOf } from "../../../client/mod.ts";
-import type { Context } from "../../../server/router/context.ts";
-import { RefusedError } from "../../../server/router/errors.ts";
-import { appRouter } from "../../../server/router/mod.ts";
+import type { Order } from "../../../client/contract/order.ts";
+import { Refused } from "../../../client/contract/refused.ts";
+import { createCancel } from "../../../server/orders/cancel.ts";
 import { orderIdOf } from "../../../sql/orders/order_identity.ts";
 import { KEY, withInstance } from "../../support/services/instance.ts";
 import { anInput } from "../../support/load/orders.ts";
@@ -107,16 +107,14 @@ Deno.test("a flood of cancellations is bounded, and stands in no order's way", (
     assertEquals((await api.ops.status.query()).writer.circuit, "closed");
   }));
 
-Deno.test("an order that leaves the buffer during its cancellation can be cancelled in a moment", async () => {
-  const principal = { scopes: new Set(["orders:write"]), storeId: null };
-  const committed = { storeId: "store-1", status: "committed" };
-  const services = {
-    auth: { authenticate: () => Promise.resolve(principal) },
-    // It was not there yet when it was to be cancelled, and is by the time that somebody looks.
-    orders: { cancel: () => Promise.resolve(null), read: () => Promise.resolve(committed) },
-  };
-  const caller = appRouter.createCaller({ services, token: KEY } as unknown as Context);
-  const input = { storeId: "store-1", orderId: orderIdOf("store-1", "a key") };
-  const error = await assertRejects(() => caller.orders.cancel(input), RefusedError);
-  assertEquals(error.refusal.reason, "not_committed_yet");
+Deno.test("cancel() of an order that leaves the overflow meanwhile says not_committed_yet", async () => {
+  const [storeId, orderId] = ["store-1", orderIdOf("store-1", "a key")];
+  const cancel = createCancel({
+    attempt: (call) => call(),
+    mark: () => Promise.resolve(null), // the statement ran before the order was committed
+    find: () => Promise.resolve({ storeId, orderId, status: "committed" } as Order),
+    onCancelled: () => fail("nothing was cancelled"),
+  });
+  const error = await assertRejects(() => cancel({ storeId, orderId, reason: null }), Refused);
+  assertEquals(error.reason, "not_committed_yet");
 });

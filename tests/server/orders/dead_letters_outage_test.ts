@@ -1,13 +1,13 @@
 /** Operating the dead letters while the database is away, or goes away in the middle. */
 import { assertEquals, assertRejects } from "@std/assert";
-import type { Answer } from "../../../actors/order_writer/mailbox.ts";
+import type { Answer, PlaceOrder } from "../../../client/contract/order.ts";
+import { Refused } from "../../../client/contract/refused.ts";
 import { type Refusal, refuse } from "../../../client/contract/refusal.ts";
 import { DeadLetters } from "../../../server/orders/dead_letters.ts";
-import { RefusedError } from "../../../server/router/errors.ts";
 import { commitBatch } from "../../../sql/orders/batch.ts";
 import { Pool } from "../../../sql/connection/pool.ts";
 import { parkOrder } from "../../../sql/orders/dead_letters.ts";
-import { type PlaceOrder, toNewOrder } from "../../../sql/orders/new_order.ts";
+import { toNewOrder } from "../../../sql/orders/new_order.ts";
 import { type TestDatabase, withDatabase } from "../../support/services/database.ts";
 import { KEY, withInstance } from "../../support/services/instance.ts";
 import { anOrder } from "../../support/load/orders.ts";
@@ -54,7 +54,7 @@ function acknowledged(order: PlaceOrder, status: "committed" | "spilled"): Answe
 }
 
 async function refusalOf(call: Promise<unknown>): Promise<Refusal> {
-  return (await assertRejects(() => call, RefusedError)).refusal;
+  return (await assertRejects(() => call, Refused)).refusal;
 }
 
 Deno.test("while the database is away every call is unavailable and no letter changes", () => {

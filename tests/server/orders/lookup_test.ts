@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { commitBatch } from "../../../sql/orders/batch.ts";
 import { Pool } from "../../../sql/connection/pool.ts";
 import { findOrder } from "../../../server/orders/lookup.ts";
-import { RefusedError } from "../../../server/router/errors.ts";
+import { Refused } from "../../../client/contract/refused.ts";
 import { withDatabase } from "../../support/services/database.ts";
 import { anOrder } from "../../support/load/orders.ts";
 
@@ -15,9 +15,9 @@ Deno.test("while the buffer does not answer a stored order is found, and no othe
     assertEquals((await findOrder(pool, silent, "store-1", stored.orderId))?.status, "committed");
     const error = await assertRejects(
       () => findOrder(pool, silent, "store-1", other.orderId),
-      RefusedError,
+      Refused,
     );
-    assertEquals((error as RefusedError).refusal.reason, "unavailable");
+    assertEquals((error as Refused).refusal.reason, "unavailable");
     assertEquals(await findOrder(pool, null, "store-1", other.orderId), null);
     await pool.end();
   }));

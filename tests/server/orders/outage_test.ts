@@ -1,7 +1,7 @@
 /** What callers are told while the database is slow, silent or away. */
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { errorDataOf } from "../../../client/mod.ts";
-import type { PlaceInput } from "../../../sql/orders/new_order.ts";
+import type { PlaceInput } from "../../../client/contract/order.ts";
 import { type InstanceTest, KEY, withInstance } from "../../support/services/instance.ts";
 import { anInput } from "../../support/load/orders.ts";
 import { withProxy } from "../../support/services/proxied_instance.ts";

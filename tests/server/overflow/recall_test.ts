@@ -1,13 +1,13 @@
 import { assertEquals } from "@std/assert";
 import type { StoredOrder } from "../../../sql/orders/batch.ts";
-import { commitRecalling, type SpillRecord } from "../../../server/overflow/recall.ts";
+import { commitRecalling, type OverflowRecord } from "../../../server/overflow/recall.ts";
 import { anOrder } from "../../support/load/orders.ts";
 import { ScriptedStore } from "../../support/doubles/scripted_store.ts";
 
 const SPILLED_AT = "2026-11-22T09:00:00.000Z";
 
 /** A commit beside a buffer that holds `held`. */
-function aCommit(held: ReadonlyMap<string, SpillRecord>) {
+function aCommit(held: ReadonlyMap<string, OverflowRecord>) {
   const store = new ScriptedStore();
   const sent: (string | null)[] = [];
   const woken = { times: 0 };

@@ -1,20 +1,23 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { BufferUnreachable } from "../../../actors/order_writer/group_spill.ts";
+import { OverflowUnreachable } from "../../../actors/order_writer/group_spill.ts";
 import { closeRedis, openRedis } from "../../../server/redis/connection.ts";
-import { Spill, type SpillOptions } from "../../../server/overflow/redis_overflow.ts";
-import { spillKeys } from "../../../server/overflow/scripts.ts";
+import {
+  RedisOverflow,
+  type RedisOverflowOptions,
+} from "../../../server/overflow/redis_overflow.ts";
+import { overflowKeys } from "../../../server/overflow/scripts.ts";
 import { anOrder } from "../../support/load/orders.ts";
 import { type TestRedis, withRedis } from "../../support/services/redis.ts";
 import { until } from "../../support/services/services.ts";
 
 /** Runs `test` with a buffer that is ready. Its keys begin with a brace, so they go by themselves. */
 function withSpill(
-  test: (spill: Spill, redis: TestRedis) => Promise<void>,
-  options: Partial<SpillOptions> = {},
+  test: (spill: RedisOverflow, redis: TestRedis) => Promise<void>,
+  options: Partial<RedisOverflowOptions> = {},
 ): Promise<void> {
   return withRedis(async (redis) => {
     const connection = openRedis(redis.url, "test");
-    const spill = new Spill({
+    const spill = new RedisOverflow({
       redis: connection,
       prefix: redis.prefix,
       mode: "auto",
@@ -29,7 +32,7 @@ function withSpill(
     } finally {
       await spill.stop();
       await closeRedis(connection);
-      await redis.redis.del(...Object.values(spillKeys(redis.prefix)));
+      await redis.redis.del(...Object.values(overflowKeys(redis.prefix)));
     }
   });
 }
@@ -48,7 +51,7 @@ Deno.test("an order is written once, and the same key is told what was written f
     assertEquals(again, { ...result, isNew: false });
     assertEquals(mismatch, { ...result, isNew: false });
     assertEquals(result.contentHash, a.contentHash);
-    assertEquals(await redis.xlen(spillKeys(prefix).stream), 2);
+    assertEquals(await redis.xlen(overflowKeys(prefix).stream), 2);
     assertEquals(await spill.find(a.orderId), { ...a, placedAt: result.placedAt });
     assertEquals(await spill.find(anOrder().orderId), null);
   }));
@@ -76,7 +79,7 @@ Deno.test("what is taken stays until it is removed, and nothing is left behind t
     const rest = await spill.take("one", 5, 60_000);
     assertEquals(rest.map(({ order }) => order.orderId), orders.slice(5).map((o) => o.orderId));
     await spill.remove(rest);
-    const keys = spillKeys(prefix);
+    const keys = overflowKeys(prefix);
     assertEquals(await redis.xlen(keys.stream), 0);
     assertEquals(await redis.hlen(keys.records), 0);
     assertEquals(await redis.get(keys.bytes), "0");
@@ -111,7 +114,7 @@ Deno.test("what a drainer takes again and again in vain is taken over as well", 
   }));
 
 Deno.test("the buffer is full at its bound in orders, and at its bound in bytes", async () => {
-  const outcomes = async (spill: Spill) => {
+  const outcomes = async (spill: RedisOverflow) => {
     const orders = Array.from({ length: 4 }, () => anOrder());
     const results = await spill.write(orders);
     return orders.map(({ orderId }) => results.get(orderId)?.outcome);
@@ -130,7 +133,7 @@ Deno.test("the buffer is full at its bound in orders, and at its bound in bytes"
 
 Deno.test("an entry of a layout not known here is left alone", () =>
   withSpill(async (spill, { redis, prefix }) => {
-    const { stream } = spillKeys(prefix);
+    const { stream } = overflowKeys(prefix);
     await redis.xadd(stream, "*", "format", "2", "order", "of the next version");
     const order = anOrder();
     await spill.write([order]);
@@ -147,10 +150,10 @@ Deno.test("while Redis is away nothing is sent, and that is said", () =>
     listener.close();
     const connection = openRedis(url, "test");
     const options = { redis: connection, prefix, maxOrders: 10, maxBytes: 1_000 };
-    const spill = new Spill({ ...options, mode: "trust" });
+    const spill = new RedisOverflow({ ...options, mode: "trust" });
     spill.start();
     assertEquals([spill.isReady(), spill.state], [false, "unavailable"]);
-    await assertRejects(() => spill.write([anOrder()]), BufferUnreachable);
+    await assertRejects(() => spill.write([anOrder()]), OverflowUnreachable);
     await spill.stop();
     await closeRedis(connection);
   }));

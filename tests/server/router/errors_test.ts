@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import type { Scope } from "../../../sql/api_keys.ts";
+import type { Scope } from "../../../client/contract/scope.ts";
 import { KEY, withInstance } from "../../support/services/instance.ts";
 import { anInput } from "../../support/load/orders.ts";
 import { authorization, callHttp, RawSocket, request } from "../../support/load/raw_calls.ts";

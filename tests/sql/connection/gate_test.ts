@@ -3,7 +3,7 @@ import { FakeTime } from "@std/testing/time";
 import { Gate, PoolBusy } from "../../../sql/connection/gate.ts";
 
 function aGate() {
-  const gate = new Gate({ places: 2, maxWaiting: 3, patienceMs: 1_000 });
+  const gate = new Gate({ places: 2, maxWaiting: 3, waitTimeoutMs: 1_000 });
   const entered: string[] = [];
   const come = (name: string) => gate.enter().then(() => void entered.push(name));
   return { gate, entered, come };

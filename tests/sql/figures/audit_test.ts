@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
-import { auditRollups, type Drift } from "../../../sql/figures/audit.ts";
+import { auditRollups } from "../../../sql/figures/audit.ts";
 import { commitBatch } from "../../../sql/orders/batch.ts";
 import { cancelOrder } from "../../../sql/orders/cancellation.ts";
 import { type Database, openDatabase } from "../../../sql/connection/database.ts";
@@ -8,6 +8,7 @@ import type { NewOrder } from "../../../sql/orders/new_order.ts";
 import { iso } from "../../../sql/time.ts";
 import { type TestSql, withDatabase } from "../../support/services/database.ts";
 import { anOrder } from "../../support/load/orders.ts";
+import type { Drift } from "../../../client/contract/ops_runs.ts";
 
 const HOUR_MS = 3_600_000;
 

@@ -4,7 +4,6 @@ import { Pool } from "../../../sql/connection/pool.ts";
 import {
   closeLetter,
   decodeLetterCursor,
-  type LetterState,
   listLetters,
   parkOrder,
   readLetter,
@@ -12,6 +11,7 @@ import {
 import { tryOrder } from "../../../sql/orders/dry_run.ts";
 import { type TestDatabase, type TestSql, withDatabase } from "../../support/services/database.ts";
 import { anOrder } from "../../support/load/orders.ts";
+import type { LetterState } from "../../../client/contract/dead_letter.ts";
 
 function withPool(test: (database: TestDatabase, pool: Pool) => Promise<void>): Promise<void> {
   return withDatabase(async (database) => {

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { type PlaceInput, placeInput, toNewOrder } from "../../../sql/orders/new_order.ts";
+import { toNewOrder } from "../../../sql/orders/new_order.ts";
 import { orderIdOf } from "../../../sql/orders/order_identity.ts";
 import { anInput, anOrder } from "../../support/load/orders.ts";
+import { type PlaceInput, placeInput } from "../../../client/contract/order.ts";
 
 /** The paths of what is wrong with `input`; empty when nothing is. */
 function wrongPaths(input: unknown): string[] {

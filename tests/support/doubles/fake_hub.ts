@@ -4,11 +4,12 @@
  */
 import { FakeTime } from "@std/testing/time";
 import { LiveHub } from "../../../server/live/live_hub.ts";
-import type { Position, Snapshot } from "../../../server/live/snapshot.ts";
+import type { Position } from "../../../server/live/snapshot.ts";
 import type { Notice } from "../../../sql/figures/notices.ts";
-import type { CurrencyFigures, Figures } from "../../../sql/figures/snapshots.ts";
+import type { Figures } from "../../../sql/figures/snapshots.ts";
 import { minuteOf } from "../../../sql/time.ts";
 import { figuresAt } from "../recount/figures.ts";
+import type { CurrencyFigures, Snapshot } from "../../../client/contract/snapshot.ts";
 
 export const TEN_O_CLOCK = Date.parse("2026-11-22T10:00:00.000Z");
 

@@ -2,10 +2,10 @@
  * An order writer in simulated time over a scripted store, and what its callers were told.
  */
 import {
-  createOrderWriter,
   type OrderWriterOptions,
+  startOrderWriter,
 } from "../../../actors/order_writer/order_writer.ts";
-import type { Answer } from "../../../actors/order_writer/mailbox.ts";
+import type { Answer } from "../../../client/contract/order.ts";
 import type { NewOrder } from "../../../sql/orders/new_order.ts";
 import { anOrder } from "../load/orders.ts";
 import { ScriptedStore, socketError } from "./scripted_store.ts";
@@ -16,7 +16,7 @@ export function aWriter(options: Partial<OrderWriterOptions> = {}) {
   const clock = new SimulatedClock();
   const store = new ScriptedStore();
   const bugs: unknown[] = [];
-  const writer = createOrderWriter({
+  const writer = startOrderWriter({
     store,
     maxOrders: 10_000,
     maxBytes: 1 << 26,

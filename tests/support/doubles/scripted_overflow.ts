@@ -1,10 +1,10 @@
-/** An overflow buffer in memory, whose every write is answered as the test says. */
-import type { OverflowBuffer, SpillResult } from "../../../actors/order_writer/group_spill.ts";
+/** An overflow in memory, whose every write is answered as the test says. */
+import type { Overflow, SpillResult } from "../../../actors/order_writer/group_spill.ts";
 import type { NewOrder } from "../../../sql/orders/new_order.ts";
 
 export const SPILLED_AT = "2026-11-22T09:00:00.000Z";
 
-export class ScriptedBuffer implements OverflowBuffer {
+export class ScriptedOverflow implements Overflow {
   readonly held = new Map<string, NewOrder>();
   ready = true;
   maxOrders = Infinity;

@@ -32,7 +32,7 @@ export class ScriptedStore implements OrderStore {
 
   park = (order: NewOrder, code: string): Promise<string> => {
     this.parked.set(order.idempotencyKey, code);
-    return Promise.resolve(`letter of ${order.idempotencyKey}`);
+    return Promise.resolve(`waitingOrder of ${order.idempotencyKey}`);
   };
 
   readonly commit = async (

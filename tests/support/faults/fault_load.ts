@@ -6,7 +6,7 @@
  * shows. Everything is written into a `History`.
  */
 import { type Acknowledgement, errorDataOf, type WeirClient } from "../../../client/mod.ts";
-import type { PlaceInput } from "../../../sql/orders/new_order.ts";
+import type { PlaceInput } from "../../../client/contract/order.ts";
 import { type Answer, contentOf, History } from "../recount/history.ts";
 import { createTestClient, KEY } from "../services/instance.ts";
 import { Random } from "../load/random.ts";

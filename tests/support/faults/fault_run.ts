@@ -4,11 +4,11 @@
  */
 import { Redis } from "ioredis";
 import { assertEquals, assertGreater } from "@std/assert";
-import type { OpsStatus } from "../../../server/ops/status_board.ts";
+import type { OpsStatus } from "../../../client/contract/ops_status.ts";
+import type { PlaceInput } from "../../../client/contract/order.ts";
 import { closeRedis } from "../../../server/redis/connection.ts";
-import { DRAINERS, spillKeys } from "../../../server/overflow/scripts.ts";
+import { DRAINERS, overflowKeys } from "../../../server/overflow/scripts.ts";
 import { connect } from "../../../sql/connection/driver.ts";
-import type { PlaceInput } from "../../../sql/orders/new_order.ts";
 import { iso } from "../../../sql/time.ts";
 import type { TestSql } from "../services/database.ts";
 import { FaultLoad, type FaultLoadOptions } from "./fault_load.ts";
@@ -104,18 +104,18 @@ export class FaultRun {
 
   /** Orders in the overflow buffer. */
   async spilled(prefix = this.prefix): Promise<number> {
-    return await this.askRedis((redis) => redis.xlen(spillKeys(prefix).stream));
+    return await this.askRedis((redis) => redis.xlen(overflowKeys(prefix).stream));
   }
 
   /** The ids of the orders in the overflow buffer. */
   async spilledIds(): Promise<ReadonlySet<string>> {
-    const { records } = spillKeys(this.prefix);
+    const { records } = overflowKeys(this.prefix);
     return new Set(await this.askRedis((redis) => redis.hkeys(records)));
   }
 
   /** How many orders drainers have taken from the overflow buffer and not removed; null: none. */
   async takenFromBuffer(): Promise<number | null> {
-    const { stream } = spillKeys(this.prefix);
+    const { stream } = overflowKeys(this.prefix);
     const [count] = await this.askRedis((redis) => redis.xpending(stream, DRAINERS));
     return Number(count) || null;
   }

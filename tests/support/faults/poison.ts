@@ -1,14 +1,10 @@
 /** Orders that the database refuses for their content, for as long as a test wants it to. */
 import { assert, assertEquals } from "@std/assert";
 import { errorDataOf, type WeirClient } from "../../../client/mod.ts";
-import {
-  type NewOrder,
-  type PlaceInput,
-  placeInput,
-  toNewOrder,
-} from "../../../sql/orders/new_order.ts";
+import { type NewOrder, toNewOrder } from "../../../sql/orders/new_order.ts";
 import type { TestSql } from "../services/database.ts";
 import { anInput } from "../load/orders.ts";
+import { type PlaceInput, placeInput } from "../../../client/contract/order.ts";
 
 /** From now on the database refuses what `aPoison` makes. */
 export async function refusePoison(sql: TestSql): Promise<void> {

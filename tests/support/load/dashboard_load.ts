@@ -4,7 +4,7 @@
  * their orders is committed. Prices are few, so that products often tie.
  */
 import type { WeirClient } from "../../../client/mod.ts";
-import type { PlaceInput } from "../../../sql/orders/new_order.ts";
+import type { PlaceInput } from "../../../client/contract/order.ts";
 import { testSeed } from "../faults/fault_load.ts";
 import { createTestClient, KEY } from "../services/instance.ts";
 import { Random } from "./random.ts";

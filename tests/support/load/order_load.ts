@@ -3,7 +3,7 @@
  * acknowledged to them is remembered, and nothing else counts.
  */
 import { type Acknowledgement, errorDataOf, type WeirClient } from "../../../client/mod.ts";
-import type { PlaceInput } from "../../../sql/orders/new_order.ts";
+import type { PlaceInput } from "../../../client/contract/order.ts";
 import { anInput } from "./orders.ts";
 
 export interface Placed {

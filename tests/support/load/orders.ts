@@ -1,10 +1,6 @@
 /** Orders for tests: plausible by default, each with a key of its own. */
-import {
-  type NewOrder,
-  type PlaceInput,
-  placeInput,
-  toNewOrder,
-} from "../../../sql/orders/new_order.ts";
+import { type NewOrder, toNewOrder } from "../../../sql/orders/new_order.ts";
+import { type PlaceInput, placeInput } from "../../../client/contract/order.ts";
 
 let made = 0;
 

@@ -6,7 +6,7 @@
  * them: acknowledged is stored, refused is not, one key is one order. An order may be stored in the
  * database or kept as an open dead letter; the overflow buffer must be empty by then.
  */
-import type { PlaceInput } from "../../../sql/orders/new_order.ts";
+import type { PlaceInput } from "../../../client/contract/order.ts";
 
 export type Answer =
   | {

@@ -8,10 +8,11 @@ import { WebSocket } from "ws";
 import { createWeirClient, type WeirClient } from "../../../client/mod.ts";
 import { readConfig } from "../../../server/config.ts";
 import { type Instance, startInstance } from "../../../server/instance.ts";
-import { createApiKey, revokeApiKey, type Scope } from "../../../sql/api_keys.ts";
+import { createApiKey, revokeApiKey } from "../../../sql/api_keys.ts";
 import { Pool } from "../../../sql/connection/pool.ts";
 import { type TestDatabase, withDatabase } from "./database.ts";
 import { type TestRedis, withRedis } from "./redis.ts";
+import type { Scope } from "../../../client/contract/scope.ts";
 
 /** A key with every scope. */
 export const KEY = "a-key-for-tests";
@@ -26,7 +27,7 @@ export interface InstanceOptions {
   /** False: without Redis. */
   readonly redis?: boolean;
   /** How long a client is waited for; left out: as in production. */
-  readonly patienceMs?: number;
+  readonly clientTimeoutMs?: number;
 }
 
 export interface TestInstance {
@@ -74,7 +75,9 @@ export function withInstance(
           }),
           databaseUrl: options.reach?.(database.url) ?? database.url,
           redisUrl: options.redis === false ? null : redis.url,
-          ...(options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }),
+          ...(options.clientTimeoutMs === undefined
+            ? {}
+            : { clientTimeoutMs: options.clientTimeoutMs }),
         });
         ends.push(() => instance.stop());
         if (ready) await instance.ready();

@@ -4,7 +4,7 @@
  */
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { commitBatch } from "../../../sql/orders/batch.ts";
-import { placeInput, toNewOrder } from "../../../sql/orders/new_order.ts";
+import { toNewOrder } from "../../../sql/orders/new_order.ts";
 import type { TestSql } from "../../support/services/database.ts";
 import type { FaultLoad } from "../../support/faults/fault_load.ts";
 import {
@@ -16,6 +16,7 @@ import {
 } from "../../support/faults/fault_run.ts";
 import { outcomeOf } from "../../support/recount/history.ts";
 import { until } from "../../support/services/services.ts";
+import { placeInput } from "../../../client/contract/order.ts";
 
 /** Superusers are above most limits, so the instance connects as an ordinary role. */
 const ROLE = "app";

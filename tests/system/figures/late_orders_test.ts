@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import type { WeirClient } from "../../../client/mod.ts";
-import { SPILL_FORMAT, spillKeys } from "../../../server/overflow/scripts.ts";
+import { ENTRY_FORMAT, overflowKeys } from "../../../server/overflow/scripts.ts";
 import type { NewOrder } from "../../../sql/orders/new_order.ts";
 import { dayOf, HOUR_MS, iso, minuteOf } from "../../../sql/time.ts";
 import type { TestSql } from "../../support/services/database.ts";
@@ -33,10 +33,10 @@ function lateOrder(now: number, hoursAgo: number, sku: string): Late {
 
 /** Leaves orders in the empty buffer as an outage has left them, the oldest first. */
 async function leaveInBuffer({ redis, prefix }: TestRedis, orders: readonly Late[]): Promise<void> {
-  const { stream, records, bytes } = spillKeys(prefix);
+  const { stream, records, bytes } = overflowKeys(prefix);
   for (const { order, placedAt } of orders) {
     const [text, entry] = [JSON.stringify(order), `${placedAt}-0`];
-    await redis.xadd(stream, entry, "format", SPILL_FORMAT, "order", text);
+    await redis.xadd(stream, entry, "format", ENTRY_FORMAT, "order", text);
     await redis.hset(records, order.orderId, `${entry} ${order.contentHash}`);
     await redis.incrby(bytes, text.length);
   }
@@ -83,7 +83,7 @@ Deno.test("orders drained days late count when they were placed, and are cancell
     const client = createTestClient(url, KEY);
     const feed = new LiveFeed(client.api);
     await until("the buffer to be drained", async () => {
-      const { stream } = spillKeys(redis.prefix);
+      const { stream } = overflowKeys(redis.prefix);
       return await redis.redis.xlen(stream) === 0;
     });
     await client.api.orders.place.mutate(anInput()); // whose fold is after all of theirs

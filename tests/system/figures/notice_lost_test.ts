@@ -5,7 +5,7 @@
  */
 import { assertEquals, assertGreater, assertLess } from "@std/assert";
 import type { Snapshot } from "../../../client/mod.ts";
-import type { PlaceInput } from "../../../sql/orders/new_order.ts";
+import type { PlaceInput } from "../../../client/contract/order.ts";
 import { type FaultRun, report, withFaults } from "../../support/faults/fault_run.ts";
 import { keepTrail, readFoldTimes } from "../../support/recount/fold_trail.ts";
 import { createTestClient, KEY } from "../../support/services/instance.ts";

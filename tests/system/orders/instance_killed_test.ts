@@ -1,7 +1,7 @@
 /** An instance killed (SIGKILL) under load, at random moments and at chosen ones. */
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { commitBatch } from "../../../sql/orders/batch.ts";
-import { type PlaceInput, placeInput, toNewOrder } from "../../../sql/orders/new_order.ts";
+import { toNewOrder } from "../../../sql/orders/new_order.ts";
 import type { FaultLoad } from "../../support/faults/fault_load.ts";
 import { type FaultRun, report, withFaults } from "../../support/faults/fault_run.ts";
 import { outcomeOf } from "../../support/recount/history.ts";
@@ -9,6 +9,7 @@ import { Random } from "../../support/load/random.ts";
 import { until } from "../../support/services/services.ts";
 import type { ServiceProcess } from "../../support/services/service_process.ts";
 import { WireProxy } from "../../support/faults/wire_proxy.ts";
+import { type PlaceInput, placeInput } from "../../../client/contract/order.ts";
 
 const ROUNDS = 5;
 

@@ -1,6 +1,6 @@
 /** One idempotency key by several ways at once: two contents, two instances, buffer and database. */
 import { assert, assertEquals } from "@std/assert";
-import type { PlaceInput } from "../../../sql/orders/new_order.ts";
+import type { PlaceInput } from "../../../client/contract/order.ts";
 import type { FaultLoad } from "../../support/faults/fault_load.ts";
 import { type FaultRun, report, statusOf, withFaults } from "../../support/faults/fault_run.ts";
 import { type Answer, contentOf, outcomeOf } from "../../support/recount/history.ts";

@@ -1,7 +1,7 @@
 /** A drainer killed under load, between COMMIT and its acknowledgement to the buffer. */
 import { assertEquals, assertGreater, assertLess } from "@std/assert";
 import { orderIdOf } from "../../../sql/orders/order_identity.ts";
-import type { PlaceInput } from "../../../sql/orders/new_order.ts";
+import type { PlaceInput } from "../../../client/contract/order.ts";
 import { report, statusOf, withFaults } from "../../support/faults/fault_run.ts";
 import { outcomeOf } from "../../support/recount/history.ts";
 import { until } from "../../support/services/services.ts";

@@ -5,8 +5,8 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Redis } from "ioredis";
 import { closeRedis, openRedis } from "../../../server/redis/connection.ts";
-import { Spill } from "../../../server/overflow/redis_overflow.ts";
-import { spillKeys } from "../../../server/overflow/scripts.ts";
+import { RedisOverflow } from "../../../server/overflow/redis_overflow.ts";
+import { overflowKeys } from "../../../server/overflow/scripts.ts";
 import { anOrder } from "../../support/load/orders.ts";
 import {
   type ReplicatedRedis,
@@ -16,12 +16,15 @@ import { startRedis } from "../../support/services/server_process.ts";
 import { until } from "../../support/services/services.ts";
 
 const PREFIX = "weir";
-const KEYS = spillKeys(PREFIX);
+const KEYS = overflowKeys(PREFIX);
 
-async function withBuffer(url: string, test: (spill: Spill, redis: Redis) => Promise<void>) {
+async function withBuffer(
+  url: string,
+  test: (spill: RedisOverflow, redis: Redis) => Promise<void>,
+) {
   const redis = openRedis(url, "test");
   const bounds = { maxOrders: 1_000, maxBytes: 1 << 20 };
-  const spill = new Spill({ redis, prefix: PREFIX, mode: "auto", ...bounds });
+  const spill = new RedisOverflow({ redis, prefix: PREFIX, mode: "auto", ...bounds });
   spill.start();
   try {
     await until("the buffer to be ready", () => spill.isReady());
@@ -33,7 +36,9 @@ async function withBuffer(url: string, test: (spill: Spill, redis: Redis) => Pro
 }
 
 /** Runs `test` on a Redis of its own, which has no replica. */
-async function withSpill(test: (spill: Spill, redis: Redis) => Promise<void>): Promise<void> {
+async function withSpill(
+  test: (spill: RedisOverflow, redis: Redis) => Promise<void>,
+): Promise<void> {
   const server = await startRedis();
   try {
     await withBuffer(server.url, test);
@@ -48,7 +53,7 @@ async function limit(redis: Redis): Promise<void> {
   await redis.config("SET", "maxmemory", Math.floor(Number(used) * 0.9));
 }
 
-const outcomesOf = async (spill: Spill, orders: ReturnType<typeof anOrder>[]) => {
+const outcomesOf = async (spill: RedisOverflow, orders: ReturnType<typeof anOrder>[]) => {
   const results = await spill.write(orders);
   return orders.map(({ orderId }) => {
     const result = results.get(orderId);

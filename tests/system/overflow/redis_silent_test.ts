@@ -4,9 +4,9 @@
  */
 import { assertEquals, assertRejects } from "@std/assert";
 import type { Redis } from "ioredis";
-import { BufferUnreachable } from "../../../actors/order_writer/group_spill.ts";
+import { OverflowUnreachable } from "../../../actors/order_writer/group_spill.ts";
 import { closeRedis, openRedis } from "../../../server/redis/connection.ts";
-import { Spill } from "../../../server/overflow/redis_overflow.ts";
+import { RedisOverflow } from "../../../server/overflow/redis_overflow.ts";
 import { anOrder } from "../../support/load/orders.ts";
 import { type ServerProcess, startRedis } from "../../support/services/server_process.ts";
 import { until } from "../../support/services/services.ts";
@@ -80,7 +80,7 @@ Deno.test("a connection is closed between two attempts as well, Redis being sile
 Deno.test("while the buffer is away nothing is looked up in it, and that is said", () =>
   withConnections(["spill", "counter"], async (server, { spill: redis, counter }) => {
     const bounds = { maxOrders: 10, maxBytes: 1 << 20 };
-    const spill = new Spill({ redis, prefix: "weir", mode: "auto", ...bounds });
+    const spill = new RedisOverflow({ redis, prefix: "weir", mode: "auto", ...bounds });
     spill.start();
     try {
       await until("the buffer to be ready", () => spill.isReady());
@@ -91,7 +91,7 @@ Deno.test("while the buffer is away nothing is looked up in it, and that is said
       await until("the buffer to be missed", () => spill.state === "unavailable");
       const lookups = Array.from({ length: 1_000 }, () => spill.find(order.orderId));
       const told = (await Promise.allSettled(lookups)).filter((lookup) =>
-        lookup.status === "rejected" && lookup.reason instanceof BufferUnreachable
+        lookup.status === "rejected" && lookup.reason instanceof OverflowUnreachable
       );
       assertEquals(told.length, lookups.length);
       await server.thaw();

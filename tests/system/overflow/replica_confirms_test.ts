@@ -3,9 +3,9 @@
  * confirmed, whatever happened since the buffer was last looked at.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { BufferUnreachable } from "../../../actors/order_writer/group_spill.ts";
+import { OverflowUnreachable } from "../../../actors/order_writer/group_spill.ts";
 import { closeRedis, openRedis } from "../../../server/redis/connection.ts";
-import { Spill, type SpillMode } from "../../../server/overflow/redis_overflow.ts";
+import { type OverflowMode, RedisOverflow } from "../../../server/overflow/redis_overflow.ts";
 import { anOrder } from "../../support/load/orders.ts";
 import {
   type ReplicatedRedis,
@@ -15,13 +15,13 @@ import { until } from "../../support/services/services.ts";
 
 /** Runs `test` with the buffers of two instances, before their first look. */
 function withBuffers(
-  test: (servers: ReplicatedRedis, one: Spill, two: Spill) => Promise<void>,
-  mode: SpillMode = "auto",
+  test: (servers: ReplicatedRedis, one: RedisOverflow, two: RedisOverflow) => Promise<void>,
+  mode: OverflowMode = "auto",
 ): Promise<void> {
   return withReplicatedRedis(async (servers) => {
     const bounds = { prefix: "weir", maxOrders: 1_000, maxBytes: 1 << 20 };
     const connections = ["one", "two"].map((name) => openRedis(servers.master.url, name));
-    const [one, two] = connections.map((redis) => new Spill({ redis, mode, ...bounds }));
+    const [one, two] = connections.map((redis) => new RedisOverflow({ redis, mode, ...bounds }));
     try {
       await test(servers, one!, two!);
     } finally {
@@ -42,7 +42,7 @@ async function looked({ ask }: ReplicatedRedis): Promise<void> {
 /** The write fails, and not because nothing was sent. */
 async function assertUnknown(write: Promise<unknown>): Promise<void> {
   const error = await assertRejects(() => write);
-  assert(!(error instanceof BufferUnreachable), "its outcome is unknown");
+  assert(!(error instanceof OverflowUnreachable), "its outcome is unknown");
 }
 
 Deno.test("a write is acknowledged when a replica has synced it, and unknown until then", () =>

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { sampleOrders, sampleStores } from "../../../../server/cli/demo/sample_orders.ts";
-import { placeInput } from "../../../../sql/orders/new_order.ts";
+import { placeInput } from "../../../../client/contract/order.ts";
 
 function make(count: number, seed: number) {
   const next = sampleOrders({ suffix: "test", seed });

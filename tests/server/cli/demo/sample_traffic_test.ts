@@ -2,8 +2,7 @@ import { TRPCClientError } from "@trpc/client";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { sampleOrders, seededRandom } from "../../../../server/cli/demo/sample_orders.ts";
 import { type OrderCalls, SampleTraffic } from "../../../../server/cli/demo/sample_traffic.ts";
-import type { PlaceInput } from "../../../../sql/orders/new_order.ts";
-import type { PlaceResult } from "../../../../server/router/orders.ts";
+import type { PlaceInput, PlaceResult } from "../../../../client/contract/order.ts";
 
 type Refuse = (order: PlaceInput, attempt: number) => Refusal | "nobody" | null;
 

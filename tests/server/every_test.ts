@@ -1,15 +1,16 @@
 import { assertEquals } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
-import { Chore } from "../../../server/ops/chore.ts";
+import { every } from "../../server/every.ts";
 
-Deno.test("a chore is done every so often, never twice at once, and goes on when it failed", async () => {
+Deno.test("every() does its work again, never twice at once, and goes on when it failed", async () => {
   using time = new FakeTime();
   const calls: PromiseWithResolvers<void>[] = [];
-  const chore = new Chore("a chore of a test", () => {
+  const failures: unknown[] = [];
+  const repeating = every(1_000, () => {
     const call = Promise.withResolvers<void>();
     calls.push(call);
     return call.promise;
-  }, 1_000);
+  }, (error) => failures.push(error));
   await time.tickAsync(999);
   assertEquals(calls.length, 0);
   await time.tickAsync(5_001);
@@ -17,8 +18,9 @@ Deno.test("a chore is done every so often, never twice at once, and goes on when
   calls[0]!.reject(new Error("it did not work"));
   await time.tickAsync(1_000);
   assertEquals(calls.length, 2);
+  assertEquals(failures.map(String), ["Error: it did not work"]);
   let stopped = false;
-  const stopping = chore.stop().then(() => stopped = true);
+  const stopping = repeating.stop().then(() => stopped = true);
   await time.tickAsync(5_000);
   assertEquals([calls.length, stopped], [2, false]);
   calls[1]!.resolve();

@@ -1,0 +1,92 @@
+/**
+ * Dead letters as operators see them, and the reports of replaying them.
+ */
+import { z } from "zod";
+import { type Acknowledgement, type PlaceInput, placeInput } from "./order.ts";
+import type { Refusal, RefusalReason } from "./refusal.ts";
+import { cursorInput, plainText, storeIdInput } from "./text.ts";
+
+/**
+ * `rejected`: a constraint or a type of the database refused the order's content. `conflict`: the
+ * order came out of the overflow, and the database holds other content under its key.
+ */
+export type LetterReason = "rejected" | "conflict";
+export const LETTER_STATES = ["open", "replayed", "settled", "discarded"] as const;
+export type LetterState = typeof LETTER_STATES[number];
+
+export interface DeadLetter {
+  readonly id: string;
+  readonly storeId: string;
+  readonly orderId: string;
+  /** `settled`: the order was placed again under its key, with content that was taken. */
+  readonly state: LetterState;
+  readonly reason: LetterReason;
+  /** The SQLSTATE that the database gave; `idempotency_mismatch` for a conflict. */
+  readonly code: string;
+  /** The order as it was placed. */
+  readonly payload: PlaceInput;
+  /** When the order was acknowledged as `spilled`; it keeps that time. Null: it never was. */
+  readonly placedAt: string | null;
+  readonly failures: number;
+  readonly firstFailedAt: string;
+  readonly lastFailedAt: string;
+  readonly closedAt: string | null;
+  /** The id of the API key; `intake` when a commit settled the letter. */
+  readonly closedBy: string | null;
+  readonly closeNote: string | null;
+  /** The corrected order that an operator placed instead; null: as it was, or not replayed. */
+  readonly replayPayload: PlaceInput | null;
+}
+
+export interface LetterPage {
+  readonly letters: readonly DeadLetter[];
+  /** Where the next page begins; null when there is none. */
+  readonly nextCursor: string | null;
+}
+
+export interface Replay {
+  readonly order: Acknowledgement;
+  /** The letter after the replay; still open when the order was only spilled. */
+  readonly letter: DeadLetter;
+}
+
+/**
+ * The fate of one letter of many; in a dry run, the fate that it would have.
+ *
+ *   committed      the order was stored.
+ *   spilled        the order is in the overflow, its letter open until it is committed.
+ *   duplicate      the same order was there; its letter is closed.
+ *   still_failing  `reason` says why; its letter is open.
+ *   closed         somebody else closed the letter first.
+ */
+export type ReplayOutcome = "committed" | "spilled" | "duplicate" | "still_failing" | "closed";
+
+export interface ReplayResult {
+  readonly id: string;
+  readonly outcome: ReplayOutcome;
+  readonly reason?: RefusalReason;
+}
+
+export interface ReplayManyReport {
+  /** In the order in which they were tried: the letter that had waited longest comes first. */
+  readonly results: readonly ReplayResult[];
+  /** Why the run ended before its last letter, such as an outage; null when it did not. */
+  readonly stoppedBy: Refusal | null;
+}
+
+export const listLettersInput = z.strictObject({
+  storeId: storeIdInput.optional(),
+  state: z.enum(LETTER_STATES).default("open"),
+  limit: z.int().min(1).max(200).default(50),
+  cursor: cursorInput.optional(),
+});
+
+export const letterInput = z.strictObject({ id: z.uuid() });
+export const replayInput = letterInput.extend({ payload: placeInput.optional() });
+export const discardInput = letterInput.extend({ reason: plainText(1, 256) });
+
+export const replayManyInput = z.strictObject({
+  storeId: storeIdInput.optional(),
+  limit: z.int().min(1).max(500),
+  dryRun: z.boolean().default(false),
+});

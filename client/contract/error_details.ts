@@ -1,0 +1,13 @@
+/**
+ * The fields that a failed call's `error.data` has beside tRPC's own.
+ */
+import type { InputIssue, RefusalReason } from "./refusal.ts";
+
+export interface ErrorDetails {
+  readonly reason?: RefusalReason;
+  readonly retryAfterMs?: number;
+  readonly deadLetterId?: string;
+  readonly issues?: readonly InputIssue[];
+  /** Only with `internal`: the id to look for in the server's log. */
+  readonly requestId?: string;
+}

@@ -1,0 +1,41 @@
+/**
+ * Runs that an operator asks for: a fold (`ops.aggregate`) and an audit (`ops.audit`).
+ */
+import { z } from "zod";
+
+/** The report of a fold that was asked for. */
+export type AggregateResult =
+  | { readonly version: number; readonly journalRows: number; readonly orders: number; ms: number }
+  | { readonly skipped: "locked" | "running" };
+
+/** Ten take a few milliseconds each, except the days of a store with very many orders. */
+export const AUDITED_BUCKETS = 10;
+
+export const auditInput = z.strictObject({
+  buckets: z.int().min(1).max(1_000).default(AUDITED_BUCKETS),
+});
+
+/** A bucket whose rollups are not what its orders add up to. */
+export interface Drift {
+  readonly scope: string;
+  /** `2026-11-22T10:00:00.000Z` for a minute, `2026-11-22` for a day. */
+  readonly bucket: string;
+  readonly currency: string;
+  /** Null: the sums of all orders; `*`: what all products together must add up to. */
+  readonly sku: string | null;
+  /** The recount of the orders, as decimal strings by name. */
+  readonly expected: Readonly<Record<string, string>>;
+  /** The rollups, as decimal strings by name. */
+  readonly found: Readonly<Record<string, string>>;
+}
+
+export interface AuditReport {
+  /** Buckets looked at, each of a store and again in `*`. */
+  readonly checked: number;
+  readonly drifted: readonly Drift[];
+  /**
+   * Why nothing was looked at: folds are far behind, or a newer version writes to the journal what
+   * this one cannot read.
+   */
+  readonly skipped?: "journal";
+}

@@ -1,0 +1,49 @@
+/**
+ * `ops.status`: what every actor of one instance is doing.
+ */
+
+export interface OrderWriterStatus {
+  readonly circuit: "closed" | "open" | "half_open";
+  readonly intake: "accepting" | "draining" | "stopped";
+  readonly queuedOrders: number;
+  readonly queuedBytes: number;
+  readonly inFlightBatches: number;
+  readonly commitMsP50: number | null;
+  readonly commitMsP99: number | null;
+  /** The SQLSTATE or socket error of the latest failed batch. */
+  readonly lastError: string | null;
+}
+
+export interface AggregatorStatus {
+  readonly state: "standby" | "idle" | "running" | "running_pending" | "backing_off" | "stopped";
+  readonly lastRunMs: number | null;
+  /** ISO 8601, by this instance's clock: for people, no figure depends on it. */
+  readonly lastRunAt: string | null;
+  /** How long the oldest wake-up has been waiting for its fold to end; 0 when none is. */
+  readonly lagMs: number;
+  /** Runs during which another one was asked for. */
+  readonly overlaps: number;
+  readonly intervalMs: number;
+}
+
+/** The ways on which the folds' notices are heard. */
+export type BusState = "redis" | "postgres" | "down";
+
+/** The overflow; `draining` means that orders are going back to the database. */
+export interface OverflowStatus {
+  readonly state: "ready" | "draining" | "unavailable" | "not_durable";
+  readonly orders: number;
+  readonly oldestAgeMs: number | null;
+}
+
+export interface OpsStatus {
+  readonly instanceId: string;
+  readonly startedAt: string;
+  readonly version: string;
+  readonly writer: OrderWriterStatus;
+  readonly aggregator: AggregatorStatus;
+  readonly bus: { readonly state: BusState };
+  readonly spill: OverflowStatus;
+  readonly deadLetters: { readonly open: number };
+  readonly live: { readonly subscribers: number };
+}

@@ -1,0 +1,148 @@
+/**
+ * Orders as clients write and read them. `placeInput` is the only place where the rules of an order
+ * are written down; every route of an order (a call, a batch of calls, a replay) parses with it.
+ */
+import { z } from "zod";
+import currencies from "currency-codes";
+import type { InputIssue, Refusal, RefusalReason } from "./refusal.ts";
+import { cursorInput, plainText, storeIdInput } from "./text.ts";
+
+/** The library's list is older than amendment 176 of ISO 4217, which replaced ANG by XCG. */
+const CURRENCY_CODES = new Set([...currencies.codes(), "XCG"]);
+
+const lineInput = z.strictObject({
+  sku: plainText(1, 64),
+  quantity: z.int().min(1).max(1_000_000),
+  unitPriceMinor: z.int().min(0).max(1_000_000_000_000),
+});
+
+const linesInput = z.custom<z.input<typeof lineInput>[]>(Array.isArray, "must be an array")
+  .pipe(z.array(lineInput).min(1).max(200));
+
+/** zod's record drops a key `__proto__` without a word; an order must not lose an entry. */
+const metadataInput = z.custom<Record<string, string>>(
+  (entries) => !Object.hasOwn(Object(entries), "__proto__"),
+  "must not have a key __proto__",
+).refine((entries) => Object.keys(Object(entries)).length <= 16, {
+  error: "must not have more than 16 entries", // before each entry is looked at
+}).pipe(z.record(plainText(1, 64), plainText(0, 512)));
+
+/** The input of `orders.place`; the contract has each field's rule. */
+export const placeInput = z.strictObject({
+  storeId: storeIdInput,
+  idempotencyKey: z.string().regex(/^[\x20-\x7e]{1,255}$/, "must be 1 to 255 printable ASCII"),
+  currency: z.string().refine((code) => CURRENCY_CODES.has(code), {
+    error: "must be an ISO 4217 alphabetic code",
+  }),
+  lines: linesInput,
+  customerRef: plainText(0, 128).optional(),
+  metadata: metadataInput.optional(),
+  deadlineMs: z.int().min(50).max(30_000).default(5_000),
+}).refine((order) => Number.isSafeInteger(totalMinorOf(order.lines)), {
+  path: ["lines"],
+  error: "the order's total must not pass Number.MAX_SAFE_INTEGER",
+});
+
+/** An order as a client writes it (`deadlineMs` may be left out). */
+export type PlaceInput = z.input<typeof placeInput>;
+/** An order that has been checked. */
+export type PlaceOrder = z.output<typeof placeInput>;
+/** One line: `sku`, `quantity` in pieces, `unitPriceMinor` in the currency's minor unit. */
+export type OrderLine = z.output<typeof lineInput>;
+
+/**
+ * An order's total in minor units. Past the safe range the sum is not exact, but it is never safe
+ * either: rounding is monotone, so a sum over 2^53 - 1 cannot come out below it.
+ */
+export function totalMinorOf(lines: readonly OrderLine[]): number {
+  return lines.reduce((total, line) => total + line.quantity * line.unitPriceMinor, 0);
+}
+
+/** Many orders. Each order is parsed by itself, so that a bad one does not fail its neighbours. */
+export const placeManyInput = z.strictObject({
+  orders: z.custom<PlaceInput[]>(Array.isArray, "must be an array")
+    .pipe(z.array(z.custom<PlaceInput>()).min(1).max(500)),
+});
+
+/** One order, by its store and id. */
+export const orderInput = z.strictObject({ storeId: storeIdInput, orderId: z.uuid() });
+
+export const cancelInput = z.strictObject({
+  storeId: storeIdInput,
+  orderId: z.uuid(),
+  reason: plainText(0, 256).optional(),
+});
+
+export const ORDER_STATUSES = ["spilled", "committed", "cancelled", "dead_lettered"] as const;
+export type OrderStatus = typeof ORDER_STATUSES[number];
+
+export const listOrdersInput = z.strictObject({
+  storeId: storeIdInput,
+  limit: z.int().min(1).max(200).default(50),
+  cursor: cursorInput.optional(),
+  status: z.enum(ORDER_STATUSES).optional(),
+});
+
+/** The answer to a caller whose order is durable. */
+export interface Acknowledgement {
+  readonly orderId: string;
+  readonly status: "committed" | "spilled";
+  /** True when the key had been used before, with the same content. */
+  readonly replayed: boolean;
+  readonly totalMinor: number;
+  readonly currency: string;
+  /** ISO 8601, by the clock of PostgreSQL, or of Redis for a spilled order. */
+  readonly placedAt: string;
+}
+
+/** An acknowledgement, or why there is none. */
+export type Answer =
+  | { readonly ok: true; readonly acknowledgement: Acknowledgement }
+  | { readonly ok: false; readonly refusal: Refusal };
+
+/** The reason why one order of `placeMany` was not taken. */
+export interface PlaceError {
+  /** The tRPC code. */
+  readonly code: string;
+  readonly reason: RefusalReason;
+  readonly message: string;
+  readonly retryAfterMs?: number;
+  readonly deadLetterId?: string;
+  /** The issues of an `invalid_input`. */
+  readonly issues?: readonly InputIssue[];
+}
+
+/** The fate of one order of `placeMany`. */
+export type PlaceResult =
+  | ({ readonly ok: true } & Acknowledgement)
+  | { readonly ok: false; readonly error: PlaceError };
+
+/** An order as clients read it; times are ISO 8601, money is in minor units. */
+export interface Order {
+  readonly storeId: string;
+  readonly orderId: string;
+  readonly idempotencyKey: string;
+  readonly status: OrderStatus;
+  readonly currency: string;
+  readonly lines: readonly OrderLine[];
+  readonly totalMinor: number;
+  readonly customerRef: string | null;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly placedAt: string;
+  readonly committedAt: string | null;
+  readonly cancelledAt: string | null;
+  readonly cancelReason: string | null;
+}
+
+export interface OrderPage {
+  readonly orders: readonly Order[];
+  /** Where the next page begins; null when there is none. */
+  readonly nextCursor: string | null;
+}
+
+export interface Cancellation {
+  /** ISO 8601, by the database's clock; a repeated cancellation answers the first one's time. */
+  readonly cancelledAt: string;
+  /** True when the order had been cancelled before. */
+  readonly replayed: boolean;
+}

@@ -1,0 +1,65 @@
+/**
+ * Snapshots: the figures of one store's dashboard, or of all stores together, at one moment.
+ */
+import { z } from "zod";
+import { storeIdInput } from "./text.ts";
+
+export const snapshotInput = z.strictObject({ storeId: storeIdInput.optional() }).default({});
+
+/** `lastEventId` is `<epoch>:<version>` of the last frame that the subscriber has seen. */
+export const liveInput = z.strictObject({
+  storeId: storeIdInput.optional(),
+  lastEventId: z.string().nullish(),
+});
+
+/** Sums of a window. Counts of orders are numbers; sums over orders are decimal strings. */
+export interface WindowSums {
+  readonly orders: number;
+  readonly units: string;
+  readonly revenueMinor: string;
+  readonly cancelledOrders: number;
+  readonly cancelledRevenueMinor: string;
+}
+
+export interface MinuteSums {
+  readonly minute: string;
+  readonly orders: number;
+  readonly units: string;
+  readonly revenueMinor: string;
+}
+
+export interface ProductSums {
+  readonly sku: string;
+  readonly units: string;
+  readonly revenueMinor: string;
+}
+
+export interface CurrencyFigures {
+  readonly currency: string;
+  readonly today: WindowSums;
+  readonly last60m: WindowSums;
+  /** The current minute and the 59 before it, oldest first, none missing. */
+  readonly minutes: readonly MinuteSums[];
+  /** Today's ten by revenue, then by sku. */
+  readonly topProducts: readonly ProductSums[];
+}
+
+/** Where a snapshot came from: the instance's memory, Redis, or a read for this call. */
+export type SnapshotSource = "live" | "cache" | "database";
+
+/** A dashboard's figures; the contract has each field's rule. */
+export interface Snapshot {
+  /** `*`, or the store's id. */
+  readonly scope: string;
+  readonly epoch: number;
+  readonly version: number;
+  readonly asOf: string;
+  /** The database's time less `asOf`, milliseconds. */
+  readonly ageMs: number;
+  /** The database has not answered for 5 s. */
+  readonly stale: boolean;
+  readonly source: SnapshotSource;
+  /** The current UTC minute, which the windows end with. */
+  readonly minute: string;
+  readonly currencies: readonly CurrencyFigures[];
+}

@@ -1,0 +1,26 @@
+/**
+ * The number of open dead letters, counted every few seconds for places that cannot wait for it.
+ *
+ * Tested in tests/server/router/ops_test.ts.
+ */
+import type { Pool } from "../../sql/connection/database.ts";
+import { countOpenLetters } from "../../sql/orders/dead_letters.ts";
+import { every } from "../every.ts";
+
+const COUNT_EVERY_MS = 2_000;
+
+export interface LetterCount {
+  /** At the latest count; 0 before the first. */
+  open(): number;
+  stop(): Promise<void>;
+}
+
+/** Starts counting, at once. A count that fails leaves the number as it is. */
+export function startLetterCount(pool: Pool): LetterCount {
+  let open = 0;
+  const counting = every(COUNT_EVERY_MS, async () => {
+    open = await countOpenLetters(pool);
+  });
+  counting.now();
+  return { open: () => open, stop: () => counting.stop() };
+}
