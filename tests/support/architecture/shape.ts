@@ -13,10 +13,8 @@ const COUNTED = /\.(ts|tsx|js|mjs|sql|css|html)$/;
 const FOLDERS = ["sql", "actors", "server", "client"];
 const HAVE_HEADERS = [...FOLDERS, "examples"];
 const CONFIGURATION = ["deno.json", "deno.lock", "compose.yaml"];
-const FOR_READERS = ["README.md", "CHANGELOG.md", "LICENSE", "examples"];
+const FOR_READERS = ["README.md", "CHANGELOG.md", "LICENSE", "docs", "examples"];
 const TOP_LEVEL = [...FOLDERS, "tests", ...CONFIGURATION, ...FOR_READERS];
-/** What may stand at the top level, and need not. */
-const MAY_STAND = [...TOP_LEVEL, "docs"];
 const SNAKE_CASE = /^[a-z0-9]+(_[a-z0-9]+)*(\.[a-z0-9]+)*$/;
 
 const lines = (count: number, first = "") => first + "x;\n".repeat(count);
@@ -140,10 +138,10 @@ export const headers: Rule = {
 };
 
 export const topLevel: Rule = {
-  name: `the top level is ${TOP_LEVEL.join(" ")}, and at most docs beside them`,
+  name: `the top level is exactly ${TOP_LEVEL.join(" ")}`,
   check: (tree) => {
     const there = new Set(tree.map((source) => source.path.split("/")[0] ?? ""));
-    const extra = [...there].filter((name) => !name.startsWith(".") && !MAY_STAND.includes(name));
+    const extra = [...there].filter((name) => !name.startsWith(".") && !TOP_LEVEL.includes(name));
     const missing = TOP_LEVEL.filter((name) => !there.has(name));
     return [
       ...extra.map((name) =>
@@ -159,12 +157,12 @@ export const topLevel: Rule = {
     { at: ["scripts:1"], files: { ...topLevelFiles(), "scripts/a.ts": "" } },
     { at: ["README.md:1"], files: topLevelFiles("README.md") },
     { at: ["LICENSE:1"], files: topLevelFiles("LICENSE") },
+    { at: ["docs:1"], files: topLevelFiles("docs") },
     { at: ["examples:1"], files: topLevelFiles("examples") },
   ],
   kept: [
     topLevelFiles(),
     { ...topLevelFiles(), ".ci/run": "", ".gitignore": "", ".github/SECURITY.md": "" },
-    { ...topLevelFiles(), "docs/glossary.md": "" },
   ],
 };
 
