@@ -9,7 +9,8 @@
  * other files under tests/. For all groups but `unit` this program starts a private PostgreSQL and
  * Redis, and stops them at the end, also on Ctrl-C.
  *
- * The filter is a path, or else a part of the names of tests. A path runs the tests below it.
+ * The filter is a path, or else a part of the names of tests. A path runs the tests below it. With
+ * `--inspect` the tests wait until a debugger has attached to port 9229.
  * The program prints what `deno test` prints, then `N passed, N failed`. Its exit code is that of
  * `deno test`, or 2 on wrong usage.
  */
@@ -19,7 +20,8 @@ import { importGraph, reaches } from "./support/architecture/import_graph.ts";
 import { listFiles, readSources } from "./support/architecture/tree.ts";
 import { type OwnTestServices, startTestServices } from "./support/services/services.ts";
 
-const USAGE = "usage: deno run tests/run.ts unit|all|system|page [path or part of a test's name]";
+const USAGE =
+  "usage: deno run tests/run.ts unit|all|system|page [--inspect] [path or part of a test's name]";
 
 const ROOT = resolve(fileURLToPath(import.meta.url), "../..");
 const TESTS = `${ROOT}/tests`;
@@ -34,7 +36,8 @@ function isGroup(name: string | undefined): name is Group {
 }
 
 async function main(args: readonly string[]): Promise<number> {
-  const [group, filter, ...rest] = args;
+  const inspect = args.includes("--inspect");
+  const [group, filter, ...rest] = args.filter((argument) => argument !== "--inspect");
   if (args.includes("--help")) {
     console.log(USAGE);
     return 0;
@@ -52,7 +55,8 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const options = filter !== undefined && path === undefined ? [`--filter=${filter}`] : [];
   const rights = group === "page" ? ["-A"] : PERMISSIONS;
-  const command = ["test", ...rights, ...options, ...files];
+  const debugging = inspect ? ["--inspect-wait"] : [];
+  const command = ["test", ...debugging, ...rights, ...options, ...files];
   const interrupt = new AbortController();
   const interrupted = () => interrupt.abort();
   const signals: Deno.Signal[] = ["SIGINT", "SIGTERM"];

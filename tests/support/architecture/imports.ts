@@ -13,9 +13,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "sql/": ["sql/", CONTRACT],
   "actors/": ["actors/", "sql/", CONTRACT],
   "server/": ["server/", "actors/", "sql/", CONTRACT],
+  "server/version.ts": ["deno.json"],
   "server/cli/demo/": ["server/", "actors/", "sql/", "client/"],
   "client/": ["client/"],
   [CONTRACT]: [CONTRACT],
+  "examples/": ["examples/", "client/mod.ts"],
 };
 const ROUTER_TYPES = "server/router/mod.ts";
 
@@ -74,6 +76,12 @@ export const importDirections: Rule = {
       at: ["server/cli/a.ts:1"],
       files: { "server/cli/a.ts": 'import { b } from "../../client/mod.ts";' },
     },
+    { at: ["server/a.ts:1"], files: { "server/a.ts": 'import config from "../deno.json";' } },
+    { at: ["server/b.ts:1"], files: { "server/b.ts": 'import "../examples/a.ts";' } },
+    {
+      at: ["examples/a.ts:1"],
+      files: { "examples/a.ts": 'import { money } from "../client/dashboard/data/format.ts";' },
+    },
   ],
   kept: [
     { "server/a.ts": 'import "./b.ts"; import "../actors/c.ts"; import "../sql/d.ts";' },
@@ -82,6 +90,8 @@ export const importDirections: Rule = {
     { "client/mod.ts": 'export type { AppRouter } from "../server/router/mod.ts";' },
     { "sql/a.ts": 'import { refuse } from "../client/contract/refusal.ts";' },
     { "client/contract/a.ts": 'import { b } from "./b.ts"; import { z } from "zod";' },
+    { "examples/a.ts": 'import { createWeirClient } from "../client/mod.ts";' },
+    { "server/version.ts": 'import config from "../deno.json" with { type: "json" };' },
     { "server/cli/demo/a.ts": 'import { b } from "../../../client/mod.ts";' },
     { "tests/server/a_test.ts": 'import "../../client/mod.ts"; import "../support/b.ts";' },
     { "actors/a.ts": '// import "../server/b.ts"\nconst text = `import "../server/b.ts"`;' },

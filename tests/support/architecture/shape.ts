@@ -14,7 +14,10 @@ const MAY_HOLD_MORE = ["sql/migrations"];
 const MIN_HEADER_LETTERS = 20;
 const COUNTED = /\.(ts|tsx|js|mjs|sql|css|html)$/;
 const FOLDERS = ["sql", "actors", "server", "client"];
-const TOP_LEVEL = [...FOLDERS, "tests", "deno.json", "deno.lock", "compose.yaml", "README.md"];
+const HAVE_HEADERS = [...FOLDERS, "examples"];
+const CONFIGURATION = ["deno.json", "deno.lock", "compose.yaml"];
+const FOR_READERS = ["README.md", "CHANGELOG.md", "LICENSE", "docs", "examples"];
+const TOP_LEVEL = [...FOLDERS, "tests", ...CONFIGURATION, ...FOR_READERS];
 const SNAKE_CASE = /^[a-z0-9]+(_[a-z0-9]+)*(\.[a-z0-9]+)*$/;
 
 const lines = (count: number, first = "") => first + "x;\n".repeat(count);
@@ -104,7 +107,8 @@ export const fileNames: Rule = {
   check: (tree) =>
     tree.filter((source) => source.folder !== "" && !source.folder.startsWith(".")).flatMap(
       (source) => {
-        const wrong = source.path.split("/").find((part) => !SNAKE_CASE.test(part));
+        const parts = source.path.split("/").filter((part) => part !== "README.md");
+        const wrong = parts.find((part) => !SNAKE_CASE.test(part));
         if (wrong === undefined) return [];
         return [source.finding(1, `the name ${wrong}`, "small letters, digits and _ only")];
       },
@@ -113,9 +117,11 @@ export const fileNames: Rule = {
     { at: ["server/orderWriter.ts:1"], files: { "server/orderWriter.ts": "" } },
     { at: ["client/live-feed/a.ts:1"], files: { "client/live-feed/a.ts": "" } },
     { at: ["sql/migrations/0001-a.sql:1"], files: { "sql/migrations/0001-a.sql": "" } },
+    { at: ["docs/Glossary.md:1"], files: { "docs/Glossary.md": "" } },
   ],
   kept: [{
     "README.md": "",
+    "examples/README.md": "",
     ".ci/run": "",
     "sql/migrations/0001_orders.sql": "",
     "tests/server/order_writer_test.ts": "",
@@ -124,9 +130,9 @@ export const fileNames: Rule = {
 };
 
 export const headers: Rule = {
-  name: "every file of the program begins with what it is for",
+  name: "every file of the program and every example begins with what it is for",
   check: (tree) =>
-    tree.filter((source) => source.isTypeScript && FOLDERS.includes(source.folder)).flatMap(
+    tree.filter((source) => source.isTypeScript && HAVE_HEADERS.includes(source.folder)).flatMap(
       (source) =>
         headerLetters(source.text) >= MIN_HEADER_LETTERS ? [] : [source.finding(
           1,
@@ -137,6 +143,7 @@ export const headers: Rule = {
   broken: [
     { at: ["sql/a.ts:1"], files: { "sql/a.ts": "export const a = 1;" } },
     { at: ["sql/a.ts:1"], files: { "sql/a.ts": "/** a */\nexport const a = 1;" } },
+    { at: ["examples/a.ts:1"], files: { "examples/a.ts": "export const a = 1;" } },
     {
       at: ["client/a.tsx:1"],
       files: { "client/a.tsx": "/** @jsxImportSource preact */\nimport { h } from 'preact';" },
@@ -178,8 +185,14 @@ export const topLevel: Rule = {
     { at: ["notes.md:1"], files: { ...topLevelFiles(), "notes.md": "" } },
     { at: ["scripts:1"], files: { ...topLevelFiles(), "scripts/a.ts": "" } },
     { at: ["README.md:1"], files: topLevelFiles("README.md") },
+    { at: ["LICENSE:1"], files: topLevelFiles("LICENSE") },
+    { at: ["docs:1"], files: topLevelFiles("docs") },
+    { at: ["examples:1"], files: topLevelFiles("examples") },
   ],
-  kept: [topLevelFiles(), { ...topLevelFiles(), ".ci/run": "", ".gitignore": "" }],
+  kept: [
+    topLevelFiles(),
+    { ...topLevelFiles(), ".ci/run": "", ".gitignore": "", ".github/SECURITY.md": "" },
+  ],
 };
 
 function filesIn(folder: string, count: number): Record<string, string> {
@@ -190,9 +203,8 @@ function filesIn(folder: string, count: number): Record<string, string> {
 
 function topLevelFiles(without?: string): Record<string, string> {
   const names = TOP_LEVEL.filter((name) => name !== without);
-  return Object.fromEntries(
-    names.map((name) => [name.includes(".") ? name : `${name}/a.ts`, ""]),
-  );
+  const isFile = (name: string) => name.includes(".") || name === "LICENSE";
+  return Object.fromEntries(names.map((name) => [isFile(name) ? name : `${name}/a.ts`, ""]));
 }
 
 /** Letters in the comments before the first line of code, directives such as `@jsx` aside. */

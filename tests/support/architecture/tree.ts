@@ -8,7 +8,8 @@
 import { Source } from "./source.ts";
 
 const GENERATED = new Set(["node_modules", "dist", ".git", ".weir"]);
-const TEXT = /(\.(ts|tsx|js|mjs|sql|css|html|md|json|jsonc|yaml|yml|sh|svg)|^\.ci\/run|lock)$/;
+const TEXT =
+  /(\.(ts|tsx|js|mjs|sql|css|html|md|json|jsonc|yaml|yml|sh|svg)|^\.ci\/run|^LICENSE|lock)$/;
 
 /** Paths relative to `root` of all files that belong to the project, sorted. */
 export async function listFiles(root: URL): Promise<string[]> {
