@@ -108,7 +108,7 @@ export interface PlaceError {
   readonly message: string;
   readonly retryAfterMs?: number;
   readonly deadLetterId?: string;
-  /** The mistakes of an `invalid_input`. */
+  /** The issues of an `invalid_input`. */
   readonly issues?: readonly InputIssue[];
 }
 

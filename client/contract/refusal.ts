@@ -39,7 +39,7 @@ export interface Refusal {
   readonly retryAfterMs?: number;
   /** The dead letter that keeps a `rejected` order. */
   readonly deadLetterId?: string;
-  /** The mistakes of an `invalid_input`. */
+  /** The issues of an `invalid_input`. */
   readonly issues?: readonly InputIssue[];
 }
 

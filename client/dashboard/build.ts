@@ -21,7 +21,7 @@ const BUNDLED = [
 ];
 
 /** Builds the page if it is out of date. @returns false if not @throws Error on a bad source */
-export async function buildPage(): Promise<boolean> {
+async function buildPage(): Promise<boolean> {
   const stamp = await stampOf(await sources());
   if (await isBuiltFrom(stamp)) return false;
   await Deno.mkdir(DIST, { recursive: true });

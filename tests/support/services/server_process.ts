@@ -155,7 +155,7 @@ const DURABLE_REDIS: Settings = {
 };
 
 /** Plans a PostgreSQL with its data in `folder`. */
-export async function postgresPlan(folder: DataFolder): Promise<Plan> {
+async function postgresPlan(folder: DataFolder): Promise<Plan> {
   const binaries = await locatePostgres();
   const runner = await findRunner(binaries.postgres, folder.path);
   const path = folder.at("postgres");
@@ -187,7 +187,7 @@ export async function postgresPlan(folder: DataFolder): Promise<Plan> {
 }
 
 /** Plans a Redis, `chosen` or the usual one. @throws Error with one line how to get one */
-export async function redisPlan(folder: DataFolder, chosen?: RedisProgram): Promise<Plan> {
+async function redisPlan(folder: DataFolder, chosen?: RedisProgram): Promise<Plan> {
   const program = chosen ?? await findRedis(folder, () => undefined);
   if ("unavailable" in program) throw new Error(`this test needs Redis: ${program.unavailable}`);
   const data = folder.at("redis");
