@@ -5,14 +5,7 @@
 import { type Folded, foldJournal } from "../../sql/figures/fold.ts";
 import { type ListedFoldRun, listRuns } from "../../sql/figures/fold_runs.ts";
 import { readConfig } from "../config.ts";
-import {
-  printJson,
-  printTable,
-  runTask,
-  taskCommand,
-  TaskFailure,
-  wholeNumber,
-} from "./command.ts";
+import { printJson, printTable, taskCommand, TaskFailure, wholeNumber } from "./command.ts";
 import { withPools } from "./database_url.ts";
 
 const LOCK_POLL_MS = 20;
@@ -24,7 +17,7 @@ interface AggregateOptions {
   readonly json?: true;
 }
 
-const command = taskCommand(
+export const command = taskCommand(
   "aggregate",
   "Folds the journal of DATABASE_URL, else of the embedded database, into the rollups.",
 )
@@ -78,5 +71,3 @@ function printRuns(runs: readonly ListedFoldRun[], json: boolean): void {
     ]),
   ]);
 }
-
-if (import.meta.main) Deno.exit(await runTask(command, Deno.args));

@@ -4,14 +4,7 @@
  */
 import { auditRollups } from "../../sql/figures/audit.ts";
 import { readConfig } from "../config.ts";
-import {
-  printJson,
-  printTable,
-  runTask,
-  taskCommand,
-  TaskFailure,
-  wholeNumber,
-} from "./command.ts";
+import { printJson, printTable, taskCommand, TaskFailure, wholeNumber } from "./command.ts";
 import { withPools } from "./database_url.ts";
 import type { AuditReport, Drift } from "../../client/contract/ops_runs.ts";
 
@@ -22,7 +15,7 @@ interface AuditOptions {
   readonly json?: true;
 }
 
-const command = taskCommand(
+export const command = taskCommand(
   "audit",
   "Recounts random minutes and days in DATABASE_URL, else in the embedded database.",
 )
@@ -60,5 +53,3 @@ function rowOf({ scope, bucket, currency, sku, expected, found }: Drift): string
 function textOf(sums: Drift["expected"]): string {
   return Object.entries(sums).map(([name, sum]) => `${name}=${sum}`).join(" ") || "nothing";
 }
-
-if (import.meta.main) Deno.exit(await runTask(command, Deno.args));

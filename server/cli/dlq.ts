@@ -20,7 +20,6 @@ import {
   matching,
   printJson,
   printTable,
-  runTask,
   taskCommand,
   TaskFailure,
   wholeNumber,
@@ -58,7 +57,10 @@ interface ReplayOptions {
   readonly json?: true;
 }
 
-const command = taskCommand("dlq", "Dead letters in DATABASE_URL, else in the embedded database.");
+export const command = taskCommand(
+  "dlq",
+  "Dead letters in DATABASE_URL, else in the embedded database.",
+);
 
 command.command("list")
   .description("list dead letters, the one that failed last first")
@@ -234,5 +236,3 @@ function rowOf(letter: DeadLetter): string[] {
 function shown(value: unknown): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
-
-if (import.meta.main) Deno.exit(await runTask(command, Deno.args));

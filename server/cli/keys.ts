@@ -12,7 +12,7 @@ import { migrate } from "../../sql/migrate.ts";
 import { type Scope, SCOPES } from "../../client/contract/scope.ts";
 import { plainText, storeIdInput } from "../../client/contract/text.ts";
 import { readConfig } from "../config.ts";
-import { matching, printJson, printTable, runTask, taskCommand, TaskFailure } from "./command.ts";
+import { matching, printJson, printTable, taskCommand, TaskFailure } from "./command.ts";
 import { withDatabaseUrl } from "./database_url.ts";
 
 /** What a key may do unless it is told: all of an application's work, nothing of an operator's. */
@@ -26,7 +26,7 @@ interface CreateOptions {
   readonly store?: string;
 }
 
-const command = taskCommand(
+export const command = taskCommand(
   "keys",
   "API keys in DATABASE_URL, else in the embedded database.",
 );
@@ -82,5 +82,3 @@ async function withKeys<T>(use: (pool: Pool) => Promise<T>): Promise<T> {
 function rowOf({ keyId, label, scopes, storeId, createdAt, revokedAt }: ApiKey): string[] {
   return [keyId, label, scopes.join(","), storeId ?? "all", createdAt, revokedAt ?? "no"];
 }
-
-if (import.meta.main) Deno.exit(await runTask(command, Deno.args));

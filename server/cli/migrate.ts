@@ -4,7 +4,7 @@
  */
 import { migrate, type MigrationStatus, migrationStatus } from "../../sql/migrate.ts";
 import { readConfig } from "../config.ts";
-import { printJson, printTable, runTask, taskCommand } from "./command.ts";
+import { printJson, printTable, taskCommand } from "./command.ts";
 import { withDatabaseUrl } from "./database_url.ts";
 
 interface MigrateOptions {
@@ -12,7 +12,7 @@ interface MigrateOptions {
   readonly json?: true;
 }
 
-const command = taskCommand(
+export const command = taskCommand(
   "migrate",
   "Brings the schema of DATABASE_URL, else of the embedded database, up to date.",
 )
@@ -34,5 +34,3 @@ function printStatus(migrations: readonly MigrationStatus[], json: boolean): voi
   const rows = migrations.map(({ name, appliedAt }) => [name, appliedAt ?? "to be applied"]);
   printTable([["MIGRATION", "APPLIED"], ...rows]);
 }
-
-if (import.meta.main) Deno.exit(await runTask(command, Deno.args));

@@ -5,10 +5,10 @@
 import { migrate } from "../../sql/migrate.ts";
 import { RebuildLocked, rebuildRollups } from "../../sql/figures/rebuild.ts";
 import { readConfig } from "../config.ts";
-import { printJson, runTask, taskCommand, TaskFailure } from "./command.ts";
+import { printJson, taskCommand, TaskFailure } from "./command.ts";
 import { withDatabaseUrl } from "./database_url.ts";
 
-const command = taskCommand(
+export const command = taskCommand(
   "rebuild",
   "Recounts all orders of DATABASE_URL, else of the embedded database, into new rollups.",
 )
@@ -24,5 +24,3 @@ const command = taskCommand(
       console.log(`recounted ${orders} orders: epoch ${epoch}, version ${version}`);
     });
   });
-
-if (import.meta.main) Deno.exit(await runTask(command, Deno.args));

@@ -12,7 +12,7 @@ import { recountMinutes } from "../../../sql/figures/recount.ts";
 import { type Config, readConfig, readEnvironment } from "../../config.ts";
 import { type RunningService, runService } from "../../service.ts";
 import { configureLog } from "../../telemetry/log.ts";
-import { durationMs, runTask, taskCommand, TaskFailure, wholeNumber } from "../command.ts";
+import { durationMs, taskCommand, TaskFailure, wholeNumber } from "../command.ts";
 import { DashboardCount } from "./dashboard_count.ts";
 import { onDatabase } from "../database_url.ts";
 import { connectDemo } from "./connection.ts";
@@ -39,7 +39,7 @@ interface Counts {
 const SETTLE_MS = 15_000;
 const COUNT_TIMEOUT_MS = 60_000;
 
-const command = taskCommand(
+export const command = taskCommand(
   "demo",
   "Runs Weir with everything embedded, sends it sample orders, and counts them at the end.",
 )
@@ -175,5 +175,3 @@ async function countStored(url: string, storeIds: readonly string[]): Promise<nu
     await pool.end();
   }
 }
-
-if (import.meta.main) Deno.exit(await runTask(command, Deno.args));

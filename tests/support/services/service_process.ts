@@ -103,7 +103,7 @@ async function spawn(environment: Environment): Promise<Omit<ServiceProcess, "ur
     ? ["--preload", "tests/support/services/clock_ahead.ts"]
     : [];
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--cached-only", ...preload, ...rights, "server/main.ts"],
+    args: ["run", "--cached-only", ...preload, ...rights, "server/cli/main.ts", "start"],
     cwd: ROOT,
     env: {
       ...UNSET,
@@ -151,11 +151,14 @@ async function spawn(environment: Environment): Promise<Omit<ServiceProcess, "ur
   };
 }
 
-/** The rights in deno.json's own line, so that a test sees what lacks there. */
+/** The permissions that deno.json gives to `start`: a test fails when one is missing there. */
 async function rightsOfStart(dataDir: string): Promise<string[]> {
   const { tasks } = JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT)));
-  const [, flags = ""] = /deno run (.*) server\/main\.ts$/.exec(tasks.start.command) ?? [];
-  return flags.replaceAll("$WEIR_DATA_DIR", dataDir).split(" ");
+  if (tasks.start.command !== "deno task -q weir server/cli/main.ts start") {
+    throw new Error(`another line starts the service than the tests do: ${tasks.start.command}`);
+  }
+  const [, flags = ""] = /deno run (.*)$/.exec(tasks.weir.command) ?? [];
+  return flags.split(" ").map((flag) => flag.replaceAll('"$WEIR_DATA_DIR"', dataDir));
 }
 
 /** What comes out of a stream, as it comes. */
