@@ -2,6 +2,8 @@
  * The parts of one instance, joined: which part gets what. Data goes one way: orders into the
  * writer, its commits wake the aggregator, its folds go out on the bus, and each notice that the bus
  * brings reaches the live hub.
+ *
+ * Tested in tests/server/two_instances_test.ts.
  */
 import type { Redis } from "ioredis";
 import type { Aggregator } from "../actors/aggregator/aggregator.ts";
@@ -54,7 +56,7 @@ export interface Parts extends FigureParts, OrderParts {
   readonly cacheRedis: Redis | null;
   readonly statusBoard: StatusBoard;
   readonly metrics: Metrics;
-  /** What calls reach. */
+  /** The services that calls reach. */
   readonly services: Services;
   /** True when the writer would take an order now. */
   readonly takesOrders: () => boolean;

@@ -100,7 +100,7 @@ export type Answer =
   | { readonly ok: true; readonly acknowledgement: Acknowledgement }
   | { readonly ok: false; readonly refusal: Refusal };
 
-/** Why one order of `placeMany` was not taken. */
+/** The reason why one order of `placeMany` was not taken. */
 export interface PlaceError {
   /** The tRPC code. */
   readonly code: string;
@@ -108,7 +108,7 @@ export interface PlaceError {
   readonly message: string;
   readonly retryAfterMs?: number;
   readonly deadLetterId?: string;
-  /** What is wrong with an `invalid_input`. */
+  /** The issues of an `invalid_input`. */
   readonly issues?: readonly InputIssue[];
 }
 

@@ -1,9 +1,9 @@
 /**
- * Why something was not done, as data: a reason from the contract's table, a sentence for a person,
- * and, where waiting helps, how long.
+ * Refusals: why something was not done, as data. A refusal has a reason from the contract's table, a
+ * sentence for a person and, where waiting helps, the time to wait.
  *
- * A plain object and not an Error: refusals are answers, and while a circuit is open there are
- * thousands of them a second, none of which needs a stack trace.
+ * A refusal is a plain object and not an Error: it is an answer. While the circuit is open there are
+ * thousands of refusals a second, and none needs a stack trace.
  */
 
 /** Every reason of the contract's error table. */
@@ -39,7 +39,7 @@ export interface Refusal {
   readonly retryAfterMs?: number;
   /** Where a `rejected` order is kept. */
   readonly deadLetterId?: string;
-  /** What is wrong with an `invalid_input`. */
+  /** The issues of an `invalid_input`. */
   readonly issues?: readonly InputIssue[];
 }
 

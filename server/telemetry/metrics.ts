@@ -3,6 +3,8 @@
  *
  * A registry of its own, not the library's global one: two instances in one process (tests, the
  * bench) must not share figures. Gauges are read when somebody scrapes.
+ *
+ * Tested in tests/server/router/ops_test.ts.
  */
 import type { Gauges } from "../ops/gauges.ts";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
