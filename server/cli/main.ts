@@ -1,5 +1,6 @@
 /**
- * The one entrance: `deno task <name> …` runs this file with the name of the task and its arguments.
+ * The one entrance: `deno task <name> …` runs this file with the name of the task and its
+ * arguments.
  *
  * The module of a task is loaded when somebody asks for that task: `deno task keys --help` does not
  * load the HTTP server. Each of these modules exports its `command`, and loading it does nothing.

@@ -1,6 +1,7 @@
 /**
- * `deno task migrate`: brings the schema up to date, or says what has been applied. Two that run at
- * once take turns; a schema that does not fit this code is refused.
+ * `deno task migrate`: brings the schema up to date. With `--status` it lists the migrations
+ * instead. Two runs at the same time take turns. A schema that this code does not know is refused.
+ * Tested in tests/server/cli/tasks_test.ts.
  */
 import { migrate, type MigrationStatus, migrationStatus } from "../../sql/migrate.ts";
 import { readConfig } from "../config.ts";

@@ -1,9 +1,10 @@
 /**
- * `deno task rebuild`: makes all rollups anew from the orders, while orders come in. Dashboards show
- * what they have until it is done, and then a new epoch.
+ * `deno task rebuild`: recounts all orders into new rollups, while orders come in. Dashboards show
+ * the old figures until the task commits, and a new epoch after it. Tested in
+ * tests/server/cli/rollups_test.ts.
  */
-import { migrate } from "../../sql/migrate.ts";
 import { RebuildLocked, rebuildRollups } from "../../sql/figures/rebuild.ts";
+import { migrate } from "../../sql/migrate.ts";
 import { readConfig } from "../config.ts";
 import { printJson, taskCommand, TaskFailure } from "./command.ts";
 import { withDatabaseUrl } from "./database_url.ts";

@@ -1,11 +1,11 @@
 /**
- * Tasks as an operator runs them: each runs the line that deno.json has for it, in a process of its
- * own, with the permissions of that line. Of the variables that Weir reads it gets only the ones that
- * the test gives it.
+ * Tasks as an operator runs them: each runs the line that deno.json has for it, in a process of
+ * its own, with the permissions of that line. Of the variables that Weir reads it gets only the
+ * ones that the test gives it.
  */
 const ROOT = new URL("../../../", import.meta.url);
 
-/** Keeps variables of the shell that runs the tests away from the tasks: empty counts as unset. */
+/** Keeps variables of the shell that runs the tests away from the tasks; empty is unset. */
 const UNSET = Object.fromEntries(
   ["PORT", "HOST", "DATABASE_URL", "REDIS_URL", "WEIR_DATA_DIR", "WEIR_DEV_KEY", "LOG_LEVEL"]
     .map((name) => [name, ""]),
@@ -21,7 +21,7 @@ export interface TaskResult {
 export interface RunningTask {
   readonly printed: { readonly stdout: string; readonly stderr: string };
   readonly ended: Promise<TaskResult>;
-  /** Resolves with the first match of `pattern` in stdout. @throws when the task ends without one */
+  /** Resolves with the first match of `pattern` in stdout. @throws when it ends without one */
   says(pattern: RegExp): Promise<RegExpExecArray>;
   interrupt(): void;
 }
