@@ -2,15 +2,29 @@
  * The typed client: orders and dashboards of a Weir, from Deno, Node or a browser.
  *
  * ```ts
- * const weir = createWeirClient({ url: "http://127.0.0.1:8080", token });
- * const { orderId } = await weir.api.orders.place.mutate({ … });
+ * const options: WeirClientOptions = { url: "http://127.0.0.1:8080", token: "your-key" };
+ * const weir: WeirClient = createWeirClient(options);
+ * try {
+ *   const { orderId, status } = await weir.api.orders.place.mutate({
+ *     storeId: "berlin",
+ *     idempotencyKey: "cart-1",
+ *     currency: "EUR",
+ *     lines: [{ sku: "tea", quantity: 2, unitPriceMinor: 450 }],
+ *   });
+ *   console.log(orderId, status);
+ * } catch (error) {
+ *   const data: WeirErrorData | null = errorDataOf(error);
+ *   console.log(data?.reason ?? "no answer came", data?.retryAfterMs);
+ * }
  * weir.api.dashboard.live.subscribe({}, { onData: ({ data }) => console.log(data.version) });
- * weir.close();
+ * await weir.close(); // at the end of the program
  * ```
  *
  * Calls go over HTTP, those made together in one request; subscriptions share one WebSocket, which
  * reconnects by itself and resumes where it was.
  */
+// `deno task check` compiles that snippet. Deno imports every export of this file for it, and an
+// unused import is an error: a new export needs a line there.
 import {
   createTRPCClient,
   createWSClient,

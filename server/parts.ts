@@ -25,7 +25,6 @@ import { startRetention } from "./figures/retention.ts";
 import { createAuth } from "./front/auth.ts";
 import { type LiveHub, startLiveHub } from "./live/live_hub.ts";
 import { createSnapshotCache, NO_CACHE } from "./live/snapshot_cache.ts";
-import type { Gauges } from "./ops/gauges.ts";
 import { startStatusBoard, type StatusBoard } from "./ops/status_board.ts";
 import { createCancel } from "./orders/cancel.ts";
 import { DeadLetters, REPLAYS_PER_SECOND } from "./orders/dead_letters.ts";
@@ -39,6 +38,7 @@ import { type RunningOverflow, startOverflow } from "./overflow/start.ts";
 import { overflowStatus } from "./overflow/status.ts";
 import { openRedis } from "./redis/connection.ts";
 import type { Services } from "./router/context.ts";
+import type { Gauges } from "./telemetry/gauges.ts";
 import { createMetrics, type Metrics } from "./telemetry/metrics.ts";
 import { VERSION } from "./version.ts";
 

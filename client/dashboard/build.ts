@@ -21,7 +21,7 @@ const BUNDLED = [
 ];
 
 /** Builds what is out of date. @returns false when nothing was. @throws Error what does not build */
-export async function buildPage(): Promise<boolean> {
+async function buildPage(): Promise<boolean> {
   const stamp = await stampOf(await sources());
   if (await isBuiltFrom(stamp)) return false;
   await Deno.mkdir(DIST, { recursive: true });

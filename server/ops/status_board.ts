@@ -5,7 +5,7 @@
  * state has changed, each second for the figures, and never twice within `MIN_GAP_MS`.
  */
 import type { OpsStatus } from "../../client/contract/ops_status.ts";
-import type { Gauges } from "./gauges.ts";
+import type { Gauges } from "../telemetry/gauges.ts";
 
 export interface StatusBoardOptions extends Gauges {
   readonly instanceId: string;

@@ -10,11 +10,10 @@ import {
   getJsonLinesFormatter,
   getLogger,
   getTextFormatter,
-  type Logger,
 } from "@logtape/logtape";
 import type { Config } from "../config.ts";
 
-export { getLogger, type Logger };
+export { getLogger };
 
 /** Decides where log lines go. Called once, at the start of a process. */
 export async function configureLog(config: Pick<Config, "logLevel" | "logFormat">): Promise<void> {

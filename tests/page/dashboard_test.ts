@@ -6,6 +6,7 @@ import type { Browser, Page } from "playwright-core";
 import type { PlaceInput } from "../../client/mod.ts";
 import { createApiKey } from "../../sql/api_keys.ts";
 import { openDatabase } from "../../sql/connection/database.ts";
+import { awayFromMidnight } from "../support/load/midnight.ts";
 import { openPage, withBrowser } from "./chromium.ts";
 import { startForwarder } from "./forwarder.ts";
 import { KEY, type TestService, withService } from "./service.ts";
@@ -163,13 +164,6 @@ async function inBrowser(
 ): Promise<void> {
   await awayFromMidnight();
   await withService((service) => withBrowser((browser) => test(browser, service)), reach);
-}
-
-/** "Today" is the UTC day: a test that began in one and ended in the next would count anew. */
-async function awayFromMidnight(): Promise<void> {
-  const dayMs = 86_400_000;
-  const left = dayMs - Date.now() % dayMs;
-  if (left < 90_000) await new Promise((resolve) => setTimeout(resolve, left + 1_000));
 }
 
 function order(

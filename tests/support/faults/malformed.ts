@@ -111,7 +111,7 @@ const ODD_JSON = [
 ];
 
 /** A value as JSON text; `depth` bounds how deep it goes. */
-export function oddJson(random: Random, depth = 3): string {
+function oddJson(random: Random, depth = 3): string {
   if (depth === 0 || random.chance(0.5)) return random.pick(ODD_JSON);
   const parts = Array.from({ length: random.int(0, 5) }, () => oddJson(random, depth - 1));
   if (random.chance(0.4)) return `[${parts.join()}]`;
@@ -145,7 +145,7 @@ function randomBytes(random: Random): Uint8Array<ArrayBuffer> {
 }
 
 /** Text or bytes for where JSON is expected. */
-export function oddText(random: Random): string | Uint8Array<ArrayBuffer> {
+function oddText(random: Random): string | Uint8Array<ArrayBuffer> {
   switch (random.int(0, 7)) {
     case 0:
       return randomBytes(random);

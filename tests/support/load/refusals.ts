@@ -7,7 +7,7 @@ import type { RefusalReason } from "../../../client/mod.ts";
 import { type Answer, callHttp, type CallType, RawSocket } from "./raw_calls.ts";
 
 /** tRPC's code and the HTTP status of each reason, as the contract's table has them. */
-export const CONTRACT: Readonly<Record<RefusalReason, readonly [code: string, status: number]>> = {
+const CONTRACT: Readonly<Record<RefusalReason, readonly [code: string, status: number]>> = {
   invalid_input: ["BAD_REQUEST", 400],
   unauthenticated: ["UNAUTHORIZED", 401],
   forbidden: ["FORBIDDEN", 403],

@@ -27,7 +27,7 @@ export async function withRedis<T>(test: (redis: TestRedis) => Promise<T>): Prom
 }
 
 /** Removes every key that begins with `prefix`. */
-export async function removeKeys(redis: Redis, prefix: string): Promise<void> {
+async function removeKeys(redis: Redis, prefix: string): Promise<void> {
   let cursor = "0";
   do {
     const [next, keys] = await redis.scan(cursor, "MATCH", `${prefix}*`, "COUNT", 500);

@@ -154,7 +154,7 @@ const DURABLE_REDIS: Settings = {
 };
 
 /** PostgreSQL's programs on a folder. */
-export async function postgresPlan(folder: DataFolder): Promise<Plan> {
+async function postgresPlan(folder: DataFolder): Promise<Plan> {
   const binaries = await locatePostgres();
   const runner = await findRunner(binaries.postgres, folder.path);
   const path = folder.at("postgres");
@@ -186,7 +186,7 @@ export async function postgresPlan(folder: DataFolder): Promise<Plan> {
 }
 
 /** Redis on a folder, `chosen` or the usual one. @throws Error with one line how to get one */
-export async function redisPlan(folder: DataFolder, chosen?: RedisProgram): Promise<Plan> {
+async function redisPlan(folder: DataFolder, chosen?: RedisProgram): Promise<Plan> {
   const program = chosen ?? await findRedis(folder, () => undefined);
   if ("unavailable" in program) throw new Error(`this test needs Redis: ${program.unavailable}`);
   const data = folder.at("redis");

@@ -5,7 +5,7 @@
  * addresses to the tests by environment; `testServices()` reads them there. A test that breaks a
  * service on purpose starts a pair of its own by `startTestServices()` and stops it again.
  *
- * A file that imports this one (or database.ts, or redis.ts beside it) is by that not a unit test.
+ * A test that imports from this folder, also through its helpers, is not a unit test.
  */
 import { type EmbeddedEvent, startEmbedded } from "../../../server/embedded/mod.ts";
 import { invocation, privateCopy } from "../../../server/embedded/redis_package.ts";
