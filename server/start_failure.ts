@@ -6,7 +6,7 @@ import { MigrationError } from "../sql/migrate.ts";
 import { classify } from "../sql/connection/failure.ts";
 import { ConfigError } from "./config.ts";
 import { EmbeddedError } from "./embedded/mod.ts";
-import { ListenError } from "./front/http.ts";
+import { ListenError } from "./front/listen_error.ts";
 
 /** SQLSTATEs of a wrong DATABASE_URL. */
 const WRONG_URL: ReadonlySet<string> = new Set([

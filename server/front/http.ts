@@ -5,12 +5,12 @@ import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
 import type { TRPCError } from "@trpc/server";
 import { bearerToken } from "./auth.ts";
 import { EventStream } from "./event_stream.ts";
+import { ListenError } from "./listen_error.ts";
 import { servePage } from "./page.ts";
 import { SlowClients } from "./slow_clients.ts";
 import type { Services } from "../router/context.ts";
 import { Refused } from "../../client/contract/refused.ts";
 import { appRouter } from "../router/mod.ts";
-import { describe } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import {
   createWebSocketServer,
@@ -43,22 +43,6 @@ export interface HttpServer {
   readonly port: number;
   /** Takes no new connection, tells subscribers to go elsewhere, and gives calls time to end. */
   stop(timeoutMs: number): Promise<void>;
-}
-
-/** The server cannot listen on HOST and PORT; the message is one line for the operator. */
-export class ListenError extends Error {
-  constructor({ host, port }: Pick<HttpOptions, "host" | "port">, cause: unknown) {
-    super(whyNot(host, port, cause), { cause });
-    this.name = "ListenError";
-  }
-}
-
-function whyNot(host: string, port: number, cause: unknown): string {
-  if (cause instanceof Deno.errors.AddrInUse) return `PORT ${port} is in use by another process`;
-  if (cause instanceof Deno.errors.AddrNotAvailable) {
-    return "HOST is not an address of this machine";
-  }
-  return `HOST and PORT are wrong: cannot listen on ${host}:${port}: ${describe(cause)}`;
 }
 
 /** Starts serving. @throws ListenError */
