@@ -31,9 +31,18 @@ export class FrameReader implements FeedReader {
   constructor(readonly options: FrameReaderOptions) {}
 
   async readAndKeep(scope: string): Promise<Frame> {
-    const frame = await this.#read(scope);
-    this.options.cache.write(frame.figures);
-    return frame;
+    const { readFigures, cache, now, newest, health } = this.options;
+    const askedAt = now();
+    try {
+      const figures = await readFigures(scope);
+      newest.see(foldOf(figures));
+      health.answered(Date.parse(figures.readAt), askedAt);
+      cache.write(figures);
+      return { figures, askedAt, writtenAt: null };
+    } catch (error) {
+      health.failed();
+      throw error;
+    }
   }
 
   async readKept(scope: string): Promise<Frame | null> {
@@ -49,20 +58,6 @@ export class FrameReader implements FeedReader {
 
   awaitNextMinute(figures: Figures): void {
     this.options.minuteTimer.start(figures);
-  }
-
-  async #read(scope: string): Promise<Frame> {
-    const { readFigures, now, newest, health } = this.options;
-    const askedAt = now();
-    try {
-      const figures = await readFigures(scope);
-      newest.see(foldOf(figures));
-      health.answered(Date.parse(figures.readAt), askedAt);
-      return { figures, askedAt, writtenAt: null };
-    } catch (error) {
-      health.failed();
-      throw error;
-    }
   }
 
   /**
