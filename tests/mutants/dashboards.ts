@@ -161,7 +161,7 @@ export const DASHBOARDS: readonly Mutant[] = [
     tests: ["unit", "tests/server/live/live_minute_test.ts"],
   },
   {
-    name: "the turn of the other scopes forgotten",
+    name: "the new minute of the other scopes forgotten",
     file: "server/live/minute_timer.ts",
     find:
       "      this.onMinuteTurned(); // for the other scopes: restarting the timer would skip their minute\n",

@@ -226,3 +226,20 @@ Deno.test("a notice after a lost one makes the hub read every watched scope", ()
       "a notice that follows the last one names all changed scopes",
     );
   }));
+
+Deno.test("the newest position is what the check and the reads have told, and no notice", () =>
+  withHub(async ({ hub, newest, database, pass }) => {
+    assertEquals(newest.position, null);
+    await pass(0);
+    assertEquals(newest.position, { epoch: 1, version: 5 });
+    database.version = 6;
+    await hub.snapshot("north");
+    assertEquals(newest.position, { epoch: 1, version: 6 });
+    hub.notice(noticeOf(9, "all"));
+    database.version = 4;
+    await pass(5_000);
+    assertEquals(newest.position, { epoch: 1, version: 6 });
+    database.version = 7;
+    await pass(2_400);
+    assertEquals(newest.position, { epoch: 1, version: 7 });
+  }, { database: { version: 5 } }));

@@ -83,6 +83,7 @@ export interface Watcher {
 
 export interface HubTest {
   readonly hub: LiveHub;
+  readonly newest: NewestPosition;
   readonly database: FakeDatabase;
   /** Like Redis, it answers nothing after the minute of the figures, by its own clock. */
   readonly cache: Map<string, Figures>;
@@ -112,11 +113,12 @@ export async function withHub(
   const database = Object.assign(new FakeDatabase(), options.database);
   const cache = new Map<string, Figures>();
   const freshnessMs: number[] = [];
+  const newest = new NewestPosition();
   let skipped = 0;
   const hub = startLiveHub({
     readFigures: (scope) => database.readFigures(scope, databaseNow()),
     readNewest: () => database.readNewest(databaseNow()),
-    newest: new NewestPosition(),
+    newest,
     cache: {
       read: (scope) => {
         const [figures, now] = [cache.get(scope), databaseNow() - cacheBehindMs];
@@ -147,7 +149,7 @@ export async function withHub(
       await settle();
     }
   };
-  await test({ hub, database, cache, freshnessMs, skipped: () => skipped, watch, pass });
+  await test({ hub, newest, database, cache, freshnessMs, skipped: () => skipped, watch, pass });
   await hub.stop();
 }
 
