@@ -217,11 +217,8 @@ function startHub(
 ): LiveHub {
   return startLiveHub({
     readFigures: (scope) => readFigures(database.live, scope),
-    readNewest: async () => {
-      const position = await readNewest(database.read);
-      newest.see(position);
-      return position;
-    },
+    readNewest: () => readNewest(database.read),
+    newest,
     cache: cacheRedis === null ? NO_CACHE : createSnapshotCache(cacheRedis, config.redisPrefix),
     now: systemClock.now,
     onSkippedFrame: () => metrics.skippedFrames.inc(),
