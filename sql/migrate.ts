@@ -8,10 +8,10 @@
  * Two migrators take turns by a lock. A file that was edited after it ran, and a schema newer than
  * this code, are refused.
  */
-import postgres from "postgres";
 import { connect } from "./connection/driver.ts";
 import { createHash } from "node:crypto";
 import type { Sql, Tx } from "./connection/database.ts";
+import { codeOf, SQLSTATE } from "./connection/failure.ts";
 import { takeSessionLock } from "./connection/session_lock.ts";
 
 /** The key of the migrators' advisory lock. */
@@ -21,7 +21,6 @@ const MIGRATOR_TIMEOUT_MS = 30_000;
 /** What a statement waits for a lock on a table, so that it does not queue up all traffic. */
 const LOCK_TIMEOUT_MS = 2_000;
 const LOCK_ATTEMPTS = 10;
-const LOCK_NOT_AVAILABLE = "55P03";
 const OUTSIDE = "-- outside a transaction\n";
 /** Such a file has no statement with a semicolon in it. */
 const STATEMENT_END = /;\s*$/m;
@@ -156,7 +155,7 @@ async function apply(sql: Sql, migration: Migration): Promise<void> {
       else await sql.begin((tx) => runScript(tx, migration));
       return;
     } catch (error) {
-      const locked = error instanceof postgres.PostgresError && error.code === LOCK_NOT_AVAILABLE;
+      const locked = codeOf(error) === SQLSTATE.lockNotAvailable;
       if (!locked || attempt === LOCK_ATTEMPTS) throw error;
     }
   }

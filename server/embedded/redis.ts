@@ -7,6 +7,7 @@
  * in a 0600 file, not on the command line that every user can read.
  */
 import { Redis } from "ioredis";
+import { answerWithin, pause } from "../../sql/waiting.ts";
 import { closeRedis } from "../redis/connection.ts";
 import { type DataFolder, readIfThere } from "./data_folder.ts";
 import { EmbeddedError, type OnEmbeddedEvent } from "./embedded_event.ts";
@@ -133,7 +134,7 @@ async function clearOrphan({ configPath, dataPath, urlOf, onEvent }: Predecessor
     if (performance.now() > deadline) {
       throw new EmbeddedError(`Redis of an earlier run (port ${port}) does not stop`);
     }
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await pause(POLL_MS);
   }
   const message = `stopped Redis of an earlier run that was killed (port ${port})`;
   onEvent({ service: "redis", kind: "orphan_stopped", message });
@@ -169,7 +170,12 @@ async function listens(port: number): Promise<boolean> {
 }
 
 /** The connection was taken, the question was not answered in time. */
-class NoAnswer extends Error {}
+class NoAnswer extends Error {
+  constructor() {
+    super(`Redis did not answer within ${ANSWER_TIMEOUT_MS} ms`);
+    this.name = "NoAnswer";
+  }
+}
 
 /** One question on a connection of its own. @throws NoAnswer, or what ioredis throws */
 async function ask<T>(url: string, question: (redis: Redis) => Promise<T>): Promise<T> {
@@ -180,14 +186,10 @@ async function ask<T>(url: string, question: (redis: Redis) => Promise<T>): Prom
     retryStrategy: () => null,
   });
   redis.on("error", () => undefined); // the call itself fails with it
-  const { promise: gaveUp, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new NoAnswer()), ANSWER_TIMEOUT_MS);
   try {
     const answer = redis.connect().then(() => question(redis));
-    answer.catch(() => undefined); // it may fail after the timeout was answered already
-    return await Promise.race([answer, gaveUp]);
+    return await answerWithin(ANSWER_TIMEOUT_MS, answer, () => new NoAnswer());
   } finally {
-    clearTimeout(timer);
     await closeRedis(redis);
   }
 }

@@ -11,7 +11,7 @@
 import type { Figures } from "../../sql/figures/snapshots.ts";
 import type { Notice } from "../../sql/figures/notices.ts";
 import { MINUTE_MS, minuteOf } from "../../sql/time.ts";
-import { settlesWithin } from "../pause.ts";
+import { settlesWithin } from "../../sql/waiting.ts";
 import { DatabaseClock } from "./database_clock.ts";
 import { KnownFolds } from "./known_folds.ts";
 import { ScopeFeed } from "./scope_feed.ts";

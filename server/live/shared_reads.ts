@@ -6,7 +6,7 @@
  * figures. So however many ask at once, they cost two reads; and sharing costs a caller the rest of
  * the read under way, or `READ_TIMEOUT_MS` when that does not end.
  */
-import { settlesWithin } from "../pause.ts";
+import { settlesWithin } from "../../sql/waiting.ts";
 
 const READ_TIMEOUT_MS = 500;
 

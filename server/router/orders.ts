@@ -14,7 +14,7 @@ import {
 import { Refused } from "../../client/contract/refused.ts";
 import { type Refusal, refuse } from "../../client/contract/refusal.ts";
 import { decodeCursor } from "../../sql/orders/orders.ts";
-import { pause } from "../pause.ts";
+import { pause } from "../../sql/waiting.ts";
 import type { Principal, Services } from "./context.ts";
 import { cursorOf } from "./cursor.ts";
 import { CODE_OF_REASON, invalidMessage, issuesOf } from "./errors.ts";

@@ -96,7 +96,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     name: "audit",
     maxConnections: 1,
     statementTimeoutMs: Math.max(AUDIT_TIMEOUT_MS, statementTimeoutMs),
-    session: { jit: "off", idle_in_transaction_session_timeout: "10000" },
+    session: { jit: "off", idle_in_transaction_session_timeout: "10s" },
   });
   const pools = { write, cancel, drain, fold, read, live, keys, audit };
   const endAll = async (timeoutMs?: number) => {

@@ -4,9 +4,11 @@
  * which has no bound, and which brings connections of an ended pool back to life.
  */
 
+import { WEIR_CODE } from "./failure.ts";
+
 /** A call that was never begun: too many others were waiting, or it waited too long. */
 export class PoolBusy extends Error {
-  readonly code = "WEIR_POOL_BUSY";
+  readonly code = WEIR_CODE.poolBusy;
   constructor() {
     super("too many calls are waiting for a connection");
     this.name = "PoolBusy";

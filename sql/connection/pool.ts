@@ -8,13 +8,15 @@
  * the server should have given up itself, and whenever a connection is lost the pool's connections
  * are replaced as a whole.
  */
-import postgres from "postgres";
+import type postgres from "postgres";
 import { connect, type Sql, type Tx } from "./driver.ts";
+import { isConnectionLost, isStandby, WEIR_CODE } from "./failure.ts";
 import { Gate } from "./gate.ts";
+import { answerWithin } from "../waiting.ts";
 
 /** A call that was given up after `timeoutMs` without an answer: its outcome is not known. */
 export class DatabaseTimeout extends Error {
-  readonly code = "WEIR_DATABASE_TIMEOUT";
+  readonly code = WEIR_CODE.databaseTimeout;
   constructor(readonly timeoutMs: number) {
     super(`the database did not answer within ${timeoutMs} ms`);
     this.name = "DatabaseTimeout";
@@ -26,7 +28,7 @@ export class DatabaseTimeout extends Error {
  * cancelled the wait: a failover would lose it, so it is as good as not known.
  */
 export class NotReplicated extends Error {
-  readonly code = "WEIR_NOT_REPLICATED";
+  readonly code = WEIR_CODE.notReplicated;
   constructor() {
     super("the wait for the synchronous standby was cancelled");
     this.name = "NotReplicated";
@@ -57,7 +59,11 @@ const MAX_WAITING = 1_000;
 
 /** The pool was ended at once, whatever was under way. */
 class PoolCut extends Error {
-  readonly code = "WEIR_POOL_CUT";
+  readonly code = WEIR_CODE.poolCut;
+  constructor() {
+    super("the pool was ended");
+    this.name = "PoolCut";
+  }
 }
 
 /** A pool of connections that can be replaced as a whole. */
@@ -69,8 +75,8 @@ export class Pool {
   #cancelledWaits = 0;
   readonly #gate: Gate;
   readonly #retiring = new Set<Promise<void>>();
-  /** Gives up each call under way. */
-  readonly #underWay = new Set<(error: Error) => void>();
+  /** Gives up every call under way. */
+  readonly #cut = new AbortController();
 
   constructor(readonly options: PoolOptions) {
     this.#url = options.url;
@@ -103,20 +109,13 @@ export class Pool {
   async #run<T>(use: (sql: Sql) => Promise<T>): Promise<T> {
     const sql = this.#sql;
     const timeoutMs = this.options.statementTimeoutMs;
-    const { promise: gaveUp, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(() => reject(new DatabaseTimeout(timeoutMs)), timeoutMs);
-    this.#underWay.add(reject);
-    const answer = use(sql);
+    const late = () => new DatabaseTimeout(timeoutMs);
     try {
-      return await Promise.race([answer, gaveUp]);
+      return await answerWithin(timeoutMs, use(sql), late, this.#cut.signal);
     } catch (error) {
-      answer.catch(() => undefined); // when it was given up, it fails later and was answered here
       if (error instanceof DatabaseTimeout) this.#replace(sql, 0);
       else if (isConnectionLost(error) || isStandby(error)) this.#replace(sql, RETIRE_MS);
       throw error;
-    } finally {
-      clearTimeout(timer);
-      this.#underWay.delete(reject);
     }
   }
 
@@ -128,11 +127,10 @@ export class Pool {
   /** Ends all connections, waiting at most `timeoutMs` for what they are doing. Legal twice. */
   async end(timeoutMs = 1_000): Promise<void> {
     this.#ended = true;
-    const cut = new PoolCut("the pool was ended");
+    const cut = new PoolCut();
     this.#gate.clear(cut);
-    if (timeoutMs === 0) { // the driver leaves some calls waiting, such as one that is connecting
-      for (const giveUp of this.#underWay) giveUp(cut);
-    }
+    // The driver leaves some calls waiting, such as one that is connecting.
+    if (timeoutMs === 0) this.#cut.abort(cut);
     await Promise.all([this.#sql.end({ timeout: timeoutMs / 1_000 }), ...this.#retiring]);
   }
 
@@ -151,26 +149,6 @@ export class Pool {
     this.#retiring.add(retiring);
     retiring.finally(() => this.#retiring.delete(retiring));
   }
-}
-
-/** True when the connection that a call ran on is of no use any more. */
-function isConnectionLost(error: unknown): boolean {
-  if (error instanceof postgres.PostgresError) {
-    return error.severity === "FATAL" || error.severity === "PANIC";
-  }
-  // The driver and the socket name what is wrong by a code; what has none is a bug of ours.
-  return error instanceof Error && "code" in error;
-}
-
-/** What a standby answers to something that only a primary can do. */
-const STANDBY = new Set([
-  "25006", // a write
-  "55000", // a question where its log is, which a fold begins with; elsewhere it is rare
-]);
-
-/** True when a call met a standby: the primary has to be looked for. */
-function isStandby(error: unknown): boolean {
-  return error instanceof postgres.PostgresError && STANDBY.has(error.code);
 }
 
 /** The URL with its first host moved to the end, so that new connections try another one first. */

@@ -3,6 +3,7 @@
  * session ends, however that comes about.
  */
 import type { Sql } from "./driver.ts";
+import { pause } from "../waiting.ts";
 
 const POLL_MS = 20;
 
@@ -20,7 +21,7 @@ export async function takeSessionLock(
   while (performance.now() - begunAt < timeoutMs) {
     const [row] = await sql<{ got: boolean }[]>`SELECT pg_try_advisory_lock(${key}) AS got`;
     if (row?.got === true) return true;
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await pause(POLL_MS);
   }
   return false;
 }

@@ -13,10 +13,10 @@
  * Keys that were not new are read by a second statement: a row that another transaction committed
  * while the first waited for it is neither inserted nor visible to the first one's snapshot.
  */
-import postgres from "postgres";
 import type { NewOrder } from "./new_order.ts";
 import type { Sql, Tx } from "../connection/database.ts";
 import { JOURNAL_FORMAT } from "../figures/journal.ts";
+import { classify } from "../connection/failure.ts";
 import { standbyHasIt } from "../connection/standby.ts";
 import { iso } from "../time.ts";
 
@@ -52,10 +52,11 @@ export async function commitBatch(
   try {
     inserted = await insertNew(sql, orders);
   } catch (error) {
-    // A constraint speaks before the key does: what a constraint of today would refuse may be there
-    // from before, and then that is the answer.
-    const known = orders.length === 1 && isOfData(error) ? await readStored(sql, orders) : null;
-    if (known === null || known.size === 0) throw error;
+    // PostgreSQL checks constraints before the primary key. An order stored before a constraint was
+    // added is refused by it when sent again, so look whether the order is stored already.
+    if (orders.length !== 1 || classify(error).kind !== "data") throw error;
+    const known = await readStored(sql, orders);
+    if (known.size === 0) throw error;
     return known;
   }
   const { placed_at, new_ids, acknowledged } = inserted;
@@ -77,11 +78,6 @@ export async function commitBatch(
     if (stored.size === 0) throw error;
     return stored;
   }
-}
-
-/** True when the database refused a row for its content, as SQLSTATE classes 22 and 23 say. */
-function isOfData(error: unknown): boolean {
-  return error instanceof postgres.PostgresError && /^2[23]/.test(error.code);
 }
 
 interface Inserted {

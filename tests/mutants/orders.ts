@@ -53,16 +53,16 @@ export const ORDERS: readonly Mutant[] = [
   {
     name: "a broken pipe taken for a SQLSTATE",
     file: "sql/connection/failure.ts",
-    find: `  const severity = propertyOf(error, "severity");`,
+    find: `  const severity = textOf(error, "severity");`,
     replace: `  const looks = code.length === 5 ? "ERROR" : null;\n` +
-      `  const severity = propertyOf(error, "severity") ?? looks;`,
+      `  const severity = textOf(error, "severity") ?? looks;`,
     tests: ["unit", "tests/sql/connection/failure_test.ts"],
   },
   {
     name: "a missing column taken for an order's fault",
     file: "sql/connection/failure.ts",
-    find: `  "23": "data",`,
-    replace: `  "42": "data",\n  "23": "data",`,
+    find: `  [CLASS.integrityViolation]: "data",`,
+    replace: `  "42": "data",\n  [CLASS.integrityViolation]: "data",`,
     tests: ["unit", "tests/actors"],
   },
   {

@@ -1,6 +1,6 @@
 /** A Redis lost for good, with the orders that it alone was given, and its replica in its place. */
 import { assertEquals, assertLess } from "@std/assert";
-import { pause } from "../../../server/pause.ts";
+import { pause } from "../../../sql/waiting.ts";
 import { report, statusOf, withFaults } from "../../support/faults/fault_run.ts";
 import { withReplicatedRedis } from "../../support/services/replicated_redis.ts";
 import { until } from "../../support/services/services.ts";
@@ -32,7 +32,7 @@ Deno.test("1,000 spilled orders outlive their Redis: the replica that confirmed 
         // The replica falls behind, and then both are gone before it has caught up.
         await replica.freeze();
         await run.askRedis((redis) => redis.set(LATE, 1));
-        await pause(BEHIND_MS, undefined);
+        await pause(BEHIND_MS);
         await Promise.all([master.kill(), replica.kill()]);
         const killedAt = performance.now();
         await until(
