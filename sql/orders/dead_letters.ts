@@ -14,6 +14,7 @@ import type {
 } from "../../client/contract/dead_letter.ts";
 import type { Pool, Sql } from "../connection/database.ts";
 import type { NewOrder } from "./new_order.ts";
+import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { iso } from "../time.ts";
 import type { PlaceInput } from "../../client/contract/order.ts";
 
@@ -91,26 +92,21 @@ export async function listLetters(pool: Pool, options: LetterListOptions): Promi
   return {
     letters: letters.map(letterOf),
     nextCursor: rows.length > limit && last !== undefined
-      ? btoa(JSON.stringify([last.position, last.letter_id]))
+      ? encodeCursor([last.position, last.letter_id])
       : null,
   };
 }
 
 /** ISO 8601 with microseconds, as PostgreSQL is asked for it. */
 const POSITION_FORMAT = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"';
-const cursorShape = z.tuple([
-  z.string().regex(/^2\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/),
-  z.uuid(),
-]);
+const cursorTime = z.string()
+  .regex(/^2\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/)
+  .refine((time) => !Number.isNaN(Date.parse(time)));
 
-/** The cursor in `text`; null when it is none of ours. */
+/** The cursor in `text`; null when the text is not one of this list. */
 export function decodeLetterCursor(text: string): LetterCursor | null {
-  try {
-    const [lastFailedAt, id] = cursorShape.parse(JSON.parse(atob(text)));
-    return Number.isNaN(Date.parse(lastFailedAt)) ? null : { lastFailedAt, id };
-  } catch {
-    return null;
-  }
+  const key = decodeCursor(text, cursorTime);
+  return key === null ? null : { lastFailedAt: key[0], id: key[1] };
 }
 
 /** Open letters, the one that has not been tried for longest first. */

@@ -4,6 +4,7 @@
 import { z } from "zod";
 import type { Pool, Sql } from "../connection/database.ts";
 import type { Order, OrderLine, OrderPage, OrderStatus } from "../../client/contract/order.ts";
+import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { iso } from "../time.ts";
 
 interface OrderRow {
@@ -37,12 +38,12 @@ export async function readOrder(
 export interface ListOptions {
   readonly storeId: string;
   readonly limit: number;
-  readonly cursor: Cursor | null;
+  readonly cursor: OrderCursor | null;
   readonly status: OrderStatus | null;
 }
 
 /** Where a page begins: after the order with this placing time and id. */
-export interface Cursor {
+export interface OrderCursor {
   readonly placedAt: string;
   readonly orderId: string;
 }
@@ -64,25 +65,19 @@ export async function listOrders(pool: Pool, options: ListOptions): Promise<Orde
   const last = orders.at(-1);
   return {
     orders,
-    nextCursor: rows.length > limit && last !== undefined ? encodeCursor(last) : null,
+    nextCursor: rows.length > limit && last !== undefined
+      ? encodeCursor([last.placedAt, last.orderId])
+      : null,
   };
 }
 
-/** Of years that a database's clock can have said; it knows no year 0. */
-const cursorShape = z.tuple([z.iso.datetime().startsWith("2"), z.uuid()]);
+/** ISO 8601 with milliseconds. PostgreSQL knows no year 0, so the year has to begin with a 2. */
+const cursorTime = z.iso.datetime().startsWith("2");
 
-/** The cursor in `text`; null when it is none of ours. */
-export function decodeCursor(text: string): Cursor | null {
-  try {
-    const [placedAt, orderId] = cursorShape.parse(JSON.parse(atob(text)));
-    return { placedAt, orderId };
-  } catch {
-    return null;
-  }
-}
-
-function encodeCursor({ placedAt, orderId }: Cursor): string {
-  return btoa(JSON.stringify([placedAt, orderId]));
+/** The cursor in `text`; null when the text is not one of this list. */
+export function decodeOrderCursor(text: string): OrderCursor | null {
+  const key = decodeCursor(text, cursorTime);
+  return key === null ? null : { placedAt: key[0], orderId: key[1] };
 }
 
 /** The table holds committed orders and cancelled ones; the other states live elsewhere. */
