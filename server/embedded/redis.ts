@@ -11,6 +11,7 @@ import { answerWithin, pause } from "../../sql/waiting.ts";
 import { closeRedis } from "../redis/connection.ts";
 import { type DataFolder, readIfThere } from "./data_folder.ts";
 import { EmbeddedError, type OnEmbeddedEvent } from "./embedded_event.ts";
+import type { EmbeddedServer } from "./embedded_server.ts";
 import { findRedis, invocation } from "./redis_package.ts";
 import { supervise } from "./supervisor.ts";
 import { command } from "./unprivileged.ts";
@@ -23,15 +24,8 @@ export interface EmbeddedRedisOptions {
   readonly restart?: boolean;
 }
 
-export interface EmbeddedRedis {
-  /** `redis://:<password>@127.0.0.1:<port>/0`; stays the same over restarts. */
-  readonly url: string;
-  readonly port: number;
-  /** Of the server that runs now; 0 while there is none. */
-  readonly pid: number;
-  /** Ends it in order, by force after 15 s. Legal twice. */
-  stop(): Promise<void>;
-}
+/** Its URL is `redis://:<password>@127.0.0.1:<port>/0`. */
+export type EmbeddedRedis = EmbeddedServer;
 
 const PASSWORD_FILE = "redis.password";
 const CONFIG_FILE = "redis.conf";
@@ -61,10 +55,11 @@ export async function startEmbeddedRedis(
   const configPath = folder.at(CONFIG_FILE);
   await Deno.mkdir(dataPath, { recursive: true, mode: 0o700 });
   const urlOf = (port: number) => `redis://:${password}@127.0.0.1:${port}/0`;
-  const supervisor = await supervise({
+  return await supervise({
     service: "redis",
     title: "Redis",
     dataPath,
+    urlOf,
     logPath: folder.at("redis.log"),
     prepare: () => clearOrphan({ configPath, dataPath, urlOf, onEvent }),
     command: (port, spawn) => {
@@ -76,14 +71,6 @@ export async function startEmbeddedRedis(
       ask(urlOf(port), async (redis) => await redis.ping() === "PONG").catch(() => false),
     stopSignal: "SIGTERM",
   }, { restart, onEvent });
-  return {
-    url: urlOf(supervisor.port),
-    port: supervisor.port,
-    get pid() {
-      return supervisor.pid;
-    },
-    stop: () => supervisor.stop(),
-  };
 }
 
 function settings(port: number, dataPath: string, password: string): string {

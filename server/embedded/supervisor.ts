@@ -17,6 +17,7 @@ import {
   messageOf,
   type OnEmbeddedEvent,
 } from "./embedded_event.ts";
+import type { EmbeddedServer } from "./embedded_server.ts";
 import { ServiceLog } from "./service_log.ts";
 import { pause, settlesWithin } from "../../sql/waiting.ts";
 
@@ -27,6 +28,7 @@ export interface ServiceSpec {
   /** Where its data is, for messages. */
   readonly dataPath: string;
   readonly logPath: string;
+  urlOf(port: number): string;
   /** Clears the way before each start: stops a verified predecessor, removes its traces. */
   prepare(): Promise<void>;
   /** The process for this port. */
@@ -59,13 +61,21 @@ const STEADY_MS = 60_000;
 export async function supervise(
   spec: ServiceSpec,
   options: SuperviseOptions,
-): Promise<Supervisor> {
+): Promise<EmbeddedServer> {
   const supervisor = new Supervisor(spec, options);
   await supervisor.begin();
-  return supervisor;
+  const { port } = supervisor;
+  return {
+    url: spec.urlOf(port),
+    port,
+    get pid() {
+      return supervisor.pid;
+    },
+    stop: () => supervisor.stop(),
+  };
 }
 
-export class Supervisor {
+class Supervisor {
   readonly #log: ServiceLog;
   readonly #stopped = new AbortController();
   #child: Deno.ChildProcess | undefined;
