@@ -68,7 +68,12 @@ export async function confirmWrite(redis: Redis, neededReplica: boolean): Promis
 }
 
 /** Redis has the write, and a failover may lose it. */
-export class Unconfirmed extends Error {}
+export class Unconfirmed extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "Unconfirmed";
+  }
+}
 
 /** Waits until Redis and a replica have synced what this connection wrote. */
 async function confirm(redis: Redis): Promise<void> {

@@ -27,7 +27,7 @@ export class DatabaseTimeout extends Error {
  * What the server has committed without the standby that it was to wait for, because somebody
  * cancelled the wait: a failover would lose it, so it is as good as not known.
  */
-export class NotReplicated extends Error {
+class NotReplicated extends Error {
   readonly code = WEIR_CODE.notReplicated;
   constructor() {
     super("the wait for the synchronous standby was cancelled");

@@ -8,7 +8,7 @@ import { createHash } from "node:crypto";
 import { v5 } from "uuid";
 
 /** RFC 9562's namespace for names that are URLs; the contract names it. */
-export const ORDER_NAMESPACE = "6ba7b811-9dad-11d1-80b4-00c04fd430c8";
+const ORDER_NAMESPACE = "6ba7b811-9dad-11d1-80b4-00c04fd430c8";
 
 /** The UUIDv5 of `<storeId>/<idempotencyKey>`. A store's name has no slash, so no two pairs meet. */
 export function orderIdOf(storeId: string, idempotencyKey: string): string {
