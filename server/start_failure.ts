@@ -6,7 +6,7 @@ import { MigrationError } from "../sql/migrate.ts";
 import { isWrongUrl } from "../sql/connection/failure.ts";
 import { ConfigError } from "./config.ts";
 import { EmbeddedError } from "./embedded/mod.ts";
-import { ListenError } from "./front/http.ts";
+import { ListenError } from "./front/listen_error.ts";
 
 /** True when trying again cannot help. */
 export function cannotBeCured(error: unknown): boolean {

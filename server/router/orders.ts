@@ -1,5 +1,5 @@
 /**
- * `orders.*`: placing orders and reading them back.
+ * `orders.*`: placing orders, cancelling them and reading them back.
  */
 import {
   cancelInput,
@@ -24,7 +24,7 @@ const listInput = listOrdersInput.extend({ cursor: cursorOf(decodeOrderCursor) }
 
 const FINAL: ReadonlySet<OrderStatus> = new Set(["committed", "cancelled", "dead_lettered"]);
 
-/** How often an order that is not where it will stay is looked for. */
+/** An order that may still change its status is read again after this. */
 const LOOK_AGAIN_MS = 250;
 
 export const ordersRouter = router({

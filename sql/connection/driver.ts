@@ -67,9 +67,24 @@ const ARRAY_TYPES = {
   uuidArray: arrayType(ARRAY_OIDS.uuid),
 };
 
-/** Connections to `url`; none is made before the first query. */
+/** Connections to `url`; none is made before the first query, and none after `end` was called. */
 export function connect(url: string, options: postgres.Options<Record<string, never>>): Sql {
   const all = { onnotice: () => undefined, ...options, fetch_types: false, types: ARRAY_TYPES };
   // The types above are for the wire alone; no value in a query is tagged with them.
-  return postgres(url, all) as unknown as Sql;
+  return endForGood(postgres(url, all) as unknown as Sql);
+}
+
+/**
+ * postgres.js 3.4 does not stop the timer of a connection that waits for its next attempt when it
+ * ends. The connection is made after the end then, and stays open and idle. So `end` leaves it no
+ * address to connect to: port 0, where nobody can listen.
+ */
+function endForGood(sql: Sql): Sql {
+  const { end } = sql;
+  sql.end = (options) => {
+    sql.options.host.fill("127.0.0.1");
+    sql.options.port.fill(0);
+    return end(options);
+  };
+  return sql;
 }

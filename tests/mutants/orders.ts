@@ -27,27 +27,27 @@ export const ORDERS: readonly Mutant[] = [
   {
     name: "a sent order that waits for its batch whatever its deadline",
     file: "actors/order_writer/behaviour.ts",
-    find: "letter.deadlineAt + patienceMs <= at",
-    replace: "letter.deadlineAt + patienceMs <= at - 1e9",
+    find: "waitingOrder.deadlineAt + answerTimeoutMs <= at",
+    replace: "waitingOrder.deadlineAt + answerTimeoutMs <= at - 1e9",
     tests: ["unit", "tests/actors/order_writer/order_writer_test.ts"],
   },
   {
     name: "an acknowledgement before COMMIT",
     file: "actors/order_writer/group_commit.ts",
     find:
-      "  const outcome = await commitApart(store.commit, parcels.map((parcel) => parcel.order));\n",
-    replace: "  for (const parcel of parcels) {\n" +
-      "    const { contentHash } = parcel.order;\n" +
-      '    answerStored(mailbox, parcel, { isNew: true, contentHash, placedAt: "" });\n' +
+      "  const outcome = await commitApart(store.commit, entries.map((entry) => entry.order));\n",
+    replace: "  for (const entry of entries) {\n" +
+      "    const { contentHash } = entry.order;\n" +
+      '    answerStored(mailbox, entry, { isNew: true, contentHash, placedAt: "" });\n' +
       "  }\n" +
-      "  const outcome = await commitApart(store.commit, parcels.map((parcel) => parcel.order));\n",
+      "  const outcome = await commitApart(store.commit, entries.map((entry) => entry.order));\n",
     tests: ["unit", "tests/actors/order_writer/order_writer_test.ts"],
   },
   {
     name: "a refusal after the batch was sent",
     file: "actors/order_writer/order_refusals.ts",
-    find: "letter.maybeStored ? OUTCOME_UNKNOWN : refusal",
-    replace: "letter.deadlineAt < 0 ? OUTCOME_UNKNOWN : refusal",
+    find: "waitingOrder.maybeStored ? OUTCOME_UNKNOWN : refusal",
+    replace: "waitingOrder.deadlineAt < 0 ? OUTCOME_UNKNOWN : refusal",
     tests: ["unit", "tests/actors/order_writer/order_writer_test.ts"],
   },
   {
@@ -68,7 +68,7 @@ export const ORDERS: readonly Mutant[] = [
   {
     name: "one batch holds two contents of one key",
     file: "actors/order_writer/mailbox.ts",
-    find: "} else if (parcel.order.contentHash === contentHash) {",
+    find: "} else if (entry.order.contentHash === contentHash) {",
     replace: '} else if (contentHash !== "") {',
     tests: ["unit", "tests/actors/order_writer/mailbox_test.ts"],
   },

@@ -1,6 +1,6 @@
 /**
- * Checks the rollups against a recount of the orders. Rollups and what the journal still holds
- * together must give what the orders give: every one of them, once.
+ * Checks the rollups against a recount of the orders. The rollups and the rest of the journal
+ * together must count every order once.
  */
 import { assert, assertEquals } from "@std/assert";
 import { mergeJournal, readJournal } from "../../../sql/figures/journal.ts";
@@ -11,7 +11,7 @@ import type { TestSql } from "../services/database.ts";
 
 type Figures = Record<string, string[]>;
 
-/** @throws AssertionError naming what differs, in any scope, minute, day or product. */
+/** @throws AssertionError that names each difference, in any scope, minute, day or product. */
 export async function expectExact(sql: TestSql): Promise<void> {
   await sql.begin("isolation level repeatable read", async (tx) => {
     const seen = tx as unknown as TestSql;
@@ -25,7 +25,7 @@ export async function expectExact(sql: TestSql): Promise<void> {
   });
 }
 
-/** Minutes near their horizon and past it may have rollups or none. */
+/** Leaves out minutes near their horizon and past it: they may have rollups or none. */
 async function keptMinutesOf(sql: TestSql): Promise<(key: string) => boolean> {
   const [clock] = await sql<{ now: Date }[]>`select now()`;
   const horizon = minuteHorizon(new Date(clock!.now.getTime() + HOUR_MS));
@@ -127,7 +127,8 @@ async function countedProducts(sql: TestSql): Promise<Figures> {
     addTo(figures, key, [delta.units, delta.revenueMinor]);
   }
   for (const [key, sums] of Object.entries(figures)) {
-    if (sums.every((sum) => sum === "0")) delete figures[key]; // all of it was cancelled
+    // All orders with this product were cancelled.
+    if (sums.every((sum) => sum === "0")) delete figures[key];
   }
   return sorted(figures);
 }
