@@ -21,9 +21,9 @@ import { pause } from "./waiting.ts";
 
 /** The key of the migrators' advisory lock. */
 const MIGRATION_LOCK = 0x6d696772; // "migr"
-/** After this a migrator that has the lock is taken to hang; the caller tries again. */
+/** A migrator that holds the lock for longer counts as hung, and the other one gives up. */
 const MIGRATOR_TIMEOUT_MS = 30_000;
-/** What a statement waits for a lock on a table, so that it does not queue up all traffic. */
+/** A statement gives up its wait for a lock on a table after this time, to let the traffic pass. */
 const LOCK_TIMEOUT_MS = 2_000;
 const LOCK_ATTEMPTS = 10;
 /** The mean pause between two attempts; each takes from half to one and a half times as long. */
@@ -51,14 +51,14 @@ interface Migration {
 
 export interface MigrationStatus {
   readonly name: string;
-  /** When it was applied, ISO 8601; null when it is still to be. */
+  /** When it was applied, ISO 8601; null when it was not. */
   readonly appliedAt: string | null;
 }
 
 /**
  * Brings the schema up to date.
- * @returns the names of what was applied, in order; empty when nothing was to be done.
- * @throws MigrationError when the recorded schema does not fit this code.
+ * @returns the names of the migrations that were applied, in order
+ * @throws MigrationError when the recorded schema does not fit this code
  */
 export async function migrate(options: { databaseUrl: string }): Promise<{ applied: string[] }> {
   const migrations = await readMigrations();
@@ -76,7 +76,7 @@ export async function migrate(options: { databaseUrl: string }): Promise<{ appli
   });
 }
 
-/** What was applied and what is still to be, in order. */
+/** All migrations in order, applied or not. */
 export async function migrationStatus(
   options: { databaseUrl: string },
 ): Promise<MigrationStatus[]> {
@@ -96,7 +96,7 @@ interface RecordRow {
   readonly applied_at: Date;
 }
 
-/** What is to be applied. @throws MigrationError when the record and the files do not fit. */
+/** The migrations still to apply. @throws MigrationError when the record and the files do not fit */
 function pendingOf(
   migrations: readonly Migration[],
   record: readonly RecordRow[],
@@ -145,7 +145,7 @@ async function withConnection<T>(url: string, use: (sql: Sql) => Promise<T>): Pr
   try {
     return await use(sql);
   } finally {
-    await sql.end({ timeout: 1 }); // which also gives back the session's advisory lock
+    await sql.end({ timeout: 1 }); // this also gives back the session's advisory lock
   }
 }
 

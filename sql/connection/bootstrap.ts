@@ -1,7 +1,11 @@
 /**
- * What is asked of a PostgreSQL server before Weir's own database can be used: does it answer,
- * whose data does it serve, and the database itself. Each question has a connection of its own and
- * a bound in time, since the server asked may be starting, hung, or not PostgreSQL at all.
+ * Questions to a PostgreSQL server before Weir's own database can be used: does it answer, and whose
+ * data does it serve? The database itself is made here too, when it is missing.
+ *
+ * Each question has a connection of its own and a bound in time, because the server may be starting,
+ * hung, or not PostgreSQL at all.
+ *
+ * Tested in tests/server/embedded/postgres_test.ts.
  */
 import { connect } from "./driver.ts";
 import type { Sql } from "./database.ts";
@@ -15,7 +19,7 @@ const MADE_MEANWHILE: ReadonlySet<string> = new Set([
   SQLSTATE.uniqueViolation,
 ]);
 
-/** Whether a query on the URL's database is answered; makes the database when only that lacks. */
+/** True when a query on the URL's database is answered. Makes the database if only that is missing. */
 export async function answersQueries(url: string, timeoutMs: number): Promise<boolean> {
   try {
     await askServer(url, timeoutMs, (sql) => sql`select 1`);
@@ -26,7 +30,7 @@ export async function answersQueries(url: string, timeoutMs: number): Promise<bo
   }
 }
 
-/** The folder whose data the server serves. @throws what the driver throws, `DatabaseTimeout` */
+/** The folder whose data the server serves. @throws DatabaseTimeout, or the error of the driver */
 export async function dataDirectoryOf(url: string, timeoutMs: number): Promise<string> {
   const [row] = await askServer(
     withDatabase(url, "postgres"),
@@ -63,7 +67,7 @@ async function askServer<T>(
   try {
     return await answerWithin(timeoutMs, ask(sql), () => new DatabaseTimeout(timeoutMs));
   } finally {
-    await sql.end({ timeout: 0 }).catch(() => undefined); // the answer is known already
+    await sql.end({ timeout: 0 }).catch(() => undefined); // the answer does not depend on it
   }
 }
 

@@ -80,7 +80,7 @@ export function decodeOrderCursor(text: string): OrderCursor | null {
   return key === null ? null : { placedAt: key[0], orderId: key[1] };
 }
 
-/** The table holds committed orders and cancelled ones; the other states live elsewhere. */
+/** This table holds committed and cancelled orders alone: no other status finds a row. */
 function statusCondition(sql: Sql, status: OrderStatus | null) {
   switch (status) {
     case null:
