@@ -1,17 +1,16 @@
 /**
  * Group commit: one batch of orders, one autocommit statement, one journal row.
  *
- * The statement inserts the orders that are new, and writes one journal row of what those (and only
- * those) add to the figures. It is one statement, so no transaction stays open between round trips
- * and a paused instance blocks nobody. Rows go in sorted by order id, so that two batches that
- * share keys wait for each other in one order and cannot deadlock.
+ * The statement inserts the new orders and writes one journal row. The row holds the sums that
+ * the new orders, and no others, add to the figures. Because it is one statement, no transaction
+ * stays open between round trips, and a paused instance blocks nobody. Rows are inserted in the
+ * order of their order ids, so two batches that share keys cannot deadlock.
  *
- * The same statement settles the open dead letters of what it inserts: their order has been placed
- * again with content that the database takes. One that had been acknowledged as spilled keeps the
- * time that it was acknowledged with.
+ * The same statement settles the open dead letters of the inserted orders, because the database has
+ * now taken these orders. An order that had been acknowledged as spilled keeps its first time.
  *
- * Keys that were not new are read by a second statement: a row that another transaction committed
- * while the first waited for it is neither inserted nor visible to the first one's snapshot.
+ * A second statement reads the orders whose keys were not new. The first one cannot: when it waits
+ * for a row that another transaction then commits, that row is not in the first one's snapshot.
  */
 import postgres from "postgres";
 import type { NewOrder } from "./new_order.ts";
@@ -21,12 +20,12 @@ import { standbyHasIt } from "../connection/standby.ts";
 import { iso } from "../time.ts";
 
 /**
- * What a batch may have, so that its transaction is short, and the fold that takes its journal row
- * as well: a product of a line may be one more row of the rollups.
+ * The most order lines in one batch. The bound keeps the batch's transaction short, and the fold of
+ * its journal row too, because each line may add a row for its product to the rollups.
  */
 export const MAX_BATCH_LINES = 5_000;
 
-/** What the database holds under an order's id after the batch. */
+/** The order that the database holds under an order's id after the batch. */
 export interface StoredOrder {
   /** True when this batch put it there. */
   readonly isNew: boolean;
@@ -37,12 +36,12 @@ export interface StoredOrder {
 /**
  * Commits a batch.
  * @param orders at most one per order id.
- * @returns what is stored now, by order id. Called again with the same orders, it adds nothing and
- *   returns the same with `isNew: false`, so it may be repeated after an unknown outcome.
- *   One that is missing from it was there before, and could not be read. With no orders at all it
- *   writes a message to the log, so that an empty batch meets what a full one would: a read-only
- *   server, a standby that is waited for.
- * @throws what the driver throws; then nothing, or (when no answer came) all of it was committed.
+ * @returns the stored orders, by order id. A second call with the same orders adds nothing and
+ *   returns the same with `isNew: false`, so a call with an unknown outcome may be repeated.
+ *   An order that is missing from the result was stored before, and could not be read.
+ *   An empty batch writes a message to the write-ahead log. It therefore fails or waits as a full
+ *   batch would, on a read-only server or for a synchronous standby.
+ * @throws the driver's error. Nothing was committed then; without an answer, maybe the whole batch.
  */
 export async function commitBatch(
   sql: Sql,
@@ -52,8 +51,8 @@ export async function commitBatch(
   try {
     inserted = await insertNew(sql, orders);
   } catch (error) {
-    // A constraint speaks before the key does: what a constraint of today would refuse may be there
-    // from before, and then that is the answer.
+    // PostgreSQL checks constraints before the primary key. An order stored before a constraint was
+    // added is refused by it when sent again, so look whether the order is already stored.
     const known = orders.length === 1 && isOfData(error) ? await readStored(sql, orders) : null;
     if (known === null || known.size === 0) throw error;
     return known;
@@ -72,8 +71,8 @@ export async function commitBatch(
   try {
     return new Map([...stored, ...await readStored(sql, others)]);
   } catch (error) {
-    // What was inserted is committed, whatever became of this read: that has to be said, and only
-    // the others are to be asked again.
+    // The new orders are committed even when this read fails. Report them, so that the caller asks
+    // again for the others only.
     if (stored.size === 0) throw error;
     return stored;
   }
@@ -85,15 +84,15 @@ function isOfData(error: unknown): boolean {
 }
 
 interface Inserted {
-  /** The statement's time, which is that of every order that did not bring one. */
+  /** The statement's time. It is the placing time of each order that did not bring one. */
   readonly placed_at: Date;
-  /** Null when all of them are new, which is the usual case and cheaper to say. */
+  /** Null when all orders are new. This is the usual case, and null is cheaper to send. */
   readonly new_ids: string[] | null;
-  /** Times of orders that were acknowledged before they became dead letters; null: there is none. */
+  /** Times of orders that were acknowledged before they became dead letters; null for none. */
   readonly acknowledged: Readonly<Record<string, string>> | null;
 }
 
-/** Inserts what is new. @throws what the driver throws; then nothing of it was inserted */
+/** Inserts the new orders. @throws the driver's error; `commitBatch` says what is stored then. */
 export async function insertNew(sql: Sql | Tx, orders: readonly NewOrder[]): Promise<Inserted> {
   const column = <K extends keyof NewOrder>(name: K) => orders.map((order) => order[name]);
   const [row] = await sql<Inserted[]>`
@@ -170,7 +169,7 @@ interface KnownRow {
   readonly content_hash: string;
 }
 
-/** What is stored under the ids of these orders, and cannot be lost any more. */
+/** Reads the stored orders under these ids. A failover cannot lose the orders that it returns. */
 export async function readStored(
   sql: Sql | Tx,
   orders: readonly NewOrder[],

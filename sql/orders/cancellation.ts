@@ -1,6 +1,8 @@
 /**
- * Cancelling an order: one statement marks it and writes a journal row that takes it out of its own
- * minute and day, so that the fold needs to know nothing of cancellations.
+ * Cancelling an order.
+ *
+ * One statement marks the order and writes a journal row. The row subtracts the order from the
+ * minute and the day in which it was placed, so the fold needs no code for cancellations.
  */
 import type { Cancellation } from "../../client/contract/order.ts";
 import type { Sql } from "../connection/database.ts";
@@ -9,8 +11,8 @@ import { standbyHasIt } from "../connection/standby.ts";
 import { iso } from "../time.ts";
 
 /**
- * Cancels an order. @returns null when the database has none of this id.
- * @throws what the driver throws; then it may have been cancelled or not, and may be tried again.
+ * Cancels an order. @returns null when the database has no order with this id.
+ * @throws the driver's error. The order may then be cancelled or not; the call may be repeated.
  */
 export async function cancelOrder(
   sql: Sql,
@@ -28,7 +30,7 @@ export async function cancelOrder(
     if (known.cancelled_at !== null) {
       return { cancelledAt: iso(known.cancelled_at), replayed: true };
     }
-    // It was committed between the two statements, and can be marked now.
+    // The order was committed between the two statements, so the next round can mark it.
   }
 }
 

@@ -1,9 +1,9 @@
 /**
- * Dead letters: orders that wait for a person, because the database will not take them as they are.
+ * Dead letters: orders that wait for a person, because the database does not take them as they are.
  *
  * `rejected`: a constraint or a type refused the order's content. `conflict`: the order came out of
- * the overflow buffer, and the database holds other content under its key. An outage puts nothing
- * here. There is at most one open letter an order and content, however often it comes.
+ * the overflow, and the database holds other content under its key. An outage makes no dead letter.
+ * An order with the same content has at most one open letter, however often it comes.
  */
 import { z } from "zod";
 import type {
@@ -67,15 +67,15 @@ export interface LetterListOptions {
 
 /** Where a page begins: after the letter that failed last at this time and has this id. */
 export interface LetterCursor {
-  /** ISO 8601 with microseconds: what letters of one millisecond are told apart by. */
+  /** ISO 8601 with microseconds, so that letters of one millisecond keep an order. */
   readonly lastFailedAt: string;
   readonly id: string;
 }
 
-/** Letters, the one that failed last first. One that fails again meanwhile moves to the front. */
+/** Letters, latest failure first. A letter that fails again between two pages moves to the front. */
 export async function listLetters(pool: Pool, options: LetterListOptions): Promise<LetterPage> {
   const { storeId, state, limit, cursor } = options;
-  // The time goes as text: the driver would cut what it knows as a time to milliseconds.
+  // The time is sent as text, because the driver would cut a time to milliseconds.
   const rows = await pool.run((sql) =>
     sql<(LetterRow & { position: string })[]>`
       SELECT *, to_char(last_failed_at AT TIME ZONE 'UTC', ${POSITION_FORMAT}) AS position
@@ -96,14 +96,14 @@ export async function listLetters(pool: Pool, options: LetterListOptions): Promi
   };
 }
 
-/** ISO 8601 with microseconds, as PostgreSQL is asked for it. */
+/** ISO 8601 with microseconds, as a format of PostgreSQL's `to_char`. */
 const POSITION_FORMAT = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"';
 const cursorShape = z.tuple([
   z.string().regex(/^2\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/),
   z.uuid(),
 ]);
 
-/** The cursor in `text`; null when it is none of ours. */
+/** The cursor in `text`; null when `listLetters` did not make it. */
 export function decodeLetterCursor(text: string): LetterCursor | null {
   try {
     const [lastFailedAt, id] = cursorShape.parse(JSON.parse(atob(text)));
@@ -113,7 +113,7 @@ export function decodeLetterCursor(text: string): LetterCursor | null {
   }
 }
 
-/** Open letters, the one that has not been tried for longest first. */
+/** Open letters, the one whose last try is the longest ago first. */
 export async function listLongestWaiting(
   pool: Pool,
   storeId: string | null,
@@ -131,7 +131,7 @@ function ofStore(sql: Sql, storeId: string | null) {
   return storeId === null ? sql`` : sql`AND store_id = ${storeId}`;
 }
 
-/** The letter; null when there is none of this id. */
+/** The letter; null when no letter has this id. */
 export async function readLetter(pool: Pool, id: string): Promise<DeadLetter | null> {
   const [row] = await pool.run((sql) =>
     sql<LetterRow[]>`SELECT * FROM dead_letters WHERE letter_id = ${id}`
@@ -139,7 +139,7 @@ export async function readLetter(pool: Pool, id: string): Promise<DeadLetter | n
   return row === undefined ? null : letterOf(row);
 }
 
-/** An open letter of the order; null when there is none. */
+/** An open letter of the order; null when it has none. */
 export async function findOpenLetter(
   pool: Pool,
   storeId: string,
@@ -153,7 +153,7 @@ export async function findOpenLetter(
   return row === undefined ? null : letterOf(row);
 }
 
-/** How many letters are open. */
+/** The number of open letters. */
 export async function countOpenLetters(pool: Pool): Promise<number> {
   const [row] = await pool.run((sql) =>
     sql<{ count: string }[]>`SELECT count(*) FROM dead_letters WHERE state = 'open'`
@@ -165,13 +165,13 @@ export interface Closing {
   readonly state: "replayed" | "discarded";
   readonly by: string;
   readonly note: string | null;
-  /** What was placed instead of the original; null when that was placed as it is. */
+  /** The order that was placed instead of the original; null when the original was placed. */
   readonly replayPayload: PlaceInput | null;
 }
 
 /**
- * Closes a letter that is open, or one that the replay itself has just settled.
- * @returns the letter as it is now; null when it had been closed before, and nothing was changed.
+ * Closes an open letter, or a letter that the replay itself has just settled.
+ * @returns the letter as it is now; null when it was closed before. Then nothing was changed.
  */
 export async function closeLetter(
   pool: Pool,
@@ -190,7 +190,7 @@ export async function closeLetter(
   return row === undefined ? null : letterOf(row);
 }
 
-/** Counts one more failure of an open letter, so that others come before it the next time. */
+/** Counts one more failure of an open letter, so that the next run tries other letters first. */
 export async function countFailure(
   pool: Pool,
   id: string,

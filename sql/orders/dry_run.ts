@@ -1,9 +1,10 @@
 /**
- * What would become of an order, without storing it: it is inserted as any other, in a transaction
- * that takes it back.
+ * A dry run tells the outcome of placing an order, without storing the order.
  *
- * The transaction holds the order's key for two round trips, and the server ends it when
- * this process stops in the middle. Constraints that wait for COMMIT are checked before.
+ * The order is inserted as usual, in a transaction that takes it back. The transaction holds the
+ * order's key for two round trips. The server ends the transaction when this process stops in the
+ * middle. Constraints that PostgreSQL would check at COMMIT are checked at once.
+ * Tested in tests/sql/orders/dead_letters_test.ts.
  */
 import { insertNew, readStored } from "./batch.ts";
 import type { Pool, Tx } from "../connection/database.ts";
@@ -12,7 +13,7 @@ import type { NewOrder } from "./new_order.ts";
 /** `mismatch`: the database holds other content under the order's key. */
 export type DryRun = "commit" | "duplicate" | "mismatch";
 
-/** Tries an order. @throws what the driver throws, also when the database refuses its content. */
+/** Tries an order. @throws the driver's error, also when the database refuses the content. */
 export function tryOrder(pool: Pool, order: NewOrder): Promise<DryRun> {
   return pool.transaction((tx) => tryIn(tx, order));
 }
@@ -24,9 +25,9 @@ async function tryIn(tx: Tx, order: NewOrder): Promise<DryRun> {
   if (stored === undefined) {
     await tx`SAVEPOINT untried`;
     await insertNew(tx, [order]);
-    // Whatever fails before this ends the transaction, so that its COMMIT never has the order.
+    // A failure before this line ends the transaction, so no COMMIT ever contains the order.
     await tx`ROLLBACK TO SAVEPOINT untried`;
-    // Nothing was inserted if somebody else has committed the order in between.
+    // Nothing was inserted if another transaction has committed the order in between.
     stored = (await readStored(tx, [order])).get(order.orderId);
   }
   if (stored === undefined) return "commit";

@@ -1,6 +1,6 @@
 /**
- * An order as the writer stores it: `toNewOrder` adds to a checked order what is derived from it,
- * its id, its total and the hash of its content.
+ * An order as the writer stores it. `toNewOrder` adds the derived fields to a checked order: its id,
+ * its total and the hash of its content.
  */
 import { type PlaceOrder, totalMinorOf } from "../../client/contract/order.ts";
 import { contentHashOf, orderIdOf } from "./order_identity.ts";
@@ -19,13 +19,13 @@ export interface NewOrder {
   readonly customerRef: string | null;
   /** The metadata as JSON text, keys sorted. */
   readonly metadataJson: string;
-  /** SHA-256 over everything the client sent but `deadlineMs`, in hex. */
+  /** SHA-256 over the content: currency, lines, `customerRef` and metadata, in hex. */
   readonly contentHash: string;
-  /** When the overflow buffer took the order (ISO 8601); null: the database's clock decides. */
+  /** The time when the overflow took the order (ISO 8601); null: the database's clock decides. */
   readonly placedAt: string | null;
 }
 
-/** Adds to a checked order what is derived from it. */
+/** Adds the derived fields to a checked order. */
 export function toNewOrder(order: PlaceOrder): NewOrder {
   const linesJson = JSON.stringify(
     order.lines.map(({ sku, quantity, unitPriceMinor }) => ({ sku, quantity, unitPriceMinor })),

@@ -1,5 +1,5 @@
 /**
- * Reading orders back: one by its id, many by keyset pages.
+ * Reading orders back: one order by its id, many orders in keyset pages.
  */
 import { z } from "zod";
 import type { Pool, Sql } from "../connection/database.ts";
@@ -21,7 +21,7 @@ interface OrderRow {
   readonly cancel_reason: string | null;
 }
 
-/** The order, or null when the database has none of this id. */
+/** The order, or null when the database has no order with this id. */
 export async function readOrder(
   pool: Pool,
   storeId: string,
@@ -68,10 +68,10 @@ export async function listOrders(pool: Pool, options: ListOptions): Promise<Orde
   };
 }
 
-/** Of years that a database's clock can have said; it knows no year 0. */
+/** The year begins with 2: our cursors carry times of a database's clock. PostgreSQL has no year 0. */
 const cursorShape = z.tuple([z.iso.datetime().startsWith("2"), z.uuid()]);
 
-/** The cursor in `text`; null when it is none of ours. */
+/** The cursor in `text`; null when `encodeCursor` did not make it. */
 export function decodeCursor(text: string): Cursor | null {
   try {
     const [placedAt, orderId] = cursorShape.parse(JSON.parse(atob(text)));
@@ -85,7 +85,7 @@ function encodeCursor({ placedAt, orderId }: Cursor): string {
   return btoa(JSON.stringify([placedAt, orderId]));
 }
 
-/** The table holds committed orders and cancelled ones; the other states live elsewhere. */
+/** The table holds committed and cancelled orders alone; orders of other states live elsewhere. */
 function statusCondition(sql: Sql, status: OrderStatus | null) {
   switch (status) {
     case null:
