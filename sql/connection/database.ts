@@ -1,17 +1,20 @@
-/** The connections to PostgreSQL: one pool per kind of work, so that reads cannot starve writes. */
+/**
+ * The connections to PostgreSQL: one pool per kind of work, so that reads cannot starve writes.
+ * Tested in tests/sql/connection/pool_test.ts and tests/system/database.
+ */
 import { Pool } from "./pool.ts";
 
 export type { Sql, Tx } from "./driver.ts";
 export type { Pool } from "./pool.ts";
 
 const AUDIT_TIMEOUT_MS = 60_000;
-/** What a turn of very many watched scopes takes. */
+/** The time that reading the figures of very many watched scopes may take. */
 const LIVE_WAIT_TIMEOUT_MS = 60_000;
 
 /**
- * Rollups and orders are only ever reached in the order of an index, and mostly for its first few
- * rows. A plan made while a table was empty, or was empty but for dead rows, would go on looking
- * through all of it, until the next ANALYZE or for as long as some snapshot is held open.
+ * We always read rollups and orders in the order of an index, mostly its first few rows. Without
+ * these settings, a plan made while a table was empty or held only dead rows would scan the whole
+ * table. It would do so until the next ANALYZE, or for as long as a snapshot is held open.
  */
 const BY_INDEX = {
   enable_seqscan: "off",
@@ -24,33 +27,33 @@ const BY_INDEX = {
 export interface Database {
   /** Batches of orders and nothing else. */
   readonly write: Pool;
-  /** Cancellations, however many somebody sends. */
+  /** Cancellations. Many cancellations do not slow other work down. */
   readonly cancel: Pool;
-  /** What comes out of the overflow buffer, so that it does not stand in the way of new orders. */
+  /** Orders out of the overflow, so that they do not stand in the way of new orders. */
   readonly drain: Pool;
-  /** The fold: its session loses lock and transaction within a second when its holder stops. */
+  /** The fold. When the folding process hangs, its session loses lock and transaction in a second. */
   readonly fold: Pool;
   /** Reads and health checks. */
   readonly read: Pool;
-  /** The figures of watched scopes, however many there are, and whatever else is read. */
+  /** The figures of watched scopes. Other reads do not slow them down, nor they other reads. */
   readonly live: Pool;
   /** API keys, so that no flood of reads keeps a caller out. */
   readonly keys: Pool;
-  /** Recounts, which may take longer than anything that somebody waits for. */
+  /** Recounts. They may take longer than any call for which a client waits. */
   readonly audit: Pool;
   end(): Promise<void>;
-  /** Ends all connections at once, and with them every call. */
+  /** Ends all connections and all calls at once. */
   cut(): Promise<void>;
 }
 
 export interface DatabaseOptions {
   readonly url: string;
   readonly statementTimeoutMs: number;
-  /** How many batches may be in flight at once. */
+  /** The number of batches that may be in flight at once. */
   readonly writeConnections: number;
 }
 
-/** Makes the pools; connects nowhere until the first call. */
+/** Makes the pools. A pool connects at its first call. */
 export function openDatabase(options: DatabaseOptions): Database {
   const { url, statementTimeoutMs } = options;
   const write = new Pool({
@@ -58,7 +61,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     name: "write",
     maxConnections: options.writeConnections,
     statementTimeoutMs,
-    // synchronous_commit is what `committed` promises, whatever the server's own default is.
+    // `committed` promises a synchronous commit, so we do not rely on the server's default.
     session: { synchronous_commit: "on", client_min_messages: "warning", jit: "off" },
   });
   const cancel = new Pool({ ...write.options, name: "cancel", maxConnections: 2 });
@@ -87,7 +90,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     ...read.options,
     name: "live",
     maxConnections: 3,
-    maxWaiting: Infinity, // as many as there are watched scopes
+    maxWaiting: Infinity, // one call per watched scope may wait
     waitTimeoutMs: LIVE_WAIT_TIMEOUT_MS,
   });
   const keys = new Pool({ ...read.options, name: "keys", maxConnections: 1 });

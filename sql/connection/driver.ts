@@ -1,9 +1,10 @@
 /**
  * The driver, postgres.js, set up as every connection of Weir needs it.
  *
- * The driver would ask each new connection for the server's array types, and when that connection
- * is lost meanwhile nobody catches it: the process ends. The array types in use here are therefore
- * named by their OIDs, which are fixed in PostgreSQL's catalog (pg_type.dat).
+ * By default the driver asks each new connection for the server's array types. When the connection
+ * is lost during that question, nothing catches the error and the process ends. We therefore turn
+ * the question off and name the array types in use by their OIDs. PostgreSQL's catalog
+ * (pg_type.dat) fixes these OIDs.
  */
 import postgres from "postgres";
 
@@ -25,15 +26,15 @@ const ARRAY_OIDS = {
 const OTHER_ESCAPE = /\\[^"\\]/;
 
 /**
- * An array's literal. JSON's strings are PostgreSQL's, but for control characters and lone
- * surrogates, and JSON is far quicker to write than anything built here piece by piece.
+ * An array's literal. JSON writes strings as PostgreSQL reads them, except control characters and
+ * lone surrogates. We use JSON because it is far quicker than joining the pieces ourselves.
  */
 export function arrayLiteral(elements: readonly ArrayElement[]): string {
   const literal = JSON.stringify(elements).slice(1, -1);
   return `{${hasOtherEscape(literal) ? elements.map(quoted).join(",") : literal}}`;
 }
 
-/** Pairs of backslashes are stepped over, so that the second of a pair escapes nothing. */
+/** The check removes pairs of backslashes first, because the second of a pair escapes nothing. */
 function hasOtherEscape(literal: string): boolean {
   return OTHER_ESCAPE.test(literal) && OTHER_ESCAPE.test(literal.replaceAll("\\\\", ""));
 }
@@ -42,7 +43,7 @@ function quoted(element: ArrayElement): string {
   return element === null ? "NULL" : `"${element.replace(/["\\]/g, "\\$&")}"`;
 }
 
-/** The elements of an array's literal; arrays of arrays are not in use here. */
+/** The elements of an array's literal. Weir uses no arrays of arrays. */
 export function parseArrayLiteral(literal: string): ArrayElement[] {
   const elements = literal.slice(1, -1).matchAll(/"((?:[^"\\]|\\.)*)"|([^",]+)/gs);
   return Array.from(elements, ([, quoted, plain]) => {
@@ -67,9 +68,9 @@ const ARRAY_TYPES = {
   uuidArray: arrayType(ARRAY_OIDS.uuid),
 };
 
-/** Connections to `url`; none is made before the first query. */
+/** Connections to `url`. The first query makes the first connection. */
 export function connect(url: string, options: postgres.Options<Record<string, never>>): Sql {
   const all = { onnotice: () => undefined, ...options, fetch_types: false, types: ARRAY_TYPES };
-  // The types above are for the wire alone; no value in a query is tagged with them.
+  // The types above serve the wire alone, so `Sql` does not name them: no query tags a value.
   return postgres(url, all) as unknown as Sql;
 }

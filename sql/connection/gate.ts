@@ -1,10 +1,12 @@
 /**
- * The way into a pool: so many calls at once, in the order they came, and a bounded number that
- * wait. What the driver gets it can begin at once, so nothing ever waits in the driver's own queue,
- * which has no bound, and which brings connections of an ended pool back to life.
+ * The gate of a pool: it lets a bounded number of calls in at once, in the order they came. A
+ * bounded number of further calls may wait.
+ *
+ * The driver can therefore begin each call at once, and no call waits in the driver's own queue.
+ * That queue has no bound, and it brings connections of an ended pool back to life.
  */
 
-/** A call that was never begun: too many others were waiting, or it waited too long. */
+/** A call that never began, because too many calls were waiting or because it waited too long. */
 export class PoolBusy extends Error {
   readonly code = "WEIR_POOL_BUSY";
   constructor() {
@@ -17,7 +19,7 @@ export interface GateBounds {
   /** Calls that are let in at once. */
   readonly places: number;
   readonly maxWaiting: number;
-  /** What a call waits at the most, milliseconds. */
+  /** The longest wait of a call, milliseconds. */
   readonly waitTimeoutMs: number;
 }
 
@@ -32,7 +34,7 @@ export class Gate {
 
   constructor(readonly bounds: GateBounds) {}
 
-  /** Resolves when there is a place; who got one calls `leave`. @throws PoolBusy */
+  /** Resolves when the caller has a place. The caller gives it back with `leave`. @throws PoolBusy */
   async enter(): Promise<void> {
     const { places, maxWaiting, waitTimeoutMs } = this.bounds;
     if (this.#taken < places) {
@@ -45,7 +47,7 @@ export class Gate {
     this.#waiting.add(waiting);
     const timer = setTimeout(() => reject(new PoolBusy()), waitTimeoutMs);
     try {
-      await promise; // the place of the one who left is this one's by then
+      await promise; // the leaving caller has passed its place to this one
     } finally {
       clearTimeout(timer);
       this.#waiting.delete(waiting);
@@ -53,14 +55,14 @@ export class Gate {
   }
 
   leave(): void {
-    for (const next of this.#waiting) { // the first of them
+    for (const next of this.#waiting) { // the caller that came first
       this.#waiting.delete(next);
       return next.enter();
     }
     this.#taken--;
   }
 
-  /** Refuses all who wait. */
+  /** Refuses all waiting callers. */
   clear(error: Error): void {
     for (const { refuse } of this.#waiting) refuse(error);
     this.#waiting.clear();

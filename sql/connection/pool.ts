@@ -1,18 +1,19 @@
 /**
  * A pool of connections to PostgreSQL.
  *
- * Every call goes through `Pool.run` or `Pool.transaction`, for weaknesses of postgres.js 3.4: it
- * cannot end one connection that hangs (a server that was stopped keeps its sockets open and says
- * nothing), a connection that was lost keeps what it had not yet written, so it may never work again,
- * and calls that wait in its queue are not bounded (gate.ts). Hence a call is given up a little after
- * the server should have given up itself, and whenever a connection is lost the pool's connections
- * are replaced as a whole.
+ * Every call goes through `Pool.run` or `Pool.transaction`, because postgres.js 3.4 has three
+ * weaknesses. It cannot end one connection that hangs; a server that was stopped keeps its sockets
+ * open and says nothing. A lost connection keeps its unwritten bytes, so it may never work again.
+ * The driver's queue of waiting calls has no bound (gate.ts).
+ *
+ * A call therefore gives up a little after the server should have given up. When a connection is
+ * lost, the pool replaces all its connections.
  */
 import postgres from "postgres";
 import { connect, type Sql, type Tx } from "./driver.ts";
 import { Gate } from "./gate.ts";
 
-/** A call that was given up after `timeoutMs` without an answer: its outcome is not known. */
+/** A call that gave up after `timeoutMs` without an answer. Its outcome is unknown. */
 export class DatabaseTimeout extends Error {
   readonly code = "WEIR_DATABASE_TIMEOUT";
   constructor(readonly timeoutMs: number) {
@@ -22,8 +23,8 @@ export class DatabaseTimeout extends Error {
 }
 
 /**
- * What the server has committed without the standby that it was to wait for, because somebody
- * cancelled the wait: a failover would lose it, so it is as good as not known.
+ * A commit that did not wait for its standby, because somebody cancelled the wait. A failover would
+ * lose the commit, so its outcome counts as unknown.
  */
 class NotReplicated extends Error {
   readonly code = "WEIR_NOT_REPLICATED";
@@ -38,24 +39,26 @@ export interface PoolOptions {
   readonly url: string;
   readonly name: string;
   readonly maxConnections: number;
-  /** `run` gives up past this; the server cancels a statement a little before. */
+  /** `run` gives up after this time. The server cancels a statement a little earlier. */
   readonly statementTimeoutMs: number;
-  /** Calls that may wait for a connection, and how long; left out: a second's worth of quick ones. */
+  /** The number of calls that may wait for a connection; default `MAX_WAITING`. */
   readonly maxWaiting?: number;
+  /** The longest wait for a connection; default `statementTimeoutMs`. */
   readonly waitTimeoutMs?: number;
   /** Further settings of each session, such as `idle_in_transaction_session_timeout`. */
   readonly session?: Readonly<Record<string, string>>;
 }
 
-/** What the server is given, of a call's time, to say that it has cancelled the statement. */
+/** The part of a call's time in which the server can say that it has cancelled the statement. */
 const MAX_GRACE_MS = 500;
-/** Where the server warns that a wait for a standby was cancelled; it says nothing else there. */
+/** The server's routine that warns of a cancelled wait for a standby. It gives no other warning. */
 const STANDBY_WAIT = "SyncRepWaitForLSN";
-/** What other calls on a lost connection's pool get to end before they are cut. */
+/** The time that other calls on a lost connection's pool get to end before they are cut. */
 const RETIRE_MS = 1_000;
+/** About as many quick calls as a pool answers in a second. */
 const MAX_WAITING = 1_000;
 
-/** The pool was ended at once, whatever was under way. */
+/** The pool was ended at once, in the middle of its calls. */
 class PoolCut extends Error {
   readonly code = "WEIR_POOL_CUT";
 }
@@ -65,11 +68,11 @@ export class Pool {
   #sql: Sql;
   #url: string;
   #ended = false;
-  /** Waits for a standby that were cancelled; the server says so before it ends the call. */
+  /** The count of cancelled waits for a standby. The server warns of one before the call ends. */
   #cancelledWaits = 0;
   readonly #gate: Gate;
   readonly #retiring = new Set<Promise<void>>();
-  /** Gives up each call under way. */
+  /** One function per call under way. It makes the call give up. */
   readonly #underWay = new Set<(error: Error) => void>();
 
   constructor(readonly options: PoolOptions) {
@@ -84,9 +87,9 @@ export class Pool {
 
   /**
    * Runs `use` with a connection of the pool.
-   * @throws PoolBusy when none came free in time, DatabaseTimeout when no answer came in time,
-   *   NotReplicated when a wait for a standby was cancelled meanwhile, be it another call's, else
-   *   what the driver throws.
+   * @throws PoolBusy when no connection came free in time; DatabaseTimeout when no answer came in
+   *   time; NotReplicated when a wait for a standby, also of another call, was cancelled meanwhile;
+   *   else the driver's error.
    */
   async run<T>(use: (sql: Sql) => Promise<T>): Promise<T> {
     await this.#gate.enter();
@@ -110,7 +113,7 @@ export class Pool {
     try {
       return await Promise.race([answer, gaveUp]);
     } catch (error) {
-      answer.catch(() => undefined); // when it was given up, it fails later and was answered here
+      answer.catch(() => undefined); // after giving up, a later failure concerns nobody
       if (error instanceof DatabaseTimeout) this.#replace(sql, 0);
       else if (isConnectionLost(error) || isStandby(error)) this.#replace(sql, RETIRE_MS);
       throw error;
@@ -125,12 +128,12 @@ export class Pool {
     return this.run((sql) => sql.begin(mode, (tx) => use(tx).catch(keepOffLost)) as Promise<T>);
   }
 
-  /** Ends all connections, waiting at most `timeoutMs` for what they are doing. Legal twice. */
+  /** Ends all connections. Their calls get at most `timeoutMs` to end. Legal twice. */
   async end(timeoutMs = 1_000): Promise<void> {
     this.#ended = true;
     const cut = new PoolCut("the pool was ended");
     this.#gate.clear(cut);
-    if (timeoutMs === 0) { // the driver leaves some calls waiting, such as one that is connecting
+    if (timeoutMs === 0) { // the driver leaves some calls waiting, such as a call that connects
       for (const giveUp of this.#underWay) giveUp(cut);
     }
     await Promise.all([this.#sql.end({ timeout: timeoutMs / 1_000 }), ...this.#retiring]);
@@ -142,7 +145,7 @@ export class Pool {
     });
   }
 
-  /** Only once per set of connections: of many calls that fail on the same ones the first acts. */
+  /** Replaces a set of connections once: many calls may fail on it, and only the first acts. */
   #replace(lost: Sql, timeoutMs: number): void {
     if (this.#ended || this.#sql !== lost) return;
     this.#url = nextHostFirst(this.#url);
@@ -153,27 +156,27 @@ export class Pool {
   }
 }
 
-/** True when the connection that a call ran on is of no use any more. */
+/** True when the call's connection is useless from now on. */
 function isConnectionLost(error: unknown): boolean {
   if (error instanceof postgres.PostgresError) {
     return error.severity === "FATAL" || error.severity === "PANIC";
   }
-  // The driver and the socket name what is wrong by a code; what has none is a bug of ours.
+  // Errors of the driver and the socket have a code. An error without a code is a bug of ours.
   return error instanceof Error && "code" in error;
 }
 
-/** What a standby answers to something that only a primary can do. */
+/** The SQLSTATEs of a standby that is asked for something that only a primary can do. */
 const STANDBY = new Set([
   "25006", // a write
-  "55000", // a question where its log is, which a fold begins with; elsewhere it is rare
+  "55000", // a question for the log's position; a fold begins with it, other uses are rare
 ]);
 
-/** True when a call met a standby: the primary has to be looked for. */
+/** True when a call met a standby, so that the pool must look for the primary. */
 function isStandby(error: unknown): boolean {
   return error instanceof postgres.PostgresError && STANDBY.has(error.code);
 }
 
-/** The URL with its first host moved to the end, so that new connections try another one first. */
+/** The URL with its first host moved to the end, so that new connections try the next host first. */
 export function nextHostFirst(url: string): string {
   return url.replace(
     /^([a-z]+:\/\/(?:[^@/]*@)?)([^,/]+),([^/?]+)/,
@@ -182,9 +185,9 @@ export function nextHostFirst(url: string): string {
 }
 
 /**
- * Passes an error on, unless the connection is lost: the driver would answer the error with a
- * ROLLBACK, and writing to a connection that has closed throws where nobody can catch it
- * (porsager/postgres issue 1208). The transaction then ends when the driver sees the close.
+ * Passes an error on, unless the connection is lost. The driver would answer the error with a
+ * ROLLBACK, and a write to a closed connection throws where nobody can catch it (porsager/postgres
+ * issue 1208). On a lost connection the transaction ends when the driver sees the close.
  */
 function keepOffLost(error: unknown): Promise<never> {
   return isConnectionLost(error) ? new Promise(() => undefined) : Promise.reject(error);
@@ -200,8 +203,8 @@ function connectPool(
     max: maxConnections,
     onnotice,
     connect_timeout: Math.max(1, statementTimeoutMs / 1_000),
-    // The circuit breaker decides when the database is asked again; a connection that backed off
-    // by itself for up to 20 s (the driver's default) would only hide that it is back.
+    // The circuit breaker decides when the database is asked again. The driver's own back-off, up to
+    // 20 s by default, would only hide that the database is back.
     backoff: () => 0.05,
     connection: {
       application_name: `weir ${name}`,

@@ -1,15 +1,15 @@
 /**
- * An advisory lock of a session, taken in turns with other sessions. It is given back when the
- * session ends, however that comes about.
+ * An advisory lock of a session: one session holds it at a time. PostgreSQL releases the lock when
+ * the session ends, for any reason. Tested in tests/sql/migrate_test.ts.
  */
 import type { Sql } from "./driver.ts";
 
 const POLL_MS = 20;
 
 /**
- * Polls rather than waits: a session that waits for a lock holds a snapshot open, which a CREATE
- * INDEX CONCURRENTLY of the lock's holder would wait for in turn.
- * @returns false when it was not to be had in time.
+ * Takes the lock by polling. A session that waited for it would hold a snapshot open, and a CREATE
+ * INDEX CONCURRENTLY of the lock's holder would wait for that snapshot: a deadlock.
+ * @returns false when the lock did not come free in time.
  */
 export async function takeSessionLock(
   sql: Sql,

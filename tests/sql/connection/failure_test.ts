@@ -52,7 +52,7 @@ Deno.test("an ERROR was rolled back; an ended session or a silent one may have c
   );
 });
 
-Deno.test("what is thrown may be anything", () => {
+Deno.test("a failure may be any thrown value", () => {
   for (const thrown of [null, undefined, "text", 7, {}, { code: 7 }]) {
     assertEquals(classify(thrown), {
       kind: "infrastructure",
