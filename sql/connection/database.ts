@@ -55,7 +55,7 @@ export interface DatabaseOptions {
   readonly writeConnections: number;
 }
 
-/** Makes the pools; connects nowhere until the first call. */
+/** Makes the pools. A pool connects at its first call. */
 export function openDatabase(options: DatabaseOptions): Database {
   const { url, statementTimeoutMs } = options;
   const write = new Pool({

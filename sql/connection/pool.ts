@@ -46,6 +46,7 @@ export interface PoolOptions {
   readonly statementTimeoutMs: number;
   /** The most calls that wait for a connection. */
   readonly maxWaiting?: number;
+  /** The longest wait for a connection; default `statementTimeoutMs`. */
   readonly waitTimeoutMs?: number;
   /** Further settings of each session, such as `idle_in_transaction_session_timeout`. */
   readonly session?: Readonly<Record<string, string>>;
@@ -57,6 +58,7 @@ const MAX_GRACE_MS = 500;
 const STANDBY_WAIT = "SyncRepWaitForLSN";
 /** The time that the other calls have to end before they are cut, when a connection is lost. */
 const RETIRE_MS = 1_000;
+/** About as many quick calls as a pool answers in a second. */
 const MAX_WAITING = 1_000;
 
 /** The pool was ended at once, and the call with it. */

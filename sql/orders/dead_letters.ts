@@ -127,7 +127,7 @@ function ofStore(sql: Sql, storeId: string | null) {
   return storeId === null ? sql`` : sql`AND store_id = ${storeId}`;
 }
 
-/** The letter; null when there is none of this id. */
+/** The letter; null when no letter has this id. */
 export async function readLetter(pool: Pool, id: string): Promise<DeadLetter | null> {
   const [row] = await pool.run((sql) =>
     sql<LetterRow[]>`SELECT * FROM dead_letters WHERE letter_id = ${id}`
@@ -135,7 +135,7 @@ export async function readLetter(pool: Pool, id: string): Promise<DeadLetter | n
   return row === undefined ? null : letterOf(row);
 }
 
-/** An open letter of the order; null when there is none. */
+/** An open letter of the order; null when it has none. */
 export async function findOpenLetter(
   pool: Pool,
   storeId: string,
@@ -149,7 +149,7 @@ export async function findOpenLetter(
   return row === undefined ? null : letterOf(row);
 }
 
-/** How many letters are open. */
+/** The number of open letters. */
 export async function countOpenLetters(pool: Pool): Promise<number> {
   const [row] = await pool.run((sql) =>
     sql<{ count: string }[]>`SELECT count(*) FROM dead_letters WHERE state = 'open'`

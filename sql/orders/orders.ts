@@ -1,5 +1,5 @@
 /**
- * Reading orders back: one by its id, many by keyset pages.
+ * Reading orders back: one order by its id, many orders in keyset pages.
  */
 import { z } from "zod";
 import type { Pool, Sql } from "../connection/database.ts";
@@ -22,7 +22,7 @@ interface OrderRow {
   readonly cancel_reason: string | null;
 }
 
-/** The order, or null when the database has none of this id. */
+/** The order, or null when the database has no order with this id. */
 export async function readOrder(
   pool: Pool,
   storeId: string,

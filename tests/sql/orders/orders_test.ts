@@ -54,7 +54,7 @@ Deno.test("a list can be of one status alone", () =>
     await pool.end();
   }));
 
-Deno.test("a cursor that is none of ours is not taken for one", () => {
+Deno.test("a cursor of another maker is not accepted", () => {
   const forged = [
     "",
     "x",
@@ -66,7 +66,7 @@ Deno.test("a cursor that is none of ours is not taken for one", () => {
   for (const text of forged) assertEquals(decodeOrderCursor(text), null, text);
 });
 
-Deno.test("a list of the cancelled ones reads these alone", () =>
+Deno.test("a list of cancelled orders reads cancelled orders alone", () =>
   withDatabase(async ({ url, sql }) => {
     const orders = Array.from({ length: 500 }, () => anOrder());
     await commitBatch(sql, orders);
