@@ -1,11 +1,11 @@
--- The schema of today: the tables and views that all files of sql/migrations/ together make.
--- This file is generated. Write a migration instead of editing it, then run:
---   npx -y deno@2.9.6 run -A tests/support/schema/write.ts
--- Weir never runs this file, and it holds no rows. The migrations alone make a usable database.
--- tests/sql/schema_test.ts compares this file with a migrated database.
+-- The schema of today, for readers. The migrations make it; nothing runs this file.
+--
+-- It is generated from a migrated database by
+--   deno run -A tests/support/schema/write.ts
+-- and tests/sql/schema_test.ts compares it. The migrations also insert one row, the first epoch.
 
--- The orders, and the only truth: every figure can be recounted from them. order_id is derived from
--- store_id and idempotency_key, so the primary key makes a repeated order one order.
+-- The orders themselves. Every figure can be recounted from them. The order id is derived from store
+-- and idempotency key, so the primary key is also what makes a repeated order one order.
 CREATE TABLE orders (
   store_id        text        NOT NULL,
   order_id        uuid        NOT NULL,
@@ -23,55 +23,19 @@ CREATE TABLE orders (
   cancel_reason   text,
   CONSTRAINT orders_pkey PRIMARY KEY (store_id, order_id)
 );
+CREATE INDEX orders_cancelled
+  ON orders (store_id, placed_at DESC, order_id DESC)
+  WHERE (cancelled_at IS NOT NULL);
+CREATE INDEX orders_newest
+  ON orders (store_id, placed_at DESC, order_id DESC);
 
-CREATE INDEX orders_cancelled ON orders
-  (store_id, placed_at DESC, order_id DESC)
-  WHERE cancelled_at IS NOT NULL;
-
-CREATE INDEX orders_newest ON orders (store_id, placed_at DESC, order_id DESC);
-
--- Orders that the database refused for their content, and overflow orders whose key already
--- belonged to other content. A closed letter keeps the refused order, the operator and the reason.
--- placed_at is null when the order was never acknowledged.
-CREATE TABLE dead_letters (
-  store_id        text        NOT NULL,
-  letter_id       uuid        NOT NULL,
-  order_id        uuid        NOT NULL,
-  content_hash    bytea       NOT NULL,
-  state           text        NOT NULL,
-  reason          text        NOT NULL,
-  code            text        NOT NULL,
-  payload         jsonb       NOT NULL,
-  failures        bigint      NOT NULL,
-  first_failed_at timestamptz NOT NULL,
-  last_failed_at  timestamptz NOT NULL,
-  closed_at       timestamptz,
-  closed_by       text,
-  close_note      text,
-  replay_payload  jsonb,
-  placed_at       timestamptz,
-  CONSTRAINT dead_letters_pkey PRIMARY KEY (store_id, letter_id)
-);
-
-CREATE INDEX dead_letters_by_id ON dead_letters (letter_id);
-
-CREATE INDEX dead_letters_newest ON dead_letters (state, last_failed_at DESC, letter_id DESC);
-
-CREATE INDEX dead_letters_newest_of_store ON dead_letters
-  (store_id, state, last_failed_at DESC, letter_id DESC);
-
-CREATE UNIQUE INDEX dead_letters_open ON dead_letters
-  (store_id, order_id, content_hash)
-  WHERE state = 'open'::text;
-
--- One row for each batch of new or cancelled orders. The statement that writes the orders writes
--- the row, and the fold that adds the row to the rollups deletes it. Rows live for milliseconds, so
--- autovacuum must run far more often than by default. The lists in this table are those of format
--- 1. Rows of format 2 have their lists in journal_sums.
+-- One row for each batch or cancellation whose sums are not in the rollups yet. The statement that
+-- stores the orders writes it, and the fold that adds it to the rollups deletes it. Rows of format 2
+-- keep their lists in journal_sums. Rows of format 1, from an older Weir, hold their lists here.
 CREATE TABLE journal (
   batch_id                uuid          NOT NULL,
   format                  smallint      NOT NULL,
-  written_at              timestamptz   DEFAULT clock_timestamp() NOT NULL,
+  written_at              timestamptz   NOT NULL DEFAULT clock_timestamp(),
   orders                  bigint        NOT NULL,
   store_ids               text[],
   currencies              text[],
@@ -91,8 +55,9 @@ CREATE TABLE journal (
   CONSTRAINT journal_pkey PRIMARY KEY (batch_id)
 ) WITH (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=5000);
 
--- The lists of the journal's rows of format 2, one row for each batch. Totals stand there by store,
--- currency and minute, and product sums by store, currency, day and product.
+-- The lists of a journal row. The first half lists sums by store, currency and minute; the product
+-- columns list sums by store, currency, day and product. The elements at one place of all lists of a
+-- half belong together. They are a table of their own so that the rows of the journal stay small.
 CREATE TABLE journal_sums (
   batch_id                uuid          NOT NULL,
   store_ids               text[]        NOT NULL,
@@ -112,8 +77,8 @@ CREATE TABLE journal_sums (
   CONSTRAINT journal_sums_pkey PRIMARY KEY (batch_id)
 ) WITH (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=5000);
 
--- Sums of each scope, currency and UTC minute. A scope is a store, or * for all stores. A fold
--- inserts a row's new version and deletes the old one. Minutes are kept for two days.
+-- Sums of a scope by currency and minute, kept for two days. A scope is a store, or * for all stores.
+-- A fold never updates a row: it inserts the next version and deletes the one before.
 CREATE TABLE rollup_minutes (
   scope                   text COLLATE "C" NOT NULL,
   currency                text COLLATE "C" NOT NULL,
@@ -126,10 +91,10 @@ CREATE TABLE rollup_minutes (
   cancelled_revenue_minor numeric          NOT NULL,
   CONSTRAINT rollup_minutes_pkey PRIMARY KEY (scope, currency, minute, version)
 );
+CREATE INDEX rollup_minutes_by_age
+  ON rollup_minutes (minute, scope, currency, version);
 
-CREATE INDEX rollup_minutes_by_age ON rollup_minutes (minute, scope, currency, version);
-
--- Sums of each scope, currency and UTC day, kept for ever.
+-- Sums of a scope by currency and day, kept for ever. Versions as in rollup_minutes.
 CREATE TABLE rollup_days (
   scope                   text COLLATE "C" NOT NULL,
   currency                text COLLATE "C" NOT NULL,
@@ -142,11 +107,11 @@ CREATE TABLE rollup_days (
   cancelled_revenue_minor numeric          NOT NULL,
   CONSTRAINT rollup_days_pkey PRIMARY KEY (scope, currency, day, version)
 );
+CREATE INDEX rollup_days_by_age
+  ON rollup_days (day, scope, currency, version);
 
-CREATE INDEX rollup_days_by_age ON rollup_days (day, scope, currency, version);
-
--- Units and revenue of each scope, currency, UTC day and product. The index rollup_products_best
--- finds the day's ten best products by revenue.
+-- Sums of a scope by currency, day and product. The best ten of a day are the first ten entries of the
+-- index rollup_products_best.
 CREATE TABLE rollup_products (
   scope         text COLLATE "C" NOT NULL,
   currency      text COLLATE "C" NOT NULL,
@@ -157,12 +122,11 @@ CREATE TABLE rollup_products (
   revenue_minor numeric          NOT NULL,
   CONSTRAINT rollup_products_pkey PRIMARY KEY (scope, currency, day, sku, version)
 );
+CREATE INDEX rollup_products_best
+  ON rollup_products (scope, currency, day, revenue_minor DESC, sku, version);
 
-CREATE INDEX rollup_products_best ON rollup_products
-  (scope, currency, day, revenue_minor DESC, sku, version);
-
--- The last fold that changed each scope. The row of * changes with every fold that changed
--- anything. All figures are exact up to its as_of.
+-- The last fold that changed each scope. The row of * also says up to which instant all figures are
+-- exact.
 CREATE TABLE scope_versions (
   scope   text COLLATE "C" NOT NULL,
   version bigint           NOT NULL,
@@ -170,9 +134,9 @@ CREATE TABLE scope_versions (
   CONSTRAINT scope_versions_pkey PRIMARY KEY (scope, version, as_of)
 );
 
--- The epochs of versions; the greatest epoch is the current one. Each row names the database, its
--- timeline and the start of the server that the epoch began on. A fold begins a new epoch when any
--- of them has changed.
+-- One row for each epoch; the greatest is the current one. Each row names the database that the epoch
+-- began on. A fold that finds itself on another database, timeline or start of the server begins a new
+-- epoch, because versions may have been shown that this database does not know.
 CREATE TABLE epochs (
   epoch      bigint      NOT NULL,
   identity   text        NOT NULL,
@@ -182,8 +146,8 @@ CREATE TABLE epochs (
   CONSTRAINT epochs_pkey PRIMARY KEY (epoch)
 );
 
--- The identity of this database, the timeline of its log and the start of its server. A fold
--- compares them with the current epoch.
+-- The database as the epochs name it: its cluster and oid, the timeline of its log, and the start of
+-- its server.
 CREATE VIEW database_identity AS
  SELECT (c.system_identifier::text || '/'::text) || d.oid AS identity,
     (('x'::text || "left"(pg_walfile_name(pg_current_wal_lsn()), 8)))::bit(32)::bigint AS timeline,
@@ -192,9 +156,9 @@ CREATE VIEW database_identity AS
     pg_database d
   WHERE d.datname = current_database();
 
--- The folds of the latest hours, of all instances. Operators read them; no figure depends on them.
+-- The folds of the latest hours, of all instances. They are for operators; no figure depends on them.
 CREATE TABLE fold_runs (
-  run_id       uuid        DEFAULT gen_random_uuid() NOT NULL,
+  run_id       uuid        NOT NULL DEFAULT gen_random_uuid(),
   instance_id  uuid        NOT NULL,
   ended_at     timestamptz NOT NULL,
   outcome      text        NOT NULL,
@@ -207,23 +171,54 @@ CREATE TABLE fold_runs (
   error        text,
   CONSTRAINT fold_runs_pkey PRIMARY KEY (run_id)
 );
+CREATE INDEX fold_runs_newest
+  ON fold_runs (ended_at DESC);
 
-CREATE INDEX fold_runs_newest ON fold_runs (ended_at DESC);
+-- Orders that wait for a person: the database refused their content, or holds other content under
+-- their key. An order and content has at most one open letter. A closed letter stays, with the person
+-- who closed it and the reason.
+CREATE TABLE dead_letters (
+  store_id        text        NOT NULL,
+  letter_id       uuid        NOT NULL,
+  order_id        uuid        NOT NULL,
+  content_hash    bytea       NOT NULL,
+  state           text        NOT NULL,
+  reason          text        NOT NULL,
+  code            text        NOT NULL,
+  payload         jsonb       NOT NULL,
+  failures        bigint      NOT NULL,
+  first_failed_at timestamptz NOT NULL,
+  last_failed_at  timestamptz NOT NULL,
+  closed_at       timestamptz,
+  closed_by       text,
+  close_note      text,
+  replay_payload  jsonb,
+  placed_at       timestamptz,
+  CONSTRAINT dead_letters_pkey PRIMARY KEY (store_id, letter_id)
+);
+CREATE INDEX dead_letters_by_id
+  ON dead_letters (letter_id);
+CREATE INDEX dead_letters_newest
+  ON dead_letters (state, last_failed_at DESC, letter_id DESC);
+CREATE INDEX dead_letters_newest_of_store
+  ON dead_letters (store_id, state, last_failed_at DESC, letter_id DESC);
+CREATE UNIQUE INDEX dead_letters_open
+  ON dead_letters (store_id, order_id, content_hash)
+  WHERE (state = 'open'::text);
 
--- API keys. Only a hash of the secret is kept, so nobody can call anything with a row of this
--- table.
+-- API keys. The table holds a hash of each secret, so nobody who reads it can make a call.
 CREATE TABLE api_keys (
   key_id      text        NOT NULL,
   secret_hash bytea       NOT NULL,
   label       text        NOT NULL,
   scopes      text[]      NOT NULL,
   store_id    text,
-  created_at  timestamptz DEFAULT now() NOT NULL,
+  created_at  timestamptz NOT NULL DEFAULT now(),
   revoked_at  timestamptz,
   CONSTRAINT api_keys_pkey PRIMARY KEY (key_id)
 );
 
--- The migrations that were applied, each with the hash of its file.
+-- The migrations that ran, each with the hash of its file. The migration runner makes this table.
 CREATE TABLE weir_migrations (
   name       text        NOT NULL,
   sha256     text        NOT NULL,

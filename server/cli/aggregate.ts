@@ -6,7 +6,7 @@
 import { type Folded, foldJournal } from "../../sql/figures/fold.ts";
 import { type ListedFoldRun, listRuns } from "../../sql/figures/fold_runs.ts";
 import { readConfig } from "../config.ts";
-import { pause } from "../pause.ts";
+import { pause } from "../../sql/waiting.ts";
 import { printJson, printTable, taskCommand, TaskFailure, wholeNumber } from "./command.ts";
 import { withPools } from "./database_url.ts";
 

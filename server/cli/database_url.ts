@@ -11,6 +11,7 @@ import { answersQueries, dataDirectoryOf } from "../../sql/connection/bootstrap.
 import { type Database, openDatabase } from "../../sql/connection/database.ts";
 import { classify } from "../../sql/connection/failure.ts";
 import { migrate } from "../../sql/migrate.ts";
+import { answerUnless } from "../../sql/waiting.ts";
 import type { Config } from "../config.ts";
 import { readIfThere } from "../embedded/data_folder.ts";
 import { startEmbedded } from "../embedded/mod.ts";
@@ -79,9 +80,8 @@ async function urlOfRunning(dataDir: string): Promise<string | null> {
  * fails; otherwise it would outlive the task.
  */
 async function withStarted<T>(dataDir: string, use: (url: string) => Promise<T>): Promise<T> {
-  const { promise: interrupted, reject } = Promise.withResolvers<never>();
-  interrupted.catch(() => undefined); // a signal may arrive while nothing waits for it
-  const interrupt = () => reject(new TaskFailure("interrupted"));
+  const interrupted = new AbortController();
+  const interrupt = () => interrupted.abort(new TaskFailure("interrupted"));
   for (const signal of SIGNALS) Deno.addSignalListener(signal, interrupt);
   try {
     const services = await startEmbedded({
@@ -94,7 +94,7 @@ async function withStarted<T>(dataDir: string, use: (url: string) => Promise<T>)
     });
     try {
       if (services.postgres === null) throw new TaskFailure("no embedded PostgreSQL");
-      return await Promise.race([onDatabase(use(services.postgres.url)), interrupted]);
+      return await answerUnless(interrupted.signal, onDatabase(use(services.postgres.url)));
     } finally {
       await services.stop();
     }

@@ -9,7 +9,7 @@
 import { createActor } from "xstate";
 import { busMachine } from "../../actors/bus_machine.ts";
 import type { Pool } from "../../sql/connection/database.ts";
-import { NoticeListener, sendEcho } from "../../sql/figures/notice_listener.ts";
+import { sendEcho, startNoticeListener } from "../../sql/figures/notice_listener.ts";
 import { type Notice, parseNotice } from "../../sql/figures/notices.ts";
 import { closeRedis, openRedis } from "../redis/connection.ts";
 import { RecentlySeen } from "./recently_seen.ts";
@@ -74,12 +74,11 @@ function hearPostgres(
   setHeard: (heard: boolean) => void,
 ): { stop(): Promise<void> } {
   let echoed = true;
-  let stopped = false;
   const heard = () => {
     echoed = true;
     setHeard(true);
   };
-  const listener = new NoticeListener(databaseUrl, {
+  const listener = startNoticeListener(databaseUrl, {
     onNotice: hear,
     // An echo that was sent before LISTEN was in force is never heard. That is no reason to
     // connect again.
@@ -96,10 +95,8 @@ function hearPostgres(
   }, ECHO_EVERY_MS);
   return {
     stop: async () => {
-      if (stopped) return;
-      stopped = true;
       clearInterval(timer);
-      await listener.end();
+      await listener.stop();
     },
   };
 }

@@ -13,7 +13,7 @@ import { createHash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { type ApiKey, isToken } from "../../sql/api_keys.ts";
 import { refuse } from "../../client/contract/refusal.ts";
-import { settlesWithin } from "../pause.ts";
+import { settlesWithin } from "../../sql/waiting.ts";
 import type { Authenticator, Principal } from "../router/context.ts";
 import { SCOPES } from "../../client/contract/scope.ts";
 import { Refused } from "../../client/contract/refused.ts";

@@ -14,7 +14,7 @@ import type { Notice } from "../../sql/figures/notices.ts";
 import type { NewestPosition } from "../../sql/figures/position.ts";
 import type { Figures } from "../../sql/figures/snapshots.ts";
 import { minuteOf } from "../../sql/time.ts";
-import { settlesWithin } from "../pause.ts";
+import { settlesWithin } from "../../sql/waiting.ts";
 import {
   type DatabaseHealth,
   type HealthListener,

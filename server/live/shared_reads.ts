@@ -5,7 +5,7 @@
  * the figures. So any number of callers at once cost two reads. Sharing delays a caller until the read
  * under way ends, and by `READ_TIMEOUT_MS` at most.
  */
-import { settlesWithin } from "../pause.ts";
+import { settlesWithin } from "../../sql/waiting.ts";
 
 const READ_TIMEOUT_MS = 500;
 

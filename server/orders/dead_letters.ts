@@ -31,7 +31,7 @@ import {
 } from "../../sql/orders/dead_letters.ts";
 import { tryOrder } from "../../sql/orders/dry_run.ts";
 import { toNewOrder } from "../../sql/orders/new_order.ts";
-import { pause } from "../pause.ts";
+import { pause } from "../../sql/waiting.ts";
 import { asRefused, isOutage, orUnavailable } from "./outage.ts";
 
 /** Slow enough to leave the database to new orders. */

@@ -14,7 +14,7 @@ import {
 import type { NewOrder } from "../../sql/orders/new_order.ts";
 import { iso } from "../../sql/time.ts";
 import { describe, getLogger } from "../telemetry/log.ts";
-import { settlesWithin } from "../pause.ts";
+import { settlesWithin } from "../../sql/waiting.ts";
 import type { OverflowRecord } from "./recall.ts";
 import { checkDurability, confirmWrite, type Durability, Unconfirmed } from "./durability.ts";
 import { DRAINERS, ENTRY_FORMAT, JOIN, overflowKeys, REMOVE, WRITE } from "./scripts.ts";

@@ -11,7 +11,7 @@
  * could be older than the lock, and a fold could run between the two. A process that hangs in the
  * middle loses the lock and the transaction within a second.
  */
-import { codeOf } from "../connection/bootstrap.ts";
+import { codeOf, SQLSTATE } from "../connection/failure.ts";
 import { connect } from "../connection/driver.ts";
 import type { Tx } from "../connection/database.ts";
 import { beginEpoch, FOLD_LOCK } from "./fold.ts";
@@ -23,8 +23,7 @@ import { minuteHorizon } from "./retention.ts";
 import { takeSessionLock } from "../connection/session_lock.ts";
 
 const LOCK_TIMEOUT_MS = 60_000;
-/** serialization_failure: outdated rows were deleted meanwhile. Another attempt succeeds. */
-const SERIALIZATION_FAILURE = "40001";
+/** An attempt fails when outdated rows are deleted meanwhile. The next attempt does without them. */
 const ATTEMPTS = 5;
 
 export interface Rebuilt extends Position {
@@ -68,7 +67,7 @@ export async function rebuildRollups(options: { databaseUrl: string }): Promise<
           (tx) => recountAll(tx, clock.as_of, minuteHorizon(clock.now)),
         );
       } catch (error) {
-        const again = codeOf(error) === SERIALIZATION_FAILURE && attempt < ATTEMPTS;
+        const again = codeOf(error) === SQLSTATE.serializationFailure && attempt < ATTEMPTS;
         if (!again) throw error;
       }
     }

@@ -75,8 +75,8 @@ export const DASHBOARDS: readonly Mutant[] = [
   {
     name: "a rebuild that takes its snapshot before the fold's lock",
     file: "sql/figures/rebuild.ts",
-    find: "if (!await takeSessionLock(sql, FOLD_LOCK, LOCK_PATIENCE_MS)) throw",
-    replace: "if (!await takeSessionLock(sql, FOLD_LOCK + 1, LOCK_PATIENCE_MS)) throw",
+    find: "if (!await takeSessionLock(sql, FOLD_LOCK, LOCK_TIMEOUT_MS)) throw",
+    replace: "if (!await takeSessionLock(sql, FOLD_LOCK + 1, LOCK_TIMEOUT_MS)) throw",
     tests: ["all", "tests/sql/figures/rebuild_test.ts"],
   },
   {

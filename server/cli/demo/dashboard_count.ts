@@ -12,7 +12,7 @@
  */
 import type { Snapshot } from "../../../client/contract/snapshot.ts";
 import { iso, MINUTE_MS } from "../../../sql/time.ts";
-import { pause } from "../../pause.ts";
+import { pause } from "../../../sql/waiting.ts";
 
 /** The window of a frame is its minute and this many minutes before it. */
 const MINUTES_BEFORE = 59;

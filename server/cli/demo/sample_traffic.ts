@@ -11,7 +11,7 @@ import { TRPCClientError } from "@trpc/client";
 import { backoffMs } from "../../../actors/backoff.ts";
 import { errorDataOf } from "../../../client/mod.ts";
 import type { PlaceError, PlaceInput, PlaceResult } from "../../../client/contract/order.ts";
-import { pause } from "../../pause.ts";
+import { pause } from "../../../sql/waiting.ts";
 
 /** The calls that place orders; they fail as the calls of tRPC's client do. */
 export interface OrderCalls {

@@ -25,7 +25,7 @@ const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["embedded"],
     ["redis"],
     ["telemetry"],
-    ["config", "every", "pause", "version"],
+    ["config", "every", "version"],
   ],
   "actors/": [
     ["system_machine", "bus_machine", "aggregator", "auditor", "overflow_drainer"],
@@ -36,7 +36,7 @@ const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["migrate", "api_keys", "orders"],
     ["figures"],
     ["connection"],
-    ["time"],
+    ["time", "waiting"],
   ],
   "client/dashboard/": [["build", "main"], ["views"], ["data"]],
   "client/": [["dashboard"], ["mod"], ["contract"]],
@@ -83,7 +83,7 @@ export const roomOrder: Rule = {
     { at: ["actors/helpers.ts:1"], files: { "actors/helpers.ts": 'import "./clock.ts";' } },
   ],
   kept: [
-    { "server/front/a.ts": 'import "./b.ts"; import "../router/c.ts"; import "../pause.ts";' },
+    { "server/front/a.ts": 'import "./b.ts"; import "../router/c.ts"; import "../every.ts";' },
     { "server/main.ts": 'import "./cli/command.ts"; import "../actors/clock.ts";' },
     { "client/dashboard/views/a.tsx": 'import "../data/b.ts"; import "../../mod.ts";' },
     { "client/dashboard/icon.svg": "", "tests/server/a.ts": 'import "../client/b.ts";' },

@@ -4,6 +4,7 @@
  * again, long after its version is gone.
  */
 import { assert, assertEquals } from "@std/assert";
+import type { JournalRow } from "../../../sql/figures/journal.ts";
 import type { TestSql } from "../services/database.ts";
 import type { SeenFigures } from "../load/audience.ts";
 import { Ledger } from "./ledger.ts";
@@ -28,22 +29,8 @@ export async function keepTrail(sql: TestSql): Promise<void> {
       execute function keep_scope();`);
 }
 
-interface TrailRow {
-  readonly store_ids: readonly string[];
-  readonly currencies: readonly string[];
-  readonly minutes: readonly string[];
-  readonly order_counts: readonly string[];
-  readonly units: readonly string[];
-  readonly revenue_minor: readonly string[];
-  readonly cancelled_orders: readonly string[];
-  readonly cancelled_revenue_minor: readonly string[];
-  readonly product_store_ids: readonly string[];
-  readonly product_currencies: readonly string[];
-  readonly product_days: readonly string[];
-  readonly product_skus: readonly string[];
-  readonly product_units: readonly string[];
-  readonly product_revenue_minor: readonly string[];
-}
+/** The lists of one journal row that a fold consumed. */
+type TrailRow = Omit<JournalRow, "written_at" | "orders">;
 
 /** A fold that consumed something. */
 export interface TrailFold {

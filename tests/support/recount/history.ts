@@ -89,6 +89,15 @@ export class History {
     this.attempts.push(attempt);
   }
 
+  /** The ids of the orders that were acknowledged with `status`. */
+  acknowledged(status: "committed" | "spilled"): Set<string> {
+    return new Set(
+      this.attempts.flatMap(({ answer }) =>
+        answer.kind === "acknowledged" && answer.status === status ? [answer.orderId] : []
+      ),
+    );
+  }
+
   /** The number of attempts with each outcome: a status, a reason, or `no answer`. */
   outcomes(): Record<string, number> {
     const counts: Record<string, number> = {};

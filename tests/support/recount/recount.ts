@@ -3,7 +3,7 @@
  * together must count every order once.
  */
 import { assert, assertEquals } from "@std/assert";
-import { mergeJournal, readJournal } from "../../../sql/figures/journal.ts";
+import { mergeJournal, readJournal, type Sums } from "../../../sql/figures/journal.ts";
 import { recountMinutes } from "../../../sql/figures/recount.ts";
 import { minuteHorizon } from "../../../sql/figures/retention.ts";
 import { HOUR_MS } from "../../../sql/time.ts";
@@ -58,13 +58,7 @@ async function countedMinutes(sql: TestSql): Promise<Figures> {
     figures[key] = sumsOf(row);
   }
   for (const delta of (await unfolded(sql)).minutes) {
-    addTo(figures, [delta.scope, delta.currency, delta.minute].join(" "), [
-      delta.orders,
-      delta.units,
-      delta.revenueMinor,
-      delta.cancelledOrders,
-      delta.cancelledRevenueMinor,
-    ]);
+    addTo(figures, [delta.scope, delta.currency, delta.minute].join(" "), deltaSums(delta));
   }
   return sorted(figures);
 }
@@ -86,13 +80,7 @@ async function countedDays(sql: TestSql): Promise<Figures> {
     figures[key] = sumsOf(row);
   }
   for (const delta of (await unfolded(sql)).days) {
-    addTo(figures, [delta.scope, delta.currency, delta.day].join(" "), [
-      delta.orders,
-      delta.units,
-      delta.revenueMinor,
-      delta.cancelledOrders,
-      delta.cancelledRevenueMinor,
-    ]);
+    addTo(figures, [delta.scope, delta.currency, delta.day].join(" "), deltaSums(delta));
   }
   return sorted(figures);
 }
@@ -142,6 +130,16 @@ async function unfolded(sql: TestSql) {
 function sumsOf(row: Record<string, string>): string[] {
   return ["orders", "units", "revenue_minor", "cancelled_orders", "cancelled_revenue_minor"]
     .map((name) => row[name]!);
+}
+
+function deltaSums(delta: Sums): bigint[] {
+  return [
+    delta.orders,
+    delta.units,
+    delta.revenueMinor,
+    delta.cancelledOrders,
+    delta.cancelledRevenueMinor,
+  ];
 }
 
 function addTo(figures: Figures, key: string, sums: readonly bigint[]): void {

@@ -1,27 +1,28 @@
 /**
- * Writes `sql/schema.sql` from a freshly migrated database. It starts a private PostgreSQL for that
- * and stops it again.
+ * Writes sql/schema.sql from a database of its own that is migrated for it:
+ * `deno run -A tests/support/schema/write.ts`.
  */
+import { startEmbedded } from "../../../server/embedded/mod.ts";
 import { connect } from "../../../sql/connection/driver.ts";
 import { migrate } from "../../../sql/migrate.ts";
-import { startTestServices } from "../services/services.ts";
-import { SCHEMA_PATH, schemaText } from "./schema.ts";
+import { SCHEMA_FILE, schemaText } from "./schema_text.ts";
 
-async function write(): Promise<void> {
-  const services = await startTestServices();
+async function writeSchema(): Promise<void> {
+  const dataDir = await Deno.makeTempDir({ prefix: "weir-schema-" });
+  const services = await startEmbedded({ dataDir, postgres: true, redis: false });
   try {
-    const { databaseUrl } = services;
+    const databaseUrl = services.postgres!.url;
     await migrate({ databaseUrl });
     const sql = connect(databaseUrl, { max: 1 });
     try {
-      const file = new URL(`../../../${SCHEMA_PATH}`, import.meta.url);
-      await Deno.writeTextFile(file, await schemaText(sql));
+      await Deno.writeTextFile(SCHEMA_FILE, await schemaText(sql));
     } finally {
-      await sql.end({ timeout: 5 });
+      await sql.end();
     }
   } finally {
     await services.stop();
+    await Deno.remove(dataDir, { recursive: true });
   }
 }
 
-if (import.meta.main) await write();
+if (import.meta.main) await writeSchema();

@@ -1,6 +1,6 @@
 /** Redis is lost for good with orders that the database does not have. Its replica replaces it. */
 import { assertEquals, assertLess } from "@std/assert";
-import { pause } from "../../../server/pause.ts";
+import { pause } from "../../../sql/waiting.ts";
 import { report, statusOf, withFaults } from "../../support/faults/fault_run.ts";
 import { withReplicatedRedis } from "../../support/services/replicated_redis.ts";
 import { until } from "../../support/services/services.ts";
@@ -19,20 +19,14 @@ Deno.test("1,000 spilled orders outlive their Redis: the replica that confirmed 
         const { url } = await run.instance();
         // Most callers send once: callers who wait for both servers would add up.
         const load = run.load({ urls: () => [url], ratePerSecond: 200, once: 0.9 });
-        const { attempts } = load.history;
-        const acknowledged = () =>
-          new Set(
-            attempts.flatMap(({ answer }) =>
-              answer.kind === "acknowledged" && answer.status === "spilled" ? [answer.orderId] : []
-            ),
-          );
+        const acknowledged = () => load.history.acknowledged("spilled");
         await run.postgres.kill();
         load.start();
         await until("1,000 spilled orders", () => acknowledged().size >= ORDERS, 60_000);
         // The replica falls behind, and both servers are killed before it has caught up.
         await replica.freeze();
         await run.askRedis((redis) => redis.set(LATE, 1));
-        await pause(BEHIND_MS, undefined);
+        await pause(BEHIND_MS);
         await Promise.all([master.kill(), replica.kill()]);
         const killedAt = performance.now();
         await until(

@@ -10,13 +10,7 @@ Deno.test("2,000 spilled orders outlive a kill -9 of Redis and are all committed
     const { url } = await run.instance();
     // Most callers send once: callers who wait for both servers would add up.
     const load = run.load({ urls: () => [url], ratePerSecond: 400, once: 0.9 });
-    const { attempts } = load.history;
-    const acknowledged = () =>
-      new Set(
-        attempts.flatMap(({ answer }) =>
-          answer.kind === "acknowledged" && answer.status === "spilled" ? [answer.orderId] : []
-        ),
-      );
+    const acknowledged = () => load.history.acknowledged("spilled");
     await run.postgres.kill();
     load.start();
     await until("2,000 spilled orders", () => acknowledged().size >= ORDERS, 60_000);
