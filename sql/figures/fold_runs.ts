@@ -1,5 +1,5 @@
 /**
- * The history of folds, of all instances: what an operator looks at when dashboards were late.
+ * The history of the folds of all instances. An operator reads it when dashboards were late.
  */
 import type { Pool } from "../connection/database.ts";
 import { iso } from "../time.ts";
@@ -8,7 +8,7 @@ import { iso } from "../time.ts";
 export interface FoldRunRecord {
   readonly outcome: "folded" | "failed";
   readonly ms: number;
-  /** How long the oldest change had waited for it, milliseconds; null when it failed. */
+  /** The time that the oldest change had waited for the fold, milliseconds; null when it failed. */
   readonly lagMs: number | null;
   readonly journalRows: number | null;
   readonly orders: number | null;
@@ -37,7 +37,7 @@ interface RunRow {
   readonly error: string | null;
 }
 
-/** Writes runs down. `agoMs`: since each ended. @throws what the driver throws */
+/** Stores runs. `agoMs` is the time since a run ended. @throws what the driver throws */
 export async function recordRuns(
   pool: Pool,
   instanceId: string,

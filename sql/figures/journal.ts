@@ -1,21 +1,24 @@
 /**
- * The journal: from the rows that a fold consumes to what each rollup row has to grow by.
+ * The journal: the rows that a fold takes, and the delta that they make for each rollup row.
  *
- * A row lists, column by column, what a batch adds per store, currency and minute, and per store,
- * currency, day and product; sums are `bigint` here, since sums over orders may pass what a number
- * can hold. Every addition counts for its store and for the scope `*`. The lists stand in a table of
- * their own (0008_journal_sums.sql says why), by a row's id.
+ * A row holds two lists, column by column. One has what a batch adds per store, currency and
+ * minute. The other has what it adds per store, currency, day and product. Every addition counts
+ * for its store and for the scope `*`. The lists stand in a table of their own under the row's id;
+ * 0008_journal_sums.sql says why. Sums are `bigint` here, since sums over orders may pass the
+ * largest exact number.
  */
 import type { Sql, Tx } from "../connection/driver.ts";
 import { dayOf, iso } from "../time.ts";
 
-/** The layout of a row that this version writes. It reads older ones too, and leaves newer alone. */
+/**
+ * The layout of the rows that this version writes. It also reads older rows, and leaves newer ones.
+ */
 export const JOURNAL_FORMAT = 2;
 
 /** The scope of all stores together. No store can have this name. */
 export const ALL_STORES = "*";
 
-/** One journal row; the lists of each half have equal lengths. */
+/** One journal row with its lists. The lists of each half have equal lengths. */
 export interface JournalRow {
   readonly written_at: Date;
   readonly orders: string;
@@ -37,21 +40,25 @@ export interface JournalRow {
   readonly product_revenue_minor: readonly string[];
 }
 
-/** A row as it stands in the journal. One of format 1 holds its lists itself. */
+/** A row as it stands in the journal. A row of format 1 holds its lists itself. */
 type JournalEntry = Pick<JournalRow, "written_at" | "orders"> & { readonly batch_id: string };
 
-/** The lists beside a row. */
+/** The lists of a row of format 2. */
 type JournalLists = Omit<JournalRow, "written_at" | "orders"> & { readonly batch_id: string };
 
-/** What a row adds to a bite; rows of the version before do not say how many entries they have. */
+/**
+ * The size of a row in entries. Rows of the version before have no count, so their orders count.
+ */
 const ENTRIES = "coalesce(entries, greatest(orders, 1))";
 
-/** No more rows than this at once, however little is in them. */
+/** The most rows that are taken at once, even when they hold few entries. */
 const MAX_ROWS = 2_000;
 
 /**
- * All rows, in no order. Inside a transaction that keeps one snapshot, or while nothing folds.
- * @returns null when they have more than `mostEntries`, or some are of a format not known here.
+ * All rows, in no order. Call it inside a transaction that keeps one snapshot, or while nothing
+ * folds.
+ * @returns null when the rows have more than `mostEntries` entries, or a row's format is not known
+ *   here.
  */
 export async function readJournal(
   sql: Sql | Tx,
@@ -67,19 +74,19 @@ export async function readJournal(
   return withLists(rows, lists);
 }
 
-/** What a fold has taken. */
+/** The rows that one fold takes. */
 export interface Bite {
   readonly rows: readonly JournalRow[];
-  /** True when there was more to take. */
+  /** True when the journal held more rows that could be taken. */
   readonly more: boolean;
 }
 
 /**
- * Deletes rows of at most `mostEntries` entries together, but one at the least, and returns them;
- * those of a format not known here stay.
+ * Deletes rows and returns them. Together they have at most `mostEntries` entries, but at least one
+ * row is taken. Rows of a format not known here stay.
  *
- * Keys come in arrays, and rows are put together here, so that there is no join to plan: of a table
- * that is empty but for dead rows, ANALYZE says that any way through it is as short as any other.
+ * Keys are passed as arrays, and rows get their lists here, so that PostgreSQL has no join to plan.
+ * When a table holds only dead rows, ANALYZE rates every plan for it as equally cheap.
  */
 export async function takeJournal(tx: Tx, mostEntries: number): Promise<Bite> {
   const rows = await tx<(JournalEntry & { seen: string })[]>`
@@ -99,7 +106,7 @@ export async function takeJournal(tx: Tx, mostEntries: number): Promise<Bite> {
   return { rows: withLists(rows, lists), more: Number(rows[0]!.seen) > rows.length };
 }
 
-/** True when the journal holds rows of a format not known here, of a newer version beside this one. */
+/** True when the journal holds rows of a newer format, written by a newer version of Weir. */
 export async function holdsNewerRows(tx: Tx): Promise<boolean> {
   const rows = await tx`SELECT FROM journal WHERE format > ${JOURNAL_FORMAT} LIMIT 1`;
   return rows.length > 0;
@@ -107,7 +114,7 @@ export async function holdsNewerRows(tx: Tx): Promise<boolean> {
 
 const idsOf = (entries: readonly JournalEntry[]) => entries.map(({ batch_id }) => batch_id);
 
-/** @throws Error when a row has no lists: it must not be taken for one that adds nothing. */
+/** @throws Error when a row has no lists: such a row must not count as one that adds nothing. */
 function withLists(
   entries: readonly JournalEntry[],
   lists: readonly JournalLists[],
@@ -120,7 +127,7 @@ function withLists(
   });
 }
 
-/** What an order, or many, add to a sum. */
+/** The sums over some orders. */
 export interface Sums {
   orders: bigint;
   units: bigint;
@@ -152,16 +159,16 @@ export interface ProductDelta {
   revenueMinor: bigint;
 }
 
-/** What one fold adds, one entry per rollup row. */
+/** Everything that one fold adds, one entry per rollup row. */
 export interface Deltas {
   readonly minutes: readonly MinuteDelta[];
   readonly days: readonly DayDelta[];
   readonly products: readonly ProductDelta[];
-  /** Every scope that changes; `*` is among them unless there is nothing at all. */
+  /** Every scope that changes. `*` is among them unless nothing changes. */
   readonly scopes: string[];
 }
 
-/** Sums up journal rows into one delta per rollup row. The order of the rows does not matter. */
+/** Adds journal rows up to one delta per rollup row. The order of the rows does not matter. */
 export function mergeJournal(rows: readonly JournalRow[]): Deltas {
   const minutes = new Map<string, MinuteDelta>();
   const days = new Map<string, DayDelta>();
@@ -213,7 +220,7 @@ const noSums = () => ({
   cancelledRevenueMinor: 0n,
 });
 
-/** The map's value under `key`, which begins as the key beside zeroes. */
+/** The map's value under `key`. A new value is the key with zero sums. */
 function entryOf<Key extends Readonly<Record<string, string>>, Zero extends object>(
   map: Map<string, Key & Zero>,
   key: Key,

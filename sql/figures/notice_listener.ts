@@ -1,19 +1,23 @@
 /**
- * Hearing notices by LISTEN, on a connection of its own that is made again whenever it is lost.
+ * The listener hears notices by LISTEN, on a connection of its own. A lost connection is made
+ * again.
  *
- * A connection that hangs looks healthy from this side, and a standby refuses LISTEN for good. So an
- * echo is sent around now and then by whoever listens, and `renew` tries the next host.
+ * A connection that hangs looks healthy from this side, and a standby always refuses LISTEN. So the
+ * owner of a listener sends an echo from time to time, and calls `renew` when the echo is not
+ * heard. `renew` tries the next host.
+ *
+ * Tested in tests/server/figures/bus_test.ts.
  */
 import type { Pool } from "../connection/database.ts";
 import { nextHostFirst } from "../connection/pool.ts";
 import { connect, type Sql } from "../connection/driver.ts";
 import { type Notice, NOTICE_CHANNEL, parseNotice } from "./notices.ts";
 
-/** What is sent to see whether LISTEN still hears; it is no notice. */
+/** The payload of an echo, which is no notice. It shows whether LISTEN still hears. */
 const ECHO = "echo";
 const PAUSE_MS = 500;
 
-/** Sends an echo around: a listener that works calls `onEcho`. */
+/** Sends an echo. A listener that works calls `onEcho`. */
 export async function sendEcho(pool: Pool): Promise<void> {
   await pool.run((sql) => sql`SELECT pg_notify(${NOTICE_CHANNEL}, ${ECHO})`);
 }
@@ -21,12 +25,12 @@ export async function sendEcho(pool: Pool): Promise<void> {
 export interface NoticeHandlers {
   readonly onNotice: (notice: Notice) => void;
   readonly onEcho: () => void;
-  /** LISTEN is in force, at first or again after a lost connection. */
+  /** Called when LISTEN is in force: at the start, and again after a lost connection. */
   readonly onListening: () => void;
 }
 
 export interface NoticeListener {
-  /** Gives the connection up and makes another one, at the next host if there are several. */
+  /** Drops the connection and opens another one, at the next host when there are several. */
   renew(): void;
   /** Resolves when no connection is left. */
   stop(): Promise<void>;

@@ -1,14 +1,15 @@
 /**
- * The rebuild: all rollups anew from the orders, exact by construction, while orders come in.
+ * The rebuild makes all rollups again from the orders, while orders come in. The result is exact by
+ * construction.
  *
- * Under the fold's lock, one REPEATABLE READ transaction deletes the journal rows that it sees,
- * recounts the orders that it sees, and begins the next epoch. What commits meanwhile is in neither
- * of the two, and waits in the journal for the next fold. Dashboards read what was there before
- * until it commits.
+ * The rebuild holds the fold's lock. One REPEATABLE READ transaction deletes the journal rows that
+ * it sees, recounts the orders that it sees, and begins the next epoch. A batch that commits
+ * meanwhile is in neither of the two, and waits in the journal for the next fold. Dashboards read
+ * the old rollups until the transaction commits.
  *
- * The lock is the session's own and taken before the transaction, whose snapshot would otherwise be
- * older than the lock: a fold could come in between. A process that stops in the middle loses both
- * within a second.
+ * The session takes the lock before the transaction begins. Otherwise the transaction's snapshot
+ * could be older than the lock, and a fold could run between the two. A process that hangs in the
+ * middle loses the lock and the transaction within a second.
  */
 import { codeOf, SQLSTATE } from "../connection/failure.ts";
 import { connect } from "../connection/driver.ts";
@@ -22,7 +23,7 @@ import { minuteHorizon } from "./retention.ts";
 import { takeSessionLock } from "../connection/session_lock.ts";
 
 const LOCK_TIMEOUT_MS = 60_000;
-/** A row that was deleted for its age meanwhile makes an attempt fail; the next one does without. */
+/** An attempt fails when outdated rows are deleted meanwhile. The next attempt does without them. */
 const ATTEMPTS = 5;
 
 export interface Rebuilt extends Position {
@@ -30,7 +31,7 @@ export interface Rebuilt extends Position {
   readonly orders: number;
 }
 
-/** Folds left the rebuild no turn for very long, or its session was lost and the lock with it. */
+/** Folds held the lock for too long, or the session was lost and the lock with it. */
 export class RebuildLocked extends Error {
   constructor() {
     super("the fold's lock was not to be had, or was lost: run it again");
@@ -38,7 +39,10 @@ export class RebuildLocked extends Error {
   }
 }
 
-/** Rebuilds all rollups. @throws RebuildLocked, or what the driver throws; then nothing changed */
+/**
+ * Rebuilds all rollups.
+ * @throws RebuildLocked or what the driver throws; then nothing has changed
+ */
 export async function rebuildRollups(options: { databaseUrl: string }): Promise<Rebuilt> {
   const sql = connect(options.databaseUrl, {
     max: 1,
@@ -50,10 +54,10 @@ export async function rebuildRollups(options: { databaseUrl: string }): Promise<
     },
   });
   try {
-    await sql`SET statement_timeout = 0`; // a recount takes as long as it takes
+    await sql`SET statement_timeout = 0`; // a recount of many orders takes long
     if (!await takeSessionLock(sql, FOLD_LOCK, LOCK_TIMEOUT_MS)) throw new RebuildLocked();
     for (let attempt = 1;; attempt++) {
-      // Read before the snapshot: whatever was committed by then is in it.
+      // The clock is read before the snapshot: every order committed before `as_of` is in it.
       const [clock] = await sql<{ as_of: string; now: Date }[]>`
         SELECT clock_timestamp()::text AS as_of, clock_timestamp() AS now`;
       if (clock === undefined) throw new Error("a SELECT without FROM returned no row");
@@ -68,7 +72,7 @@ export async function rebuildRollups(options: { databaseUrl: string }): Promise<
       }
     }
   } finally {
-    await sql.end({ timeout: 1 }); // which also gives back the session's lock
+    await sql.end({ timeout: 1 }); // releases the session's lock too
   }
 }
 
@@ -99,7 +103,7 @@ async function recountAll(tx: Tx, asOf: string, horizon: string): Promise<Rebuil
   return { epoch, version, orders: Number(counted?.orders) };
 }
 
-/** Each group of orders counts for its store, and once more without it, for all stores. */
+/** Each group of orders counts for its store, and once more for all stores together. */
 function scopeOf(tx: Tx) {
   return tx`CASE WHEN grouping(store_id) = 1 THEN ${ALL_STORES} ELSE store_id END`;
 }

@@ -1,8 +1,11 @@
 /**
- * Recounting: the figures straight from the orders, the slow way that cannot be wrong.
+ * A recount computes the figures straight from the orders. It is slow, and it cannot be wrong.
  *
- * This is what the rollups are checked against, and made anew from. It reads every order of its
- * window, so it is for auditing, for the demo's last line and for tests, never for a dashboard.
+ * The audit checks the rollups against it, and the rebuild makes them from it. A recount reads
+ * every order of its window, so it serves audits, rebuilds, the demo's last line and tests, but no
+ * dashboard.
+ *
+ * Tested in tests/sql/figures/audit_test.ts and tests/sql/figures/rebuild_test.ts.
  */
 import type { Sql, Tx } from "../connection/database.ts";
 import { ALL_STORES } from "./journal.ts";
@@ -55,13 +58,13 @@ export function recountMinutes(sql: Sql, scope: string): Promise<RecountedMinute
     GROUP BY 1, 2 ORDER BY 1, 2`;
 }
 
-/** From one instant up to another, ISO 8601. */
+/** A span of time from one instant up to another, ISO 8601. `to` is not in it. */
 export interface Window {
   readonly from: string;
   readonly to: string;
 }
 
-/** Recounts a store's orders of a window, by currency. */
+/** Recounts the orders of a store in a window, by currency. */
 export function recountWindow(
   sql: Sql | Tx,
   storeId: string,
@@ -72,7 +75,7 @@ export function recountWindow(
     WHERE store_id = ${storeId} AND placed_at >= ${from} AND placed_at < ${to} GROUP BY 1`;
 }
 
-/** Recounts what a store sold in a window, by currency and product. */
+/** Recounts the sales of a store in a window, by currency and product. */
 export function recountProducts(
   sql: Sql | Tx,
   storeId: string,

@@ -1,26 +1,28 @@
 /**
- * How long things are kept that are only of use for a while.
+ * Retention deletes rollups of old minutes and old runs of folds.
  *
- * Minutes are shown for an hour, so their rollups are kept for two days. What comes for an older
- * minute (an order that was drained late, a cancellation) goes to the rollups of its day alone; no
- * total that is shown changes by that. A fold and a deletion that cross leave a row of an old minute
- * behind, for the next deletion; nobody looks at it meanwhile.
+ * Dashboards show a minute for one hour, and its rollups are kept for two days. A late change of an
+ * older minute (an order that was drained late, a cancellation) goes to the rollups of its day
+ * alone. No total that is shown changes by that. A fold and a deletion that run at once may leave a
+ * row of an old minute behind. Nothing reads that row, and the next deletion removes it.
+ *
+ * Tested in tests/sql/figures/fold_test.ts and tests/sql/figures/fold_runs_test.ts.
  */
 import type { Pool } from "../connection/database.ts";
 import { HOUR_MS, iso } from "../time.ts";
 
 export const MINUTES_KEPT_HOURS = 48;
-/** Folds come up to twenty times a second, and are looked at when something was wrong today. */
+/** Folds run up to twenty times a second. Operators look at them for trouble of the same day. */
 const RUNS_KEPT_HOURS = 6;
-/** So many rows are deleted by one statement, which then holds nobody up. */
+/** The most rows that one statement deletes, so that it does not hold up other statements. */
 const ROWS_AT_ONCE = 5_000;
 
-/** The first minute that is kept at `now`, ISO 8601. */
+/** The oldest minute that is kept at `now`, ISO 8601. */
 export function minuteHorizon(now: Date): string {
   return iso(now.getTime() - MINUTES_KEPT_HOURS * HOUR_MS);
 }
 
-/** Those of a fold's minutes that have a rollup. @param now by the database's clock. */
+/** The minutes of a fold that get a rollup. @param now by the database's clock. */
 export function keptMinutes<Delta extends { readonly minute: string }>(
   minutes: readonly Delta[],
   now: Date,
@@ -29,7 +31,7 @@ export function keptMinutes<Delta extends { readonly minute: string }>(
   return minutes.filter(({ minute }) => minute >= horizon);
 }
 
-/** Deletes what is past its time. @returns the rows deleted @throws what the driver throws */
+/** Deletes outdated rows. @returns the number of rows deleted @throws what the driver throws */
 export async function deleteOutdated(pool: Pool): Promise<number> {
   let deleted = 0;
   for (let count = ROWS_AT_ONCE; count >= ROWS_AT_ONCE; deleted += count) {

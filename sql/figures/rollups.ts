@@ -1,16 +1,18 @@
 /**
- * Adding deltas to the rollups, inside a fold's transaction.
+ * The rollups grow by a fold's deltas, inside the fold's transaction.
  *
- * No row is ever updated: the new version is inserted and the one before is deleted by its full
- * key. A row's newest version is the last entry of its key in the primary key's index, so reading
- * it stays cheap however many dead versions an old snapshot keeps alive.
+ * No row is ever updated. The new version is inserted, and the old version is deleted by its full
+ * key. A row's newest version is the last entry of its key in the primary key's index. So reading
+ * it stays cheap even when an old snapshot keeps many dead versions.
+ *
+ * Tested in tests/sql/figures/fold_test.ts.
  */
 import type { DayDelta, Deltas, MinuteDelta, ProductDelta, Sums } from "./journal.ts";
 import type { Tx } from "../connection/database.ts";
 
 /** Adds `deltas` as version `version` and marks their scopes with it. */
 export async function addToRollups(tx: Tx, deltas: Deltas, version: string, asOf: string) {
-  await Promise.all([ // one connection, so these are sent together and run one after the other
+  await Promise.all([ // the one connection sends them together and runs them in turn
     addMinutes(tx, deltas.minutes, version),
     addDays(tx, deltas.days, version),
     addProducts(tx, deltas.products, version),
@@ -53,7 +55,7 @@ function addDays(tx: Tx, deltas: readonly DayDelta[], version: string) {
   });
 }
 
-/** A table of sums per scope, currency and window of time; the names are ours, never a caller's. */
+/** A table of sums per scope, currency and span of time. No caller chooses its names. */
 interface WindowTable {
   readonly table: "rollup_minutes" | "rollup_days";
   readonly key: "minute" | "day";

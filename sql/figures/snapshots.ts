@@ -1,27 +1,31 @@
 /**
- * Snapshots: every figure of one scope's dashboard, of one moment, from the rollups alone.
+ * A snapshot holds every figure of one scope's dashboard at one moment, read from the rollups
+ * alone.
  *
- * Version, `asOf` and figures are read by one statement, so they are of one database snapshot; what
- * is still in the journal is in none of them. The windows end with the database's current minute.
+ * One statement reads version, `asOf` and figures, so all of them come from one snapshot of the
+ * database. Rows that are still in the journal are in none of them. The windows end with the
+ * database's current minute.
  */
 import type { CurrencyFigures, ProductSums, WindowSums } from "../../client/contract/snapshot.ts";
 import type { Pool, Sql } from "../connection/database.ts";
 import { ALL_STORES } from "./journal.ts";
 import { iso, MINUTE_MS, minuteOf } from "../time.ts";
 
-/** What the database says of a scope. */
+/** The figures of a scope, as read from the database. */
 export interface Figures {
   readonly scope: string;
   readonly epoch: number;
-  /** The last fold that changed this scope; 0 before the first. */
+  /** The last fold that changed this scope; 0 before the first fold. */
   readonly version: number;
-  /** The last fold of all by then, the version of `*`; nothing up to it is missing here. */
+  /**
+   * The last fold of any scope, which is the version of `*`. The figures hold all folds up to it.
+   */
   readonly fold: number;
   /** Every order committed before this instant is in the figures. */
   readonly asOf: string;
   /** The database's clock when it answered. */
   readonly readAt: string;
-  /** The current UTC minute of the database, which the windows end with. */
+  /** The current UTC minute of the database. The windows end with it. */
   readonly minute: string;
   readonly currencies: readonly CurrencyFigures[];
 }

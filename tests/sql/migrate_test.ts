@@ -14,7 +14,7 @@ async function withEmptyDatabase(test: (database: DisposableDatabase) => Promise
   }
 }
 
-Deno.test("an empty database is brought up to date, and one that is stays as it is", () =>
+Deno.test("migrate() brings an empty database up to date, and leaves a current one unchanged", () =>
   withEmptyDatabase(async ({ url, sql }) => {
     const begunAt = Date.now();
     const before = await migrationStatus({ databaseUrl: url });
@@ -28,7 +28,7 @@ Deno.test("an empty database is brought up to date, and one that is stays as it 
     assertEquals(after.every(({ appliedAt }) => appliedAt !== null), true);
   }));
 
-Deno.test("of migrators that start at once each migration is applied by exactly one", () =>
+Deno.test("exactly one of several migrators that start at once applies each migration", () =>
   withEmptyDatabase(async ({ url }) => {
     const results = await Promise.all(
       Array.from({ length: 5 }, () => migrate({ databaseUrl: url })),
@@ -52,10 +52,10 @@ Deno.test("a schema newer than the code is refused", () =>
     await assertRejects(() => migrate({ databaseUrl: url }), MigrationError, "newer");
   }));
 
-Deno.test("a migration waits for a lock by stepping back, and goes on when it is free", () =>
+Deno.test("a migration that gets no lock steps back, and goes on when the lock is free", () =>
   withEmptyDatabase(async ({ url, sql, session }) => {
     await migrate({ databaseUrl: url });
-    // The last migration again, with its table in use by another session at first.
+    // One migration is applied again, and another session uses its table at first.
     await sql`delete from weir_migrations where name = '0005_api_keys.sql'`;
     await sql`drop table api_keys`;
     const holder = session();
@@ -75,7 +75,7 @@ Deno.test("a migration waits for a lock by stepping back, and goes on when it is
     assertEquals((await migrating).applied, ["0005_api_keys.sql"]);
   }));
 
-Deno.test("orders come in while an index on them is built, and a half-built one is built anew", () =>
+Deno.test("orders come in while an index on them is built, and a half-built index is built again", () =>
   withEmptyDatabase(async ({ url, sql, session }) => {
     await migrate({ databaseUrl: url });
     await sql`delete from weir_migrations where name = '0011_orders_cancelled.sql'`;
@@ -94,11 +94,11 @@ Deno.test("orders come in while an index on them is built, and a half-built one 
     };
     const holder = session();
     await holder`begin`;
-    await commitBatch(holder, [anOrder()]); // which a build waits for
+    await commitBatch(holder, [anOrder()]); // the build waits for this transaction
     const migrating = migrate({ databaseUrl: url });
     await until("a build to begin", async () => await isValid() === false);
     assertEquals((await commitBatch(sql, [anOrder()])).size, 1);
-    await until("what it left, when it was given up, to be dropped", isDropped);
+    await until("the half-built index to be dropped", isDropped);
     assertEquals(await isValid(), false);
     await holder`rollback`;
     assertEquals((await migrating).applied, ["0011_orders_cancelled.sql"]);

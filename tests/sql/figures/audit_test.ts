@@ -15,11 +15,13 @@ const HOUR_MS = 3_600_000;
 interface Audited {
   readonly sql: TestSql;
   readonly pools: Database;
-  /** What an audit large enough to see every bucket finds. */
+  /** Audits often enough to see every bucket. @returns the drift found */
   audit(): Promise<readonly Drift[]>;
 }
 
-/** Two stores with orders of some minutes and days, one of them cancelled, all folded. */
+/**
+ * Two stores have orders in several minutes and days. One order is cancelled, and all are folded.
+ */
 function withOrders(test: (audited: Audited) => Promise<void>): Promise<void> {
   return withDatabase(async ({ url, sql }) => {
     const pools = openDatabase({ url, statementTimeoutMs: 5_000, writeConnections: 2 });
@@ -57,16 +59,16 @@ const placesOf = (drifts: readonly Drift[]) =>
     `${scope} ${bucket.length > 10 ? "minute" : "day"} ${sku}`
   );
 
-Deno.test("rollups that are right show no drift, whether the journal is folded or not", () =>
+Deno.test("correct rollups show no drift, whether the journal is folded or not", () =>
   withOrders(async ({ sql, pools, audit }) => {
     assertEquals(await audit(), []);
     await commitBatch(sql, [anOrder(), { ...anOrder(), placedAt: "2026-01-01T00:00:00.000Z" }]);
-    assertEquals(await audit(), [], "what is still in the journal counts");
+    assertEquals(await audit(), [], "rows that are still in the journal count");
     await foldJournal(pools.fold);
     assertEquals(await audit(), []);
   }));
 
-Deno.test("while folds are far behind nothing is audited: all of the journal would have to be read", () =>
+Deno.test("an audit is skipped while folds are far behind, since it would read the whole journal", () =>
   withOrders(async ({ sql, pools }) => {
     await sql`update rollup_days set orders = orders + 1`;
     await sql`insert into journal (batch_id, format, orders)
@@ -75,25 +77,29 @@ Deno.test("while folds are far behind nothing is audited: all of the journal wou
     assertEquals(await auditRollups(pools.audit, 50), nothing);
     await sql`delete from journal where ctid <> (select min(ctid) from journal)`;
     await sql`update journal set entries = 50_001`;
-    assertEquals(await auditRollups(pools.audit, 50), nothing, "a few rows may hold as much");
+    assertEquals(
+      await auditRollups(pools.audit, 50),
+      nothing,
+      "a few rows may hold as many entries",
+    );
     await sql`update journal set entries = 1, format = 3`;
     assertEquals(
       await auditRollups(pools.audit, 50),
       nothing,
-      "a newer version knows what it says",
+      "a row of a newer format cannot be read here",
     );
     await sql`delete from journal`;
     assertGreater((await auditRollups(pools.audit, 50)).drifted.length, 0);
   }));
 
-Deno.test("nothing to look at is no drift", () =>
+Deno.test("an empty database shows no drift", () =>
   withDatabase(async ({ url }) => {
     const pools = openDatabase({ url, statementTimeoutMs: 5_000, writeConnections: 1 });
     assertEquals(await auditRollups(pools.audit, 10), { checked: 0, drifted: [] });
     await pools.end();
   }));
 
-Deno.test("drift is named by its bucket, with what the orders say and what the rollups say", () =>
+Deno.test("drift names its bucket, the sums of the orders and the sums of the rollups", () =>
   withOrders(async ({ sql, audit }) => {
     await sql`
       update rollup_minutes set orders = orders + 1, revenue_minor = revenue_minor + 900
@@ -115,7 +121,7 @@ Deno.test("drift is named by its bucket, with what the orders say and what the r
 const BREAKS: readonly [name: string, breaks: (sql: TestSql) => Promise<unknown>, shows: string][] =
   [
     [
-      "a minute that is missing",
+      "a missing minute",
       (sql) =>
         sql`delete from rollup_minutes
             where scope = 'store-1' and minute < now() - interval '2 hours'`,
@@ -131,31 +137,31 @@ const BREAKS: readonly [name: string, breaks: (sql: TestSql) => Promise<unknown>
       "store-1 minute null",
     ],
     [
-      "a cancellation that was not taken from its day",
+      "a cancelled order that still counts in its day",
       (sql) =>
         sql`update rollup_days set orders = orders + 1, cancelled_orders = 0
             where scope = 'store-1' and cancelled_orders > 0`,
       "store-1 day null",
     ],
     [
-      "a product that was sold and is not there",
+      "a sold product without a rollup",
       (sql) => sql`delete from rollup_products where scope = 'store-2'`,
       "store-2 day tea",
     ],
     [
-      "a minute of all stores that is not the sum of them",
+      "a minute of all stores that is not their sum",
       (sql) =>
         sql`update rollup_minutes set units = units + 1
             where scope = '*' and minute < now() - interval '2 hours'`,
       "* minute null",
     ],
     [
-      "a day of all stores that is not the sum of them",
+      "a day of all stores that is not their sum",
       (sql) => sql`update rollup_days set revenue_minor = revenue_minor - 1 where scope = '*'`,
       "* day null",
     ],
     [
-      "products of all stores that do not add up",
+      "products of all stores that do not add up to their day",
       (sql) => sql`update rollup_products set units = units + 1 where scope = '*'`,
       "* day *",
     ],
@@ -170,7 +176,7 @@ for (const [name, breaks, shows] of BREAKS) {
     }));
 }
 
-Deno.test("a minute past its horizon is not looked at, its day is", () =>
+Deno.test("an audit skips a minute past its horizon, and still checks its day", () =>
   withOrders(async ({ sql, audit }) => {
     const [{ count } = { count: "" }] = await sql<{ count: string }[]>`
       select count(*) from rollup_minutes where minute < now() - interval '48 hours'`;

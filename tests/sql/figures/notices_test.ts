@@ -3,12 +3,12 @@ import { noticeOf, parseNotice } from "../../../sql/figures/notices.ts";
 
 const fold = { epoch: 3, version: 17, writtenAt: "2026-11-22T10:00:00.000Z" };
 
-Deno.test("a notice comes back from its payload as it was sent", () => {
+Deno.test("parseNotice() returns a notice as it was sent", () => {
   const notice = noticeOf({ ...fold, scopes: ["*", "s1"] });
   assertEquals(parseNotice(JSON.stringify(notice)), notice);
 });
 
-Deno.test("300 scopes with long names become all, so that no payload passes 8,000 bytes", () => {
+Deno.test("noticeOf() writes all for 300 long scopes, so that no payload passes 8,000 bytes", () => {
   const scopes = Array.from({ length: 300 }, (_, index) => `${index}-`.padEnd(64, "x"));
   const notice = noticeOf({ ...fold, scopes });
   assertEquals(notice.scopes, "all");
@@ -18,7 +18,7 @@ Deno.test("300 scopes with long names become all, so that no payload passes 8,00
   assert(JSON.stringify(named).length < 8_000);
 });
 
-Deno.test("a notice of another format, or no notice at all, is left alone", () => {
+Deno.test("parseNotice() gives null for another format and for other text", () => {
   const notice = noticeOf({ ...fold, scopes: "all" });
   assertEquals(parseNotice(JSON.stringify({ ...notice, format: 2 })), null);
   assertEquals(parseNotice("not JSON"), null);

@@ -23,7 +23,7 @@ function withPools(test: (database: TestDatabase, pools: Database) => Promise<vo
   });
 }
 
-Deno.test("a rebuild makes spoiled rollups right, in a new epoch, and tells everybody", () =>
+Deno.test("a rebuild mends spoiled rollups in a new epoch, and notifies all instances", () =>
   withPools(async ({ url, sql }, pools) => {
     const heard: string[] = [];
     const { unlisten } = await sql.listen(NOTICE_CHANNEL, (payload) => heard.push(payload));
@@ -61,11 +61,11 @@ Deno.test("a rebuild makes spoiled rollups right, in a new epoch, and tells ever
     await unlisten();
   }));
 
-Deno.test("rebuilds while orders come in, are cancelled and folded leave nothing out and nothing twice", () =>
+Deno.test("rebuilds count each order once while orders are placed, cancelled and folded", () =>
   withPools(async ({ url, sql, session }, pools) => {
     const late = session();
     await late`begin`;
-    await commitBatch(late, [anOrder()]); // committed after the first rebuild has looked
+    await commitBatch(late, [anOrder()]); // commits after the first rebuild took its snapshot
     let placing = true;
     let placed = 0;
     const place = async (store: number) => {
@@ -93,7 +93,7 @@ Deno.test("rebuilds while orders come in, are cancelled and folded leave nothing
     assertEquals((await sql`select from orders`).length, placed + 1);
   }));
 
-Deno.test("a rebuild waits for the fold that is under way", () =>
+Deno.test("a rebuild waits for a running fold", () =>
   withPools(async ({ url, sql, session }, pools) => {
     await commitBatch(sql, [anOrder()]);
     const fold = session();
@@ -102,7 +102,7 @@ Deno.test("a rebuild waits for the fold that is under way", () =>
     let done = false;
     const rebuilding = rebuildRollups({ databaseUrl: url }).finally(() => done = true);
     await until(
-      "the rebuild to be there",
+      "the rebuild to connect",
       async () =>
         (await sql`select from pg_stat_activity where application_name = 'weir rebuild'`).length >
           0,
