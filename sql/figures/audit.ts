@@ -1,10 +1,10 @@
 /**
- * The audit: random buckets of the rollups held against a recount of their orders.
+ * The audit: it compares random buckets of the rollups with a recount of their orders.
  *
- * A bucket is a minute that is over, or a day, of one store. All of an audit is read in one snapshot
- * of the database, and what the journal still holds counts as folded; so whatever differs is drift,
- * and never a fold that has not come yet. The same minute or day of `*` must be what the rollups of
- * all stores add up to. Minutes past their horizon are not looked at.
+ * A bucket is a past minute, or a day, of one store. An audit reads everything in one snapshot of the
+ * database and counts the rows of the journal as folded. So each difference is drift, never a fold
+ * that is still to come. The bucket of `*` must be the sum of the same bucket of all stores. Minutes
+ * that are no longer kept are not audited.
  */
 import type { AuditReport, Drift } from "../../client/contract/ops_runs.ts";
 import type { Pool, Tx } from "../connection/database.ts";
@@ -22,10 +22,10 @@ interface Bucket {
   readonly window: Window;
 }
 
-/** With more than this still to be folded there is no audit: all of it would have to be read. */
+/** A longer journal is not audited, because the audit would have to read all of it. */
 const MAX_PENDING_ENTRIES = 50_000;
 
-/** Checks so many random buckets. @throws what the driver throws */
+/** Audits `buckets` random buckets. @throws the error of the driver */
 export function auditRollups(
   pool: Pool,
   buckets: number,
@@ -50,7 +50,7 @@ export function auditRollups(
   }, "isolation level repeatable read read only");
 }
 
-/** Random stores, as often as it takes to make `count`. */
+/** `count` random stores. A store comes again when there are fewer. */
 async function pickStores(tx: Tx, count: number): Promise<string[]> {
   const rows = await tx<{ scope: string }[]>`
     SELECT scope FROM (SELECT DISTINCT scope FROM scope_versions) AS s
@@ -60,8 +60,8 @@ async function pickStores(tx: Tx, count: number): Promise<string[]> {
 }
 
 /**
- * A random minute that is over, or a random day: in turns one that has orders and one that has
- * rollups, so that rollups without orders are found as well. Null when there is none.
+ * A random past minute or a random day. One time in two it is picked from the orders, otherwise from
+ * the rollups, so that rollups without orders are found too. Null when the store has neither.
  */
 async function pickBucket(tx: Tx, storeId: string, random: () => number): Promise<Bucket | null> {
   const isMinute = random() < 0.5;
@@ -147,7 +147,7 @@ async function checkProducts(tx: Tx, bucket: Bucket, pending: Deltas): Promise<D
   return driftsOf(storeId, name, expected, tallyOf([...rollups, ...deltas]));
 }
 
-/** What is pending counts for its store and for all alike, so it makes no difference here. */
+/** The journal adds the same to a store and to `*`, so both sides leave it out. */
 async function checkAllStores(tx: Tx, bucket: Bucket): Promise<Drift[]> {
   const expected = tallyOf(await readRollups(tx, bucket, null));
   const rollups = await readRollups(tx, bucket, ALL_STORES);
@@ -155,7 +155,7 @@ async function checkAllStores(tx: Tx, bucket: Bucket): Promise<Drift[]> {
   return bucket.kind === "minute" ? drifted : [...drifted, ...await checkAllProducts(tx, bucket)];
 }
 
-/** The products of all stores cannot be held against each store's; their sums can. */
+/** No index finds a day's products of every store, so the products of `*` are added up to its day. */
 async function checkAllProducts(tx: Tx, { name }: Bucket): Promise<Drift[]> {
   const days = await tx<Counted[]>`
     SELECT currency, ${ALL_STORES} AS sku, units, revenue_minor FROM rollup_days
@@ -169,7 +169,7 @@ async function checkAllProducts(tx: Tx, { name }: Bucket): Promise<Drift[]> {
   return driftsOf(ALL_STORES, name, tallyOf(days), tallyOf(products));
 }
 
-/** The rollups of a bucket in `scope`; null: in each store. */
+/** The rollups of a bucket in `scope`; null: of all stores. */
 function readRollups(
   tx: Tx,
   { kind, name, window }: Bucket,
@@ -190,7 +190,7 @@ interface Counted {
   readonly sku: string | null;
 }
 
-/** Sums by currency and product, then by name; what is zero is left out. */
+/** Sums by currency and product, then by name. Sums of zero are left out. */
 type Tally = ReadonlyMap<string, Map<string, bigint>>;
 
 function tallyOf(rows: readonly Counted[]): Tally {

@@ -1,12 +1,13 @@
 /**
- * The fold: moves what the journal holds into the rollups, in one transaction.
+ * The fold: moves the rows of the journal into the rollups, in one transaction.
  *
- * READ COMMITTED, statement by statement: take the fold's lock or leave; read the clock as `asOf`;
- * delete the journal rows and get them back; add them to the rollups under the next version; tell
- * everyone. What commits while the fold runs is in the next one. Since the rows are consumed by the
- * transaction that counts them, a crash at any point leaves both or neither.
+ * The transaction is READ COMMITTED and takes these steps: take the fold's lock or leave; read the
+ * clock as `asOf`; delete the journal rows and get them back; add them to the rollups under the next
+ * version; notify everyone. An order that commits meanwhile is in the next fold. The transaction that
+ * counts a row also deletes it, so a crash leaves both or neither.
  *
- * `asOf` is read before the DELETE takes its snapshot, so every order committed by then is in.
+ * The clock is read before the DELETE takes its snapshot. So every order that was committed at `asOf`
+ * is in the figures.
  */
 import type { Pool, Tx } from "../connection/database.ts";
 import {
@@ -22,16 +23,16 @@ import { keptMinutes } from "./retention.ts";
 import { iso } from "../time.ts";
 import { type Notice, NOTICE_CHANNEL, noticeOf } from "./notices.ts";
 
-/** The key of the advisory lock under which one fold at a time runs, whichever the instance. */
+/** The key of the advisory lock that lets one fold run at a time, over all instances. */
 export const FOLD_LOCK = 0x77656972; // "weir"
 
 /**
- * A backlog is folded in bites, so that no fold outlasts its session's timeouts: entries of the
- * journal's lists, each of which may change two rows of the rollups, or four.
+ * The most entries of the journal's lists that one fold takes. A backlog is folded in such bites, so
+ * that no fold runs into the timeouts of its session. An entry changes two or four rows of the rollups.
  */
 export const MAX_BITE_ENTRIES = 10_000;
 
-/** An empty journal moves `asOf` on at most this often, since each time costs a commit. */
+/** While the journal is empty `asOf` moves at most this often, because each move is a commit. */
 const IDLE_MARK_MS = 1_000;
 
 export interface Folded {
@@ -40,24 +41,24 @@ export interface Folded {
   readonly version: number;
   readonly journalRows: number;
   readonly orders: number;
-  /** How long the oldest of the rows had waited, milliseconds; 0 when there was none. */
+  /** How long the oldest of the rows had waited; 0 when there was none. */
   readonly lagMs: number;
   /** True when the journal held more than this bite. */
   readonly more: boolean;
-  /** What to tell the other instances; null when nothing changed. */
+  /** The notice for all instances; null when nothing changed. */
   readonly notice: Notice | null;
 }
 
 export type FoldResult = Folded | { readonly outcome: "locked" };
 
 /**
- * Folds what the journal holds.
- * @param known the newest version that this database was seen to have. When it has an older one now
- *   it went back in time, and a new epoch begins.
- * @param mostEntries how much of the journal to take, if it has more than one row.
- * @returns `locked` when another instance is folding right now, and nothing was done.
- * @throws what the driver throws; the transaction is then rolled back, or its outcome unknown, and
- *   in either case the next fold goes on from what the database holds.
+ * Folds the journal, or its first bite.
+ * @param known the newest version that this instance has seen. If the database is behind it, the
+ *   database went back in time, and a new epoch begins.
+ * @param mostEntries the most entries to take; one row is taken even when it has more
+ * @returns `locked` when another instance is folding right now; nothing was done then
+ * @throws the error of the driver. The transaction is rolled back or its outcome is unknown. In both
+ *   cases the next fold goes on from the rows that the database holds.
  */
 export function foldJournal(
   pool: Pool,
@@ -77,7 +78,7 @@ async function fold(tx: Tx, known: Position | null, mostEntries: number): Promis
   const epoch = goesOn ? before.epoch : await beginEpoch(tx, known?.epoch ?? 0);
   const { rows, more } = await takeJournal(tx, mostEntries);
   const deltas = mergeJournal(rows);
-  // Orders may still wait, after a bite or for a newer version: `asOf` must not pass them.
+  // After a bite, or when a newer Weir wrote rows, orders still wait. `asOf` must not pass them.
   const asOf = more || await holdsNewerRows(tx) ? before.asOf : before.now;
 
   const folded = {
@@ -111,13 +112,13 @@ async function fold(tx: Tx, known: Position | null, mostEntries: number): Promis
 interface Mark extends Position {
   readonly asOf: string;
   readonly now: string;
-  /** How long `asOf` has not moved. */
+  /** How long ago `asOf` moved. */
   readonly idleMs: number;
-  /** False when this is not the database, the timeline or the server that the epoch began on. */
+  /** False when the epoch began on another database, timeline or start of the server. */
   readonly sameDatabase: boolean;
 }
 
-/** Where the last fold left off, and the clock that is this fold's `asOf`. */
+/** Where the last fold ended, and the clock, which becomes this fold's `asOf`. */
 async function readMark(tx: Tx): Promise<Mark> {
   const [row] = await tx<
     {
@@ -152,9 +153,9 @@ async function readMark(tx: Tx): Promise<Mark> {
 }
 
 /**
- * Begins the next epoch on the database as it is now. It is numbered by the clock, in
- * milliseconds: a database that went back in time has forgotten the epochs that it gave out since.
- * @param known an epoch that was given out.
+ * Begins the next epoch on the database as it is now. The clock numbers it, in milliseconds, because
+ * a database that went back in time has forgotten the epochs since then.
+ * @param known an epoch that dashboards have seen
  */
 export async function beginEpoch(tx: Tx, known: number): Promise<number> {
   const [row] = await tx<{ epoch: string }[]>`

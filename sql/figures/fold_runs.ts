@@ -1,5 +1,5 @@
 /**
- * The history of folds, of all instances: what an operator looks at when dashboards were late.
+ * The history of the folds of all instances. An operator looks at it when dashboards were late.
  */
 import type { Pool } from "../connection/database.ts";
 import { iso } from "../time.ts";
@@ -8,13 +8,13 @@ import { iso } from "../time.ts";
 export interface FoldRunRecord {
   readonly outcome: "folded" | "failed";
   readonly ms: number;
-  /** How long the oldest change had waited for it, milliseconds; null when it failed. */
+  /** How long the oldest change had waited for the fold; null when the fold failed. */
   readonly lagMs: number | null;
   readonly journalRows: number | null;
   readonly orders: number | null;
   readonly epoch: number | null;
   readonly version: number | null;
-  /** The SQLSTATE or socket error; null when it did not fail. */
+  /** The SQLSTATE or socket error; null when the fold did not fail. */
   readonly error: string | null;
 }
 
@@ -37,7 +37,7 @@ interface RunRow {
   readonly error: string | null;
 }
 
-/** Writes runs down. `agoMs`: since each ended. @throws what the driver throws */
+/** Records runs. `agoMs` is the time since a run ended. @throws the error of the driver */
 export async function recordRuns(
   pool: Pool,
   instanceId: string,
@@ -60,7 +60,7 @@ export async function recordRuns(
   );
 }
 
-/** The latest runs, newest first. @throws what the driver throws */
+/** The latest runs, newest first. @throws the error of the driver */
 export async function listRuns(pool: Pool, limit: number): Promise<ListedFoldRun[]> {
   const rows = await pool.run((sql) =>
     sql<RunRow[]>`SELECT * FROM fold_runs ORDER BY ended_at DESC LIMIT ${limit}`

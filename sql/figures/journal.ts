@@ -1,18 +1,18 @@
 /**
- * The journal: from the rows that a fold consumes to what each rollup row has to grow by.
+ * The journal: its rows, and the sums that a fold of them adds to each row of the rollups.
  *
- * A row lists, column by column, what a batch adds per store, currency and minute, and per store,
- * currency, day and product; sums are `bigint` here, since sums over orders may pass what a number
- * can hold. Every addition counts for its store and for the scope `*`. The lists stand in a table of
- * their own (0008_journal_sums.sql says why), by a row's id.
+ * A row lists the sums of a batch, column by column: by store, currency and minute, and by store,
+ * currency, day and product. Sums are `bigint` in this file, because sums over orders may be larger
+ * than a number can hold. Each sum counts for its store and for the scope `*`. The lists are in a
+ * table of their own, by the row's id (0008_journal_sums.sql says why).
  */
 import type { Sql, Tx } from "../connection/driver.ts";
 import { dayOf, iso } from "../time.ts";
 
-/** The layout of a row that this version writes. It reads older ones too, and leaves newer alone. */
+/** The layout of the rows that this version writes. It reads older ones too, and leaves newer alone. */
 export const JOURNAL_FORMAT = 2;
 
-/** The scope of all stores together. No store can have this name. */
+/** The scope of all stores together. No store may have this name. */
 export const ALL_STORES = "*";
 
 /** One journal row; the lists of each half have equal lengths. */
@@ -37,21 +37,21 @@ export interface JournalRow {
   readonly product_revenue_minor: readonly string[];
 }
 
-/** A row as it stands in the journal. One of format 1 holds its lists itself. */
+/** A row of the table `journal`. A row of format 1 holds its lists itself. */
 type JournalEntry = Pick<JournalRow, "written_at" | "orders"> & { readonly batch_id: string };
 
-/** The lists beside a row. */
+/** The lists of a row, from the table `journal_sums`. */
 type JournalLists = Omit<JournalRow, "written_at" | "orders"> & { readonly batch_id: string };
 
-/** What a row adds to a bite; rows of the version before do not say how many entries they have. */
+/** The number of entries of a row. Rows of an older Weir do not have it, so it is estimated. */
 const ENTRIES = "coalesce(entries, greatest(orders, 1))";
 
-/** No more rows than this at once, however little is in them. */
+/** The most rows that are read or taken at once, even when they have few entries. */
 const MAX_ROWS = 2_000;
 
 /**
- * All rows, in no order. Inside a transaction that keeps one snapshot, or while nothing folds.
- * @returns null when they have more than `mostEntries`, or some are of a format not known here.
+ * All rows, in no order. Call it in a transaction that keeps one snapshot, or while no fold runs.
+ * @returns null when they have more than `mostEntries` entries, or a row is of a newer format
  */
 export async function readJournal(
   sql: Sql | Tx,
@@ -67,19 +67,19 @@ export async function readJournal(
   return withLists(rows, lists);
 }
 
-/** What a fold has taken. */
+/** The rows that a fold has taken. */
 export interface Bite {
   readonly rows: readonly JournalRow[];
-  /** True when there was more to take. */
+  /** True when the journal held more. */
   readonly more: boolean;
 }
 
 /**
- * Deletes rows of at most `mostEntries` entries together, but one at the least, and returns them;
- * those of a format not known here stay.
+ * Deletes rows and returns them: as many as have `mostEntries` entries together, and at least one.
+ * Rows of a newer format stay.
  *
- * Keys come in arrays, and rows are put together here, so that there is no join to plan: of a table
- * that is empty but for dead rows, ANALYZE says that any way through it is as short as any other.
+ * We pass keys as arrays and join in code. When the table holds only dead rows its statistics are
+ * useless, and the planner may choose a full scan for a join.
  */
 export async function takeJournal(tx: Tx, mostEntries: number): Promise<Bite> {
   const rows = await tx<(JournalEntry & { seen: string })[]>`
@@ -99,7 +99,7 @@ export async function takeJournal(tx: Tx, mostEntries: number): Promise<Bite> {
   return { rows: withLists(rows, lists), more: Number(rows[0]!.seen) > rows.length };
 }
 
-/** True when the journal holds rows of a format not known here, of a newer version beside this one. */
+/** True when the journal holds rows of a newer format, written by a newer Weir beside this one. */
 export async function holdsNewerRows(tx: Tx): Promise<boolean> {
   const rows = await tx`SELECT FROM journal WHERE format > ${JOURNAL_FORMAT} LIMIT 1`;
   return rows.length > 0;
@@ -107,7 +107,7 @@ export async function holdsNewerRows(tx: Tx): Promise<boolean> {
 
 const idsOf = (entries: readonly JournalEntry[]) => entries.map(({ batch_id }) => batch_id);
 
-/** @throws Error when a row has no lists: it must not be taken for one that adds nothing. */
+/** @throws Error when a row has no lists, because its orders would be lost to the figures */
 function withLists(
   entries: readonly JournalEntry[],
   lists: readonly JournalLists[],
@@ -120,7 +120,7 @@ function withLists(
   });
 }
 
-/** What an order, or many, add to a sum. */
+/** The sums of one or many orders. */
 export interface Sums {
   orders: bigint;
   units: bigint;
@@ -152,12 +152,12 @@ export interface ProductDelta {
   revenueMinor: bigint;
 }
 
-/** What one fold adds, one entry per rollup row. */
+/** The sums that one fold adds, with one entry for each row of the rollups. */
 export interface Deltas {
   readonly minutes: readonly MinuteDelta[];
   readonly days: readonly DayDelta[];
   readonly products: readonly ProductDelta[];
-  /** Every scope that changes; `*` is among them unless there is nothing at all. */
+  /** All scopes that change, among them `*`; empty when nothing changes. */
   readonly scopes: string[];
 }
 
@@ -213,7 +213,7 @@ const noSums = () => ({
   cancelledRevenueMinor: 0n,
 });
 
-/** The map's value under `key`, which begins as the key beside zeroes. */
+/** The map's entry of `key`. A new entry begins with sums of zero. */
 function entryOf<Key extends Readonly<Record<string, string>>, Zero extends object>(
   map: Map<string, Key & Zero>,
   key: Key,

@@ -1,19 +1,21 @@
 /**
- * Hearing notices by LISTEN, on a connection of its own that is made again whenever it is lost.
+ * The listener: hears notices by LISTEN on a connection of its own, and makes a new one when it is
+ * lost.
  *
- * A connection that hangs looks healthy from this side, and a standby refuses LISTEN for good. So an
- * echo is sent around now and then by whoever listens, and `renew` tries the next host.
+ * A connection that hangs looks healthy from this side, and a standby refuses LISTEN. So the bus
+ * sends an echo now and then, and calls `renew` when the echo does not arrive. Tested in
+ * tests/server/figures/bus_test.ts.
  */
 import type { Pool } from "../connection/database.ts";
 import { nextHostFirst } from "../connection/pool.ts";
 import { connect, type Sql } from "../connection/driver.ts";
 import { type Notice, NOTICE_CHANNEL, parseNotice } from "./notices.ts";
 
-/** What is sent to see whether LISTEN still hears; it is no notice. */
+/** The payload of an echo, which is no notice. */
 const ECHO = "echo";
 const PAUSE_MS = 500;
 
-/** Sends an echo around: a listener that works calls `onEcho`. */
+/** Sends an echo. A listener that works calls `onEcho`. */
 export async function sendEcho(pool: Pool): Promise<void> {
   await pool.run((sql) => sql`SELECT pg_notify(${NOTICE_CHANNEL}, ${ECHO})`);
 }
@@ -21,7 +23,7 @@ export async function sendEcho(pool: Pool): Promise<void> {
 export interface NoticeHandlers {
   readonly onNotice: (notice: Notice) => void;
   readonly onEcho: () => void;
-  /** LISTEN is in force, at first or again after a lost connection. */
+  /** LISTEN has begun, for the first time or on a new connection. */
   readonly onListening: () => void;
 }
 

@@ -1,6 +1,8 @@
 /**
  * Positions: how far the figures have come, as dashboards see it. Versions count within an epoch. A
  * new epoch begins when the figures start over.
+ *
+ * Tested in tests/sql/figures/fold_test.ts.
  */
 
 export interface Position {

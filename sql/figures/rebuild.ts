@@ -1,14 +1,14 @@
 /**
- * The rebuild: all rollups anew from the orders, exact by construction, while orders come in.
+ * The rebuild: it counts all rollups again from the orders, while new orders come in.
  *
  * Under the fold's lock, one REPEATABLE READ transaction deletes the journal rows that it sees,
- * recounts the orders that it sees, and begins the next epoch. What commits meanwhile is in neither
- * of the two, and waits in the journal for the next fold. Dashboards read what was there before
- * until it commits.
+ * recounts the orders that it sees, and begins the next epoch. An order that commits meanwhile is
+ * not counted, and its journal row waits for the next fold. Until the rebuild commits, dashboards
+ * read the rollups as they were before.
  *
- * The lock is the session's own and taken before the transaction, whose snapshot would otherwise be
- * older than the lock: a fold could come in between. A process that stops in the middle loses both
- * within a second.
+ * The session takes the lock before the transaction begins. Otherwise the snapshot would be older
+ * than the lock, and a fold could run between the two. A process that stops in the middle loses lock
+ * and transaction within a second.
  */
 import { codeOf, SQLSTATE } from "../connection/failure.ts";
 import { connect } from "../connection/driver.ts";
@@ -26,11 +26,11 @@ const LOCK_TIMEOUT_MS = 60_000;
 const ATTEMPTS = 5;
 
 export interface Rebuilt extends Position {
-  /** Orders that were recounted. */
+  /** How many orders were recounted. */
   readonly orders: number;
 }
 
-/** Folds left the rebuild no turn for very long, or its session was lost and the lock with it. */
+/** The fold's lock did not come free in time, or the session was lost and the lock with it. */
 export class RebuildLocked extends Error {
   constructor() {
     super("the fold's lock was not to be had, or was lost: run it again");
@@ -38,7 +38,7 @@ export class RebuildLocked extends Error {
   }
 }
 
-/** Rebuilds all rollups. @throws RebuildLocked, or what the driver throws; then nothing changed */
+/** Rebuilds all rollups. @throws RebuildLocked or the error of the driver; nothing changed then */
 export async function rebuildRollups(options: { databaseUrl: string }): Promise<Rebuilt> {
   const sql = connect(options.databaseUrl, {
     max: 1,
@@ -50,10 +50,10 @@ export async function rebuildRollups(options: { databaseUrl: string }): Promise<
     },
   });
   try {
-    await sql`SET statement_timeout = 0`; // a recount takes as long as it takes
+    await sql`SET statement_timeout = 0`; // a recount may take very long
     if (!await takeSessionLock(sql, FOLD_LOCK, LOCK_TIMEOUT_MS)) throw new RebuildLocked();
     for (let attempt = 1;; attempt++) {
-      // Read before the snapshot: whatever was committed by then is in it.
+      // The clock is read before the snapshot, so all that was committed at this time is in it.
       const [clock] = await sql<{ as_of: string; now: Date }[]>`
         SELECT clock_timestamp()::text AS as_of, clock_timestamp() AS now`;
       if (clock === undefined) throw new Error("a SELECT without FROM returned no row");
@@ -68,7 +68,7 @@ export async function rebuildRollups(options: { databaseUrl: string }): Promise<
       }
     }
   } finally {
-    await sql.end({ timeout: 1 }); // which also gives back the session's lock
+    await sql.end({ timeout: 1 }); // this also gives back the session's lock
   }
 }
 
@@ -99,7 +99,7 @@ async function recountAll(tx: Tx, asOf: string, horizon: string): Promise<Rebuil
   return { epoch, version, orders: Number(counted?.orders) };
 }
 
-/** Each group of orders counts for its store, and once more without it, for all stores. */
+/** The scope of a group of orders: its store, or `*` in the groups of all stores. */
 function scopeOf(tx: Tx) {
   return tx`CASE WHEN grouping(store_id) = 1 THEN ${ALL_STORES} ELSE store_id END`;
 }

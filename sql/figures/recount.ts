@@ -1,8 +1,9 @@
 /**
- * Recounting: the figures straight from the orders, the slow way that cannot be wrong.
+ * Recounting: the figures straight from the orders, slow and surely right.
  *
- * This is what the rollups are checked against, and made anew from. It reads every order of its
- * window, so it is for auditing, for the demo's last line and for tests, never for a dashboard.
+ * The audit compares the rollups with a recount, and the rebuild makes them from one. A recount reads
+ * every order of its window, so no dashboard uses it. Tested in tests/sql/figures/audit_test.ts and
+ * tests/sql/figures/rebuild_test.ts.
  */
 import type { Sql, Tx } from "../connection/database.ts";
 import { ALL_STORES } from "./journal.ts";
@@ -29,7 +30,7 @@ export interface RecountedProduct {
   readonly revenue_minor: string;
 }
 
-/** The sums over a group of orders, by their names. */
+/** The columns with the sums over a group of orders. */
 export function sumsOfOrders(sql: Sql | Tx) {
   return sql`
     count(*) FILTER (WHERE cancelled_at IS NULL) AS orders,
@@ -40,7 +41,7 @@ export function sumsOfOrders(sql: Sql | Tx) {
       AS cancelled_revenue_minor`;
 }
 
-/** The sums over a group of order lines, by their names. */
+/** The columns with the sums over a group of order lines. */
 export function sumsOfLines(sql: Sql | Tx) {
   return sql`
     sum((line->>'quantity')::numeric) AS units,
@@ -55,7 +56,7 @@ export function recountMinutes(sql: Sql, scope: string): Promise<RecountedMinute
     GROUP BY 1, 2 ORDER BY 1, 2`;
 }
 
-/** From one instant up to another, ISO 8601. */
+/** The time from one instant until before another, ISO 8601. */
 export interface Window {
   readonly from: string;
   readonly to: string;
@@ -72,7 +73,7 @@ export function recountWindow(
     WHERE store_id = ${storeId} AND placed_at >= ${from} AND placed_at < ${to} GROUP BY 1`;
 }
 
-/** Recounts what a store sold in a window, by currency and product. */
+/** Recounts the sales of a store in a window, by currency and product. */
 export function recountProducts(
   sql: Sql | Tx,
   storeId: string,

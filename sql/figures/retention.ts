@@ -1,26 +1,28 @@
 /**
- * How long things are kept that are only of use for a while.
+ * Retention: how long minutes and the history of folds are kept.
  *
- * Minutes are shown for an hour, so their rollups are kept for two days. What comes for an older
- * minute (an order that was drained late, a cancellation) goes to the rollups of its day alone; no
- * total that is shown changes by that. A fold and a deletion that cross leave a row of an old minute
- * behind, for the next deletion; nobody looks at it meanwhile.
+ * Dashboards show the minutes of one hour, and their rollups are kept for two days. An order drained
+ * late or a cancellation may belong to an older minute. It then changes the rollups of its day alone,
+ * and no minute on a dashboard. A fold that runs beside a deletion may leave a row of an old minute
+ * behind. The next deletion removes it; no reader looks at it meanwhile.
+ *
+ * Tested in tests/sql/figures/rebuild_test.ts and tests/sql/figures/fold_runs_test.ts.
  */
 import type { Pool } from "../connection/database.ts";
 import { HOUR_MS, iso } from "../time.ts";
 
 export const MINUTES_KEPT_HOURS = 48;
-/** Folds come up to twenty times a second, and are looked at when something was wrong today. */
+/** Up to twenty folds run in a second, and an operator looks only at those of today. */
 const RUNS_KEPT_HOURS = 6;
-/** So many rows are deleted by one statement, which then holds nobody up. */
+/** The most rows that one statement deletes, so that no other statement waits long for it. */
 const ROWS_AT_ONCE = 5_000;
 
-/** The first minute that is kept at `now`, ISO 8601. */
+/** The oldest minute that is kept at `now`, ISO 8601. */
 export function minuteHorizon(now: Date): string {
   return iso(now.getTime() - MINUTES_KEPT_HOURS * HOUR_MS);
 }
 
-/** Those of a fold's minutes that have a rollup. @param now by the database's clock. */
+/** The minutes of a fold that are still kept. @param now the database's clock */
 export function keptMinutes<Delta extends { readonly minute: string }>(
   minutes: readonly Delta[],
   now: Date,
@@ -29,7 +31,7 @@ export function keptMinutes<Delta extends { readonly minute: string }>(
   return minutes.filter(({ minute }) => minute >= horizon);
 }
 
-/** Deletes what is past its time. @returns the rows deleted @throws what the driver throws */
+/** Deletes old rows. @returns how many @throws the error of the driver */
 export async function deleteOutdated(pool: Pool): Promise<number> {
   let deleted = 0;
   for (let count = ROWS_AT_ONCE; count >= ROWS_AT_ONCE; deleted += count) {

@@ -1,16 +1,18 @@
 /**
- * Adding deltas to the rollups, inside a fold's transaction.
+ * Adding the sums of a fold to the rollups, inside the fold's transaction.
  *
- * No row is ever updated: the new version is inserted and the one before is deleted by its full
- * key. A row's newest version is the last entry of its key in the primary key's index, so reading
- * it stays cheap however many dead versions an old snapshot keeps alive.
+ * No row is ever updated: the next version is inserted, and the one before is deleted by its full
+ * key. The newest version of a row is the last entry of its key in the primary key's index. So a read
+ * of it stays cheap, even while an old snapshot keeps many dead versions alive.
+ *
+ * Tested in tests/sql/figures/fold_test.ts and tests/sql/figures/exactness_property_test.ts.
  */
 import type { DayDelta, Deltas, MinuteDelta, ProductDelta, Sums } from "./journal.ts";
 import type { Tx } from "../connection/database.ts";
 
 /** Adds `deltas` as version `version` and marks their scopes with it. */
 export async function addToRollups(tx: Tx, deltas: Deltas, version: string, asOf: string) {
-  await Promise.all([ // one connection, so these are sent together and run one after the other
+  await Promise.all([ // one connection: sent together, run one after the other
     addMinutes(tx, deltas.minutes, version),
     addDays(tx, deltas.days, version),
     addProducts(tx, deltas.products, version),
@@ -53,7 +55,7 @@ function addDays(tx: Tx, deltas: readonly DayDelta[], version: string) {
   });
 }
 
-/** A table of sums per scope, currency and window of time; the names are ours, never a caller's. */
+/** A table of sums by scope, currency and window of time. No name here is from a caller. */
 interface WindowTable {
   readonly table: "rollup_minutes" | "rollup_days";
   readonly key: "minute" | "day";
@@ -130,7 +132,7 @@ async function addProducts(tx: Tx, deltas: readonly ProductDelta[], version: str
       DELETE FROM rollup_products r USING sums s
       WHERE r.scope = s.scope AND r.currency = s.currency AND r.day = s.day AND r.sku = s.sku
         AND r.version = s.version
-        AND r.revenue_minor = s.revenue_minor_before -- so that either index is as good
+        AND r.revenue_minor = s.revenue_minor_before -- finds the row by either index
     )
     INSERT INTO rollup_products (scope, currency, day, sku, version, units, revenue_minor)
     SELECT scope, currency, day, sku, ${version}::bigint, units, revenue_minor FROM sums`;

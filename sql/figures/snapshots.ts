@@ -1,34 +1,34 @@
 /**
- * Snapshots: every figure of one scope's dashboard, of one moment, from the rollups alone.
+ * Snapshots: all figures of one scope's dashboard at one moment, from the rollups alone.
  *
- * Version, `asOf` and figures are read by one statement, so they are of one database snapshot; what
- * is still in the journal is in none of them. The windows end with the database's current minute.
+ * One statement reads version, `asOf` and figures, so they belong together. The rows that are still
+ * in the journal are in none of them. The windows end with the current minute of the database.
  */
 import type { CurrencyFigures, ProductSums, WindowSums } from "../../client/contract/snapshot.ts";
 import type { Pool, Sql } from "../connection/database.ts";
 import { ALL_STORES } from "./journal.ts";
 import { iso, MINUTE_MS, minuteOf } from "../time.ts";
 
-/** What the database says of a scope. */
+/** The figures of a scope as the database has them. */
 export interface Figures {
   readonly scope: string;
   readonly epoch: number;
   /** The last fold that changed this scope; 0 before the first. */
   readonly version: number;
-  /** The last fold of all by then, the version of `*`; nothing up to it is missing here. */
+  /** The last fold of all scopes, which is the version of `*`. All folds up to it are in here. */
   readonly fold: number;
-  /** Every order committed before this instant is in the figures. */
+  /** Every order that was committed before this instant is in the figures. */
   readonly asOf: string;
-  /** The database's clock when it answered. */
+  /** The database's clock at the read. */
   readonly readAt: string;
-  /** The current UTC minute of the database, which the windows end with. */
+  /** The current UTC minute of the database. The windows end with it. */
   readonly minute: string;
   readonly currencies: readonly CurrencyFigures[];
 }
 
 const WINDOW_MINUTES = 60;
 
-/** Reads the figures of `scope`. @throws what the driver throws. */
+/** Reads the figures of `scope`. @throws the error of the driver */
 export async function readFigures(pool: Pool, scope: string): Promise<Figures> {
   const row = await pool.run((sql) => readRow(sql, scope));
   return figuresOf(scope, row);
