@@ -2,7 +2,7 @@
  * Positions: how far the figures have come, as dashboards see it. Versions count within an epoch. A
  * new epoch begins when the figures start over.
  *
- * Tested in tests/sql/figures/fold_test.ts.
+ * Tested in tests/server/live/known_folds_test.ts and tests/server/figures/folding_test.ts.
  */
 
 export interface Position {

@@ -6,7 +6,7 @@
  * and no minute on a dashboard. A fold that runs beside a deletion may leave a row of an old minute
  * behind. The next deletion removes it; no reader looks at it meanwhile.
  *
- * Tested in tests/sql/figures/rebuild_test.ts and tests/sql/figures/fold_runs_test.ts.
+ * Tested in tests/sql/figures/fold_test.ts and tests/sql/figures/fold_runs_test.ts.
  */
 import type { Pool } from "../connection/database.ts";
 import { HOUR_MS, iso } from "../time.ts";
