@@ -77,7 +77,7 @@ export interface Config {
   /** Null: a Redis beside the embedded PostgreSQL, or none. */
   readonly redisUrl: string | null;
   readonly dataDir: string;
-  /** `auto`: use the overflow if Redis is durable. `trust`: the same without asking Redis. */
+  /** `auto` asks Redis whether it is durable; `trust` does not ask for its settings; `off`: none. */
   readonly overflowMode: "auto" | "trust" | "off";
   readonly overflowMaxOrders: number;
   readonly overflowMaxBytes: number;
