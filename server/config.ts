@@ -1,15 +1,17 @@
 /**
- * The configuration: the only place that reads the environment.
+ * The configuration: the only file that reads the environment.
  *
- * Each variable stands in the contract's table with its default. A bad value stops the start with
- * one line that names it; nothing is guessed.
+ * docs/operating.md lists each variable with its default. A wrong value stops the start with one line
+ * that names the variable. Nothing is guessed.
+ *
+ * Tested in tests/server/service_start_test.ts.
  */
 import { z } from "zod";
 
 const KIB = 1_024;
 const MIB = 1_024 * KIB;
 
-/** A bad environment; the message is one line that names the variable. */
+/** A variable is wrong. The message is one line that names it. */
 export class ConfigError extends Error {
   constructor(message: string) {
     super(message);
@@ -38,7 +40,7 @@ function byteSize(fallback: number) {
 function urlOf(protocols: readonly string[]) {
   const schemes = protocols.map((protocol) => `${protocol}://`).join(" or ");
   return z.string().refine((text) => {
-    // Several hosts are a list that no URL parser takes; one of them stands for all.
+    // No URL parser takes a list of several hosts, so only the first one is checked.
     const oneHost = text.replace(/,[^/@]+(?=[/?]|$)/, "");
     return URL.canParse(oneHost) && protocols.includes(new URL(oneHost).protocol.slice(0, -1));
   }, `must be a URL that begins with ${schemes}`);
@@ -75,7 +77,7 @@ export interface Config {
   /** Null: a Redis beside the embedded PostgreSQL, or none. */
   readonly redisUrl: string | null;
   readonly dataDir: string;
-  /** Whether the overflow buffer is used; `trust` where Redis may not be asked for its settings. */
+  /** `auto` asks Redis whether it is durable; `trust` does not ask for its settings; `off`: none. */
   readonly overflowMode: "auto" | "trust" | "off";
   readonly overflowMaxOrders: number;
   readonly overflowMaxBytes: number;
@@ -93,14 +95,14 @@ export interface Config {
   readonly logFormat: "text" | "json";
 }
 
-/** The process's own environment. An empty variable counts as not set. */
+/** The environment of the process. An empty variable counts as not set. */
 export function readEnvironment(): Readonly<Record<string, string>> {
   return Object.fromEntries(
     Object.entries(Deno.env.toObject()).filter(([, value]) => value !== ""),
   );
 }
 
-/** @throws ConfigError naming the first variable that is wrong. */
+/** @throws ConfigError, which names the first variable that is wrong */
 export function readConfig(
   environment: Readonly<Record<string, string>> = readEnvironment(),
 ): Config {
@@ -141,7 +143,7 @@ export function readConfig(
   };
 }
 
-/** A value as it may be shown: never a password or a key. */
+/** A value without passwords and keys, for a message. */
 function shown(name: string, environment: Readonly<Record<string, string>>): string {
   const value = environment[name];
   if (name.endsWith("_KEY")) return "not shown";

@@ -1,27 +1,29 @@
 /**
- * The folder that the embedded services keep their data in, held by one Weir at a time.
+ * The data folder of the embedded services, held by one Weir at a time.
  *
- * The lock is an exclusive `flock` on `<folder>/lock`: the kernel drops it with the process,
- * however that ends, so holding it proves that no other live Weir uses the folder. It says nothing
- * about services that a killed Weir left running (they do not inherit the lock); each service looks
- * for its own, and may stop what it finds because the lock is held.
+ * The lock is an exclusive `flock` on `<folder>/lock`. The kernel drops it when the process ends, for
+ * whatever reason, so the lock proves that no other live Weir uses the folder. It does not prove that
+ * no server is left of a killed Weir, because servers do not inherit the lock. Each service looks for
+ * such a server, and may stop it while Weir holds the lock.
+ *
+ * Tested in tests/server/embedded/postgres_test.ts.
  */
 import { EmbeddedError, messageOf } from "./embedded_event.ts";
 
 export interface DataFolder {
   /** Absolute and without symbolic links. */
   readonly path: string;
-  /** The path of a file or folder in it. */
+  /** The path of `name` in this folder. */
   at(name: string): string;
-  /** The secret kept in the 0600 file `name`; made at first use. */
+  /** The secret in the 0600 file `name`, which is made at first use. */
   secret(name: string): Promise<string>;
   /** Gives the folder up. Legal twice. */
   close(): void;
 }
 
 /**
- * Makes the folder when it is missing and takes its lock.
- * @throws EmbeddedError when another live Weir uses it or it cannot be used at all.
+ * Takes the lock of the folder, and makes the folder when it is missing.
+ * @throws EmbeddedError when another live Weir uses it, or nobody can
  */
 export async function openDataFolder(dataDir: string): Promise<DataFolder> {
   const { path, lock } = await prepare(dataDir);
@@ -48,7 +50,7 @@ export async function openDataFolder(dataDir: string): Promise<DataFolder> {
   };
 }
 
-/** Whether there is a file or folder at `path`. */
+/** True when there is a file or folder at `path`. */
 export async function exists(path: string): Promise<boolean> {
   try {
     await Deno.lstat(path);
@@ -59,7 +61,7 @@ export async function exists(path: string): Promise<boolean> {
   }
 }
 
-/** The text of a file, or nothing when there is no such file. */
+/** The text of a file; undefined when there is no such file. */
 export async function readIfThere(path: string): Promise<string | undefined> {
   try {
     return await Deno.readTextFile(path);
@@ -89,7 +91,7 @@ async function inUse(path: string): Promise<string> {
     "stop that one or set WEIR_DATA_DIR to another folder";
 }
 
-/** Written beside and renamed, so that a crash leaves a whole secret or none. */
+/** A new secret is written to another file that is then renamed: a crash leaves all of it or none. */
 async function readOrMakeSecret(path: string): Promise<string> {
   const kept = (await readIfThere(path))?.trim();
   if (kept !== undefined) {

@@ -1,15 +1,19 @@
-/** What the embedded services tell the service that started them: events to log, one error. */
+/**
+ * The events and the error of the embedded services, for the service that started them.
+ *
+ * Tested in tests/server/embedded/supervisor_test.ts.
+ */
 
 export type EmbeddedService = "postgres" | "redis";
 
 export type EmbeddedEventKind =
   | "initialising" // a new database is made, or Redis is unpacked
-  | "orphan_stopped" // what an earlier, killed run had left running
-  | "set_aside" // an unfinished folder was moved out of the way
+  | "orphan_stopped" // a server of an earlier, killed run was stopped
+  | "set_aside" // an unfinished folder got another name
   | "ready"
-  | "exited" // ended without being asked to
+  | "exited" // the server ended by itself
   | "retrying"
-  | "unavailable" // not to be had on this machine
+  | "unavailable" // this machine has none
   | "stopped";
 
 export interface EmbeddedEvent {
@@ -21,7 +25,7 @@ export interface EmbeddedEvent {
 
 export type OnEmbeddedEvent = (event: EmbeddedEvent) => void;
 
-/** An embedded service cannot be had; the message is one line that says why and where to look. */
+/** An embedded service cannot start. The message is one line with the reason and a place to look. */
 export class EmbeddedError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message.replaceAll(/\s*\n\s*/g, " "), options);
@@ -29,7 +33,7 @@ export class EmbeddedError extends Error {
   }
 }
 
-/** The message of whatever was thrown. */
+/** The message of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

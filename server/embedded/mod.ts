@@ -1,6 +1,8 @@
 /**
- * The services that Weir brings along when it is given no addresses: one locked data folder, the
- * PostgreSQL and the Redis in it, started together and stopped together.
+ * The embedded services: PostgreSQL and Redis in one locked data folder, for a Weir that has no
+ * addresses of other servers. They start together and stop together.
+ *
+ * Tested in tests/server/embedded.
  */
 import { openDataFolder } from "./data_folder.ts";
 import type { OnEmbeddedEvent } from "./embedded_event.ts";
@@ -12,28 +14,28 @@ export type { EmbeddedPostgres } from "./postgres.ts";
 export type { EmbeddedRedis } from "./redis.ts";
 
 export interface EmbeddedOptions {
-  /** Made when missing; one live Weir at a time. */
+  /** Made when it is missing. One live Weir at a time may use it. */
   readonly dataDir: string;
   readonly postgres: boolean;
   readonly redis: boolean;
   readonly onEvent?: OnEmbeddedEvent;
-  /** Settings of PostgreSQL on top of the durable ones. */
+  /** Settings of PostgreSQL besides the durable ones. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** Start again what ends by itself; default true. */
+  /** Start a server again when it ends by itself; default true. */
   readonly restart?: boolean;
 }
 
 export interface EmbeddedServices {
-  /** Null when it was not asked for. */
+  /** Null when the caller did not ask for it. */
   readonly postgres: EmbeddedPostgres | null;
-  /** Null when it was not asked for or is not to be had here; an event says which. */
+  /** Null when the caller did not ask for it, or, with an event, when this machine has none. */
   readonly redis: EmbeddedRedis | null;
-  /** Stops Redis, then PostgreSQL, then gives the folder up. Legal twice. */
+  /** Stops Redis, then PostgreSQL, then unlocks the folder. Legal twice. */
   stop(): Promise<void>;
 }
 
 /**
- * Resolves when all that was asked for answers; when one part fails, what was started is stopped.
+ * Resolves when the servers answer. When one of them fails, the other is stopped again.
  * @throws EmbeddedError
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedServices> {

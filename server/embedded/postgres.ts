@@ -1,9 +1,10 @@
 /**
- * PostgreSQL without installing it: the real server from npm, under `<data folder>/postgres`.
+ * PostgreSQL without an installation: the real server from npm, with its data in
+ * `<data folder>/postgres`.
  *
- * It listens on 127.0.0.1 alone, on a free port, with a random password from a 0600 file, and
- * keeps every durability setting on. It is there when `startEmbeddedPostgres` resolves, started
- * again on the same port when it ends by itself, and survives that it or Weir is killed.
+ * It listens on 127.0.0.1 alone, on a free port, with a random password from a 0600 file, and every
+ * durability setting is on. When the server ends by itself it is started again on the same port. The
+ * data survives when the server or Weir is killed.
  */
 import { answersQueries } from "../../sql/connection/bootstrap.ts";
 import type { DataFolder } from "./data_folder.ts";
@@ -15,12 +16,12 @@ import { supervise } from "./supervisor.ts";
 import { findRunner } from "./unprivileged.ts";
 
 export interface EmbeddedPostgresOptions {
-  /** The held folder, see `openDataFolder`. */
+  /** The locked folder, see `openDataFolder`. */
   readonly folder: DataFolder;
   readonly onEvent?: OnEmbeddedEvent;
-  /** Server settings on top of ours; only tests turn durability off (`fsync: "off"`). */
+  /** Settings besides ours. Only tests turn durability off (`fsync: "off"`). */
   readonly settings?: Readonly<Record<string, string>>;
-  /** Start it again when it ends by itself; default true. */
+  /** Start the server again when it ends by itself; default true. */
   readonly restart?: boolean;
 }
 

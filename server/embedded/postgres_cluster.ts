@@ -1,9 +1,11 @@
 /**
- * The folder that PostgreSQL keeps its files in: made at first use, checked at every start, freed
- * of what a killed run left behind.
+ * The cluster: the folder with PostgreSQL's files. It is made at first use and checked at each start,
+ * and the remains of a killed run are removed.
  *
- * A new cluster is made in a folder beside and renamed when it is complete, so a crash in the
+ * A new cluster is made in another folder, which is renamed when it is complete. So a crash in the
  * middle leaves nothing that looks like data.
+ *
+ * Tested in tests/server/embedded/postgres_test.ts.
  */
 import { dataDirectoryOf } from "../../sql/connection/bootstrap.ts";
 import { classify, isClosedForNow, isSilence } from "../../sql/connection/failure.ts";
@@ -26,15 +28,15 @@ export interface Cluster {
 const PASSWORD_FILE = "postgres.password";
 const UNFINISHED = /^postgres\.new-/;
 const QUESTION_TIMEOUT_MS = 2_000;
-/** How long a predecessor may take to recover before it can be asked whose it is. */
+/** The time that the server of a killed run has to recover and to say which folder it serves. */
 const ORPHAN_TIMEOUT_MS = 60_000;
 const ORPHAN_STOP_SECONDS = 30;
 const ASK_AGAIN_MS = 100;
 
 /**
- * Makes the cluster when there is none and answers its password.
+ * Makes the cluster when there is none. @returns its password
  * @param durable false only in tests: files are not synced
- * @throws EmbeddedError when what is there is not a whole cluster of this PostgreSQL's version
+ * @throws EmbeddedError when the folder holds a broken cluster, or one of another version
  */
 export async function ensureCluster(cluster: Cluster, durable: boolean): Promise<string> {
   const { folder, path, runner } = cluster;
@@ -63,14 +65,15 @@ export async function ensureCluster(cluster: Cluster, durable: boolean): Promise
 }
 
 /**
- * Ends the server that a killed Weir left running on this cluster, and removes a stale pid file.
+ * Stops the server that a killed Weir left running on this cluster, or removes its stale pid file.
  *
- * The server named in the pid file is asked, with our password, which folder it serves; only one
- * that names ours is stopped. When nobody is there, or another answers, the pid in the file is dead
- * or now another process', which would keep PostgreSQL from starting. Removing the file is safe
- * because this Weir holds the folder's lock, and because PostgreSQL itself refuses to start while a
- * process is still attached to the shared memory that belongs to this folder. When somebody listens
- * and says nothing, it may be ours and hang: the file stays, and PostgreSQL itself decides.
+ * We connect to the port in the pid file with our password and ask which folder the server serves.
+ * - It names our folder: it is stopped.
+ * - Nobody is there, or another server answers: the pid file is stale and would keep PostgreSQL from
+ *   starting, so it is removed. That is safe, because this Weir holds the folder's lock. PostgreSQL
+ *   itself also refuses to start while a process uses the shared memory of this folder.
+ * - The server takes the connection and is silent: it may be ours and hang. The file stays, and
+ *   PostgreSQL decides.
  */
 export async function clearOrphan(cluster: Cluster, password: string): Promise<void> {
   const { path, user } = cluster;
@@ -142,7 +145,7 @@ async function initialise(cluster: Cluster, durable: boolean): Promise<void> {
   await Deno.rename(fresh, path);
 }
 
-/** What is in the way without being a cluster is kept under another name, in case it matters. */
+/** A folder in the way that is not a cluster gets another name, in case somebody needs its files. */
 async function setAside(cluster: Cluster): Promise<void> {
   const { folder, path } = cluster;
   if (await exists(`${path}/global/pg_control`)) {
@@ -152,7 +155,7 @@ async function setAside(cluster: Cluster): Promise<void> {
   }
   if (!await exists(path)) return;
   try {
-    await Deno.remove(path); // only an empty folder goes this way
+    await Deno.remove(path); // works for an empty folder alone
   } catch {
     const aside = folder.at(`postgres.aside-${Date.now()}`);
     await Deno.rename(path, aside);
@@ -172,7 +175,7 @@ async function serverVersion({ binaries, runner }: Cluster): Promise<string> {
   return decode(stdout).match(/(\d+)(?:\.|\w|$)/)?.[1] ?? "unknown";
 }
 
-/** The last line that names an error, or else the last. */
+/** The last line with an error, or else the last line. */
 function decode(output: Uint8Array): string {
   const lines = new TextDecoder().decode(output).trim().split("\n");
   return (lines.findLast((line) => /error|fatal/i.test(line)) ?? lines.at(-1) ?? "").trim();

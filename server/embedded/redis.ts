@@ -1,10 +1,10 @@
 /**
- * Redis beside the embedded PostgreSQL, under `<data folder>/redis`, so that the overflow buffer
- * is durable on a bare machine too: every write is in the synced append-only file before it is
- * answered, and nothing is ever evicted.
+ * Redis beside the embedded PostgreSQL, with its data in `<data folder>/redis`. It makes the overflow
+ * durable on a bare machine: Redis syncs every write to its append-only file before it answers, and
+ * evicts nothing.
  *
- * It listens on 127.0.0.1 alone, on a free port, with a random password; password and settings are
- * in a 0600 file, not on the command line that every user can read.
+ * It listens on 127.0.0.1 alone, on a free port, with a random password. Password and settings are
+ * in a 0600 file, because every user can read a command line.
  */
 import { Redis } from "ioredis";
 import { answerWithin, pause } from "../../sql/waiting.ts";
@@ -17,10 +17,10 @@ import { supervise } from "./supervisor.ts";
 import { command } from "./unprivileged.ts";
 
 export interface EmbeddedRedisOptions {
-  /** The held folder, see `openDataFolder`. */
+  /** The locked folder, see `openDataFolder`. */
   readonly folder: DataFolder;
   readonly onEvent?: OnEmbeddedEvent;
-  /** Start it again when it ends by itself; default true. */
+  /** Start the server again when it ends by itself; default true. */
   readonly restart?: boolean;
 }
 
@@ -36,8 +36,8 @@ const POLL_MS = 25;
 
 /**
  * Starts Redis and resolves when it answers.
- * @returns null, with an event that says how to get one, where no Redis is to be had
- * @throws EmbeddedError when there is one and it does not start
+ * @returns null when this machine has no Redis; an event says how to get one
+ * @throws EmbeddedError when there is a Redis and it does not start
  */
 export async function startEmbeddedRedis(
   options: EmbeddedRedisOptions,
@@ -90,14 +90,14 @@ function settings(port: number, dataPath: string, password: string): string {
   ].join("\n");
 }
 
-/** As the configuration file reads it. */
+/** A text as the configuration file needs it. */
 function quoted(text: string): string {
   return `"${text.replaceAll(/["\\]/g, "\\$&")}"`;
 }
 
-/** A Redis that a killed Weir left running on this folder, and how to tell it from others. */
+/** How to recognise the Redis that a killed Weir left running on this folder. */
 interface Predecessor {
-  /** The settings of the last start, which name its port. */
+  /** The settings of the last start. They name its port. */
   readonly configPath: string;
   readonly dataPath: string;
   urlOf(port: number): string;
@@ -105,9 +105,11 @@ interface Predecessor {
 }
 
 /**
- * Stops it only when it takes our password and says that its folder is ours: the port may be
- * another program's by now. Two servers on one append-only file would ruin it, so one that listens
- * and says nothing is not passed over: it may be ours and hang.
+ * Stops the predecessor. The port may belong to another program today, so a server is stopped only
+ * when it takes our password and names our folder.
+ *
+ * A server that takes the connection and is silent may be ours and hang. Then Redis does not start,
+ * because two servers would ruin one append-only file.
  */
 async function clearOrphan({ configPath, dataPath, urlOf, onEvent }: Predecessor): Promise<void> {
   const config = await readIfThere(configPath);
@@ -115,7 +117,7 @@ async function clearOrphan({ configPath, dataPath, urlOf, onEvent }: Predecessor
   if (port === undefined) return;
   const url = urlOf(Number(port));
   if (!await serves(url, dataPath, configPath)) return;
-  await ask(url, (redis) => redis.shutdown()).catch(() => undefined); // its answer is the end
+  await ask(url, (redis) => redis.shutdown()).catch(() => undefined); // Redis closes the connection instead of an answer
   const deadline = performance.now() + ORPHAN_STOP_MS;
   while (await listens(Number(port))) {
     if (performance.now() > deadline) {
@@ -127,7 +129,7 @@ async function clearOrphan({ configPath, dataPath, urlOf, onEvent }: Predecessor
   onEvent({ service: "redis", kind: "orphan_stopped", message });
 }
 
-/** @throws EmbeddedError when it listens and says nothing */
+/** True when the server is ours. @throws EmbeddedError when it takes the connection and is silent */
 async function serves(url: string, dataPath: string, configPath: string): Promise<boolean> {
   for (let attempt = 1;; attempt++) {
     try {
@@ -135,7 +137,7 @@ async function serves(url: string, dataPath: string, configPath: string): Promis
       const [, dir] = Array.isArray(reply) ? reply : [];
       return typeof dir === "string" && await Deno.realPath(dir) === dataPath;
     } catch (error) {
-      if (!(error instanceof NoAnswer)) return false; // nobody there, or not with our password
+      if (!(error instanceof NoAnswer)) return false; // nobody listens, or our password is wrong
       if (attempt < SILENT_ATTEMPTS) continue;
     }
     throw new EmbeddedError(
@@ -145,7 +147,7 @@ async function serves(url: string, dataPath: string, configPath: string): Promis
   }
 }
 
-/** Redis closes its port last, when its file is written. */
+/** True while the server runs: Redis closes its port last, after it has written its file. */
 async function listens(port: number): Promise<boolean> {
   try {
     (await Deno.connect({ hostname: "127.0.0.1", port })).close();
@@ -156,7 +158,7 @@ async function listens(port: number): Promise<boolean> {
   }
 }
 
-/** The connection was taken, the question was not answered in time. */
+/** The server took the connection and did not answer the question in time. */
 class NoAnswer extends Error {
   constructor() {
     super(`Redis did not answer within ${ANSWER_TIMEOUT_MS} ms`);
@@ -164,7 +166,7 @@ class NoAnswer extends Error {
   }
 }
 
-/** One question on a connection of its own. @throws NoAnswer, or what ioredis throws */
+/** One question on a connection of its own. @throws NoAnswer or the error of ioredis */
 async function ask<T>(url: string, question: (redis: Redis) => Promise<T>): Promise<T> {
   const redis = new Redis(url, {
     lazyConnect: true,
@@ -172,7 +174,7 @@ async function ask<T>(url: string, question: (redis: Redis) => Promise<T>): Prom
     maxRetriesPerRequest: 0,
     retryStrategy: () => null,
   });
-  redis.on("error", () => undefined); // the call itself fails with it
+  redis.on("error", () => undefined); // the call fails with the same error
   try {
     const answer = redis.connect().then(() => question(redis));
     return await answerWithin(ANSWER_TIMEOUT_MS, answer, () => new NoAnswer());

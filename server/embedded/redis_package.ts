@@ -1,10 +1,10 @@
 /**
- * Finds a Redis to run: `redis-server` or `valkey-server` on PATH, else, on Debian and Ubuntu, a
- * private copy under `<data folder>/redis-package`, unpacked from the distribution's own packages.
+ * Finds a Redis to run: `redis-server` or `valkey-server` on PATH. On Debian and Ubuntu it may also
+ * be a private copy in `<data folder>/redis-package`, unpacked from the distribution's packages.
  *
- * Nothing is installed: the packages are downloaded as files and opened with `dpkg-deb`. Which
- * libraries Redis needs is asked of apt, since every release names them differently; those that
- * the machine has are left alone. Where that cannot be done the answer is null and a reason.
+ * Nothing is installed: the packages are downloaded as files and opened with `dpkg-deb`. Each release
+ * names the libraries of Redis differently, so apt is asked for their names. Libraries that the
+ * machine has are not downloaded. When no Redis is found, the result is the reason.
  */
 import { type DataFolder, exists } from "./data_folder.ts";
 import { messageOf, type OnEmbeddedEvent } from "./embedded_event.ts";
@@ -12,7 +12,7 @@ import { command } from "./unprivileged.ts";
 
 export interface RedisProgram {
   readonly path: string;
-  /** Where a private copy finds its libraries, for LD_LIBRARY_PATH; empty for an installed one. */
+  /** The LD_LIBRARY_PATH of a private copy; empty for an installed program. */
   readonly libraryPath: string;
 }
 
@@ -20,11 +20,11 @@ export type RedisSearch = RedisProgram | { readonly unavailable: string };
 
 const SERVERS = ["redis-server", "valkey-server"];
 const FOLDER = "redis-package";
-/** Redis, its libraries and Lua modules; not the tools that only installing would need. */
+/** Redis, its libraries and Lua modules, but no tools that only an installation needs. */
 const NEEDED = /^(?:lib(?!c6$|.*-perl$)|lua|redis|valkey)/;
-/** Taken even when installed: then its programs are not on PATH. */
+/** Downloaded even when it is installed, because then its programs are not on PATH. */
 const SERVER_PACKAGE = /^(?:redis|valkey)-/;
-/** A mirror that does not answer must not keep Weir from starting. */
+/** Weir must start even when the mirror of the packages does not answer. */
 const APT_TIMEOUT_MS = 90_000;
 const UNPACK_TIMEOUT_MS = 30_000;
 
@@ -33,7 +33,7 @@ export function invocation({ path, libraryPath }: RedisProgram, ...args: string[
   return [...(libraryPath ? [`LD_LIBRARY_PATH=${libraryPath}`] : []), path, ...args];
 }
 
-/** Looks on PATH, then for the private copy, then makes it. Takes seconds only in the last case. */
+/** Looks on PATH, then for the private copy, then makes one, which takes seconds. */
 export async function findRedis(
   folder: DataFolder,
   onEvent: OnEmbeddedEvent,
@@ -61,11 +61,11 @@ async function runs(program: RedisProgram): Promise<boolean> {
   try {
     return (await command(first, rest).output()).success;
   } catch {
-    return false; // no `env` here, or not a program
+    return false; // there is no `env` here, or no such program
   }
 }
 
-/** What an earlier search unpacked into this data folder, if it runs. */
+/** The copy that an earlier search unpacked into this data folder, if it runs. */
 export async function privateCopy(dataFolder: string): Promise<RedisProgram | undefined> {
   const root = `${dataFolder}/${FOLDER}`;
   for (const server of SERVERS) {
@@ -77,7 +77,7 @@ export async function privateCopy(dataFolder: string): Promise<RedisProgram | un
   return undefined;
 }
 
-/** `usr/lib/<triple>` and `lib/<triple>`, whichever this release uses. */
+/** `usr/lib/<triple>` and `lib/<triple>`: releases differ in which of them they use. */
 async function libraryFolders(root: string): Promise<string[]> {
   const found: string[] = [];
   for (const parent of [`${root}/usr/lib`, `${root}/lib`]) {
@@ -91,7 +91,7 @@ async function libraryFolders(root: string): Promise<string[]> {
   return found;
 }
 
-/** Into a folder beside, renamed when complete. @throws Error with a line that says why not */
+/** Unpacks into another folder and renames it when it is complete. @throws Error with the reason */
 async function unpack(folder: DataFolder): Promise<void> {
   const fresh = folder.at(`${FOLDER}.new`);
   await removeTree(fresh);
@@ -111,17 +111,17 @@ async function unpack(folder: DataFolder): Promise<void> {
 }
 
 async function download(packages: readonly string[], folder: string): Promise<void> {
-  // As root apt would hand the work to a user of its own, who cannot enter this folder.
+  // As root, apt would give the download to a user of its own, who cannot enter this folder.
   const fetch = ["-q", "-o", "APT::Sandbox::User=root", "download", ...packages];
   try {
     await run("apt-get", fetch, folder, APT_TIMEOUT_MS);
   } catch (error) {
-    if (!await updatedLists()) throw error; // a list can name versions that are gone by now
+    if (!await updatedLists()) throw error; // an old list names versions that are no longer there
     await run("apt-get", fetch, folder, APT_TIMEOUT_MS);
   }
 }
 
-/** The server's package and what it depends on, less what is on this machine. */
+/** The server's package and its dependencies, without those that this machine has. */
 async function neededPackages(): Promise<string[]> {
   const found = await askApt();
   if (found.length > 0) return found;
@@ -161,10 +161,11 @@ async function askApt(): Promise<string[]> {
 }
 
 /**
- * The packages of `apt-cache depends --recurse` that `root` needs to run, `root` first. Its output
- * has a package at the start of a line and what it depends on indented below; deeper still are
- * packages that stand in for the one above, which count only where that one is virtual (`<name>`).
- * Of alternatives (`|Depends`) all are taken. Names not matching NEEDED are not followed either.
+ * The packages that `root` needs to run, `root` first, from the output of `apt-cache depends
+ * --recurse`. A line without indent is a package. Indented lines below it are its dependencies. Lines
+ * with more indent are packages that provide the dependency above. They count only when that one is
+ * virtual (`<name>`). All alternatives (`|Depends`) are taken. Packages that do not match NEEDED are
+ * left out, and their dependencies too.
  */
 export function reachable(root: string, depends: string): string[] {
   const edges = new Map<string, string[]>();
@@ -180,7 +181,7 @@ export function reachable(root: string, depends: string): string[] {
   }
   if (!edges.has(root)) return [];
   const taken = new Set([root]);
-  for (const name of taken) { // grows while it is walked
+  for (const name of taken) { // the loop also visits the packages that it adds
     for (const next of edges.get(name) ?? []) {
       if (NEEDED.test(next) && edges.has(next)) taken.add(next);
     }
@@ -188,13 +189,13 @@ export function reachable(root: string, depends: string): string[] {
   return [...taken];
 }
 
-/** Package lists can only be fetched by root; false when that was not possible. */
+/** Fetches the package lists. @returns false when that failed, or this is not root, who alone may */
 async function updatedLists(): Promise<boolean> {
   if (Deno.uid() !== 0) return false;
   return await run("apt-get", ["-q", "update"], "/", APT_TIMEOUT_MS).then(() => true, () => false);
 }
 
-/** What the program printed. @throws Error with its last line when it fails */
+/** The output of the program. @throws Error with its last line when it fails */
 async function run(
   program: string,
   args: readonly string[],

@@ -1,14 +1,17 @@
 /**
  * The log file of one embedded service.
  *
- * The service writes to a pipe, this file copies the pipe to disk, so that lines from before its
- * own logging starts (a wrong setting, a missing library) are kept too and the line that explains a
- * failed start is at hand. At most `MAX_BYTES` twice: the file, and the one before as `.1`.
+ * The service writes to a pipe, and the copy of the pipe is the log file. So the log also has the
+ * lines from before the service begins its own log, such as a wrong setting or a missing library. The
+ * line that explains a failed start is at hand. A full file is renamed to `.1`, so the log takes at
+ * most twice `MAX_BYTES`.
+ *
+ * Tested in tests/server/embedded/supervisor_test.ts.
  */
 
 const MAX_BYTES = 8 * 1024 * 1024;
 const KEPT_LINES = 60;
-/** Tried in this order: what ends a server, then what else sounds like a reason. */
+/** Patterns of a reason, the better one first: errors that end a server, then any other error. */
 const REASONS = [/\b(?:FATAL|PANIC)\b/i, /\berror\b|\bbad\b|cannot|can't|could not|failed/i];
 
 export class ServiceLog {
@@ -21,13 +24,13 @@ export class ServiceLog {
 
   constructor(readonly path: string) {}
 
-  /** Forgets the lines kept so far: what follows belongs to a new start. */
+  /** Forgets the lines so far, because a new start begins. */
   mark(): void {
     this.#lines = [];
     this.#rest = "";
   }
 
-  /** Copies `stream` until it ends; never throws, a full disk only loses lines. */
+  /** Copies `stream` until it ends. It never throws; a full disk loses lines. */
   async follow(stream: ReadableStream<Uint8Array>): Promise<void> {
     const decoder = new TextDecoder();
     const reader = stream.getReader();
@@ -37,18 +40,18 @@ export class ServiceLog {
         const { done, value } = await reader.read();
         if (done) return;
         this.#keep(decoder.decode(value, { stream: true }));
-        // One chain of writes, so that chunks of several streams do not mix within.
+        // One chain of writes, so that a chunk of one stream does not split a chunk of another.
         this.#writes = this.#writes.then(() => this.#append(value)).catch(() => this.#close());
         await this.#writes;
       }
     } catch {
-      return; // the pipe broke: there is nothing more to copy
+      return; // the pipe broke, so the copy ends
     } finally {
       this.#readers.delete(reader);
     }
   }
 
-  /** The line that says best why the service ended, or "it said nothing". */
+  /** The line that explains best why the service ended, or "it said nothing". */
   get reason(): string {
     const lines = [...this.#lines, this.#rest].map((line) => line.trim()).filter(Boolean);
     for (const pattern of REASONS) {
@@ -59,7 +62,7 @@ export class ServiceLog {
     return last === undefined ? "it said nothing" : withoutPrefix(last);
   }
 
-  /** Ends the copying, also from a process that still holds the pipe, and closes the file. */
+  /** Ends the copy, even when a process still holds the pipe, and closes the file. */
   async close(): Promise<void> {
     await Promise.allSettled([...this.#readers].map((reader) => reader.cancel()));
     await this.#writes;
@@ -92,7 +95,7 @@ export class ServiceLog {
   }
 }
 
-/** A line without PostgreSQL's or Redis's time and process id. */
+/** A line without the time and process id that PostgreSQL and Redis begin with. */
 function withoutPrefix(line: string): string {
   return line
     .replace(/^\d{4}-\d\d-\d\d \S+ \S+ \[\d+\] /, "")

@@ -1,14 +1,15 @@
 /**
- * Keeps one child process running: PostgreSQL or Redis.
+ * The supervisor keeps one child process running: PostgreSQL or Redis.
  *
- * The first start picks a free port of 127.0.0.1 and, where the process ends before it answers (the
- * port was taken in between, memory of a killed predecessor is still attached), tries a few more
- * times with other ports. From then on the port stays, since clients hold its URL: when the process
- * ends by itself it is started again there, first after a second, then with growing pauses.
+ * The first start picks a free port of 127.0.0.1. The process may end before it answers: another
+ * program took the port, or memory of a killed predecessor is still in use. Then the supervisor tries
+ * a few more times with other ports. Later the port stays, because clients hold its URL. When the
+ * process ends by itself it is started again on that port, first after a second, then with growing
+ * pauses.
  *
- * The child is in a session of its own, so that Ctrl-C in a terminal reaches Weir alone, which
- * still needs its database to drain. It is stopped through its handle, never by a number that the
- * system may have given to another process.
+ * The child is in a session of its own, so that Ctrl-C in a terminal reaches Weir alone, which needs
+ * its database until it has stopped. The child is stopped through its handle. Its process id would
+ * not do, because the system may have given it to another process.
  */
 import {
   EmbeddedError,
@@ -23,38 +24,38 @@ import { pause, settlesWithin } from "../../sql/waiting.ts";
 
 export interface ServiceSpec {
   readonly service: EmbeddedService;
-  /** As people call it, for messages. */
+  /** Its name in messages. */
   readonly title: string;
-  /** Where its data is, for messages. */
+  /** The place of its data, for messages. */
   readonly dataPath: string;
   readonly logPath: string;
   urlOf(port: number): string;
-  /** Clears the way before each start: stops a verified predecessor, removes its traces. */
+  /** Called before each start: stops a verified predecessor and removes its traces. */
   prepare(): Promise<void>;
   /** The process for this port. */
   command(port: number, options: Deno.CommandOptions): Deno.Command;
-  /** Whether the process answers a real request by now; false while it starts. */
+  /** True when the process answers a real request; false while it starts. */
   answers(port: number): Promise<boolean>;
-  /** Asks it to end in order. */
+  /** Tells the process to end in order. */
   readonly stopSignal: Deno.Signal;
 }
 
 export interface SuperviseOptions {
-  /** Start it again when it ends by itself. */
+  /** Start the process again when it ends by itself. */
   readonly restart: boolean;
   readonly onEvent: OnEmbeddedEvent;
 }
 
 const FIRST_STARTS = 6;
 const FIRST_START_PAUSE_MS = 150;
-/** Long recoveries are fine, as long as the process lives. */
+/** A recovery may take this long, as long as the process lives. */
 const READY_TIMEOUT_MS = 300_000;
 const READY_POLL_MS = 15;
 const STOP_TIMEOUT_MS = 15_000;
 const LAST_WORDS_MS = 300;
 const RESTART_MIN_MS = 1_000;
 const RESTART_MAX_MS = 30_000;
-/** After this long without an exit the next pause is the shortest again. */
+/** A process that has run for this time is started again after the shortest pause. */
 const STEADY_MS = 60_000;
 
 /** Starts the service and resolves when it answers. @throws EmbeddedError */
@@ -92,12 +93,12 @@ class Supervisor {
     return this.#port;
   }
 
-  /** Of the process that runs now; 0 while there is none. */
+  /** The process that runs now; 0 while there is none. */
   get pid(): number {
     return this.#child?.pid ?? 0;
   }
 
-  /** The first start, see above; then watches over the process. */
+  /** Makes the first start, then watches the process. */
   async begin(): Promise<void> {
     for (let attempt = 1;; attempt++) {
       this.#port = freePort();
@@ -161,7 +162,7 @@ class Supervisor {
     return child;
   }
 
-  /** Waits for the process to end and, unless that was asked for, starts the next one. */
+  /** Starts the next process when this one ends, unless `stop` ended it. */
   async #watch(first: Deno.ChildProcess): Promise<void> {
     let child: Deno.ChildProcess | undefined = first;
     let pauseMs = RESTART_MIN_MS;
@@ -196,7 +197,7 @@ class Supervisor {
     }
   }
 
-  /** Lets the log catch up; children of a killed server can hold the pipe open for longer. */
+  /** Lets the log catch up. Children of a killed server may hold the pipe open for longer. */
   async #lastWords(): Promise<void> {
     await settlesWithin(LAST_WORDS_MS, this.#copied);
   }
@@ -224,7 +225,7 @@ class Supervisor {
   }
 }
 
-/** The process ended before it answered: another start may go better. */
+/** The process ended before it answered. Another start may succeed. */
 class StartFailed extends Error {
   constructor(message: string) {
     super(message);
@@ -232,7 +233,7 @@ class StartFailed extends Error {
   }
 }
 
-/** A port that nobody listens on now; another process may still take it first. */
+/** A port that is free now. Another process may still take it first. */
 function freePort(): number {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
@@ -244,7 +245,7 @@ function how(status: Deno.CommandStatus): string {
   return status.signal ? `was ended by ${status.signal}` : `ended with code ${status.code}`;
 }
 
-/** False when the process is gone already. */
+/** Sends the signal. @returns false when the process has ended already */
 function signalled(child: Deno.ChildProcess, signal: Deno.Signal): boolean {
   try {
     child.kill(signal);

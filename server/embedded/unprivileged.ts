@@ -1,27 +1,29 @@
 /**
- * Runs programs that refuse to be root.
+ * Runs programs that refuse to run as root.
  *
- * PostgreSQL does not start as root, and an ordinary user cannot enter what only root can enter (a
- * checkout in /root, a 0700 folder). On Linux a user namespace solves both: inside, the process
- * is user 1000 and passes PostgreSQL's check; outside, it is still root, with root's files. Where
- * the kernel or a container forbids namespaces, the programs run as user 65534 (nobody), who is
- * then given the data, and must be able to enter the folders above it.
+ * PostgreSQL does not start as root. An ordinary user cannot enter folders that only root may enter,
+ * such as a checkout in /root. On Linux a user namespace solves both: inside, the process is user
+ * 1000 and passes PostgreSQL's check; outside, it is root and may use root's files. When the kernel
+ * or a container forbids namespaces, the programs run as user 65534 (nobody). That user then owns the
+ * data, and must be able to enter the folders above it.
  *
- * Programs are started through `env`, which replaces itself by them: one name to permit
- * (`--allow-run=env`), looked up on PATH as ever, and the process id stays the one spawned.
+ * Programs are started through `env`, which replaces itself by the program. So there is one name to
+ * permit (`--allow-run=env`), PATH is searched as usual, and the process id does not change.
+ *
+ * Tested in tests/server/embedded/postgres_test.ts.
  */
 import { EmbeddedError } from "./embedded_event.ts";
 
 export interface Runner {
   command(program: string, args: readonly string[], options?: Deno.CommandOptions): Deno.Command;
-  /** Makes a file, or a folder with all in it, belong to the user the programs run as. */
+  /** Gives a file, or a folder with all its files, to the user that the programs run as. */
   own(path: string): Promise<void>;
 }
 
 const NAMESPACE = ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--"];
 const NOBODY = 65_534;
 
-/** A program as this process' own user; `env` and its PATH lookup except on Windows. */
+/** A program that runs as the user of this process, through `env` except on Windows. */
 export function command(
   program: string,
   args: readonly string[],
@@ -34,8 +36,8 @@ export function command(
 }
 
 /**
- * Finds the way that works here by running `<probe> --version`.
- * @throws EmbeddedError when there is none
+ * Finds a way to run programs that works here: it runs `<probe> --version`.
+ * @throws EmbeddedError when no way works
  */
 export async function findRunner(probe: string, folder: string): Promise<Runner> {
   if (Deno.uid() !== 0) return await working(asIs, probe);
@@ -43,7 +45,7 @@ export async function findRunner(probe: string, folder: string): Promise<Runner>
     const found = await working(inNamespace, probe).catch(() => undefined);
     if (found) return found;
   }
-  await Deno.chmod(folder, 0o711); // nobody has to pass through, and can still not list it
+  await Deno.chmod(folder, 0o711); // the user nobody must pass through, and still cannot list the folder
   const entered = await asNobody.command("test", ["-x", folder]).output();
   if (entered.success) return await working(asNobody, probe);
   throw new EmbeddedError(
@@ -75,7 +77,7 @@ async function working(runner: Runner, probe: string): Promise<Runner> {
   throw new EmbeddedError(`${probe} does not run on this machine: ${why || "it ends at once"}`);
 }
 
-/** Only when the top belongs to another user: then a run by the other way came before this one. */
+/** Does nothing when the top belongs to the user already. Otherwise an earlier run used another way. */
 async function give(path: string, uid: number | null, gid: number | null): Promise<void> {
   const info = await Deno.lstat(path);
   if (uid === null || info.uid === null || info.uid === uid) return;

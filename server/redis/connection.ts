@@ -1,24 +1,26 @@
 /**
- * Connections to Redis: tried again for ever, never waited for.
+ * Connections to Redis. A lost connection is tried again for ever, and no caller waits for it.
  *
- * Nothing that an order needs may wait for Redis, so a command fails at once while it is away
- * instead of queueing up in memory. A command that was sent is kept until it is answered, failed by
- * then or not; so a connection on which nothing comes any more is given up, and all of it with it.
+ * Orders must not wait for Redis, so a command fails at once while Redis is away. It does not queue
+ * up in memory. The driver keeps each command that it sent until the answer comes, even when the
+ * command has timed out. So a connection that has become silent is given up, with all its commands.
+ *
+ * Tested in tests/server/overflow/redis_overflow_test.ts and tests/server/figures/bus_test.ts.
  */
 import { Redis } from "ioredis";
 import { describe, getLogger } from "../telemetry/log.ts";
 
 const log = getLogger(["weir", "redis"]);
 
-/** A command that Redis has not answered by then has failed. */
+/** A command fails when Redis has not answered it after this time. */
 const COMMAND_TIMEOUT_MS = 1_000;
 /**
- * A connection that owes an answer and has brought nothing for so long is replaced. One that owes
- * none, as a subscriber between two messages, may be silent for ever.
+ * A connection is replaced when it owes an answer and is silent for this time. A connection that
+ * owes no answer may be silent for ever, such as a subscriber between two messages.
  */
 const SILENCE_MS = 2_000;
 
-/** Opens a connection; `name` is what Redis lists it as. It connects by itself, again and again. */
+/** Opens a connection, which connects again by itself. Redis lists it under `name`. */
 export function openRedis(url: string, name: string): Redis {
   const redis = new Redis(url, {
     connectionName: `weir-${name}`,
@@ -41,15 +43,15 @@ export function openRedis(url: string, name: string): Redis {
   return redis;
 }
 
-/** Ends a connection; resolves when nothing of it is left, timers included. Legal in any state. */
+/** Ends a connection in any state. Resolves when nothing of it is left, not even a timer. */
 export async function closeRedis(redis: Redis): Promise<void> {
   if (redis.status === "end") return;
   const { promise, resolve } = Promise.withResolvers<void>();
   redis.once("end", resolve);
-  // What fails from here on fails because of this, and is no news of Redis.
+  // Errors from here on come from this end, and say nothing about Redis.
   redis.removeAllListeners("error").on("error", () => undefined);
   if (redis.status === "reconnecting") {
-    // Between two attempts there is no socket whose end could be waited for: the next one is the last.
+    // Between two attempts there is no socket, so no end to wait for. The next attempt is the last.
     redis.options.retryStrategy = () => null;
     redis.once("connect", () => redis.disconnect());
   } else {

@@ -118,7 +118,7 @@ interface Mark extends Position {
   readonly now: string;
   /** The time since `asOf` last moved. */
   readonly idleMs: number;
-  /** False when this is not the database, the timeline or the server that the epoch began on. */
+  /** False when the epoch began on another database, timeline or start of the server. */
   readonly sameDatabase: boolean;
 }
 

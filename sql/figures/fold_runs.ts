@@ -14,7 +14,7 @@ export interface FoldRunRecord {
   readonly orders: number | null;
   readonly epoch: number | null;
   readonly version: number | null;
-  /** The SQLSTATE or socket error; null when it did not fail. */
+  /** The SQLSTATE or socket error; null when the fold did not fail. */
   readonly error: string | null;
 }
 
@@ -60,7 +60,7 @@ export async function recordRuns(
   );
 }
 
-/** The latest runs, newest first. @throws what the driver throws */
+/** The latest runs, newest first. @throws the error of the driver */
 export async function listRuns(pool: Pool, limit: number): Promise<ListedFoldRun[]> {
   const rows = await pool.run((sql) =>
     sql<RunRow[]>`SELECT * FROM fold_runs ORDER BY ended_at DESC LIMIT ${limit}`

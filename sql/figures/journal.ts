@@ -15,7 +15,7 @@ import { dayOf, iso } from "../time.ts";
  */
 export const JOURNAL_FORMAT = 2;
 
-/** The scope of all stores together. No store can have this name. */
+/** The scope of all stores together. No store may have this name. */
 export const ALL_STORES = "*";
 
 /** One journal row with its lists. The lists of each half have equal lengths. */

@@ -27,7 +27,7 @@ const LOCK_TIMEOUT_MS = 60_000;
 const ATTEMPTS = 5;
 
 export interface Rebuilt extends Position {
-  /** Orders that were recounted. */
+  /** How many orders were recounted. */
   readonly orders: number;
 }
 

@@ -32,7 +32,7 @@ export interface RecountedProduct {
   readonly revenue_minor: string;
 }
 
-/** The sums over a group of orders, by their names. */
+/** The columns with the sums over a group of orders. */
 export function sumsOfOrders(sql: Sql | Tx) {
   return sql`
     count(*) FILTER (WHERE cancelled_at IS NULL) AS orders,
@@ -43,7 +43,7 @@ export function sumsOfOrders(sql: Sql | Tx) {
       AS cancelled_revenue_minor`;
 }
 
-/** The sums over a group of order lines, by their names. */
+/** The columns with the sums over a group of order lines. */
 export function sumsOfLines(sql: Sql | Tx) {
   return sql`
     sum((line->>'quantity')::numeric) AS units,

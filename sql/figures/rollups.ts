@@ -132,7 +132,7 @@ async function addProducts(tx: Tx, deltas: readonly ProductDelta[], version: str
       DELETE FROM rollup_products r USING sums s
       WHERE r.scope = s.scope AND r.currency = s.currency AND r.day = s.day AND r.sku = s.sku
         AND r.version = s.version
-        AND r.revenue_minor = s.revenue_minor_before -- so that either index is as good
+        AND r.revenue_minor = s.revenue_minor_before -- finds the row by either index
     )
     INSERT INTO rollup_products (scope, currency, day, sku, version, units, revenue_minor)
     SELECT scope, currency, day, sku, ${version}::bigint, units, revenue_minor FROM sums`;

@@ -21,9 +21,9 @@ export interface Figures {
    * The last fold of any scope, which is the version of `*`. The figures hold all folds up to it.
    */
   readonly fold: number;
-  /** Every order committed before this instant is in the figures. */
+  /** Every order that was committed before this instant is in the figures. */
   readonly asOf: string;
-  /** The database's clock when it answered. */
+  /** The database's clock at the read. */
   readonly readAt: string;
   /** The current UTC minute of the database. The windows end with it. */
   readonly minute: string;
@@ -32,7 +32,7 @@ export interface Figures {
 
 const WINDOW_MINUTES = 60;
 
-/** Reads the figures of `scope`. @throws what the driver throws. */
+/** Reads the figures of `scope`. @throws the error of the driver */
 export async function readFigures(pool: Pool, scope: string): Promise<Figures> {
   const row = await pool.run((sql) => readRow(sql, scope));
   return figuresOf(scope, row);
