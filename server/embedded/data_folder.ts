@@ -1,27 +1,29 @@
 /**
- * The folder that the embedded services keep their data in, held by one Weir at a time.
+ * The folder in which the embedded services keep their data. One Weir holds it at a time.
  *
- * The lock is an exclusive `flock` on `<folder>/lock`: the kernel drops it with the process,
- * however that ends, so holding it proves that no other live Weir uses the folder. It says nothing
- * about services that a killed Weir left running (they do not inherit the lock); each service looks
- * for its own, and may stop what it finds because the lock is held.
+ * The lock is an exclusive `flock` on `<folder>/lock`. The kernel drops the lock when the process
+ * ends for any reason, so its holder knows that no other live Weir uses the folder.
+ *
+ * A killed Weir may leave its services running, and they do not inherit the lock. Each service
+ * therefore looks for a server of an earlier run. It may stop that server because it has the lock.
+ * Tested in tests/server/embedded/postgres_test.ts.
  */
 import { EmbeddedError, messageOf } from "./embedded_event.ts";
 
 export interface DataFolder {
   /** Absolute and without symbolic links. */
   readonly path: string;
-  /** The path of a file or folder in it. */
+  /** The path of a file or folder in the data folder. */
   at(name: string): string;
   /** The secret kept in the 0600 file `name`; made at first use. */
   secret(name: string): Promise<string>;
-  /** Gives the folder up. Legal twice. */
+  /** Releases the folder. Legal twice. */
   close(): void;
 }
 
 /**
- * Makes the folder when it is missing and takes its lock.
- * @throws EmbeddedError when another live Weir uses it or it cannot be used at all.
+ * Makes the folder if it is missing, and takes its lock.
+ * @throws EmbeddedError when another live Weir uses the folder, or when it cannot be used at all.
  */
 export async function openDataFolder(dataDir: string): Promise<DataFolder> {
   const { path, lock } = await prepare(dataDir);
@@ -48,7 +50,7 @@ export async function openDataFolder(dataDir: string): Promise<DataFolder> {
   };
 }
 
-/** Whether there is a file or folder at `path`. */
+/** True when a file or folder is at `path`. */
 export async function exists(path: string): Promise<boolean> {
   try {
     await Deno.lstat(path);
@@ -59,7 +61,7 @@ export async function exists(path: string): Promise<boolean> {
   }
 }
 
-/** The text of a file, or nothing when there is no such file. */
+/** The text of a file; undefined when the file does not exist. */
 export async function readIfThere(path: string): Promise<string | undefined> {
   try {
     return await Deno.readTextFile(path);
@@ -89,7 +91,7 @@ async function inUse(path: string): Promise<string> {
     "stop that one or set WEIR_DATA_DIR to another folder";
 }
 
-/** Written beside and renamed, so that a crash leaves a whole secret or none. */
+/** The secret is written to a second file that is then renamed, so a crash leaves no half secret. */
 async function readOrMakeSecret(path: string): Promise<string> {
   const kept = (await readIfThere(path))?.trim();
   if (kept !== undefined) {

@@ -1,15 +1,18 @@
-/** What the embedded services tell the service that started them: events to log, one error. */
+/**
+ * The events and the error with which embedded services report to the service that started them.
+ * The service logs the events. Tested in tests/server/embedded.
+ */
 
 export type EmbeddedService = "postgres" | "redis";
 
 export type EmbeddedEventKind =
   | "initialising" // a new database is made, or Redis is unpacked
-  | "orphan_stopped" // what an earlier, killed run had left running
+  | "orphan_stopped" // a server that an earlier, killed run had left running is stopped
   | "set_aside" // an unfinished folder was moved out of the way
   | "ready"
-  | "exited" // ended without being asked to
+  | "exited" // the process ended by itself
   | "retrying"
-  | "unavailable" // not to be had on this machine
+  | "unavailable" // this machine has no program for the service
   | "stopped";
 
 export interface EmbeddedEvent {
@@ -21,7 +24,7 @@ export interface EmbeddedEvent {
 
 export type OnEmbeddedEvent = (event: EmbeddedEvent) => void;
 
-/** An embedded service cannot be had; the message is one line that says why and where to look. */
+/** An embedded service cannot run. The message is one line that says why and where to look. */
 export class EmbeddedError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message.replaceAll(/\s*\n\s*/g, " "), options);
@@ -29,7 +32,7 @@ export class EmbeddedError extends Error {
   }
 }
 
-/** The message of whatever was thrown. */
+/** The message of a thrown value of any kind. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -1,6 +1,7 @@
 /**
- * The services that Weir brings along when it is given no addresses: one locked data folder, the
- * PostgreSQL and the Redis in it, started together and stopped together.
+ * The services that Weir runs itself when it gets no addresses: a PostgreSQL and a Redis in one
+ * locked data folder. They start together and stop together.
+ * Tested in tests/server/embedded.
  */
 import { openDataFolder } from "./data_folder.ts";
 import type { OnEmbeddedEvent } from "./embedded_event.ts";
@@ -19,21 +20,21 @@ export interface EmbeddedOptions {
   readonly onEvent?: OnEmbeddedEvent;
   /** Settings of PostgreSQL on top of the durable ones. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** Start again what ends by itself; default true. */
+  /** True: a server that ends by itself is started again. Default true. */
   readonly restart?: boolean;
 }
 
 export interface EmbeddedServices {
-  /** Null when it was not asked for. */
+  /** Null when the options did not ask for PostgreSQL. */
   readonly postgres: EmbeddedPostgres | null;
-  /** Null when it was not asked for or is not to be had here; an event says which. */
+  /** Null when the options did not ask for Redis, or when an event said that it is unavailable. */
   readonly redis: EmbeddedRedis | null;
-  /** Stops Redis, then PostgreSQL, then gives the folder up. Legal twice. */
+  /** Stops Redis, then PostgreSQL, then releases the folder. Legal twice. */
   stop(): Promise<void>;
 }
 
 /**
- * Resolves when all that was asked for answers; when one part fails, what was started is stopped.
+ * Resolves when each wanted service answers. When one fails, the other one is stopped.
  * @throws EmbeddedError
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedServices> {

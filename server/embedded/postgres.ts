@@ -1,9 +1,10 @@
 /**
  * PostgreSQL without installing it: the real server from npm, under `<data folder>/postgres`.
  *
- * It listens on 127.0.0.1 alone, on a free port, with a random password from a 0600 file, and
- * keeps every durability setting on. It is there when `startEmbeddedPostgres` resolves, started
- * again on the same port when it ends by itself, and survives that it or Weir is killed.
+ * The server listens on 127.0.0.1 alone, on a free port, with a random password from a 0600 file.
+ * Every durability setting is on. The server answers when `startEmbeddedPostgres` resolves. When it
+ * ends by itself, it is started again on the same port. No kill of the server or of Weir harms the
+ * data.
  */
 import { answersQueries } from "../../sql/connection/bootstrap.ts";
 import type { DataFolder } from "./data_folder.ts";
@@ -19,7 +20,7 @@ export interface EmbeddedPostgresOptions {
   readonly onEvent?: OnEmbeddedEvent;
   /** Server settings on top of ours; only tests turn durability off (`fsync: "off"`). */
   readonly settings?: Readonly<Record<string, string>>;
-  /** Start it again when it ends by itself; default true. */
+  /** True: the server is started again when it ends by itself. Default true. */
   readonly restart?: boolean;
 }
 
@@ -27,9 +28,9 @@ export interface EmbeddedPostgres {
   /** `postgres://weir:<password>@127.0.0.1:<port>/weir`; stays the same over restarts. */
   readonly url: string;
   readonly port: number;
-  /** Of the postmaster that runs now; 0 while there is none. */
+  /** The process id of the running postmaster; 0 while none runs. */
   readonly pid: number;
-  /** Fast shutdown, by force after 15 s. Legal twice. */
+  /** A fast shutdown; the process is killed after 15 s. Legal twice. */
   stop(): Promise<void>;
 }
 

