@@ -1,8 +1,9 @@
 /**
  * The configuration: the only place that reads the environment.
  *
- * Each variable stands in the contract's table with its default. A bad value stops the start with
- * one line that names it; nothing is guessed.
+ * Each variable is in the table of docs/contract.md with its default. A bad value stops the start
+ * with one line that names the variable; nothing is guessed.
+ * Tested in tests/server/service_start_test.ts.
  */
 import { z } from "zod";
 

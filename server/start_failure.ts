@@ -1,6 +1,7 @@
 /**
- * Which failures at the start waiting cannot cure. A database that is away comes back; one that does
- * not let us in, or holds a schema that this code does not know, needs somebody to change something.
+ * The failures of a start that waiting cannot cure. A database that is away comes back by itself. A
+ * database that refuses our login, or has a schema that this code does not know, needs a person.
+ * Tested in tests/server/service_start_test.ts.
  */
 import { MigrationError } from "../sql/migrate.ts";
 import { classify } from "../sql/connection/failure.ts";
@@ -20,7 +21,7 @@ export function cannotBeCured(error: unknown): boolean {
   return error instanceof MigrationError || WRONG_URL.has(classify(error).code);
 }
 
-/** What to print before exiting, in one line; null for what is a bug. */
+/** The line to print before the process exits; null when the error is a bug. */
 export function startFailureLine(error: unknown): string | null {
   if (
     error instanceof ConfigError || error instanceof EmbeddedError ||
