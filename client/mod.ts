@@ -22,6 +22,8 @@
  *
  * Calls go over HTTP. Calls made together share one request. Subscriptions share one WebSocket,
  * which reconnects by itself and resumes where it was.
+ *
+ * Tested in tests/examples.
  */
 // `deno task check` compiles that snippet. Deno imports every export of this file for it, and an
 // unused import is an error: a new export needs a line there.

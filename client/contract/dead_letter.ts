@@ -1,5 +1,6 @@
 /**
  * Dead letters as operators see them, and the reports of their replays.
+ * Tested in tests/server/orders/dead_letters_test.ts.
  */
 import { z } from "zod";
 import { type Acknowledgement, type PlaceInput, placeInput } from "./order.ts";

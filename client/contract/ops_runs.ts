@@ -1,5 +1,6 @@
 /**
  * Runs that an operator asks for: a fold (`ops.aggregate`) and an audit (`ops.audit`).
+ * Tested in tests/server/router/ops_test.ts.
  */
 import { z } from "zod";
 

@@ -1,6 +1,7 @@
 /**
  * Orders as clients write and read them. The rules of an order are written down in `placeInput`
  * alone. Every route of an order (a call, a batch of calls, a replay) parses with it.
+ * Tested in tests/sql/orders/new_order_test.ts.
  */
 import { z } from "zod";
 import currencies from "currency-codes";

@@ -4,6 +4,8 @@
  *
  * A refusal is a plain object and not an Error, because it is an answer. While a circuit is open
  * there are thousands of refusals a second, and none of them needs a stack trace.
+ *
+ * Tested in tests/server/router/errors_test.ts.
  */
 
 /** Every reason of the contract's error table. */

@@ -1,6 +1,7 @@
 /**
  * A refusal to throw where a call cannot return it. It is a plain Error that does not know tRPC.
  * The router alone turns it into a code and an HTTP status.
+ * Tested in tests/server/router/errors_test.ts.
  */
 import { type Refusal, type RefusalReason, refuse } from "./refusal.ts";
 

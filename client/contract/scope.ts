@@ -1,5 +1,6 @@
 /**
  * Scopes: everything that an API key can be allowed.
+ * Tested in tests/server/router/errors_test.ts.
  */
 import { z } from "zod";
 

@@ -1,5 +1,6 @@
 /**
  * Snapshots: the figures of one store's dashboard, or of all stores together, at one moment.
+ * Tested in tests/server/live/live_test.ts.
  */
 import { z } from "zod";
 import { storeIdInput } from "./text.ts";

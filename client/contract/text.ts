@@ -1,5 +1,6 @@
 /**
  * Text in inputs: the rules that every name, note and cursor of a call follows.
+ * Tested in tests/sql/orders/new_order_test.ts.
  */
 import { z } from "zod";
 

@@ -5,6 +5,8 @@
  * A build takes a fifth of a second. When no source has changed since the last one, nothing is
  * done. Each file is replaced whole, so a running server never sends half of one. The network is
  * needed once, for the bundler that Deno fetches from npm.
+ *
+ * Tested in tests/page.
  */
 
 const FOLDER = new URL("./", import.meta.url);

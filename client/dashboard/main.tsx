@@ -3,6 +3,7 @@
  *
  * The page is drawn with the screen's refresh, so a burst of frames costs one drawing. A hidden
  * page draws nothing until somebody looks at it again.
+ * Tested in tests/page/dashboard_test.ts.
  */
 import { computed, effect, signal, untracked } from "@preact/signals";
 import { options, render } from "preact";

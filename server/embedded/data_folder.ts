@@ -17,7 +17,7 @@ export interface DataFolder {
   at(name: string): string;
   /** The secret in the 0600 file `name`, which is made at first use. */
   secret(name: string): Promise<string>;
-  /** Gives the folder up. Legal twice. */
+  /** Releases the folder. Legal twice. */
   close(): void;
 }
 

@@ -1,5 +1,6 @@
 /**
  * The HTTP server: one port for tRPC, the page, health and metrics.
+ * Tested in tests/server/front.
  */
 import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
 import type { TRPCError } from "@trpc/server";

@@ -1,5 +1,6 @@
 /**
  * The page's clock, for ages that go on between frames. It rests while the page is hidden.
+ * Tested in tests/page/dashboard_test.ts.
  */
 import { type ReadonlySignal, signal } from "@preact/signals";
 

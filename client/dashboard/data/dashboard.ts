@@ -3,6 +3,7 @@
  * one connection. Signals hold the data and change only when a frame arrives.
  *
  * When the connection is lost, the last figures and states stay until newer ones come.
+ * Tested in tests/client/dashboard/data/situation_test.ts.
  */
 import { type ReadonlySignal, signal } from "@preact/signals";
 import { createWeirClient, type OpsStatus, type Snapshot } from "../../mod.ts";

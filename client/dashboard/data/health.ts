@@ -3,6 +3,7 @@
  *
  * The words are always beside the colour, so that nothing is told by colour alone. `quiet` is for a
  * state that is neither good nor bad, such as a part that this deployment does not have.
+ * Tested in tests/page/dashboard_test.ts.
  */
 import type { OpsStatus } from "../../mod.ts";
 

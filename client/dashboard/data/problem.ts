@@ -3,6 +3,7 @@
  * waiting helps.
  *
  * Failures are told apart by `reason`, never by their text.
+ * Tested in tests/client/dashboard/data/feed_test.ts.
  */
 import { errorDataOf, type RefusalReason } from "../../mod.ts";
 

@@ -4,6 +4,8 @@
  * A link may end in `#token=<key>&store=<id>`. The key is removed from the address bar at once, so
  * that it is neither bookmarked nor copied. It is kept for this tab alone. The store stays in the
  * address bar.
+ *
+ * Tested in tests/client/dashboard/data/situation_test.ts.
  */
 import { type ReadonlySignal, signal } from "@preact/signals";
 

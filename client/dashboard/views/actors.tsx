@@ -1,6 +1,7 @@
 /**
  * The actors of the instance: their states by word, colour and meaning, and the figures that an
  * operator asks for first.
+ * Tested in tests/page/dashboard_test.ts.
  */
 import type { ComponentChildren } from "preact";
 import type { OpsStatus } from "../../mod.ts";

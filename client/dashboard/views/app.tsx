@@ -1,6 +1,7 @@
 /**
  * The page: the store and the connection at the top, then the freshness of the figures, the
  * figures, and the actors. Without a key the page is the form that asks for one.
+ * Tested in tests/page/dashboard_test.ts.
  */
 import type { ReadonlySignal } from "@preact/signals";
 import { Actors } from "./actors.tsx";

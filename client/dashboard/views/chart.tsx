@@ -4,6 +4,8 @@
  *
  * The canvas has a description for people who cannot see it. A line beneath the chart tells the
  * figures of the minute under the pointer. Without a pointer it tells those of the present minute.
+ *
+ * Tested in tests/page/dashboard_test.ts.
  */
 import { useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";

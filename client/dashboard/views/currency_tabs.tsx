@@ -1,6 +1,7 @@
 /**
  * The choice of a currency, as tabs. Arrow keys, Home and End move between them. A single currency
  * has no tabs.
+ * Tested in tests/page/dashboard_test.ts.
  */
 import { useRef } from "preact/hooks";
 

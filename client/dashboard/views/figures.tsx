@@ -1,5 +1,6 @@
 /**
  * The figures: today by currency, and the last hour and the best products of one currency.
+ * Tested in tests/page/dashboard_test.ts.
  */
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";

@@ -4,6 +4,8 @@
  *
  * Each age goes on by itself in its own text node. A screen reader hears a situation once, when it
  * begins.
+ *
+ * Tested in tests/page/dashboard_test.ts.
  */
 import { type ReadonlySignal, useComputed } from "@preact/signals";
 import { ageOf, type Dashboard } from "../data/dashboard.ts";

@@ -3,6 +3,7 @@
  * host.
  *
  * It follows the size of the host, and the change between light and dark, by itself.
+ * Tested in tests/page/dashboard_test.ts.
  */
 import uPlot from "uplot";
 import { formatCount } from "../data/format.ts";

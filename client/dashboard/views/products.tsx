@@ -1,5 +1,6 @@
 /**
  * Today's ten best products of a currency, by revenue.
+ * Tested in tests/page/dashboard_test.ts.
  */
 import type { CurrencyFigures } from "../data/dashboard.ts";
 import { formatCount, formatMoney } from "../data/format.ts";

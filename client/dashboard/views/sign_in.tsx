@@ -1,5 +1,6 @@
 /**
  * The form that asks for an API key, when the page's link had no key or a wrong one.
+ * Tested in tests/page/dashboard_test.ts.
  */
 import { useRef } from "preact/hooks";
 import type { Session } from "../data/session.ts";

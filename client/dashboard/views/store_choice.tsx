@@ -1,5 +1,6 @@
 /**
  * The choice of a store: an id, or nothing for all stores together.
+ * Tested in tests/page/dashboard_test.ts.
  */
 import { useRef } from "preact/hooks";
 

@@ -1,5 +1,6 @@
 /**
  * The mark: a weir in profile, with the water that comes in and the water that flows on.
+ * Tested in tests/page/dashboard_test.ts.
  */
 
 export function Wave() {

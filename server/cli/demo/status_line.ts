@@ -1,7 +1,7 @@
 /**
  * The status line of a running task. On a terminal it is one line that is written over. Elsewhere
- * it is a new line when something has changed, at most one a second. Tested, off a terminal, in
- * tests/server/cli/tasks_test.ts.
+ * it is a new line when something has changed, at most one a second.
+ * Tested in tests/server/cli/tasks_test.ts, off a terminal.
  */
 
 export interface StatusLine {

@@ -4,7 +4,7 @@ import { EmbeddedError, type EmbeddedEvent } from "../../../server/embedded/embe
 import { type ServiceSpec, supervise } from "../../../server/embedded/supervisor.ts";
 
 interface Play {
-  /** What the n-th process does, from 1. */
+  /** The behaviour of the n-th process, from 1. */
   script(start: number): string;
   prepare?(): Promise<void>;
   onStart?(start: number): void;
@@ -22,7 +22,7 @@ interface Stage {
   next(kind: EmbeddedEvent["kind"]): Promise<EmbeddedEvent>;
 }
 
-/** A service that answers once its newest process has said so in the log. */
+/** A service that answers once its newest process has written so to the log. */
 async function withStage(play: Play, test: (stage: Stage) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
   const logPath = `${folder}/service.log`;
@@ -77,7 +77,7 @@ Deno.test("a first start that fails is tried again on another port", () =>
     await supervisor.stop();
   }));
 
-Deno.test("what cannot be prepared is refused at once", () =>
+Deno.test("a service that cannot be prepared is refused at once", () =>
   withStage({
     script: up,
     prepare: () => Promise.reject(new EmbeddedError("it does not stop")),

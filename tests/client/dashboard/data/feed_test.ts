@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
 import { TRPCClientError } from "@trpc/client";
-import { type FeedHandlers, keepSubscribed } from "../../../client/dashboard/data/feed.ts";
-import { problemOf } from "../../../client/dashboard/data/problem.ts";
+import { type FeedHandlers, keepSubscribed } from "../../../../client/dashboard/data/feed.ts";
+import { problemOf } from "../../../../client/dashboard/data/problem.ts";
 
 /** A feed whose server is the test; `seen` is what came of it. */
 function startFeed() {

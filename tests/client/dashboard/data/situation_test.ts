@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
-import { ageOf, follow, type Shown } from "../../../client/dashboard/data/dashboard.ts";
-import { readFragment } from "../../../client/dashboard/data/session.ts";
-import { type SituationInput, situationOf } from "../../../client/dashboard/data/situation.ts";
-import type { Snapshot } from "../../../client/mod.ts";
+import { ageOf, follow, type Shown } from "../../../../client/dashboard/data/dashboard.ts";
+import { readFragment } from "../../../../client/dashboard/data/session.ts";
+import { type SituationInput, situationOf } from "../../../../client/dashboard/data/situation.ts";
+import type { Snapshot } from "../../../../client/mod.ts";
 
 const NOW = Date.parse("2026-03-01T12:00:30Z");
 

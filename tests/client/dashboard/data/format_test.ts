@@ -10,7 +10,7 @@ import {
   formatTime,
   minorDigitsOf,
   NONE,
-} from "../../../client/dashboard/data/format.ts";
+} from "../../../../client/dashboard/data/format.ts";
 
 /** Between a code and its amount `Intl` sets a space that does not break. */
 const money = (minor: string, currency: string, locale: string) =>
