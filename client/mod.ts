@@ -2,15 +2,29 @@
  * The typed client: orders and dashboards of a Weir, from Deno, Node or a browser.
  *
  * ```ts
- * const weir = createWeirClient({ url: "http://127.0.0.1:8080", token });
- * const { orderId } = await weir.api.orders.place.mutate({ … });
+ * const options: WeirClientOptions = { url: "http://127.0.0.1:8080", token: "your-key" };
+ * const weir: WeirClient = createWeirClient(options);
+ * try {
+ *   const { orderId, status } = await weir.api.orders.place.mutate({
+ *     storeId: "berlin",
+ *     idempotencyKey: "cart-1",
+ *     currency: "EUR",
+ *     lines: [{ sku: "tea", quantity: 2, unitPriceMinor: 450 }],
+ *   });
+ *   console.log(orderId, status);
+ * } catch (error) {
+ *   const data: WeirErrorData | null = errorDataOf(error);
+ *   console.log(data?.reason ?? "no answer came", data?.retryAfterMs);
+ * }
  * weir.api.dashboard.live.subscribe({}, { onData: ({ data }) => console.log(data.version) });
- * weir.close();
+ * await weir.close(); // at the end of the program
  * ```
  *
- * Calls go over HTTP, those made together in one request; subscriptions share one WebSocket, which
- * reconnects by itself and resumes where it was.
+ * Calls go over HTTP. Calls made together share one request. Subscriptions share one WebSocket,
+ * which reconnects by itself and resumes where it was.
  */
+// `deno task check` compiles that snippet. Deno imports every export of this file for it, and an
+// unused import is an error: a new export needs a line there.
 import {
   createTRPCClient,
   createWSClient,
@@ -27,13 +41,13 @@ export type * from "../server/router/mod.ts";
 export type * from "./contract/mod.ts";
 
 export interface WeirClientOptions {
-  /** Where the instance is, such as `http://127.0.0.1:8080`. */
+  /** The address of the instance, such as `http://127.0.0.1:8080`. */
   readonly url: string;
   /** An API key. */
   readonly token: string;
   /**
-   * The WebSocket to use instead of the global one. On Deno give it that of `npm:ws`: Deno's own
-   * client is slow with messages over a kilobyte.
+   * The WebSocket class to use instead of the global one. On Deno pass the one of `npm:ws`: Deno's
+   * own client is slow with messages over a kilobyte.
    */
   readonly WebSocket?: typeof WebSocket;
 }
@@ -45,10 +59,12 @@ export interface WeirClient {
   close(): Promise<void>;
 }
 
-/** Calls that a page makes together go in one request of at most this many. */
+/** The most calls of one request. */
 const MAX_BATCH = 50;
 
-/** Makes a client. It connects when the first subscription is made, and stays until `close`. */
+/**
+ * Makes a client. It connects with the first subscription and disconnects after 60 s without use.
+ */
 export function createWeirClient(options: WeirClientOptions): WeirClient {
   const { url, token } = options;
   const endpoint = new URL("/trpc", url);
@@ -78,7 +94,7 @@ export function createWeirClient(options: WeirClientOptions): WeirClient {
   return { api, close: () => webSocket.close() };
 }
 
-/** What a failed call says beside its message: `reason`, `retryAfterMs`, `issues`. */
+/** The fields of a failed call beside its message, such as `reason` and `retryAfterMs`. */
 export type WeirErrorData = ErrorDetails & { readonly code: string; readonly httpStatus: number };
 
 /** The details of a refusal; null when `error` did not come from the server. */

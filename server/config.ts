@@ -44,7 +44,8 @@ function urlOf(protocols: readonly string[]) {
   }, `must be a URL that begins with ${schemes}`);
 }
 
-const variables = z.object({
+/** Every variable that the service reads, with its default. */
+export const VARIABLES = z.object({
   PORT: wholeNumber(0, 65_535, 8_080),
   HOST: z.string().min(1).default("127.0.0.1"),
   DATABASE_URL: urlOf(["postgres", "postgresql"]).optional(),
@@ -103,7 +104,7 @@ export function readEnvironment(): Readonly<Record<string, string>> {
 export function readConfig(
   environment: Readonly<Record<string, string>> = readEnvironment(),
 ): Config {
-  const parsed = variables.safeParse(environment);
+  const parsed = VARIABLES.safeParse(environment);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const name = String(issue?.path[0]);

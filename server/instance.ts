@@ -1,5 +1,7 @@
 /**
  * One instance of Weir: its life from start to stop, as the system's machine decides it.
+ *
+ * Tested in tests/server/service_start_test.ts, service_stop_test.ts and two_instances_test.ts.
  */
 import { createActor, waitFor } from "xstate";
 import { systemMachine } from "../actors/system_machine.ts";

@@ -2,6 +2,8 @@
  * The parts of one instance, joined: which part gets what. Data goes one way: orders into the
  * writer, its commits wake the aggregator, its folds go out on the bus, and each notice that the bus
  * brings reaches the live hub.
+ *
+ * Tested in tests/server/two_instances_test.ts.
  */
 import type { Redis } from "ioredis";
 import type { Aggregator } from "../actors/aggregator/aggregator.ts";
@@ -23,7 +25,6 @@ import { startRetention } from "./figures/retention.ts";
 import { createAuth } from "./front/auth.ts";
 import { type LiveHub, startLiveHub } from "./live/live_hub.ts";
 import { createSnapshotCache, NO_CACHE } from "./live/snapshot_cache.ts";
-import type { Gauges } from "./ops/gauges.ts";
 import { startStatusBoard, type StatusBoard } from "./ops/status_board.ts";
 import { createCancel } from "./orders/cancel.ts";
 import { DeadLetters, REPLAYS_PER_SECOND } from "./orders/dead_letters.ts";
@@ -37,6 +38,7 @@ import { type RunningOverflow, startOverflow } from "./overflow/start.ts";
 import { overflowStatus } from "./overflow/status.ts";
 import { openRedis } from "./redis/connection.ts";
 import type { Services } from "./router/context.ts";
+import type { Gauges } from "./telemetry/gauges.ts";
 import { createMetrics, type Metrics } from "./telemetry/metrics.ts";
 import { VERSION } from "./version.ts";
 
@@ -54,7 +56,7 @@ export interface Parts extends FigureParts, OrderParts {
   readonly cacheRedis: Redis | null;
   readonly statusBoard: StatusBoard;
   readonly metrics: Metrics;
-  /** What calls reach. */
+  /** The services that calls reach. */
   readonly services: Services;
   /** True when the writer would take an order now. */
   readonly takesOrders: () => boolean;
@@ -215,11 +217,8 @@ function startHub(
 ): LiveHub {
   return startLiveHub({
     readFigures: (scope) => readFigures(database.live, scope),
-    readNewest: async () => {
-      const position = await readNewest(database.read);
-      newest.see(position);
-      return position;
-    },
+    readNewest: () => readNewest(database.read),
+    newest,
     cache: cacheRedis === null ? NO_CACHE : createSnapshotCache(cacheRedis, config.redisPrefix),
     now: systemClock.now,
     onSkippedFrame: () => metrics.skippedFrames.inc(),

@@ -1,5 +1,7 @@
 /**
  * The service as a process: embedded services around an instance, and signals.
+ *
+ * Tested in tests/server/service_start_test.ts and service_stop_test.ts.
  */
 import type { Config } from "./config.ts";
 import { type EmbeddedServices, startEmbedded } from "./embedded/mod.ts";
@@ -10,8 +12,8 @@ const log = getLogger(["weir"]);
 
 export interface ServiceHooks {
   /**
-   * Called when orders are taken. The service ends when it resolves and not before: a signal is
-   * told to it by `signal` alone, so that it can finish with a service that still answers.
+   * Called when the service takes orders. The service ends when this resolves, not before. A signal
+   * only aborts `signal`, so that the hook can finish while the service still answers.
    */
   readonly onReady?: (service: RunningService) => Promise<void>;
 }
@@ -20,7 +22,7 @@ export interface RunningService {
   readonly url: string;
   readonly databaseUrl: string;
   readonly redisUrl: string | null;
-  /** Aborts when the service has been told to end. */
+  /** Aborts when the service has received a signal to end. */
   readonly signal: AbortSignal;
 }
 
@@ -93,12 +95,12 @@ async function startNeeded(config: Config): Promise<EmbeddedServices | null> {
   });
 }
 
-/** A signal sent to a whole process group comes twice: from there, and from `deno task`. */
+/** A signal to a process group arrives twice: directly, and passed on by `deno task`. */
 const SAME_SIGNAL_MS = 500;
-/** What ending at once leaves to the embedded services, so that they do not outlive the process. */
+/** The embedded services have this long when the process ends at once, so that they end too. */
 const AT_ONCE_MS = 1_000;
 
-/** The first signal aborts `stopping`; a second one ends the process. @returns what undoes it. */
+/** The first signal aborts `stopping`, a second one ends the process. @returns an undo function. */
 function onSignals(stopping: AbortController, endEmbedded: () => Promise<void>): () => void {
   let firstAt = 0;
   const handle = () => {
@@ -119,9 +121,9 @@ function onSignals(stopping: AbortController, endEmbedded: () => Promise<void>):
 }
 
 /**
- * Logs what nobody caught, and goes on. postgres.js 3.4 throws from a callback of its own when a
- * connection is lost at the wrong moment (porsager/postgres issue 1208); that must not end a
- * service whose work is to outlive its database. No order's fate hangs on what is in memory.
+ * Logs errors that nobody caught, and goes on. postgres.js 3.4 throws from a callback of its own when
+ * a connection is lost at the wrong moment (porsager/postgres issue 1208). That must not end a
+ * service that has to outlive its database. No acknowledged order depends on memory.
  */
 function surviveUncaught(): () => void {
   const onRejection = (event: PromiseRejectionEvent) => {

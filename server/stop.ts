@@ -1,5 +1,7 @@
 /**
  * The stop of one instance: everything that runs, in the one order in which it ends.
+ *
+ * Tested in tests/server/service_stop_test.ts.
  */
 import type { HttpServer } from "./front/http.ts";
 import type { Parts } from "./parts.ts";

@@ -1,8 +1,8 @@
 /**
- * API keys: who may call what, and for which store.
+ * API keys. A key has scopes, which say what its caller may do, and may be limited to one store.
  *
- * A token is `weir_<keyId>_<secret>`. The table holds a SHA-256 of the secret; that is enough, since
- * the secret is 32 random bytes and cannot be guessed as a password can.
+ * A token is `weir_<keyId>_<secret>`. The table holds a SHA-256 of the secret. That is enough: unlike
+ * a password, 32 random bytes cannot be guessed.
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { Buffer } from "node:buffer";
@@ -14,7 +14,7 @@ export interface ApiKey {
   readonly keyId: string;
   readonly label: string;
   readonly scopes: readonly Scope[];
-  /** The one store that the key is for; null: all of them. */
+  /** The only store that the key opens; null: all stores. */
   readonly storeId: string | null;
   readonly createdAt: string;
   readonly revokedAt: string | null;
@@ -31,7 +31,7 @@ interface KeyRow {
 
 const TOKEN = /^weir_([a-f0-9]{16})_([A-Za-z0-9_-]{43})$/;
 
-/** Makes a key. @returns the token, which is shown once and stored nowhere, and the key's id. */
+/** Makes a key. @returns the key's id, and the token, which is stored nowhere */
 export async function createApiKey(
   pool: Pool,
   options: { label: string; scopes: readonly Scope[]; storeId: string | null },
@@ -47,12 +47,12 @@ export async function createApiKey(
   return { keyId, token: `weir_${keyId}_${secret}` };
 }
 
-/** True when `token` has a token's form; of any other there is no key, which needs no database. */
+/** True when `token` has the form of a token. No other text needs a look into the database. */
 export function isToken(token: string): boolean {
   return TOKEN.test(token);
 }
 
-/** The key that `token` is for; null when there is none, it is revoked, or the secret is wrong. */
+/** The key of `token`; null when there is none, it is revoked, or the secret is wrong. */
 export async function findApiKey(pool: Pool, token: string): Promise<ApiKey | null> {
   const [, keyId, secret] = TOKEN.exec(token) ?? [];
   if (keyId === undefined || secret === undefined) return null;
@@ -74,7 +74,7 @@ export async function listApiKeys(pool: Pool): Promise<ApiKey[]> {
   return rows.map(keyOf);
 }
 
-/** Revokes a key. @returns false when there is none of this id that is still in force. */
+/** Revokes a key. @returns false when no key of this id is still in force */
 export async function revokeApiKey(pool: Pool, keyId: string): Promise<boolean> {
   const rows = await pool.run((sql) =>
     sql`

@@ -2,28 +2,34 @@
  * Migrations: numbered SQL files, applied once each, forward only.
  *
  * Each file runs in one transaction with the record that it ran, so a crash leaves both or neither.
- * One that begins with `-- outside a transaction` runs statement by statement, as an index on a
- * table in use has to be built (CONCURRENTLY); it may run again after a crash, and undoes first
- * what it may have left half done.
- * Two migrators take turns by a lock. A file that was edited after it ran, and a schema newer than
- * this code, are refused.
+ * A file whose first line is `-- outside a transaction` runs statement by statement: an index on a
+ * table in use has to be built CONCURRENTLY, which no transaction may do. After a crash such a file
+ * runs again from its first statement, so it begins by undoing an unfinished run.
+ *
+ * One migrator runs at a time, under a lock. A statement waits 2 s for a lock on a table, and all
+ * later statements on that table wait behind it. When that time is over, the migrator rolls back,
+ * pauses for 250 to 750 ms so that the others run, and tries again, ten times in all.
+ *
+ * The runner refuses a file that was edited after it ran, and a schema that is newer than this code.
  */
-import postgres from "postgres";
 import { connect } from "./connection/driver.ts";
 import { createHash } from "node:crypto";
 import type { Sql, Tx } from "./connection/database.ts";
+import { codeOf, SQLSTATE } from "./connection/failure.ts";
 import { takeSessionLock } from "./connection/session_lock.ts";
+import { pause } from "./waiting.ts";
 
 /** The key of the migrators' advisory lock. */
 const MIGRATION_LOCK = 0x6d696772; // "migr"
-/** After this a migrator that has the lock is taken to hang; the caller tries again. */
+/** A migrator that holds the lock for longer counts as hung, and the other one gives up. */
 const MIGRATOR_TIMEOUT_MS = 30_000;
-/** What a statement waits for a lock on a table, so that it does not queue up all traffic. */
+/** A statement gives up its wait for a lock on a table after this time, to let the traffic pass. */
 const LOCK_TIMEOUT_MS = 2_000;
 const LOCK_ATTEMPTS = 10;
-const LOCK_NOT_AVAILABLE = "55P03";
-const OUTSIDE = "-- outside a transaction\n";
-/** Such a file has no statement with a semicolon in it. */
+/** The mean pause between two attempts; each takes from half to one and a half times as long. */
+const LOCK_PAUSE_MS = 500;
+const OUTSIDE_TRANSACTION = "-- outside a transaction\n";
+/** A semicolon at the end of a line ends a statement of a file that runs outside a transaction. */
 const STATEMENT_END = /;\s*$/m;
 const FOLDER = new URL("./migrations/", import.meta.url);
 
@@ -39,18 +45,20 @@ interface Migration {
   readonly name: string;
   readonly script: string;
   readonly sha256: string;
+  /** False: each statement commits by itself. */
+  readonly inTransaction: boolean;
 }
 
 export interface MigrationStatus {
   readonly name: string;
-  /** When it was applied, ISO 8601; null when it is still to be. */
+  /** When it was applied, ISO 8601; null when it was not. */
   readonly appliedAt: string | null;
 }
 
 /**
  * Brings the schema up to date.
- * @returns the names of what was applied, in order; empty when nothing was to be done.
- * @throws MigrationError when the recorded schema does not fit this code.
+ * @returns the names of the migrations that were applied, in order
+ * @throws MigrationError when the recorded schema does not fit this code
  */
 export async function migrate(options: { databaseUrl: string }): Promise<{ applied: string[] }> {
   const migrations = await readMigrations();
@@ -68,7 +76,7 @@ export async function migrate(options: { databaseUrl: string }): Promise<{ appli
   });
 }
 
-/** What was applied and what is still to be, in order. */
+/** All migrations in order, applied or not. */
 export async function migrationStatus(
   options: { databaseUrl: string },
 ): Promise<MigrationStatus[]> {
@@ -88,7 +96,7 @@ interface RecordRow {
   readonly applied_at: Date;
 }
 
-/** What is to be applied. @throws MigrationError when the record and the files do not fit. */
+/** The migrations still to apply. @throws MigrationError when the record and the files do not fit */
 function pendingOf(
   migrations: readonly Migration[],
   record: readonly RecordRow[],
@@ -119,7 +127,12 @@ async function readMigrations(): Promise<readonly Migration[]> {
   return await Promise.all(
     names.sort().map(async (name) => {
       const script = await Deno.readTextFile(new URL(name, FOLDER));
-      return { name, script, sha256: createHash("sha256").update(script).digest("hex") };
+      return {
+        name,
+        script,
+        sha256: createHash("sha256").update(script).digest("hex"),
+        inTransaction: !script.startsWith(OUTSIDE_TRANSACTION),
+      };
     }),
   );
 }
@@ -132,7 +145,7 @@ async function withConnection<T>(url: string, use: (sql: Sql) => Promise<T>): Pr
   try {
     return await use(sql);
   } finally {
-    await sql.end({ timeout: 1 }); // which also gives back the session's advisory lock
+    await sql.end({ timeout: 1 }); // this also gives back the session's advisory lock
   }
 }
 
@@ -148,21 +161,22 @@ async function readRecord(sql: Sql): Promise<readonly RecordRow[]> {
     SELECT name, sha256, applied_at FROM weir_migrations ORDER BY name`;
 }
 
-/** Runs one file; when it does not get a lock in time it lets the traffic pass and tries again. */
+/** Runs one file, again after a pause when it does not get a lock in time. */
 async function apply(sql: Sql, migration: Migration): Promise<void> {
   for (let attempt = 1;; attempt++) {
     try {
-      if (migration.script.startsWith(OUTSIDE)) await runStatements(sql, migration);
-      else await sql.begin((tx) => runScript(tx, migration));
-      return;
+      return migration.inTransaction
+        ? await sql.begin((tx) => runWhole(tx, migration))
+        : await runStatements(sql, migration);
     } catch (error) {
-      const locked = error instanceof postgres.PostgresError && error.code === LOCK_NOT_AVAILABLE;
+      const locked = codeOf(error) === SQLSTATE.lockNotAvailable;
       if (!locked || attempt === LOCK_ATTEMPTS) throw error;
     }
+    await pause(LOCK_PAUSE_MS * (0.5 + Math.random()));
   }
 }
 
-async function runScript(tx: Tx, migration: Migration): Promise<void> {
+async function runWhole(tx: Tx, migration: Migration): Promise<void> {
   await tx.unsafe(migration.script).simple();
   await record(tx, migration);
 }

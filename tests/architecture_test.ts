@@ -1,11 +1,15 @@
 /**
- * The architecture as a test: the rules of tests/support/architecture, each first on its own
- * samples (a rule that has stopped working fails here), then on the project.
+ * The architecture as a test: the rules of tests/support/architecture.
+ *
+ * Each rule is checked twice: on its own samples, so that a rule that has stopped working fails,
+ * and on the project.
  */
 
 import { assertEquals } from "@std/assert";
 import { calendar } from "./support/architecture/calendar.ts";
-import { importCycles, importDirections, packageHomes } from "./support/architecture/imports.ts";
+import { importCircles } from "./support/architecture/circles.ts";
+import { deadExports } from "./support/architecture/dead_exports.ts";
+import { importDirections, packageHomes } from "./support/architecture/imports.ts";
 import {
   looseTypes,
   machinePaths,
@@ -14,9 +18,11 @@ import {
   testSwitches,
 } from "./support/architecture/leftovers.ts";
 import { environment, sqlPlace } from "./support/architecture/places.ts";
+import { journal, roomOrder } from "./support/architecture/rooms.ts";
 import {
   fileLength,
   fileNames,
+  folderSize,
   functionLength,
   headers,
   topLevel,
@@ -27,12 +33,16 @@ import { listFiles, readSources } from "./support/architecture/tree.ts";
 const RULES: readonly Rule[] = [
   importDirections,
   packageHomes,
-  importCycles,
+  importCircles,
+  roomOrder,
+  journal,
+  deadExports,
   environment,
   sqlPlace,
   calendar,
   fileLength,
   functionLength,
+  folderSize,
   fileNames,
   headers,
   topLevel,

@@ -1,26 +1,32 @@
 /**
  * Runs one group of tests: `deno run tests/run.ts <group> [filter]`.
  *
- * Groups: `unit` those of `all` that need neither PostgreSQL nor Redis; `all` everything under
- * tests/ but system/, page/ and bench/; `system` and `page` those folders. A file needs the
- * services when it imports tests/support/services/services.ts, database.ts or redis.ts, itself or through
- * other files under tests/. For all groups but `unit` a private PostgreSQL and Redis are started
- * and stopped again, also on Ctrl-C.
+ * - `all`: everything under tests/ but system/, page/ and bench/.
+ * - `unit`: the files of `all` that need neither PostgreSQL nor Redis.
+ * - `system`, `page`: the files of those folders.
  *
- * The filter is a path below which tests are run, or else a part of their names. Prints what
- * `deno test` prints, then `N passed, N failed`; the exit code is its code, 2 on wrong usage.
+ * A test file needs the services when it imports from tests/support/services/, itself or through
+ * other files under tests/. For all groups but `unit` this program starts a private PostgreSQL and
+ * Redis, and stops them at the end, also on Ctrl-C.
+ *
+ * The filter is a path, or else a part of the names of tests. A path runs the tests below it. With
+ * `--inspect` the tests wait until a debugger has attached to port 9229.
+ * The program prints what `deno test` prints, then `N passed, N failed`. Its exit code is that of
+ * `deno test`, or 2 on wrong usage.
  */
 import { relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { importGraph, reaches } from "./support/architecture/import_graph.ts";
+import { listFiles, readSources } from "./support/architecture/tree.ts";
 import { type OwnTestServices, startTestServices } from "./support/services/services.ts";
 
-const USAGE = "usage: deno run tests/run.ts unit|all|system|page [path or part of a test's name]";
+const USAGE =
+  "usage: deno run tests/run.ts unit|all|system|page [--inspect] [path or part of a test's name]";
 
 const ROOT = resolve(fileURLToPath(import.meta.url), "../..");
 const TESTS = `${ROOT}/tests`;
 const APART = ["system", "page", "bench"];
-const NEEDS_SERVICES = ["services.ts", "database.ts", "redis.ts"]
-  .map((name) => `${TESTS}/support/services/${name}`);
+const SERVICES = "tests/support/services/";
 const PERMISSIONS = ["net", "env", "read", "write", "run", "sys"].map((name) => `--allow-${name}`);
 
 type Group = "unit" | "all" | "system" | "page";
@@ -30,7 +36,8 @@ function isGroup(name: string | undefined): name is Group {
 }
 
 async function main(args: readonly string[]): Promise<number> {
-  const [group, filter, ...rest] = args;
+  const inspect = args.includes("--inspect");
+  const [group, filter, ...rest] = args.filter((argument) => argument !== "--inspect");
   if (args.includes("--help")) {
     console.log(USAGE);
     return 0;
@@ -48,7 +55,8 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const options = filter !== undefined && path === undefined ? [`--filter=${filter}`] : [];
   const rights = group === "page" ? ["-A"] : PERMISSIONS;
-  const command = ["test", ...rights, ...options, ...files];
+  const debugging = inspect ? ["--inspect-wait"] : [];
+  const command = ["test", ...debugging, ...rights, ...options, ...files];
   const interrupt = new AbortController();
   const interrupted = () => interrupt.abort();
   const signals: Deno.Signal[] = ["SIGINT", "SIGTERM"];
@@ -58,7 +66,7 @@ async function main(args: readonly string[]): Promise<number> {
     : await runWithServices(command, interrupt.signal);
 }
 
-/** An interruption while they start is acted upon as soon as they can be stopped again. */
+/** Runs `command` with services. Ctrl-C while they start takes effect once they can be stopped. */
 async function runWithServices(
   command: readonly string[],
   interrupt: AbortSignal,
@@ -78,7 +86,7 @@ async function runWithServices(
   }
 }
 
-/** Passes the output through and reads the summary from it. */
+/** Runs `deno` with `command`, copies its output to stdout and reads the summary from it. */
 async function runTests(
   command: readonly string[],
   environment: Readonly<Record<string, string>>,
@@ -103,12 +111,12 @@ async function runTests(
   running = false;
   const summary = [...printed.matchAll(/(\d+) passed(?: \([^)]*\))? \| (\d+) failed/g)].at(-1);
   const [, passed = "0", failed = "0"] = summary ?? [];
-  // A run that could not even begin (a type error, a signal) has no summary and no success.
+  // A run that could not begin (a type error, a signal) has no summary: it counts as one failure.
   console.log(`${passed} passed, ${code !== 0 && failed === "0" ? 1 : failed} failed`);
   return code;
 }
 
-/** Copies to stdout; answers the end of it, where the summary is. */
+/** Copies `stream` to stdout. @returns the end of its text, which holds the summary. */
 async function passThrough(stream: ReadableStream<Uint8Array>): Promise<string> {
   const decoder = new TextDecoder();
   let end = "";
@@ -126,8 +134,10 @@ async function filesOf(group: Group): Promise<string[]> {
     !APART.some((folder) => file.startsWith(`${relative(ROOT, TESTS)}/${folder}/`))
   );
   if (group === "all") return files;
-  const needs = await Promise.all(files.map((file) => needsServices(resolve(ROOT, file))));
-  return files.filter((_, index) => !needs[index]);
+  const root = new URL("../", import.meta.url);
+  const sources = readSources(root, await listFiles(root)).filter(({ isTest }) => isTest);
+  const graph = importGraph(sources);
+  return files.filter((file) => !reaches(graph, file, SERVICES));
 }
 
 /** The test files below `path`, relative to the project, in a stable order. */
@@ -143,20 +153,7 @@ async function testFiles(path: string): Promise<string[]> {
   return found.sort();
 }
 
-/** Follows the imports of files under tests/; what they import elsewhere does not count. */
-async function needsServices(file: string, seen = new Set<string>()): Promise<boolean> {
-  if (NEEDS_SERVICES.includes(file)) return true;
-  if (seen.has(file) || !file.startsWith(`${TESTS}/`)) return false;
-  seen.add(file);
-  const text = await Deno.readTextFile(file).catch(() => "");
-  const imports = text.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*"(\.{1,2}\/[^"]+)"/g);
-  for (const [, specifier = ""] of imports) {
-    if (await needsServices(resolve(file, "..", specifier), seen)) return true;
-  }
-  return false;
-}
-
-/** The path in full when there is such a file or folder, seen from the project or from here. */
+/** The full path of a file or folder, seen from the current folder or from the project. */
 async function existingPath(path: string): Promise<string | undefined> {
   for (const candidate of [resolve(path), resolve(ROOT, path)]) {
     const info = await Deno.stat(candidate).catch(() => undefined);

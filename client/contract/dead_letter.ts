@@ -1,5 +1,5 @@
 /**
- * Dead letters as operators see them, and the reports of replaying them.
+ * Dead letters as operators see them, and the reports of their replays.
  */
 import { z } from "zod";
 import { type Acknowledgement, type PlaceInput, placeInput } from "./order.ts";
@@ -25,7 +25,9 @@ export interface DeadLetter {
   readonly code: string;
   /** The order as it was placed. */
   readonly payload: PlaceInput;
-  /** When the order was acknowledged as `spilled`; it keeps that time. Null: it never was. */
+  /**
+   * The time at which the order was acknowledged as `spilled`, which it keeps. Null: it never was.
+   */
   readonly placedAt: string | null;
   readonly failures: number;
   readonly firstFailedAt: string;
@@ -40,7 +42,7 @@ export interface DeadLetter {
 
 export interface LetterPage {
   readonly letters: readonly DeadLetter[];
-  /** Where the next page begins; null when there is none. */
+  /** The beginning of the next page; null when there is none. */
   readonly nextCursor: string | null;
 }
 
@@ -55,7 +57,7 @@ export interface Replay {
  *
  *   committed      the order was stored.
  *   spilled        the order is in the overflow, its letter open until it is committed.
- *   duplicate      the same order was there; its letter is closed.
+ *   duplicate      the same order was stored before; its letter is closed.
  *   still_failing  `reason` says why; its letter is open.
  *   closed         somebody else closed the letter first.
  */
@@ -68,9 +70,9 @@ export interface ReplayResult {
 }
 
 export interface ReplayManyReport {
-  /** In the order in which they were tried: the letter that had waited longest comes first. */
+  /** In the order of the tries: the letter that has waited longest comes first. */
   readonly results: readonly ReplayResult[];
-  /** Why the run ended before its last letter, such as an outage; null when it did not. */
+  /** The reason why the run ended before its last letter, such as an outage; null: it did not. */
   readonly stoppedBy: Refusal | null;
 }
 

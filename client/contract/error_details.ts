@@ -1,5 +1,5 @@
 /**
- * The fields that a failed call's `error.data` has beside tRPC's own.
+ * The fields of a failed call's `error.data`, beside tRPC's own.
  */
 import type { InputIssue, RefusalReason } from "./refusal.ts";
 

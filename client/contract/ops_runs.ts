@@ -3,25 +3,25 @@
  */
 import { z } from "zod";
 
-/** The report of a fold that was asked for. */
+/** The report of a fold that an operator asked for. */
 export type AggregateResult =
   | { readonly version: number; readonly journalRows: number; readonly orders: number; ms: number }
   | { readonly skipped: "locked" | "running" };
 
-/** Ten take a few milliseconds each, except the days of a store with very many orders. */
+/** Buckets of one audit. Each takes a few ms, except a day of a store with very many orders. */
 export const AUDITED_BUCKETS = 10;
 
 export const auditInput = z.strictObject({
   buckets: z.int().min(1).max(1_000).default(AUDITED_BUCKETS),
 });
 
-/** A bucket whose rollups are not what its orders add up to. */
+/** A bucket whose rollups differ from the sums of its orders. */
 export interface Drift {
   readonly scope: string;
   /** `2026-11-22T10:00:00.000Z` for a minute, `2026-11-22` for a day. */
   readonly bucket: string;
   readonly currency: string;
-  /** Null: the sums of all orders; `*`: what all products together must add up to. */
+  /** Null: the sums of all orders. `*`: the sums of all products together. */
   readonly sku: string | null;
   /** The recount of the orders, as decimal strings by name. */
   readonly expected: Readonly<Record<string, string>>;
@@ -30,12 +30,12 @@ export interface Drift {
 }
 
 export interface AuditReport {
-  /** Buckets looked at, each of a store and again in `*`. */
+  /** The number of buckets checked. Each counts for its store and again for `*`. */
   readonly checked: number;
   readonly drifted: readonly Drift[];
   /**
-   * Why nothing was looked at: folds are far behind, or a newer version writes to the journal what
-   * this one cannot read.
+   * Nothing was checked: the folds are far behind, or a newer version of Weir writes journal rows
+   * that this one cannot read.
    */
   readonly skipped?: "journal";
 }

@@ -1,5 +1,5 @@
 /**
- * `ops.status`: what every actor of one instance is doing.
+ * `ops.status`: the state of every actor of one instance.
  */
 
 export interface OrderWriterStatus {
@@ -17,19 +17,19 @@ export interface OrderWriterStatus {
 export interface AggregatorStatus {
   readonly state: "standby" | "idle" | "running" | "running_pending" | "backing_off" | "stopped";
   readonly lastRunMs: number | null;
-  /** ISO 8601, by this instance's clock: for people, no figure depends on it. */
+  /** ISO 8601, by this instance's clock. It is for people: no figure depends on it. */
   readonly lastRunAt: string | null;
-  /** How long the oldest wake-up has been waiting for its fold to end; 0 when none is. */
+  /** The time that the oldest wake-up has waited for its fold to end; 0 when none waits. */
   readonly lagMs: number;
-  /** Runs during which another one was asked for. */
+  /** The number of runs during which another run was asked for. */
   readonly overlaps: number;
   readonly intervalMs: number;
 }
 
-/** The ways on which the folds' notices are heard. */
+/** The way on which the instance hears the notices of folds. */
 export type BusState = "redis" | "postgres" | "down";
 
-/** The overflow; `draining` means that orders are going back to the database. */
+/** The overflow. `draining` means that orders go back to the database. */
 export interface OverflowStatus {
   readonly state: "ready" | "draining" | "unavailable" | "not_durable";
   readonly orders: number;

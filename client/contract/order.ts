@@ -1,6 +1,6 @@
 /**
- * Orders as clients write and read them. `placeInput` is the only place where the rules of an order
- * are written down; every route of an order (a call, a batch of calls, a replay) parses with it.
+ * Orders as clients write and read them. The rules of an order are written down in `placeInput`
+ * alone. Every route of an order (a call, a batch of calls, a replay) parses with it.
  */
 import { z } from "zod";
 import currencies from "currency-codes";
@@ -19,12 +19,12 @@ const lineInput = z.strictObject({
 const linesInput = z.custom<z.input<typeof lineInput>[]>(Array.isArray, "must be an array")
   .pipe(z.array(lineInput).min(1).max(200));
 
-/** zod's record drops a key `__proto__` without a word; an order must not lose an entry. */
+/** zod's record silently drops a key `__proto__`. An order must not lose an entry. */
 const metadataInput = z.custom<Record<string, string>>(
   (entries) => !Object.hasOwn(Object(entries), "__proto__"),
   "must not have a key __proto__",
 ).refine((entries) => Object.keys(Object(entries)).length <= 16, {
-  error: "must not have more than 16 entries", // before each entry is looked at
+  error: "must not have more than 16 entries", // checked before the entries themselves
 }).pipe(z.record(plainText(1, 64), plainText(0, 512)));
 
 /** The input of `orders.place`; the contract has each field's rule. */
@@ -47,12 +47,12 @@ export const placeInput = z.strictObject({
 export type PlaceInput = z.input<typeof placeInput>;
 /** An order that has been checked. */
 export type PlaceOrder = z.output<typeof placeInput>;
-/** One line: `sku`, `quantity` in pieces, `unitPriceMinor` in the currency's minor unit. */
+/** A line: `sku`, `quantity` in pieces, `unitPriceMinor` in the currency's minor unit. */
 export type OrderLine = z.output<typeof lineInput>;
 
 /**
- * An order's total in minor units. Past the safe range the sum is not exact, but it is never safe
- * either: rounding is monotone, so a sum over 2^53 - 1 cannot come out below it.
+ * An order's total in minor units. Past the safe range the sum is not exact, but it stays unsafe:
+ * rounding is monotone, so a sum over 2^53 - 1 cannot come out below it.
  */
 export function totalMinorOf(lines: readonly OrderLine[]): number {
   return lines.reduce((total, line) => total + line.quantity * line.unitPriceMinor, 0);
@@ -64,7 +64,7 @@ export const placeManyInput = z.strictObject({
     .pipe(z.array(z.custom<PlaceInput>()).min(1).max(500)),
 });
 
-/** One order, by its store and id. */
+/** An order, named by its store and id. */
 export const orderInput = z.strictObject({ storeId: storeIdInput, orderId: z.uuid() });
 
 export const cancelInput = z.strictObject({
@@ -95,12 +95,12 @@ export interface Acknowledgement {
   readonly placedAt: string;
 }
 
-/** An acknowledgement, or why there is none. */
+/** An acknowledgement or a refusal. */
 export type Answer =
   | { readonly ok: true; readonly acknowledgement: Acknowledgement }
   | { readonly ok: false; readonly refusal: Refusal };
 
-/** Why one order of `placeMany` was not taken. */
+/** The reason why one order of `placeMany` was not taken. */
 export interface PlaceError {
   /** The tRPC code. */
   readonly code: string;
@@ -108,7 +108,7 @@ export interface PlaceError {
   readonly message: string;
   readonly retryAfterMs?: number;
   readonly deadLetterId?: string;
-  /** What is wrong with an `invalid_input`. */
+  /** The issues of an `invalid_input`. */
   readonly issues?: readonly InputIssue[];
 }
 
@@ -136,12 +136,12 @@ export interface Order {
 
 export interface OrderPage {
   readonly orders: readonly Order[];
-  /** Where the next page begins; null when there is none. */
+  /** The beginning of the next page; null when there is none. */
   readonly nextCursor: string | null;
 }
 
 export interface Cancellation {
-  /** ISO 8601, by the database's clock; a repeated cancellation answers the first one's time. */
+  /** ISO 8601, by the database's clock. A repeated cancellation answers the first time again. */
   readonly cancelledAt: string;
   /** True when the order had been cancelled before. */
   readonly replayed: boolean;

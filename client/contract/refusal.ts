@@ -1,9 +1,9 @@
 /**
- * Why something was not done, as data: a reason from the contract's table, a sentence for a person,
- * and, where waiting helps, how long.
+ * A refusal as data: a reason from the contract's table, a sentence for a person, and the time to
+ * wait where waiting helps.
  *
- * A plain object and not an Error: refusals are answers, and while a circuit is open there are
- * thousands of them a second, none of which needs a stack trace.
+ * A refusal is a plain object and not an Error, because it is an answer. While a circuit is open
+ * there are thousands of refusals a second, and none of them needs a stack trace.
  */
 
 /** Every reason of the contract's error table. */
@@ -25,9 +25,9 @@ export type RefusalReason =
   | "draining"
   | "internal";
 
-/** One thing that is wrong with an input. */
+/** A mistake in an input. */
 export interface InputIssue {
-  /** Where, as `lines.0.sku`; empty for the input as a whole. */
+  /** The place, such as `lines.0.sku`. Empty for the input as a whole. */
   readonly path: string;
   readonly message: string;
 }
@@ -37,9 +37,9 @@ export interface Refusal {
   readonly message: string;
   /** Milliseconds after which another try makes sense. */
   readonly retryAfterMs?: number;
-  /** Where a `rejected` order is kept. */
+  /** The dead letter that keeps a `rejected` order. */
   readonly deadLetterId?: string;
-  /** What is wrong with an `invalid_input`. */
+  /** The issues of an `invalid_input`. */
   readonly issues?: readonly InputIssue[];
 }
 

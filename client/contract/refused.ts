@@ -1,6 +1,6 @@
 /**
- * A refusal that is thrown, where a call cannot return it. It is a plain Error and knows nothing of
- * tRPC: the router alone turns it into a code and an HTTP status.
+ * A refusal to throw where a call cannot return it. It is a plain Error that does not know tRPC.
+ * The router alone turns it into a code and an HTTP status.
  */
 import { type Refusal, type RefusalReason, refuse } from "./refusal.ts";
 
@@ -16,7 +16,7 @@ export class Refused extends Error {
   }
 }
 
-/** `invalid_input` that only shows when the input is acted upon; `path` is its field. */
+/** An `invalid_input` that shows only when the input is used. `path` is the wrong field. */
 export function invalidInput(path: string, message: string): Refused {
   const issues = [{ path, message }];
   return new Refused({ ...refuse("invalid_input", `${path}: ${message}`), issues });

@@ -40,14 +40,14 @@ export interface CurrencyFigures {
   readonly last60m: WindowSums;
   /** The current minute and the 59 before it, oldest first, none missing. */
   readonly minutes: readonly MinuteSums[];
-  /** Today's ten by revenue, then by sku. */
+  /** Today's ten best products, by revenue and then by sku. */
   readonly topProducts: readonly ProductSums[];
 }
 
-/** Where a snapshot came from: the instance's memory, Redis, or a read for this call. */
+/** The origin of a snapshot: the instance's memory, Redis, or a read for this call. */
 export type SnapshotSource = "live" | "cache" | "database";
 
-/** A dashboard's figures; the contract has each field's rule. */
+/** A dashboard's figures. The contract has the rule of each field. */
 export interface Snapshot {
   /** `*`, or the store's id. */
   readonly scope: string;

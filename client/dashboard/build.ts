@@ -2,16 +2,16 @@
 /**
  * Builds the page into `client/dashboard/dist`, where the server finds it: `deno task page`.
  *
- * Takes a fifth of a second, and nothing is done when no source has changed since the last build.
- * Each file is replaced whole, so a server that runs meanwhile never sends half of one. The network
- * is needed once, for the bundler that Deno fetches from npm.
+ * A build takes a fifth of a second. When no source has changed since the last one, nothing is
+ * done. Each file is replaced whole, so a running server never sends half of one. The network is
+ * needed once, for the bundler that Deno fetches from npm.
  */
 
 const FOLDER = new URL("./", import.meta.url);
 const CLIENT = new URL("../", FOLDER);
 const PROJECT = new URL("../../", FOLDER);
 const DIST = new URL("dist/", FOLDER);
-/** Holds what the files beside it were built from. */
+/** The file with the hash of the sources that the files beside it were built from. */
 const STAMP = new URL(".built_from", DIST);
 
 const COPIED = ["index.html", "icon.svg"];
@@ -20,8 +20,8 @@ const BUNDLED = [
   { entry: "styles/app.css", name: "app.css" },
 ];
 
-/** Builds what is out of date. @returns false when nothing was. @throws Error what does not build */
-export async function buildPage(): Promise<boolean> {
+/** Builds the page if it is out of date. @returns false if not @throws Error on a bad source */
+async function buildPage(): Promise<boolean> {
   const stamp = await stampOf(await sources());
   if (await isBuiltFrom(stamp)) return false;
   await Deno.mkdir(DIST, { recursive: true });
@@ -33,7 +33,7 @@ export async function buildPage(): Promise<boolean> {
   return true;
 }
 
-/** One file of everything that `entry` imports, for the browser. */
+/** Bundles `entry` and its imports into one file for the browser. */
 async function bundle(entry: string): Promise<Uint8Array> {
   const { success, errors, outputFiles } = await Deno.bundle({
     entrypoints: [new URL(entry, FOLDER).href],
@@ -49,7 +49,7 @@ async function bundle(entry: string): Promise<Uint8Array> {
   throw new Error(`${entry} does not build: ${why.join("; ")}`);
 }
 
-/** Everything the page is made of, and the versions of what it imports. */
+/** All sources of the page, and the files with the versions of its imports. */
 async function sources(): Promise<URL[]> {
   const found = ["deno.json", "deno.lock"].map((name) => new URL(name, PROJECT));
   for await (const file of filesBelow(CLIENT)) found.push(file);
@@ -82,7 +82,7 @@ async function isBuiltFrom(stamp: string): Promise<boolean> {
   }
 }
 
-/** Two builds at once each write a file of their own; the last one stays. */
+/** Replaces `file` as a whole. Two builds at once each write their own copy; the last one stays. */
 async function replace(file: URL, bytes: Uint8Array): Promise<void> {
   const whole = new URL(`${file.href}.${crypto.randomUUID()}`);
   await Deno.writeFile(whole, bytes);

@@ -1,8 +1,8 @@
 /**
- * The page's entry: session, data and clock, put together and shown.
+ * The entry of the page: it joins session, data and clock, and shows them.
  *
- * Frames are drawn with the screen's own beat, so a burst of them costs one drawing, and a hidden
- * page draws nothing until it is looked at again.
+ * The page is drawn with the screen's refresh, so a burst of frames costs one drawing. A hidden
+ * page draws nothing until somebody looks at it again.
  */
 import { computed, effect, signal, untracked } from "@preact/signals";
 import { options, render } from "preact";

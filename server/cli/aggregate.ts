@@ -1,18 +1,13 @@
 /**
- * `deno task aggregate`: folds what the journal holds now, beside a service or without one, or lists
- * the latest folds of all instances.
+ * `deno task aggregate`: folds the rows that the journal holds now, beside a service or without
+ * one. With `--history` it lists the latest folds of all instances. Tested in
+ * tests/server/cli/rollups_test.ts.
  */
 import { type Folded, foldJournal } from "../../sql/figures/fold.ts";
 import { type ListedFoldRun, listRuns } from "../../sql/figures/fold_runs.ts";
 import { readConfig } from "../config.ts";
-import {
-  printJson,
-  printTable,
-  runTask,
-  taskCommand,
-  TaskFailure,
-  wholeNumber,
-} from "./command.ts";
+import { pause } from "../../sql/waiting.ts";
+import { printJson, printTable, taskCommand, TaskFailure, wholeNumber } from "./command.ts";
 import { withPools } from "./database_url.ts";
 
 const LOCK_POLL_MS = 20;
@@ -24,7 +19,7 @@ interface AggregateOptions {
   readonly json?: true;
 }
 
-const command = taskCommand(
+export const command = taskCommand(
   "aggregate",
   "Folds the journal of DATABASE_URL, else of the embedded database, into the rollups.",
 )
@@ -39,10 +34,10 @@ const command = taskCommand(
     });
   });
 
-/** Folds bite by bite, as long as the journal holds more than one. */
+/** Folds batch by batch until the journal is empty. @throws TaskFailure when it cannot lock */
 async function foldAll(
   fold: () => ReturnType<typeof foldJournal>,
-  patienceMs: number,
+  lockTimeoutMs: number,
   json: boolean,
 ): Promise<void> {
   const begunAt = performance.now();
@@ -53,9 +48,9 @@ async function foldAll(
       journalRows += result.journalRows;
       orders += result.orders;
       last = result;
-    } else if (performance.now() - begunAt > patienceMs) {
+    } else if (performance.now() - begunAt > lockTimeoutMs) {
       throw new TaskFailure("another instance holds the fold's lock and does not give it back");
-    } else await new Promise((resolve) => setTimeout(resolve, LOCK_POLL_MS));
+    } else await pause(LOCK_POLL_MS, undefined);
   }
   const { epoch, version } = last;
   if (json) return printJson({ epoch, version, journalRows, orders });
@@ -78,5 +73,3 @@ function printRuns(runs: readonly ListedFoldRun[], json: boolean): void {
     ]),
   ]);
 }
-
-if (import.meta.main) Deno.exit(await runTask(command, Deno.args));

@@ -1,19 +1,13 @@
 /**
- * `deno task audit`: holds random buckets of the rollups against a recount of their orders, and
- * exits with 1 when one of them is not what its orders add up to.
+ * `deno task audit`: compares random buckets of the rollups with a recount of their orders. It
+ * exits with 1 when a bucket differs from the sum of its orders. Tested in
+ * tests/server/cli/rollups_test.ts.
  */
+import type { AuditReport, Drift } from "../../client/contract/ops_runs.ts";
 import { auditRollups } from "../../sql/figures/audit.ts";
 import { readConfig } from "../config.ts";
-import {
-  printJson,
-  printTable,
-  runTask,
-  taskCommand,
-  TaskFailure,
-  wholeNumber,
-} from "./command.ts";
+import { printJson, printTable, taskCommand, TaskFailure, wholeNumber } from "./command.ts";
 import { withPools } from "./database_url.ts";
-import type { AuditReport, Drift } from "../../client/contract/ops_runs.ts";
 
 const BUCKETS = 100;
 
@@ -22,7 +16,7 @@ interface AuditOptions {
   readonly json?: true;
 }
 
-const command = taskCommand(
+export const command = taskCommand(
   "audit",
   "Recounts random minutes and days in DATABASE_URL, else in the embedded database.",
 )
@@ -34,7 +28,7 @@ const command = taskCommand(
     });
   });
 
-/** @throws TaskFailure when there is drift, or nothing could be checked */
+/** Prints the report. @throws TaskFailure when a bucket drifted, or when nothing was checked */
 function printReport(report: AuditReport, json: boolean): void {
   const { checked, drifted, skipped } = report;
   if (json) printJson(report);
@@ -60,5 +54,3 @@ function rowOf({ scope, bucket, currency, sku, expected, found }: Drift): string
 function textOf(sums: Drift["expected"]): string {
   return Object.entries(sums).map(([name, sum]) => `${name}=${sum}`).join(" ") || "nothing";
 }
-
-if (import.meta.main) Deno.exit(await runTask(command, Deno.args));

@@ -1,8 +1,8 @@
 /**
- * What the tasks share: how a command line is read and how a task ends.
+ * The tasks share this file: it reads a command line, prints results and ends a task.
  *
- * A task exits with 0 when it did what was asked, with 1 when it could not, after one line on
- * stderr that says why, and with 2 when it was called in a way it does not know.
+ * A task exits with 0 on success. It exits with 1 on failure, after one line on stderr that says
+ * why. It exits with 2 on wrong usage.
  */
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { startFailureLine } from "../start_failure.ts";
@@ -12,7 +12,7 @@ const SUCCESS = 0;
 const FAILURE = 1;
 const WRONG_USAGE = 2;
 
-/** Something an operator can act upon kept the task from its end; the message is one line. */
+/** A failure that an operator can act upon; the message is one line. */
 export class TaskFailure extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
@@ -20,7 +20,7 @@ export class TaskFailure extends Error {
   }
 }
 
-/** A command that is called as `deno task <name>`. Its subcommands behave like it. */
+/** A command that is called as `deno task <name>`. Its subcommands inherit its settings. */
 export function taskCommand(name: string, description: string): Command {
   return new Command(`deno task ${name}`)
     .description(description)
@@ -32,7 +32,7 @@ export function taskCommand(name: string, description: string): Command {
     });
 }
 
-/** Reads `args`, runs what they ask for, prints what went wrong. @returns the exit code. */
+/** Runs the command with `args` and prints a failure in one line. @returns the exit code */
 export async function runTask(command: Command, args: readonly string[]): Promise<number> {
   try {
     await command.parseAsync([...args], { from: "user" });
@@ -45,10 +45,10 @@ export async function runTask(command: Command, args: readonly string[]): Promis
 }
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
-/** The longest a timer can be set to. */
+/** The longest delay of a timer. */
 const MAX_DURATION_MS = 2 ** 31 - 1;
 
-/** The milliseconds of `500ms`, `20s`, `1.5m` or `2h`, for an option. */
+/** Parses a duration for an option: `500ms`, `20s`, `1.5m` or `2h`. @returns milliseconds */
 export function durationMs(text: string): number {
   const [, amount, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text) ?? [];
   const ms = Math.round(Number(amount) * (UNIT_MS[unit ?? ""] ?? NaN));
@@ -56,7 +56,7 @@ export function durationMs(text: string): number {
   throw new InvalidArgumentError("It must be a duration such as 500ms, 20s or 2m, up to 24 days.");
 }
 
-/** A parser of whole numbers from `min` to `max`, for an option. */
+/** Makes a parser of whole numbers from `min` to `max`, for an option. */
 export function wholeNumber(min: number, max: number): (text: string) => number {
   return (text) => {
     const number = /^\d+$/.test(text) ? Number(text) : NaN;
@@ -65,7 +65,7 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
   };
 }
 
-/** A parser by a zod shape, for an option or an argument. */
+/** Makes a parser from a zod shape, for an option or an argument. */
 export function matching<T>(
   shape: {
     safeParse(text: string): { success: true; data: T } | { success: false; error: Issues };
@@ -82,12 +82,12 @@ interface Issues {
   readonly issues: readonly { readonly message: string }[];
 }
 
-/** Prints what a program is to read. */
+/** Prints a value as JSON, for programs. */
 export function printJson(value: unknown): void {
   console.log(JSON.stringify(value, null, 2));
 }
 
-/** Prints rows of text in columns as wide as their widest cell, the first row as the heading. */
+/** Prints rows in columns, each as wide as its widest cell. The first row is the heading. */
 export function printTable(rows: readonly (readonly string[])[]): void {
   const widths = (rows[0] ?? []).map((_, column) =>
     Math.max(...rows.map((row) => row[column]?.length ?? 0))
@@ -97,7 +97,7 @@ export function printTable(rows: readonly (readonly string[])[]): void {
   }
 }
 
-/** What went wrong, in one line. A bug is named with its place, since nobody can act upon it. */
+/** The failure in one line. A bug is printed with its place in the code, for a report. */
 function failureLine(error: unknown): string {
   if (error instanceof TaskFailure) return oneLine(error.message);
   const known = startFailureLine(error);

@@ -1,15 +1,17 @@
 /**
- * The database that a task works on: the one that DATABASE_URL names, else the embedded one.
+ * The database that a task works on: the one of DATABASE_URL, else the embedded one.
  *
- * Where the embedded one runs already, under a live service, the task is one more of its clients;
- * where it does not, it is started for as long as the task takes. A task that finds the database
- * of another task may see it stop in the middle, and fails then; to run it again is safe.
+ * If a service already runs the embedded database, the task is one more client of it. Otherwise the
+ * task starts the database, and stops it at its end. A task may find the database that another task
+ * has started. That database stops with the other task, and this task then fails; it is safe to run
+ * it again. Tested in tests/server/cli/tasks_test.ts.
  */
-import { classify } from "../../sql/connection/failure.ts";
 import { LANES } from "../../actors/order_writer/order_writer.ts";
 import { answersQueries, dataDirectoryOf } from "../../sql/connection/bootstrap.ts";
 import { type Database, openDatabase } from "../../sql/connection/database.ts";
+import { classify } from "../../sql/connection/failure.ts";
 import { migrate } from "../../sql/migrate.ts";
+import { answerUnless } from "../../sql/waiting.ts";
 import type { Config } from "../config.ts";
 import { readIfThere } from "../embedded/data_folder.ts";
 import { startEmbedded } from "../embedded/mod.ts";
@@ -21,8 +23,8 @@ const ANSWER_TIMEOUT_MS = 2_000;
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
 /**
- * Calls `use` with the database's URL.
- * @throws TaskFailure when the database does not answer, else what `use` throws.
+ * Calls `use` with the URL of the database.
+ * @throws TaskFailure when the database fails; an error of `use` itself comes through as it is.
  */
 export async function withDatabaseUrl<T>(
   config: Pick<Config, "databaseUrl" | "dataDir">,
@@ -33,7 +35,7 @@ export async function withDatabaseUrl<T>(
   return await onDatabase(use(url));
 }
 
-/** Calls `use` with pools on that database, its schema up to date. @throws as `withDatabaseUrl` */
+/** Brings the schema up to date, then calls `use` with pools. @throws as `withDatabaseUrl` does */
 export async function withPools<T>(
   config: Pick<Config, "databaseUrl" | "dataDir" | "statementTimeoutMs">,
   use: (pools: Database) => Promise<T>,
@@ -50,7 +52,7 @@ export async function withPools<T>(
   });
 }
 
-/** What `work` on the database gives. @throws TaskFailure when the database failed. */
+/** Resolves with the result of `work`. @throws TaskFailure when the database failed */
 export async function onDatabase<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
@@ -61,7 +63,7 @@ export async function onDatabase<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-/** Of the server that serves this data folder and takes the folder's password; null: none does. */
+/** The URL of the server that runs on this data folder; null when none does. */
 async function urlOfRunning(dataDir: string): Promise<string | null> {
   const pidFile = await readIfThere(`${dataDir}/postgres/postmaster.pid`);
   const password = await readIfThere(`${dataDir}/postgres.password`);
@@ -73,11 +75,13 @@ async function urlOfRunning(dataDir: string): Promise<string | null> {
   return served === await Deno.realPath(`${dataDir}/postgres`) ? url : null;
 }
 
-/** A signal stops the server in order before the task fails: it would outlive the task. */
+/**
+ * Starts the embedded database around `use`. On a signal the database is stopped before the task
+ * fails; otherwise it would outlive the task.
+ */
 async function withStarted<T>(dataDir: string, use: (url: string) => Promise<T>): Promise<T> {
-  const { promise: interrupted, reject } = Promise.withResolvers<never>();
-  interrupted.catch(() => undefined); // it may come while nothing waits for it
-  const interrupt = () => reject(new TaskFailure("interrupted"));
+  const interrupted = new AbortController();
+  const interrupt = () => interrupted.abort(new TaskFailure("interrupted"));
   for (const signal of SIGNALS) Deno.addSignalListener(signal, interrupt);
   try {
     const services = await startEmbedded({
@@ -90,7 +94,7 @@ async function withStarted<T>(dataDir: string, use: (url: string) => Promise<T>)
     });
     try {
       if (services.postgres === null) throw new TaskFailure("no embedded PostgreSQL");
-      return await Promise.race([onDatabase(use(services.postgres.url)), interrupted]);
+      return await answerUnless(interrupted.signal, onDatabase(use(services.postgres.url)));
     } finally {
       await services.stop();
     }

@@ -1,32 +1,14 @@
 /**
  * `deno task dlq`: lists, shows, replays and discards dead letters.
  *
- * It works on the database, beside a service or without one. A replay goes through an order writer
- * of the task's own, so that it is the same group commit as a service's, and one order is one order.
+ * The task works on the database, beside a service or without one. A replay goes through an order
+ * writer of the task's own. So its commit is the group commit of a service: an order that is
+ * already stored is not stored twice.
  */
 import { userInfo } from "node:os";
 import { type Command, Option } from "commander";
 import { z } from "zod";
-import { Refused } from "../../client/contract/refused.ts";
 import { startOrderWriter } from "../../actors/order_writer/order_writer.ts";
-import { decodeLetterCursor } from "../../sql/orders/dead_letters.ts";
-import { toNewOrder } from "../../sql/orders/new_order.ts";
-import { readConfig } from "../config.ts";
-import { DeadLetters, REPLAYS_PER_SECOND } from "../orders/dead_letters.ts";
-import { createOrderStore } from "../orders/store.ts";
-import { writerSettings } from "../orders/writer.ts";
-import { invalidMessage, issuesOf } from "../router/errors.ts";
-import {
-  matching,
-  printJson,
-  printTable,
-  runTask,
-  taskCommand,
-  TaskFailure,
-  wholeNumber,
-} from "./command.ts";
-import { withPools } from "./database_url.ts";
-import { describe } from "../telemetry/log.ts";
 import {
   type DeadLetter,
   LETTER_STATES,
@@ -34,10 +16,28 @@ import {
   type ReplayResult,
 } from "../../client/contract/dead_letter.ts";
 import { placeInput, type PlaceOrder } from "../../client/contract/order.ts";
+import { Refused } from "../../client/contract/refused.ts";
 import { plainText, storeIdInput } from "../../client/contract/text.ts";
+import { decodeLetterCursor } from "../../sql/orders/dead_letters.ts";
+import { toNewOrder } from "../../sql/orders/new_order.ts";
+import { readConfig } from "../config.ts";
+import { DeadLetters, REPLAYS_PER_SECOND } from "../orders/dead_letters.ts";
+import { createOrderStore } from "../orders/store.ts";
+import { writerSettings } from "../orders/writer.ts";
+import { invalidMessage, issuesOf } from "../router/errors.ts";
+import { describe } from "../telemetry/log.ts";
+import {
+  matching,
+  printJson,
+  printTable,
+  taskCommand,
+  TaskFailure,
+  wholeNumber,
+} from "./command.ts";
+import { withPools } from "./database_url.ts";
 
 const PAGE_LETTERS = 200;
-const STOP_MS = 1_000;
+const STOP_TIMEOUT_MS = 1_000;
 
 const letterIdInput = z.uuid("must be a letter's id, as `list` shows it");
 
@@ -58,7 +58,10 @@ interface ReplayOptions {
   readonly json?: true;
 }
 
-const command = taskCommand("dlq", "Dead letters in DATABASE_URL, else in the embedded database.");
+export const command = taskCommand(
+  "dlq",
+  "Dead letters in DATABASE_URL, else in the embedded database.",
+);
 
 command.command("list")
   .description("list dead letters, the one that failed last first")
@@ -68,11 +71,7 @@ command.command("list")
   .option("--json", "print JSON")
   .action(async ({ store, state, limit, json }: ListOptions) => {
     const { letters, more } = await withLetters((all) => pagesOf(all, store, state, limit));
-    if (json) printJson(letters);
-    else {printTable([
-        ["LETTER", "STORE", "STATE", "CODE", "FAILURES", "LAST", "KEY"],
-        ...letters.map(rowOf),
-      ]);}
+    printLetters(letters, json);
     if (more) console.error("weir: there are more letters, see --limit");
   });
 
@@ -123,12 +122,11 @@ async function replayOne(id: string, { payload, dryRun, by, json }: ReplayOption
   const corrected = payload === undefined ? null : await readOrder(payload);
   await withLetters(async (letters) => {
     const letter = await letters.get(id);
-    if (dryRun) return print([await letters.dryRun(letter, corrected)], json);
+    if (dryRun) return printResults([await letters.dryRun(letter, corrected)], json);
     const replay = await letters.replay(letter, by ?? userName(), corrected);
-    if (json) printJson(replay);
-    else {console.log(
-        `order ${replay.order.orderId} is committed, letter ${id} is ${replay.letter.state}`,
-      );}
+    if (json) return printJson(replay);
+    const { order: { orderId }, letter: { state } } = replay;
+    console.log(`order ${orderId} is committed, letter ${id} is ${state}`);
   });
 }
 
@@ -141,19 +139,32 @@ async function replayMany({ store, limit, dryRun, by, json }: ReplayOptions): Pr
       by: by ?? userName(),
     })
   );
-  print(results, json);
+  printResults(results, json);
   if (stoppedBy !== null) throw new TaskFailure(`stopped: ${stoppedBy.message}`);
   const failing = results.filter(({ outcome }) => outcome === "still_failing").length;
   if (failing > 0 && !dryRun) throw new TaskFailure(`${failing} of ${results.length} still fail`);
 }
 
-function print(results: readonly ReplayResult[], json: true | undefined): void {
+function printLetters(letters: readonly DeadLetter[], json: true | undefined): void {
+  if (json) return printJson(letters);
+  printTable([
+    ["LETTER", "STORE", "STATE", "CODE", "FAILURES", "LAST", "KEY"],
+    ...letters.map(rowOf),
+  ]);
+}
+
+function rowOf(letter: DeadLetter): string[] {
+  const { id, storeId, state, code, failures, lastFailedAt, payload } = letter;
+  return [id, storeId, state, code, String(failures), lastFailedAt, payload.idempotencyKey];
+}
+
+function printResults(results: readonly ReplayResult[], json: true | undefined): void {
   if (json) return printJson(results);
   const rows = results.map(({ id, outcome, reason }) => [id, outcome, reason ?? ""]);
   printTable([["LETTER", "OUTCOME", "REASON"], ...rows]);
 }
 
-/** The order in a file. @throws TaskFailure */
+/** Reads the order in a file. @throws TaskFailure */
 async function readOrder(file: string): Promise<PlaceOrder> {
   let text: string;
   try {
@@ -171,6 +182,7 @@ async function readOrder(file: string): Promise<PlaceOrder> {
   }
 }
 
+/** Lists up to `limit` letters, page by page. `more` is true when there are further ones. */
 async function pagesOf(
   all: DeadLetters,
   store: string | undefined,
@@ -193,6 +205,7 @@ async function pagesOf(
   return { letters, more: cursor !== null };
 }
 
+/** Calls `use` with the dead letters of the task's database. @throws TaskFailure on a refusal */
 async function withLetters<T>(use: (letters: DeadLetters) => Promise<T>): Promise<T> {
   const config = readConfig();
   return await withPools(config, async (pools) => {
@@ -213,7 +226,7 @@ async function withLetters<T>(use: (letters: DeadLetters) => Promise<T>): Promis
       if (!(error instanceof Refused)) throw error;
       throw new TaskFailure(error.message, { cause: error });
     } finally {
-      await writer.stop(STOP_MS);
+      await writer.stop(STOP_TIMEOUT_MS);
     }
   });
 }
@@ -226,13 +239,6 @@ function userName(): string {
   }
 }
 
-function rowOf(letter: DeadLetter): string[] {
-  const { id, storeId, state, code, failures, lastFailedAt, payload } = letter;
-  return [id, storeId, state, code, String(failures), lastFailedAt, payload.idempotencyKey];
-}
-
 function shown(value: unknown): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
-
-if (import.meta.main) Deno.exit(await runTask(command, Deno.args));

@@ -1,21 +1,22 @@
 /**
  * `deno task keys`: makes, lists and revokes API keys.
  *
- * A key's token is printed once, when it is made, alone on stdout so that a script can take it; no
- * one can read it back. A fresh database gets its schema first, as at a start of the service.
+ * The token of a key is printed once, when the key is made. It is alone on stdout, so that a script
+ * can read it. The database has a hash of it only. A new database gets its schema first, as at the
+ * start of a service. Tested in tests/server/cli/tasks_test.ts.
  */
 import { Argument, Option } from "commander";
 import { z } from "zod";
+import { type Scope, SCOPES } from "../../client/contract/scope.ts";
+import { plainText, storeIdInput } from "../../client/contract/text.ts";
 import { type ApiKey, createApiKey, listApiKeys, revokeApiKey } from "../../sql/api_keys.ts";
 import { Pool } from "../../sql/connection/pool.ts";
 import { migrate } from "../../sql/migrate.ts";
-import { type Scope, SCOPES } from "../../client/contract/scope.ts";
-import { plainText, storeIdInput } from "../../client/contract/text.ts";
 import { readConfig } from "../config.ts";
-import { matching, printJson, printTable, runTask, taskCommand, TaskFailure } from "./command.ts";
+import { matching, printJson, printTable, taskCommand, TaskFailure } from "./command.ts";
 import { withDatabaseUrl } from "./database_url.ts";
 
-/** What a key may do unless it is told: all of an application's work, nothing of an operator's. */
+/** The scopes of a key without `--scope`: all that an application needs, nothing for operators. */
 const DEFAULT_SCOPES: readonly Scope[] = ["orders:write", "orders:read", "dashboard:read"];
 
 const keyIdInput = z.string().regex(/^[0-9a-f]{16}$/, "must be 16 hexadecimal digits");
@@ -26,7 +27,7 @@ interface CreateOptions {
   readonly store?: string;
 }
 
-const command = taskCommand(
+export const command = taskCommand(
   "keys",
   "API keys in DATABASE_URL, else in the embedded database.",
 );
@@ -82,5 +83,3 @@ async function withKeys<T>(use: (pool: Pool) => Promise<T>): Promise<T> {
 function rowOf({ keyId, label, scopes, storeId, createdAt, revokedAt }: ApiKey): string[] {
   return [keyId, label, scopes.join(","), storeId ?? "all", createdAt, revokedAt ?? "no"];
 }
-
-if (import.meta.main) Deno.exit(await runTask(command, Deno.args));

@@ -1,10 +1,11 @@
 /**
- * `deno task migrate`: brings the schema up to date, or says what has been applied. Two that run at
- * once take turns; a schema that does not fit this code is refused.
+ * `deno task migrate`: brings the schema up to date. With `--status` it lists the migrations
+ * instead. Two runs at the same time take turns. A schema that this code does not know is refused.
+ * Tested in tests/server/cli/tasks_test.ts.
  */
 import { migrate, type MigrationStatus, migrationStatus } from "../../sql/migrate.ts";
 import { readConfig } from "../config.ts";
-import { printJson, printTable, runTask, taskCommand } from "./command.ts";
+import { printJson, printTable, taskCommand } from "./command.ts";
 import { withDatabaseUrl } from "./database_url.ts";
 
 interface MigrateOptions {
@@ -12,7 +13,7 @@ interface MigrateOptions {
   readonly json?: true;
 }
 
-const command = taskCommand(
+export const command = taskCommand(
   "migrate",
   "Brings the schema of DATABASE_URL, else of the embedded database, up to date.",
 )
@@ -34,5 +35,3 @@ function printStatus(migrations: readonly MigrationStatus[], json: boolean): voi
   const rows = migrations.map(({ name, appliedAt }) => [name, appliedAt ?? "to be applied"]);
   printTable([["MIGRATION", "APPLIED"], ...rows]);
 }
-
-if (import.meta.main) Deno.exit(await runTask(command, Deno.args));

@@ -1,14 +1,15 @@
 /**
- * `deno task rebuild`: makes all rollups anew from the orders, while orders come in. Dashboards show
- * what they have until it is done, and then a new epoch.
+ * `deno task rebuild`: recounts all orders into new rollups, while orders come in. Dashboards show
+ * the old figures until the task commits, and a new epoch after it. Tested in
+ * tests/server/cli/rollups_test.ts.
  */
-import { migrate } from "../../sql/migrate.ts";
 import { RebuildLocked, rebuildRollups } from "../../sql/figures/rebuild.ts";
+import { migrate } from "../../sql/migrate.ts";
 import { readConfig } from "../config.ts";
-import { printJson, runTask, taskCommand, TaskFailure } from "./command.ts";
+import { printJson, taskCommand, TaskFailure } from "./command.ts";
 import { withDatabaseUrl } from "./database_url.ts";
 
-const command = taskCommand(
+export const command = taskCommand(
   "rebuild",
   "Recounts all orders of DATABASE_URL, else of the embedded database, into new rollups.",
 )
@@ -24,5 +25,3 @@ const command = taskCommand(
       console.log(`recounted ${orders} orders: epoch ${epoch}, version ${version}`);
     });
   });
-
-if (import.meta.main) Deno.exit(await runTask(command, Deno.args));

@@ -8,6 +8,7 @@
 import { answersQueries } from "../../sql/connection/bootstrap.ts";
 import type { DataFolder } from "./data_folder.ts";
 import type { OnEmbeddedEvent } from "./embedded_event.ts";
+import type { EmbeddedServer } from "./embedded_server.ts";
 import { locatePostgres } from "./postgres_binaries.ts";
 import { clearOrphan, type Cluster, ensureCluster } from "./postgres_cluster.ts";
 import { supervise } from "./supervisor.ts";
@@ -23,15 +24,8 @@ export interface EmbeddedPostgresOptions {
   readonly restart?: boolean;
 }
 
-export interface EmbeddedPostgres {
-  /** `postgres://weir:<password>@127.0.0.1:<port>/weir`; stays the same over restarts. */
-  readonly url: string;
-  readonly port: number;
-  /** Of the postmaster that runs now; 0 while there is none. */
-  readonly pid: number;
-  /** Fast shutdown, by force after 15 s. Legal twice. */
-  stop(): Promise<void>;
-}
+/** Its URL is `postgres://weir:<password>@127.0.0.1:<port>/weir`; `pid` is the postmaster's. */
+export type EmbeddedPostgres = EmbeddedServer;
 
 const USER = "weir";
 const DATABASE = "weir";
@@ -69,10 +63,11 @@ export async function startEmbeddedPostgres(
   };
   const password = await ensureCluster(cluster, settings.fsync !== "off");
   const urlOf = (port: number) => `postgres://${USER}:${password}@127.0.0.1:${port}/${DATABASE}`;
-  const supervisor = await supervise({
+  return await supervise({
     service: "postgres",
     title: "PostgreSQL",
     dataPath: cluster.path,
+    urlOf,
     logPath: folder.at("postgres.log"),
     prepare: () => clearOrphan(cluster, password),
     command: (port, spawn) =>
@@ -80,14 +75,6 @@ export async function startEmbeddedPostgres(
     answers: (port) => answersQueries(urlOf(port), ANSWER_TIMEOUT_MS),
     stopSignal: "SIGINT",
   }, { restart, onEvent });
-  return {
-    url: urlOf(supervisor.port),
-    port: supervisor.port,
-    get pid() {
-      return supervisor.pid;
-    },
-    stop: () => supervisor.stop(),
-  };
 }
 
 function argumentsOf(path: string, port: number, settings: Record<string, string>): string[] {

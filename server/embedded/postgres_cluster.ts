@@ -5,7 +5,9 @@
  * A new cluster is made in a folder beside and renamed when it is complete, so a crash in the
  * middle leaves nothing that looks like data.
  */
-import { codeOf, dataDirectoryOf, isTimeout } from "../../sql/connection/bootstrap.ts";
+import { dataDirectoryOf } from "../../sql/connection/bootstrap.ts";
+import { classify, isClosedForNow, isSilence } from "../../sql/connection/failure.ts";
+import { pause } from "../../sql/waiting.ts";
 import { type DataFolder, exists, readIfThere } from "./data_folder.ts";
 import { EmbeddedError, type EmbeddedEventKind, type OnEmbeddedEvent } from "./embedded_event.ts";
 import type { PostgresBinaries } from "./postgres_binaries.ts";
@@ -27,8 +29,7 @@ const QUESTION_TIMEOUT_MS = 2_000;
 /** How long a predecessor may take to recover before it can be asked whose it is. */
 const ORPHAN_TIMEOUT_MS = 60_000;
 const ORPHAN_STOP_SECONDS = 30;
-/** cannot_connect_now: starting or stopping; too_many_connections */
-const ASK_AGAIN = new Set(["57P03", "53300"]);
+const ASK_AGAIN_MS = 100;
 
 /**
  * Makes the cluster when there is none and answers its password.
@@ -94,10 +95,10 @@ async function whoListens(url: string, path: string): Promise<"ours" | "another"
       const served = await Deno.realPath(await dataDirectoryOf(url, QUESTION_TIMEOUT_MS));
       return served === path ? "ours" : "another";
     } catch (error) {
-      if (isTimeout(error)) return "silent";
-      if (!ASK_AGAIN.has(codeOf(error) ?? "") || performance.now() > deadline) return "another";
+      if (isSilence(classify(error))) return "silent";
+      if (!isClosedForNow(error) || performance.now() > deadline) return "another";
     }
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await pause(ASK_AGAIN_MS);
   }
 }
 

@@ -7,9 +7,11 @@
  * in a 0600 file, not on the command line that every user can read.
  */
 import { Redis } from "ioredis";
+import { answerWithin, pause } from "../../sql/waiting.ts";
 import { closeRedis } from "../redis/connection.ts";
 import { type DataFolder, readIfThere } from "./data_folder.ts";
 import { EmbeddedError, type OnEmbeddedEvent } from "./embedded_event.ts";
+import type { EmbeddedServer } from "./embedded_server.ts";
 import { findRedis, invocation } from "./redis_package.ts";
 import { supervise } from "./supervisor.ts";
 import { command } from "./unprivileged.ts";
@@ -22,15 +24,8 @@ export interface EmbeddedRedisOptions {
   readonly restart?: boolean;
 }
 
-export interface EmbeddedRedis {
-  /** `redis://:<password>@127.0.0.1:<port>/0`; stays the same over restarts. */
-  readonly url: string;
-  readonly port: number;
-  /** Of the server that runs now; 0 while there is none. */
-  readonly pid: number;
-  /** Ends it in order, by force after 15 s. Legal twice. */
-  stop(): Promise<void>;
-}
+/** Its URL is `redis://:<password>@127.0.0.1:<port>/0`. */
+export type EmbeddedRedis = EmbeddedServer;
 
 const PASSWORD_FILE = "redis.password";
 const CONFIG_FILE = "redis.conf";
@@ -60,10 +55,11 @@ export async function startEmbeddedRedis(
   const configPath = folder.at(CONFIG_FILE);
   await Deno.mkdir(dataPath, { recursive: true, mode: 0o700 });
   const urlOf = (port: number) => `redis://:${password}@127.0.0.1:${port}/0`;
-  const supervisor = await supervise({
+  return await supervise({
     service: "redis",
     title: "Redis",
     dataPath,
+    urlOf,
     logPath: folder.at("redis.log"),
     prepare: () => clearOrphan({ configPath, dataPath, urlOf, onEvent }),
     command: (port, spawn) => {
@@ -75,14 +71,6 @@ export async function startEmbeddedRedis(
       ask(urlOf(port), async (redis) => await redis.ping() === "PONG").catch(() => false),
     stopSignal: "SIGTERM",
   }, { restart, onEvent });
-  return {
-    url: urlOf(supervisor.port),
-    port: supervisor.port,
-    get pid() {
-      return supervisor.pid;
-    },
-    stop: () => supervisor.stop(),
-  };
 }
 
 function settings(port: number, dataPath: string, password: string): string {
@@ -133,7 +121,7 @@ async function clearOrphan({ configPath, dataPath, urlOf, onEvent }: Predecessor
     if (performance.now() > deadline) {
       throw new EmbeddedError(`Redis of an earlier run (port ${port}) does not stop`);
     }
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await pause(POLL_MS);
   }
   const message = `stopped Redis of an earlier run that was killed (port ${port})`;
   onEvent({ service: "redis", kind: "orphan_stopped", message });
@@ -169,7 +157,12 @@ async function listens(port: number): Promise<boolean> {
 }
 
 /** The connection was taken, the question was not answered in time. */
-class NoAnswer extends Error {}
+class NoAnswer extends Error {
+  constructor() {
+    super(`Redis did not answer within ${ANSWER_TIMEOUT_MS} ms`);
+    this.name = "NoAnswer";
+  }
+}
 
 /** One question on a connection of its own. @throws NoAnswer, or what ioredis throws */
 async function ask<T>(url: string, question: (redis: Redis) => Promise<T>): Promise<T> {
@@ -180,14 +173,10 @@ async function ask<T>(url: string, question: (redis: Redis) => Promise<T>): Prom
     retryStrategy: () => null,
   });
   redis.on("error", () => undefined); // the call itself fails with it
-  const { promise: gaveUp, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new NoAnswer()), ANSWER_TIMEOUT_MS);
   try {
     const answer = redis.connect().then(() => question(redis));
-    answer.catch(() => undefined); // it may fail after the timeout was answered already
-    return await Promise.race([answer, gaveUp]);
+    return await answerWithin(ANSWER_TIMEOUT_MS, answer, () => new NoAnswer());
   } finally {
-    clearTimeout(timer);
     await closeRedis(redis);
   }
 }

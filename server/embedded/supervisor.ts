@@ -17,7 +17,9 @@ import {
   messageOf,
   type OnEmbeddedEvent,
 } from "./embedded_event.ts";
+import type { EmbeddedServer } from "./embedded_server.ts";
 import { ServiceLog } from "./service_log.ts";
+import { pause, settlesWithin } from "../../sql/waiting.ts";
 
 export interface ServiceSpec {
   readonly service: EmbeddedService;
@@ -26,6 +28,7 @@ export interface ServiceSpec {
   /** Where its data is, for messages. */
   readonly dataPath: string;
   readonly logPath: string;
+  urlOf(port: number): string;
   /** Clears the way before each start: stops a verified predecessor, removes its traces. */
   prepare(): Promise<void>;
   /** The process for this port. */
@@ -58,13 +61,21 @@ const STEADY_MS = 60_000;
 export async function supervise(
   spec: ServiceSpec,
   options: SuperviseOptions,
-): Promise<Supervisor> {
+): Promise<EmbeddedServer> {
   const supervisor = new Supervisor(spec, options);
   await supervisor.begin();
-  return supervisor;
+  const { port } = supervisor;
+  return {
+    url: spec.urlOf(port),
+    port,
+    get pid() {
+      return supervisor.pid;
+    },
+    stop: () => supervisor.stop(),
+  };
 }
 
-export class Supervisor {
+class Supervisor {
   readonly #log: ServiceLog;
   readonly #stopped = new AbortController();
   #child: Deno.ChildProcess | undefined;
@@ -135,7 +146,7 @@ export class Supervisor {
     const exited = child.status.then((status) => exit = status);
     const deadline = performance.now() + READY_TIMEOUT_MS;
     while (!await this.spec.answers(this.#port) || exit) {
-      await within(READY_POLL_MS, exited);
+      await settlesWithin(READY_POLL_MS, exited);
       if (exit) {
         await this.#lastWords();
         throw new StartFailed(`it ${how(exit)}: ${this.#log.reason}`);
@@ -165,7 +176,9 @@ export class Supervisor {
       this.#say("exited", `${why} (log: ${this.spec.logPath})`);
       if (!this.options.restart) return;
       child = undefined;
-      while (!child && await pause(pauseMs, this.#stopped.signal)) {
+      while (!child) {
+        await pause(pauseMs, this.#stopped.signal);
+        if (this.#stopped.signal.aborted) return;
         pauseMs = Math.min(pauseMs * 2, RESTART_MAX_MS);
         child = await this.#relaunch(pauseMs);
       }
@@ -185,12 +198,12 @@ export class Supervisor {
 
   /** Lets the log catch up; children of a killed server can hold the pipe open for longer. */
   async #lastWords(): Promise<void> {
-    await within(LAST_WORDS_MS, this.#copied);
+    await settlesWithin(LAST_WORDS_MS, this.#copied);
   }
 
   async #end(child: Deno.ChildProcess): Promise<void> {
     if (!signalled(child, this.spec.stopSignal)) return;
-    if (!await within(STOP_TIMEOUT_MS, child.status)) {
+    if (!await settlesWithin(STOP_TIMEOUT_MS, child.status)) {
       this.#say("retrying", `${this.spec.title} did not stop in ${STOP_TIMEOUT_MS} ms: killing it`);
       signalled(child, "SIGKILL");
     }
@@ -212,7 +225,12 @@ export class Supervisor {
 }
 
 /** The process ended before it answered: another start may go better. */
-class StartFailed extends Error {}
+class StartFailed extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "StartFailed";
+  }
+}
 
 /** A port that nobody listens on now; another process may still take it first. */
 function freePort(): number {
@@ -234,25 +252,4 @@ function signalled(child: Deno.ChildProcess, signal: Deno.Signal): boolean {
   } catch {
     return false;
   }
-}
-
-/** Waits for `what`, but at most `ms`; whether it came. */
-async function within(ms: number, what: Promise<unknown>): Promise<boolean> {
-  const came = new AbortController();
-  const abort = () => came.abort();
-  what.then(abort, abort);
-  return !await pause(ms, came.signal);
-}
-
-/** True after `ms`, false as soon as `signal` aborts. Leaves no timer behind. */
-function pause(ms: number, signal: AbortSignal): Promise<boolean> {
-  if (signal.aborted) return Promise.resolve(false);
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  const timer = setTimeout(() => resolve(true), ms);
-  const abort = () => resolve(false);
-  signal.addEventListener("abort", abort, { once: true });
-  return promise.finally(() => {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", abort);
-  });
 }

@@ -1,5 +1,7 @@
 /**
  * Auditing in one instance: the auditor, and what is said and counted when it finds drift.
+ *
+ * Tested in tests/sql/figures/audit_test.ts.
  */
 import { type Auditor, startAuditor } from "../../actors/auditor/auditor.ts";
 import type { EndedAudit } from "../../actors/auditor/machine.ts";

@@ -3,13 +3,13 @@
  *
  * A fold sends its notice by NOTIFY within its transaction; `publish` sends it by Redis after
  * COMMIT. Every instance listens to both and passes each notice on once, so there is nothing to
- * switch when one way falls silent. That a way is heard is seen by an echo sent around now and
- * then, and by asking Redis: a connection that hangs looks healthy from this side.
+ * switch when one way falls silent. An echo by NOTIFY and a PING to Redis, every two seconds, prove
+ * that each way is heard: a connection that hangs looks healthy from this side.
  */
 import { createActor } from "xstate";
 import { busMachine } from "../../actors/bus_machine.ts";
 import type { Pool } from "../../sql/connection/database.ts";
-import { NoticeListener, sendEcho } from "../../sql/figures/notice_listener.ts";
+import { sendEcho, startNoticeListener } from "../../sql/figures/notice_listener.ts";
 import { type Notice, parseNotice } from "../../sql/figures/notices.ts";
 import { closeRedis, openRedis } from "../redis/connection.ts";
 import { RecentlySeen } from "./recently_seen.ts";
@@ -19,15 +19,15 @@ export interface BusOptions {
   readonly databaseUrl: string;
   /** For the echoes. */
   readonly pool: Pool;
-  /** Null: there is no Redis, LISTEN has to do. */
+  /** Null: there is no Redis, and LISTEN is the only way. */
   readonly redisUrl: string | null;
   readonly redisPrefix: string;
-  /** Called once for each notice, whichever way it came. */
+  /** Called once for each notice, by whichever way it came first. */
   readonly onNotice: (notice: Notice) => void;
 }
 
 export interface Bus {
-  /** Tells the other instances, by Redis; call it after COMMIT. Losing it costs no exactness. */
+  /** Tells the other instances, by Redis; call it after COMMIT. A lost notice costs no exactness. */
   publish(notice: Notice): void;
   state(): BusState;
   onChange(listener: () => void): () => void;
@@ -74,15 +74,14 @@ function hearPostgres(
   setHeard: (heard: boolean) => void,
 ): { stop(): Promise<void> } {
   let echoed = true;
-  let stopped = false;
   const heard = () => {
     echoed = true;
     setHeard(true);
   };
-  const listener = new NoticeListener(databaseUrl, {
+  const listener = startNoticeListener(databaseUrl, {
     onNotice: hear,
-    // An echo that was sent before LISTEN was in force is heard by nobody, and is no reason to
-    // make the connection anew.
+    // An echo that was sent before LISTEN was in force is never heard. That is no reason to
+    // connect again.
     onListening: heard,
     onEcho: heard,
   });
@@ -96,10 +95,8 @@ function hearPostgres(
   }, ECHO_EVERY_MS);
   return {
     stop: async () => {
-      if (stopped) return;
-      stopped = true;
       clearInterval(timer);
-      await listener.end();
+      await listener.stop();
     },
   };
 }

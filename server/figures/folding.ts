@@ -21,7 +21,7 @@ export interface FoldingOptions {
   readonly database: Database;
   readonly instanceId: string;
   readonly metrics: Metrics;
-  /** The newest position that this instance has seen; no fold goes below it. */
+  /** The newest position that this instance knows; a fold on a database behind it begins an epoch. */
   readonly newest: NewestPosition;
   /** Called after the COMMIT of a fold that changed something. */
   readonly publish: (notice: Notice) => void;

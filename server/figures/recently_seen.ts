@@ -1,10 +1,14 @@
-/** A bounded memory of what has been seen: the oldest is forgotten first. */
+/**
+ * A bounded set of ids that have been seen: the oldest id is forgotten first.
+ *
+ * Tested in tests/server/figures/bus_test.ts.
+ */
 export class RecentlySeen {
   readonly #seen = new Set<string>();
 
   constructor(readonly capacity: number) {}
 
-  /** True when `id` is new here. */
+  /** Adds `id`. @returns true when it was not in the set */
   add(id: string): boolean {
     if (this.#seen.has(id)) return false;
     this.#seen.add(id);

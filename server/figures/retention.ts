@@ -1,5 +1,7 @@
 /**
  * Retention in one instance: rollups past their time are deleted every few minutes.
+ *
+ * Tested in tests/sql/figures/fold_test.ts.
  */
 import type { Database } from "../../sql/connection/database.ts";
 import { deleteOutdated } from "../../sql/figures/retention.ts";

@@ -1,7 +1,7 @@
 /**
- * The run history of this instance's folds on its way to the database: gathered, and written down
- * together every few seconds, so that a history costs no fold a commit of its own. What the database
- * did not take waits, within a bound; a killed instance's last seconds are missing.
+ * The run history of this instance's folds, on its way to the database. Runs are gathered and written
+ * together every few seconds, so that no fold pays a commit for the history. Runs that the database
+ * did not take wait, within a bound. The last seconds of a killed instance are missing.
  */
 import { classify } from "../../sql/connection/failure.ts";
 import type { FoldRun } from "../../actors/aggregator/machine.ts";

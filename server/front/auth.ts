@@ -1,19 +1,19 @@
 /**
- * Who is calling: from a token to what its key allows.
+ * Authentication: from a token to the rights of its key.
  *
  * Keys are cached, so that a call costs no read of the database and a known key works through an
- * outage; a key that was revoked stops within `FRESH_MS` while the database is up. A key that this
- * instance does not know is looked up, and is `unavailable` while that cannot be done: it is not
- * called wrong by an instance that cannot tell.
+ * outage. A revoked key stops within `FRESH_MS` while the database is up. A key that this instance
+ * does not know is looked up; while the database is away the answer is `unavailable`, since the
+ * instance cannot tell whether the key is wrong.
  *
- * Anyone may send tokens. What has not a token's form is refused and not kept, and guesses are kept
- * apart from keys, so that they cost little memory and put no key that is known out of the cache.
+ * Anyone may send tokens. Text that is not in a token's form is refused and not kept. Guesses are
+ * kept apart from keys, so that they cost little memory and push no known key out of the cache.
  */
 import { createHash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { type ApiKey, isToken } from "../../sql/api_keys.ts";
 import { refuse } from "../../client/contract/refusal.ts";
-import { settlesWithin } from "../pause.ts";
+import { settlesWithin } from "../../sql/waiting.ts";
 import type { Authenticator, Principal } from "../router/context.ts";
 import { SCOPES } from "../../client/contract/scope.ts";
 import { Refused } from "../../client/contract/refused.ts";
@@ -30,7 +30,7 @@ export interface AuthOptions {
 const FRESH_MS = 10_000;
 const MAX_KEYS = 10_000;
 const MAX_GUESSES = 1_000;
-/** What a read may take before an entry that is no longer fresh has to do. */
+/** A read may take this long; after that an older entry is used. */
 const READ_TIMEOUT_MS = 250;
 
 const DEV_PRINCIPAL: Principal = { keyId: "dev", scopes: new Set(SCOPES), storeId: null };
@@ -55,12 +55,12 @@ export function createAuth({ findKey, devKey, now }: AuthOptions): Authenticator
   };
 }
 
-/** What the database has said of tokens. */
+/** The database's answers about tokens. */
 class KeyCache {
   readonly #keys: LRUCache<string, Principal>;
-  /** A key that there is not is remembered too, so that trying it again costs no read. By hash. */
+  /** Wrong tokens, by hash: trying one again costs no read. */
   readonly #guesses: LRUCache<string, true>;
-  /** Reads under way. Not in the caches, where they would put out what is known. */
+  /** Reads under way. They are not in the caches, where they would push out known keys. */
   readonly #reads = new Map<string, Promise<Principal | null>>();
 
   constructor(readonly findKey: AuthOptions["findKey"], now: () => number) {
@@ -70,11 +70,11 @@ class KeyCache {
   }
 
   /**
-   * Who `token` is for, null when there is no such key: read again when what is known is no longer
-   * fresh. That has to do when the read fails or takes too long, since a database that hangs must
-   * not make every call hang with it.
+   * The caller that `token` belongs to; null when there is no such key. An entry that is no longer
+   * fresh is read again. When that read fails or takes too long the old entry is used: a database
+   * that hangs must not make every call hang.
    *
-   * @throws Refused unavailable, when nothing is known either
+   * @throws Refused unavailable, when there is no old entry either
    */
   async find(token: string): Promise<Principal | null> {
     const fresh = this.#known(token, false);
@@ -90,14 +90,14 @@ class KeyCache {
     }
   }
 
-  /** Undefined: nothing is known. */
+  /** Undefined: the token is not in the cache. */
   #known(token: string, allowStale: boolean): Principal | null | undefined {
     const principal = this.#keys.get(token, { allowStale });
     if (principal !== undefined) return principal;
     return this.#guesses.get(hashOf(token), { allowStale }) ? null : undefined;
   }
 
-  /** Reads the database and remembers; who asks during a read gets that one. */
+  /** Reads the database and remembers the answer. Calls during a read share it. */
   #read(token: string): Promise<Principal | null> {
     const underWay = this.#reads.get(token);
     if (underWay !== undefined) return underWay;

@@ -1,22 +1,24 @@
 /**
- * Server-sent events to a client that may not read: the body of one answer, handed on in slices,
- * each when the connection has taken the one before.
+ * Server-sent events to a client that may not read: the body of one answer, sent in slices, each
+ * when the connection has taken the slice before.
  *
- * The streams of the answer take turns (slots.ts): the next event is made when nothing of those
- * before it is left here, nor within tRPC, which would keep several. So a client that does not read
- * costs one event, and skips to the newest one. When it has taken nothing for as long as anyone is
- * waited for, the body ends with an error, and with it subscription and connection.
+ * The next event is made only when nothing of the events before it is left, neither here nor within
+ * tRPC, which would keep several. So a client that does not read costs one event, and skips to the
+ * newest. When the client has taken nothing for 30 s (slow_clients.ts) the body ends with an error,
+ * and subscription and connection end with it.
+ *
+ * Tested in tests/server/front/slow_clients_test.ts and tests/server/live/live_test.ts.
  */
 import type { SlowClients, WatchedClient } from "./slow_clients.ts";
 import { Slots } from "./slots.ts";
 
-/** What `Deno.serve` takes without asking whether the client has read what came before. */
+/** `Deno.serve` takes this much without asking whether the client has read the bytes before. */
 const SLICE_BYTES = 16_384;
 
 const NOT_READ = "a client that takes nothing of its events is cut off";
 
 export class EventStream implements WatchedClient {
-  /** For the streams of the answer; there is one at most. */
+  /** For the stream of the answer; an answer has one at most. */
   readonly slots = new Slots(() => this.#drained());
   takenBytes = 0;
   #unread: Uint8Array = new Uint8Array();
@@ -27,7 +29,7 @@ export class EventStream implements WatchedClient {
   /** Tells `#drained` that something has changed. */
   #wake: () => void = () => undefined;
 
-  /** @param open those that are under way in this process; this one is among them while it is. */
+  /** @param open the streams under way in this process; this one adds and removes itself. */
   constructor(readonly slowClients: SlowClients, readonly open: Set<EventStream>) {}
 
   get unreadBytes(): number {
@@ -35,19 +37,19 @@ export class EventStream implements WatchedClient {
   }
 
   giveUp(): void {
-    // An error, since an end would leave the connection open. Deno prints it: a line will do.
+    // An error, since a normal end would leave the connection open. Deno prints it as one line.
     this.#stop(NOT_READ);
   }
 
   /**
-   * Ends it without a word. A subscription that has ended says so, and its client asks for no more;
-   * one that was broken off is asked for again, of another instance.
+   * Breaks the stream off. A subscription that ends normally says so, and its client does not come
+   * back; a client whose stream breaks off subscribes again, at another instance.
    */
   breakOff(): void {
     this.#stop();
   }
 
-  /** The response with its body sent by way of this; one that is no stream of events as it is. */
+  /** The response with its body sent through here; a response without events passes unchanged. */
   carry(response: Response): Response {
     const { body, status, headers } = response;
     const isStream = headers.get("content-type")?.startsWith("text/event-stream") === true;
@@ -60,7 +62,7 @@ export class EventStream implements WatchedClient {
     this.open.add(this);
     const end = (reason: unknown) => {
       this.#end();
-      // How what is cancelled ends is nobody's concern any more.
+      // The stream is over: how its source ends does not matter.
       reader.cancel(reason).catch(() => undefined);
     };
     return new ReadableStream<Uint8Array>({
@@ -85,7 +87,7 @@ export class EventStream implements WatchedClient {
     }, { highWaterMark: 0 });
   }
 
-  /** Waits for the next event. @returns false when there is none any more */
+  /** Waits for the next event. @returns false after the last one */
   async #fill(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<boolean> {
     this.#isIdle = true;
     this.#wake();
@@ -108,10 +110,10 @@ export class EventStream implements WatchedClient {
     this.#wake();
   }
 
-  /** Resolves when nothing of the stream is left: not here, and not on its way here. */
+  /** Resolves when nothing of the stream is left, neither here nor on its way here. */
   async #drained(): Promise<void> {
     while (!this.#isOver) {
-      // What was made before has come through tRPC's stream by then: that is all microtasks.
+      // Events made before come through tRPC's stream in microtasks, so a timer of 0 is later.
       await new Promise((resolve) => setTimeout(resolve, 0));
       if (this.#isIdle) return;
       await new Promise<void>((resolve) => this.#wake = resolve);

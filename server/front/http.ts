@@ -1,16 +1,16 @@
 /**
- * HTTP: one port for tRPC, the page, health and metrics.
+ * The HTTP server: one port for tRPC, the page, health and metrics.
  */
 import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
 import type { TRPCError } from "@trpc/server";
 import { bearerToken } from "./auth.ts";
 import { EventStream } from "./event_stream.ts";
+import { ListenError } from "./listen_error.ts";
 import { servePage } from "./page.ts";
 import { SlowClients } from "./slow_clients.ts";
 import type { Services } from "../router/context.ts";
 import { Refused } from "../../client/contract/refused.ts";
 import { appRouter } from "../router/mod.ts";
-import { describe } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import {
   createWebSocketServer,
@@ -28,7 +28,7 @@ export interface HttpOptions {
   readonly metrics: Metrics;
   /** True when orders can be taken now. */
   readonly isReady: () => boolean;
-  /** How long a client is waited for; see slow_clients.ts. */
+  /** A client that reads or sends nothing for this long is disconnected; see slow_clients.ts. */
   readonly clientTimeoutMs: number;
 }
 
@@ -39,26 +39,10 @@ interface Connections {
 }
 
 export interface HttpServer {
-  /** The port that was given, when `port` was 0. */
+  /** The port that the system chose when `port` was 0. */
   readonly port: number;
   /** Takes no new connection, tells subscribers to go elsewhere, and gives calls time to end. */
   stop(timeoutMs: number): Promise<void>;
-}
-
-/** HOST and PORT cannot be listened on; the message is one line for the operator. */
-export class ListenError extends Error {
-  constructor({ host, port }: Pick<HttpOptions, "host" | "port">, cause: unknown) {
-    super(whyNot(host, port, cause), { cause });
-    this.name = "ListenError";
-  }
-}
-
-function whyNot(host: string, port: number, cause: unknown): string {
-  if (cause instanceof Deno.errors.AddrInUse) return `PORT ${port} is in use by another process`;
-  if (cause instanceof Deno.errors.AddrNotAvailable) {
-    return "HOST is not an address of this machine";
-  }
-  return `HOST and PORT are wrong: cannot listen on ${host}:${port}: ${describe(cause)}`;
 }
 
 /** Starts serving. @throws ListenError */
@@ -122,7 +106,7 @@ async function route(
   }
 }
 
-/** An upgrade that lacks what the protocol asks for is a bad request, not a failure of the server. */
+/** Upgrades a request. One without the headers of a WebSocket upgrade is a bad request. */
 function upgraded(webSockets: WebSocketServer, request: Request): Response {
   try {
     return webSockets.upgrade(request);
@@ -137,7 +121,7 @@ async function answerCall(
   services: Services,
   { streams, slowClients }: Connections,
 ): Promise<Response> {
-  // Of other methods tRPC reads no body, and some of them no `Request` may be made of.
+  // tRPC reads a body of POST only. A new `Request` cannot even be made for some other methods.
   const body = request.method === "POST" ? await readBody(request, slowClients.ms) : null;
   if (body === "too_large") return Response.json({ error: TOO_LARGE }, { status: 413 });
   if (body === "too_slow") return new Response("the request did not come to its end\n", SLOW);
@@ -160,17 +144,18 @@ async function answerCall(
 
 const SLOW = { status: 408, headers: { connection: "close" } };
 
-/** Most bodies are one order. */
+/** Most bodies are one order, which fits in this. */
 const FIRST_BODY_BYTES = 4_096;
 
 /**
- * The body of a request, unless it is over the bound or takes longer than anyone is waited for. Of
- * each chunk the bytes are copied: Deno gives every one, be it of a single byte, as a view on 64 KiB
- * of its own, and a caller without a key decides how many there are.
+ * The body of a request, unless it is over the bound or takes longer than `timeoutMs`.
+ *
+ * Each chunk is copied. Deno backs every chunk with its own 64 KiB buffer, even a one-byte chunk, and
+ * a caller without a key decides how many chunks there are.
  */
 async function readBody(
   request: Request,
-  clientTimeoutMs: number,
+  timeoutMs: number,
 ): Promise<Uint8Array<ArrayBuffer> | "too_large" | "too_slow"> {
   const { body } = request;
   if (body === null) return new Uint8Array();
@@ -180,7 +165,7 @@ async function readBody(
   const timer = setTimeout(() => {
     isSlow = true;
     reader.cancel().catch(() => undefined);
-  }, clientTimeoutMs);
+  }, timeoutMs);
   let kept = new Uint8Array(FIRST_BODY_BYTES);
   let bytes = 0;
   try {
@@ -192,7 +177,7 @@ async function readBody(
       kept.set(read.value, start);
     }
   } catch {
-    isSlow = true; // the client is gone, and hears of nothing any more
+    isSlow = true; // the client is gone: no answer reaches it
   }
   clearTimeout(timer);
   if (isSlow) return "too_slow";
@@ -203,7 +188,7 @@ async function readBody(
   return kept.subarray(0, bytes);
 }
 
-/** The same bytes in a buffer of twice the size, or of `needed` bytes, but of no more than the bound. */
+/** The same bytes in a larger buffer: twice the size, or `needed` bytes, but never over the bound. */
 function grown(kept: Uint8Array, needed: number): Uint8Array<ArrayBuffer> {
   const size = Math.min(Math.max(needed, kept.length * 2), MAX_MESSAGE_BYTES);
   const larger = new Uint8Array(size);

@@ -1,5 +1,7 @@
 /**
- * The dashboard page: static files that `deno task page` has put into `client/dashboard/dist`.
+ * The dashboard page: static files that `deno task page` puts into `client/dashboard/dist`.
+ *
+ * Tested in tests/page/dashboard_test.ts.
  */
 
 const FOLDER = new URL("../../client/dashboard/dist/", import.meta.url);
@@ -11,7 +13,7 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
   svg: "image/svg+xml",
 };
 
-/** Only what the page itself brings may run, and it may talk to this host alone. */
+/** Only scripts and styles of the page may run, and they may talk to this host only. */
 const SECURITY_HEADERS = {
   "content-security-policy":
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self'; " +

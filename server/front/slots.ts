@@ -1,22 +1,22 @@
 /**
- * Whose turn it is on a connection: the streams over it send one frame at a time, and the next one
- * only when the client has taken all that was sent before.
+ * Slots: the places of the streams on one connection. The streams send one frame at a time, and the
+ * next frame only when the client has read everything that was sent before.
  *
- * So however many streams share a connection, a client that does not read costs one frame. They
- * share rather than having a budget each, because a hundred budgets would be a hundred times as
- * much; and nobody starves, since turns are given in the order in which they were asked for.
+ * So a client that does not read costs one frame, however many streams share its connection. The
+ * streams share one budget, because a hundred budgets would cost a hundred times as much. No stream
+ * starves: turns are given in the order in which they were asked for.
  */
 
 import type { Slot } from "../router/context.ts";
 
 export class Slots {
-  /** Resolves when everyone who has asked so far has had a turn. */
+  /** Resolves when every stream that has asked so far has had its turn. */
   #last: Promise<void> = Promise.resolve();
 
-  /** @param drained resolves when nothing is unread, or the connection is gone. */
+  /** @param drained resolves when the client has read everything, or the connection is gone. */
   constructor(readonly drained: () => Promise<void>) {}
 
-  /** A place for one more stream; disposed of, it holds nobody up. */
+  /** Makes a slot for one more stream; once disposed of, it holds up no other. */
   open(): Slot {
     let pass: (() => void) | null = null;
     const sent = () => {
@@ -29,7 +29,7 @@ export class Slots {
         const before = this.#last;
         const { promise: passed, resolve } = Promise.withResolvers<void>();
         pass = resolve;
-        // Not `passed` alone: who gives up while waiting must not let the next one overtake.
+        // Not `passed` alone: a stream that gives up while waiting must not let the next overtake.
         this.#last = before.then(() => passed);
         await before;
         await this.drained();

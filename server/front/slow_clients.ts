@@ -1,29 +1,28 @@
 /**
- * How long a client is waited for that takes nothing of what was sent to it: everything unread is
- * looked at regularly, and given up when nothing of it was taken for so many looks in a row.
+ * Slow clients: a client that reads nothing of what was sent to it is disconnected after a while.
  *
- * One timer for all: a timer for each frame of each subscriber would cost more than the frames.
- * Looks are counted rather than time, so that a process that was held up, and took in nothing
- * meanwhile, does not find that nobody has read for too long.
+ * One timer looks at all clients: a timer for each frame of each subscriber would cost more than the
+ * frames. It counts looks, not time. A process that was held up for a minute would otherwise find
+ * that nobody has read for a minute.
  */
 
-/** What was sent to one client. */
+/** The bytes on their way to one client. */
 export interface WatchedClient {
-  /** What waits in this process for the client to take it. */
+  /** Bytes that wait in this process for the client to read them. */
   readonly unreadBytes: number;
-  /** Counts bytes as they are taken; it only ever grows. */
+  /** Bytes that the client has read so far; it only grows. */
   readonly takenBytes: number;
-  /** Ends it, because the client does not read. */
+  /** Disconnects the client. */
   giveUp(): void;
 }
 
-/** What a client may take to read something of what was sent, or to send a request. */
+/** A client has this long to read a part of what was sent, or to send its whole request. */
 export const CLIENT_TIMEOUT_MS = 30_000;
 const LOOKS = 30;
 
 interface Look {
   takenBytes: number;
-  /** Looks that found as much taken as the one before. */
+  /** Looks in a row that found nothing more read. */
   idle: number;
 }
 
@@ -31,7 +30,7 @@ export class SlowClients {
   readonly #clients = new Map<WatchedClient, Look>();
   readonly #timer: ReturnType<typeof setInterval>;
 
-  /** @param ms how long a client is waited for. */
+  /** @param ms a client that reads nothing for this long is disconnected. */
   constructor(readonly ms: number) {
     this.#timer = setInterval(() => this.#lookAtAll(), Math.ceil(ms / LOOKS));
   }

@@ -4,10 +4,13 @@
  *
  * Deno buffers without bound for a client that does not read. So streams send one frame at a time,
  * when little else is unread (slots.ts): a subscriber that does not read costs one frame, and skips
- * to the newest. A client that takes nothing for as long as anyone is waited for (slow_clients.ts) is
- * cut, be it a single frame of a scope where nothing happens any more; so is one that goes on asking
- * and reads no answer. Cut means that nothing is kept or done for it any more: `Deno.serve` holds on
- * to the connection itself until the client has read what was sent, or is gone.
+ * to the newest. A client that reads nothing for 30 s (slow_clients.ts) is disconnected, even if only
+ * one frame is unread. So is a client that keeps sending calls without reading the answers.
+ *
+ * Disconnected means that the instance keeps nothing for the client and does nothing for it. The
+ * connection itself stays in `Deno.serve` until the client has read what was sent, or is gone.
+ *
+ * Tested in tests/server/front/message_bounds_test.ts and slow_clients_test.ts.
  */
 import { EventEmitter } from "node:events";
 import { Buffer } from "node:buffer";
@@ -21,14 +24,14 @@ import { appRouter } from "../router/mod.ts";
 import { Slots } from "./slots.ts";
 
 export const MAX_MESSAGE_BYTES = 1_048_576;
-/** With more than this unread the next frame has to wait, which may be of nearly a mebibyte. */
+/** With more than this unread, the next frame waits. A frame may have nearly a mebibyte. */
 const FULL_BYTES = 65_536;
 /**
- * Answers may pass that, for what was asked before: one message can hold hundreds of calls, which
- * are answered before the client can have read anything.
+ * Answers may pass that bound: one message can hold hundreds of calls, and all of them are answered
+ * before the client can have read anything. Past this many unread bytes the client is disconnected.
  */
 const MAX_UNREAD_BYTES = 4 * MAX_MESSAGE_BYTES;
-/** Nobody tells when something was taken, so it is looked for: soon at first, then less often. */
+/** Deno gives no event when the client has read, so we look: soon at first, then less often. */
 const MAX_LOOK_MS = 50;
 /** Going away, RFC 6455. */
 const CLOSE_GOING_AWAY = 1_001;
@@ -54,7 +57,7 @@ export function createWebSocketServer(
   const sockets = new Set<SocketShim>();
   return {
     upgrade: (request) => {
-      // Both have to be read before the upgrade: the request is gone after it.
+      // URL and headers have to be read before the upgrade: the request is gone after it.
       const url = new URL(request.url);
       const token = bearerToken(request.headers.get("authorization"));
       const { socket, response } = Deno.upgradeWebSocket(request);
@@ -142,7 +145,7 @@ class SocketShim extends EventEmitter implements WatchedClient {
     this.#emitClose();
   }
 
-  /** Resolves when the client has taken enough of what was sent, or is gone. */
+  /** Resolves when the client has read enough of what was sent, or is gone. */
   async #drained(): Promise<void> {
     for (
       let waitMs = 1;
@@ -154,14 +157,14 @@ class SocketShim extends EventEmitter implements WatchedClient {
   }
 
   #receive(data: string | ArrayBuffer): void {
-    if (this.#closed) return; // what was cut is not answered, and need not be read
+    if (this.#closed) return; // a disconnected client gets no answer
     const isBinary = typeof data !== "string";
     const message = isBinary ? Buffer.from(data) : Buffer.from(data, "utf8");
     if (message.length > MAX_MESSAGE_BYTES) this.#refuseTooLarge(message);
     else this.emit("message", message, isBinary);
   }
 
-  /** Answers the call that the message holds, if its id can be found near the beginning. */
+  /** Answers the call in the message, if its id stands near the beginning. */
   #refuseTooLarge(message: Buffer): void {
     const [, id] = /"id":\s*(\d+)/.exec(message.toString("utf8", 0, 256)) ?? [];
     this.send(JSON.stringify({ id: id === undefined ? null : Number(id), error: TOO_LARGE }));
@@ -179,7 +182,7 @@ const tooLarge = refuse(
   `a message must not be over ${MAX_MESSAGE_BYTES} bytes`,
 );
 
-/** The error shape of a body or message over the bound, for where tRPC is not reached. */
+/** The error of a body or message over the bound: it is answered before tRPC sees it. */
 export const TOO_LARGE = {
   message: tooLarge.message,
   code: -32_013,

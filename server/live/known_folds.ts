@@ -1,48 +1,51 @@
 /**
- * What an instance knows of the folds: the newest one, and what each of those changed that it has
- * heard of one after the other.
+ * The folds that an instance knows of: how far it has heard their notices, and which scopes they
+ * changed.
  *
- * It tells which scopes to read again after a notice, and whether figures that were read elsewhere
- * may still be shown: only when nothing known here has changed their scope since.
+ * After a notice it tells which scopes to read again. It also tells whether figures that were read
+ * elsewhere may be shown: only if no fold known here has changed their scope since.
  */
 import type { Notice } from "../../sql/figures/notices.ts";
+import type { NewestPosition } from "../../sql/figures/position.ts";
 import type { Figures } from "../../sql/figures/snapshots.ts";
 import { comparePositions, foldOf, type Position } from "./snapshot.ts";
 
-/** Past so many, what the scopes' last changes were is forgotten, and gathered anew. */
+/** With more scopes than this, their last changes are forgotten and collected from the start. */
 const MAX_SCOPES = 10_000;
 
 export class KnownFolds {
-  /** The newest that was told of. */
-  #newest: Position = { epoch: 0, version: 0 };
-  /** The newest that was met in figures, which may be ahead of its notice. */
-  #read: Position = this.#newest;
-  /** Of every fold after this one up to the newest it is known what it changed. */
-  #unbrokenSince: Position = this.#newest;
-  /** The last of those folds that changed a scope. */
+  /** The newest fold whose notice was heard. */
+  #heard: Position = { epoch: 0, version: 0 };
+  /** We have heard every notice since this fold, so `#changes` is complete from here on. */
+  #unbrokenSince: Position = this.#heard;
+  /** The version of the last fold that changed each scope. */
   readonly #changes = new Map<string, number>();
 
-  get newest(): Position {
-    return this.#newest;
+  /** @param newest how far the database has come; it may be ahead of the notices. */
+  constructor(readonly newest: NewestPosition) {}
+
+  get heard(): Position {
+    return this.#heard;
   }
 
-  /** False before anything was heard of the database. */
+  /** False until the first notice or the first answer of the database. */
   get areKnown(): boolean {
-    return this.#newest.epoch > 0 || this.#read.epoch > 0;
+    return this.#heard.epoch > 0 || this.newest.position !== null;
   }
 
   /**
-   * Takes in what a notice says. @returns the scopes that may have changed since the notice before:
-   * versions follow each other, so where one is missing its notice was lost, and with it its scopes.
+   * Takes in a notice.
+   * @returns the scopes that may have changed since the notice before. Versions have no gaps, so a
+   *   missing version means a lost notice. Its scopes are unknown, and all may have changed.
    */
   hear({ epoch, version, scopes }: Notice): Notice["scopes"] {
-    const before = this.#newest;
+    const before = this.#heard;
     if (comparePositions({ epoch, version }, before) <= 0) return scopes;
-    this.#newest = { epoch, version };
+    this.#heard = { epoch, version };
     const follows = epoch === before.epoch && version === before.version + 1;
     const changed = follows ? scopes : "all";
     if (changed === "all" || this.#changes.size > MAX_SCOPES) {
-      this.#unbrokenSince = this.#newest;
+      this.#unbrokenSince = this.#heard;
       this.#changes.clear();
     } else {
       for (const scope of changed) this.#changes.set(scope, version);
@@ -50,20 +53,16 @@ export class KnownFolds {
     return changed;
   }
 
-  /** Takes in how far the database had come when figures were read from it. */
-  noteRead(figures: Figures): void {
-    const fold = foldOf(figures);
-    if (comparePositions(fold, this.#read) > 0) this.#read = fold;
-  }
-
   /**
-   * True when these figures are not below the newest that is known here of their scope: read at the
-   * newest fold or later, or at an earlier one since when every fold is known and none changed them.
+   * True when no fold known here has changed the scope of these figures since they were read. Figures
+   * of the newest fold pass. Figures of an earlier fold pass if every notice since then was heard and
+   * none named their scope.
    */
   allow(figures: Figures): boolean {
     const fold = foldOf(figures);
-    const isAhead = comparePositions(this.#read, this.#newest) > 0;
-    if (comparePositions(fold, isAhead ? this.#read : this.#newest) >= 0) return true;
+    const newest = this.newest.position ?? this.#heard;
+    const isAhead = comparePositions(newest, this.#heard) > 0;
+    if (comparePositions(fold, isAhead ? newest : this.#heard) >= 0) return true;
     if (isAhead || comparePositions(fold, this.#unbrokenSince) < 0) return false;
     return fold.version >= (this.#changes.get(figures.scope) ?? 0);
   }

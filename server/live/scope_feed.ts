@@ -1,192 +1,165 @@
 /**
- * One watched scope: its newest frame, and everyone who watches it.
+ * The feed of one watched scope: its frame, and all subscribers of the scope.
  *
- * However many watch and however many notices come, at most one read of the database is under way
- * and at most one follows it, and none at all for what the newest frame shows already.
+ * At most one read of the database is under way and one follows it, for any number of subscribers and
+ * notices. A request that the frame already answers makes no read.
  */
-import type { Figures } from "../../sql/figures/snapshots.ts";
-import { compareFigures, comparePositions, foldOf, type Frame, type Position } from "./snapshot.ts";
 import type { SnapshotSource } from "../../client/contract/snapshot.ts";
+import type { Figures } from "../../sql/figures/snapshots.ts";
+import { earlierTime, isAnsweredBy, join, lagsBehind, REREAD } from "./read_request.ts";
+import type { ReadRequest } from "./read_request.ts";
+import { compareFigures, type Frame } from "./snapshot.ts";
 import type { Subscriber } from "./subscriber.ts";
 
-export interface ScopeFeedOptions {
-  readonly scope: string;
-  /** Reads the database. */
-  readonly load: (scope: string) => Promise<Frame>;
-  /** The last snapshot that anyone kept, for when the database does not answer; null: none. */
-  readonly loadKept: (scope: string) => Promise<Frame | null>;
-  /** False when the windows of these figures are over and the database may still tell new ones. */
-  readonly mayShow: (figures: Figures) => boolean;
-  readonly onLoaded: (figures: Figures) => void;
+/** Everything that a feed needs from outside. */
+export interface FeedReader {
+  /** Reads the scope from the database, and keeps its figures. @throws what the driver throws. */
+  readAndKeep(scope: string): Promise<Frame>;
+  /** The kept frame of the scope, for while the database does not answer; null: none. */
+  readKept(scope: string): Promise<Frame | null>;
+  /** False when the minute of these figures is over and the database may still answer. */
+  mayShow(figures: Figures): boolean;
+  /** Once the minute of these figures is over, the feed gets a request for the next minute. */
+  awaitNextMinute(figures: Figures): void;
 }
 
-/** What a frame has to show. */
-export interface Wanted {
-  /** The fold that it is of, or a later one; null: whichever. */
-  readonly fold: Position | null;
-  /** The minute that its windows end with, or a later one; null: whichever. */
-  readonly minute: string | null;
-  /** True: what the database says from now on, shown also when it is what was shown before. */
-  readonly anew: boolean;
-  /** When the oldest change in it was written, by the database; null: unknown. */
-  readonly writtenAt: string | null;
-}
-
-const ANEW: Wanted = { fold: null, minute: null, anew: true, writtenAt: null };
-
-/** How long a first frame waits for the database before the kept one is looked for. */
+/** A first frame waits this long for the database. After that the kept frame will do. */
 const READ_TIMEOUT_MS = 500;
 
 export class ScopeFeed {
-  readonly subscribers = new Set<Subscriber>();
-  #newest: Frame | null = null;
+  readonly #subscribers = new Set<Subscriber>();
+  /** The frame that new subscribers get. It is never replaced by an older one. */
+  #frame: Frame | null = null;
   #source: SnapshotSource = "live";
-  #loading: Promise<void> | null = null;
-  /** What no read that has begun is for. */
-  #wanted: Wanted | null = null;
-  /** What the latest read was for, when it failed. */
-  #failed: Wanted | null = null;
+  #reading: Promise<void> | null = null;
+  /** What the next read must show; null when the read under way covers everything asked for. */
+  #waiting: ReadRequest | null = null;
+  /** The request of the latest read, if that read failed or lagged behind the request. */
+  #unanswered: ReadRequest | null = null;
 
-  constructor(readonly options: ScopeFeedOptions) {}
+  constructor(readonly scope: string, readonly reader: FeedReader) {}
 
-  get newest(): Frame | null {
-    return this.#newest;
+  get frame(): Frame | null {
+    return this.#frame;
+  }
+
+  get subscribers(): number {
+    return this.#subscribers.size;
   }
 
   /**
-   * Adds a subscriber. Its first frame comes from memory; where there is none to be shown, from the
-   * read under way or one that begins now.
+   * Adds a subscriber. Its first frame is the one in memory. If that may not be shown, the first frame
+   * comes from the read under way, or from one that begins now.
    */
   add(subscriber: Subscriber): void {
-    this.subscribers.add(subscriber);
-    if (this.#newest !== null && this.options.mayShow(this.#newest.figures)) {
-      subscriber.offer({ frame: this.#newest, source: this.#source });
+    this.#subscribers.add(subscriber);
+    if (this.#frame !== null && this.reader.mayShow(this.#frame.figures)) {
+      subscriber.offer({ frame: this.#frame, source: this.#source });
       return;
     }
-    if (this.#loading === null) this.reload();
+    if (this.#reading === null) this.request(REREAD);
     const timer = setTimeout(() => this.#useKept(), READ_TIMEOUT_MS);
-    this.#loading?.finally(() => clearTimeout(timer));
+    this.#reading?.finally(() => clearTimeout(timer));
   }
 
-  /** Reads the database, now or after the read that is under way, unless that shows it as well. */
-  reload(wanted: Partial<Wanted> = ANEW): void {
-    const all = { ...ANEW, anew: false, ...wanted };
-    if (this.#newest !== null && shows(this.#newest.figures, all)) return;
-    this.#wanted = both(this.#wanted, all);
-    this.#loading ??= this.#loadWanted();
+  remove(subscriber: Subscriber): void {
+    this.#subscribers.delete(subscriber);
   }
 
-  /** Tries once more what the latest read was for, if that failed. */
-  retry(): void {
-    if (this.#failed !== null && this.#loading === null) this.reload(this.#failed);
+  /** Reads the database, now or after the read under way, unless the frame answers the request. */
+  request(request: ReadRequest): void {
+    if (this.#frame !== null && isAnsweredBy(request, this.#frame.figures)) return;
+    this.#waiting = join(this.#waiting, request);
+    this.#reading ??= this.#readWhileAsked();
   }
 
-  /** While the database is away and there is nothing to show: Redis may have answered meanwhile. */
-  lookForKept(): void {
-    if (this.#newest === null) void this.#useKept();
+  /** The regular check was answered: repeats the request that the latest read did not answer. */
+  databaseAnswered(): void {
+    if (this.#unanswered !== null && this.#reading === null) this.request(this.#unanswered);
   }
 
-  /** Shows the newest frame again, because it has become stale. */
-  showAgain(): void {
-    this.#offer(true);
+  /** The regular check failed: looks in Redis, which may answer by now, if there is no frame. */
+  databaseFailed(): void {
+    if (this.#frame === null) void this.#useKept();
   }
 
-  /** Resolves when no read is under way. */
-  async settled(): Promise<void> {
-    while (this.#loading !== null) await this.#loading;
+  /** Sends the frame again when it has become stale. Reads again when the database is back. */
+  staleChanged(isStale: boolean): void {
+    if (isStale) this.#offer(true);
+    else this.request(REREAD);
   }
 
-  async #loadWanted(): Promise<void> {
-    while (this.#wanted !== null) {
-      const wanted = both(this.#failed, this.#wanted);
-      this.#wanted = null;
+  /** Ends all subscriptions, and resolves when no read is under way. */
+  async stop(): Promise<void> {
+    for (const subscriber of this.#subscribers) subscriber.end();
+    while (this.#reading !== null) await this.#reading;
+  }
+
+  async #readWhileAsked(): Promise<void> {
+    while (this.#waiting !== null) {
+      const request = join(this.#unanswered, this.#waiting);
+      this.#waiting = null;
       try {
-        const figures = await this.#load(wanted);
-        // A standby, or what was the primary, may lag behind what was told of: the check asks again.
-        const lags = wanted.fold !== null && comparePositions(foldOf(figures), wanted.fold) < 0;
-        this.#failed = lags ? wanted : null;
+        const figures = await this.#read(request);
+        // A standby, or a server that was the primary, may lag. The next check repeats the request.
+        this.#unanswered = lagsBehind(figures, request) ? request : null;
       } catch {
-        this.#failed = wanted; // the hub asks again when its check finds that the database answers
-        await this.#doWithout();
+        this.#unanswered = request; // repeated when a check finds that the database answers
+        await this.#showWithoutRead();
       }
     }
-    this.#loading = null; // in the same turn as the last look at what is wanted
+    this.#reading = null; // no `await` since the loop's last look, so no request is missed
   }
 
-  async #load(wanted: Wanted): Promise<Figures> {
-    const frame = await this.options.load(this.options.scope);
-    let { writtenAt } = wanted;
-    if (this.#wanted !== null && shows(frame.figures, this.#wanted)) {
-      writtenAt = older(writtenAt, this.#wanted.writtenAt);
-      this.#wanted = null;
+  async #read(request: ReadRequest): Promise<Figures> {
+    const frame = await this.reader.readAndKeep(this.scope);
+    let { writtenAt } = request;
+    if (this.#waiting !== null && isAnsweredBy(this.#waiting, frame.figures)) {
+      writtenAt = earlierTime(writtenAt, this.#waiting.writtenAt);
+      this.#waiting = null;
     }
-    this.#accept({ ...frame, writtenAt }, "live", wanted.anew);
-    this.options.onLoaded(frame.figures);
+    this.#accept({ ...frame, writtenAt }, "live", request.reread);
+    this.reader.awaitNextMinute(frame.figures);
     return frame.figures;
   }
 
-  /** The database has failed: what was kept is shown, or else the newest, be its minute over. */
-  async #doWithout(): Promise<void> {
+  /** The database has failed: shows the kept frame or else the last one, even of a past minute. */
+  async #showWithoutRead(): Promise<void> {
     await this.#useKept();
-    if (this.#newest !== null) this.#offer();
+    this.#offer();
   }
 
   async #useKept(): Promise<void> {
-    if (this.#newest !== null && this.options.mayShow(this.#newest.figures)) return;
-    const frame = await this.options.loadKept(this.options.scope);
-    if (frame === null) return;
-    const isNewer = this.#newest === null ||
-      compareFigures(frame.figures, this.#newest.figures) > 0;
-    if (isNewer) this.#accept(frame, "cache", false);
+    if (this.#frame !== null && this.reader.mayShow(this.#frame.figures)) return;
+    const kept = await this.reader.readKept(this.scope);
+    if (kept === null) return;
+    const isNewer = this.#frame === null || compareFigures(kept.figures, this.#frame.figures) > 0;
+    if (isNewer) this.#accept(kept, "cache", false);
   }
 
   #accept(frame: Frame, source: SnapshotSource, again: boolean): void {
-    const before = this.#newest;
+    const before = this.#frame;
     if (before !== null && compareFigures(frame.figures, before.figures) < 0) {
-      if (again) this.#offer(true); // what is older is not believed, but the database is back
+      if (again) this.#offer(true); // the older frame is not shown, but the database is back
       return;
     }
-    this.#newest = frame;
+    this.#frame = frame;
     this.#source = source;
-    if (!this.options.mayShow(frame.figures)) { // its minute ended on its way
-      if (source === "live") this.reload({ anew: true, writtenAt: frame.writtenAt });
+    if (!this.reader.mayShow(frame.figures)) { // the minute ended while the answer was on its way
+      if (source === "live") this.request({ ...REREAD, writtenAt: frame.writtenAt });
       return;
     }
-    // What the database has just told this call is shown as such; later frames are from memory.
+    // Subscribers that wait for their first frame get it from the database itself. Later ones get
+    // it from memory.
     this.#offer(again, before === null && source === "live" ? "database" : source);
-    // Who comes later has not waited since then.
-    if (frame.writtenAt !== null) this.#newest = { ...frame, writtenAt: null };
+    // A later subscriber has not waited since `writtenAt`, so it does not count in its freshness.
+    if (frame.writtenAt !== null) this.#frame = { ...frame, writtenAt: null };
   }
 
   #offer(again = false, source = this.#source): void {
-    if (this.#newest === null) return;
-    for (const subscriber of this.subscribers) {
-      subscriber.offer({ frame: this.#newest, source }, again);
+    if (this.#frame === null) return;
+    for (const subscriber of this.#subscribers) {
+      subscriber.offer({ frame: this.#frame, source }, again);
     }
   }
-}
-
-function shows(figures: Figures, { fold, minute, anew }: Wanted): boolean {
-  return !anew && (fold === null || comparePositions(foldOf(figures), fold) >= 0) &&
-    (minute === null || figures.minute >= minute);
-}
-
-/** What a frame has to show that is for both. */
-function both(one: Wanted | null, other: Wanted): Wanted {
-  if (one === null) return other;
-  const isFurther = other.fold !== null &&
-    (one.fold === null || comparePositions(other.fold, one.fold) > 0);
-  return {
-    fold: isFurther ? other.fold : one.fold,
-    minute: one.minute === null || (other.minute !== null && other.minute > one.minute)
-      ? other.minute
-      : one.minute,
-    anew: one.anew || other.anew,
-    writtenAt: older(one.writtenAt, other.writtenAt),
-  };
-}
-
-function older(one: string | null, other: string | null): string | null {
-  if (one === null || other === null) return one ?? other;
-  return other < one ? other : one;
 }

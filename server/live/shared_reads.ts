@@ -1,24 +1,23 @@
 /**
- * Reads that callers share: whoever asks for a scope while it is being read gets the read after
- * that one, the same for all.
+ * Shared reads: callers that ask for a scope while it is being read share the read after that one.
  *
- * No caller gets a read that began before it asked: who was told of a fold has to find it in the
- * figures. So however many ask at once, they cost two reads; and sharing costs a caller the rest of
- * the read under way, or `READ_TIMEOUT_MS` when that does not end.
+ * No caller gets a read that began before it asked, because the fold that it was told of must be in
+ * the figures. So any number of callers at once cost two reads. Sharing delays a caller until the read
+ * under way ends, and by `READ_TIMEOUT_MS` at most.
  */
-import { settlesWithin } from "../pause.ts";
+import { settlesWithin } from "../../sql/waiting.ts";
 
 const READ_TIMEOUT_MS = 500;
 
 export class SharedReads<Value> {
-  /** The read that began last, for as long as it is under way, by scope. */
+  /** The latest read of each scope, while it is under way. */
   readonly #underWay = new Map<string, Promise<Value>>();
-  /** The one that begins after it. */
+  /** The read of each scope that begins after it. */
   readonly #following = new Map<string, Promise<Value>>();
 
   constructor(readonly read: (scope: string) => Promise<Value>) {}
 
-  /** What a read of `scope` finds that begins after this call. @throws what the read throws. */
+  /** The value of a read of `scope` that begins after this call. @throws what the read throws. */
   next(scope: string): Promise<Value> {
     const underWay = this.#underWay.get(scope);
     if (underWay === undefined) return this.#begin(scope);

@@ -1,26 +1,28 @@
 /**
- * What a dashboard is shown: the database's figures beside how old they are and where they came
- * from; and the order in which snapshots follow each other.
+ * Snapshots as dashboards see them: the figures, their age and their source. Also the order in which
+ * snapshots follow each other.
+ *
+ * Tested through the hub, in tests/server/live/live_hub_test.ts.
  */
+import type { Snapshot, SnapshotSource } from "../../client/contract/snapshot.ts";
 import { comparePositions, type Position } from "../../sql/figures/position.ts";
 import type { Figures } from "../../sql/figures/snapshots.ts";
-import type { Snapshot, SnapshotSource } from "../../client/contract/snapshot.ts";
 
 export { comparePositions, type Position };
 
-/** Figures, and what is needed to tell how old they are. */
+/** Figures, with the times from which their age is reckoned. */
 export interface Frame {
   readonly figures: Figures;
   /**
-   * When they were asked for, by this instance's monotonic clock. `readAt` came after that, so what
-   * is reckoned from here is never taken for younger than it is.
+   * When the figures were asked for, by this instance's monotonic clock. The database read them
+   * later, so an age reckoned from here is never too small.
    */
   readonly askedAt: number;
-  /** When the oldest change that made this frame was written, by the database; null: unknown. */
+  /** When the oldest change in this frame was written, by the database's clock; null: unknown. */
   readonly writtenAt: string | null;
 }
 
-/** How far all scopes had come when these figures were read. */
+/** The newest fold of all scopes when these figures were read. */
 export function foldOf({ epoch, fold }: Figures): Position {
   return { epoch, version: fold };
 }
@@ -30,7 +32,7 @@ export function compareFigures(a: Figures, b: Figures): number {
   return comparePositions(a, b) || Date.parse(a.minute) - Date.parse(b.minute);
 }
 
-/** The figures as they are shown now. */
+/** The snapshot that a frame makes now. */
 export function snapshotOf(
   { figures, askedAt }: Frame,
   shown: { source: SnapshotSource; stale: boolean; now: number },
@@ -50,12 +52,12 @@ export function snapshotOf(
   };
 }
 
-/** The id a frame is tracked by. */
+/** The id by which a client resumes after this frame. */
 export function eventIdOf({ epoch, version }: Position): string {
   return `${epoch}:${version}`;
 }
 
-/** The position in a `lastEventId`; null when it is none of ours. */
+/** The position in a `lastEventId`; null for an id that `eventIdOf` did not make. */
 export function parseEventId(id: string): Position | null {
   const [, epoch, version] = /^(\d{1,15}):(\d{1,15})$/.exec(id) ?? [];
   if (epoch === undefined || version === undefined) return null;

@@ -1,39 +1,40 @@
 /**
- * The snapshots kept in Redis: the last one of each scope, for first frames while the database is
- * away.
+ * The snapshot cache: keeps the last snapshot of each scope in Redis, for first frames while the
+ * database is away.
  *
- * An entry can only be replaced by a newer one, whoever writes last. It is served during its minute
- * alone, since its windows end with that minute. Redis's own clock says when that is over, at the
- * writing and again at the reading: an instance that was stopped in between writes late, and its
- * calendar may be wrong. (That Redis and the database agree on the time is relied upon here as for
- * the time of a spilled order; where they do not, less is kept, or nothing.)
+ * Only a newer entry replaces an entry, in whatever order instances write. An entry is served only
+ * during its minute, because its windows end with that minute. Redis's own clock says when the minute
+ * is over, at each write and at each read. An instance that was suspended may write late, and its
+ * calendar may be wrong. (Redis and the database must agree on the time, as they must for the time of
+ * a spilled order. If they do not, less is kept, or nothing.)
  *
- * Redis may lose everything, and "only by a newer one" with it: whoever writes first after that has
- * the say, be it an instance that was stopped with old figures in its hands. What keeps those from
- * being shown is not here. The database is asked first, and while it answers in time nothing kept is
- * served at all; an instance serves nothing below the newest that it knows (`KnownFolds`), nor
- * anything kept before it has heard the database or seen it fail; and a subscriber is sent nothing
- * below its `lastEventId`, even where it is then sent nothing.
+ * Redis may lose everything, and then the next entry may be an old one, written by an instance that
+ * was suspended. This file does not protect readers from that. Three other rules do:
+ * - While the database answers in time, no kept snapshot is served.
+ * - An instance serves no snapshot older than the newest fold that it knows (`KnownFolds`), and none
+ *   before it has heard the database or seen it fail.
+ * - A subscriber is sent nothing below its `lastEventId`, even if it is then sent nothing at all.
  */
 import type { Redis } from "ioredis";
 import { z } from "zod";
 import type { Figures } from "../../sql/figures/snapshots.ts";
 import { MINUTE_MS } from "../../sql/time.ts";
 
-/** Snapshots kept where other instances find them; both calls may do nothing. */
+/** Snapshots kept for other instances. While Redis is away, both calls do nothing. */
 export interface SnapshotCache {
-  /** What is kept of a scope, if its minute is not over. */
+  /** The kept figures of a scope, if their minute is not over; null: none. */
   read(scope: string): Promise<KeptFigures | null>;
+  /** Keeps these figures, unless newer ones are kept. */
   write(figures: Figures): void;
 }
 
 export interface KeptFigures {
   readonly figures: Figures;
-  /** How long ago the database answered them, as far as whoever kept them can tell. */
+  /** The time since the database read them, by Redis's clock. */
   readonly readAgoMs: number;
 }
 
-/** The layout of an entry; an entry of another one is left alone. */
+/** The layout of an entry. An entry of another layout is not read. */
 const FORMAT = "2";
 
 const NOW = `
@@ -41,8 +42,9 @@ const NOW = `
   local now = time[1] * 1000 + math.floor(time[2] / 1000)`;
 
 /**
- * KEYS: entry. ARGV: epoch, version, minute (Unix ms), fold, what was left of the minute when they
- * were read (ms), format, figures. Of equal figures those of the later fold are of more use.
+ * KEYS: entry. ARGV: epoch, version, minute (Unix ms), fold, the rest of the minute when the figures
+ * were read (ms), format, figures. Equal figures of a later fold replace those of an earlier one: they
+ * are known to hold for longer.
  */
 const WRITE_IF_NEWER = `${NOW}
   local left = math.min(tonumber(ARGV[5]), ARGV[3] + ${MINUTE_MS} - now)
@@ -58,7 +60,7 @@ const WRITE_IF_NEWER = `${NOW}
   redis.call('PEXPIRE', KEYS[1], left)
   return 1`;
 
-/** KEYS: entry. ARGV: format. Returns the figures and the time (Unix ms), if it is their minute. */
+/** KEYS: entry. ARGV: format. Returns figures and time (Unix ms), if it is the figures' minute. */
 const READ_OF_NOW = `${NOW}
   local kept = redis.call('HMGET', KEYS[1], 'format', 'minute', 'figures')
   if kept[1] ~= ARGV[1] or tonumber(kept[2]) ~= now - now % ${MINUTE_MS} then return false end
@@ -69,7 +71,7 @@ const keptShape = z.tuple([
   z.number(),
 ]);
 
-/** A cache in `redis`; it does nothing while Redis is away. */
+/** Makes a cache in `redis`. */
 export function createSnapshotCache(redis: Redis, prefix: string): SnapshotCache {
   const keyOf = (scope: string) => `${prefix}:snapshot:${scope}`;
   return {
@@ -80,7 +82,7 @@ export function createSnapshotCache(redis: Redis, prefix: string): SnapshotCache
         const [figures, now] = kept.data;
         return { figures, readAgoMs: Math.max(0, now - Date.parse(figures.readAt)) };
       } catch {
-        return null; // Redis is away; a snapshot from there is a help, never a need
+        return null; // Redis is away, and nothing needs a kept snapshot
       }
     },
     write: (figures) => {
@@ -103,7 +105,7 @@ export function createSnapshotCache(redis: Redis, prefix: string): SnapshotCache
   };
 }
 
-/** For an instance without Redis. */
+/** The cache of an instance without Redis. */
 export const NO_CACHE: SnapshotCache = {
   read: () => Promise.resolve(null),
   write: () => undefined,

@@ -1,53 +1,55 @@
 /**
- * One live subscription: a slot that holds the newest frame not yet sent.
+ * A subscriber: one live subscription, with the newest frame that it has not been sent yet.
  *
- * A slow reader never makes a queue: a newer frame replaces the one in the slot, until the moment
- * when the connection can take one. Nothing older than what was sent, or than what the subscriber
- * has seen before it came here, ever leaves.
+ * A slow reader makes no queue. A newer frame replaces the one that waits, until the connection can
+ * take a frame. A subscriber is never sent a frame older than the last one, or older than what it saw
+ * before it subscribed here.
  */
-import { compareFigures, comparePositions, type Frame, type Position } from "./snapshot.ts";
 import type { SnapshotSource } from "../../client/contract/snapshot.ts";
+import { compareFigures, comparePositions, type Frame, type Position } from "./snapshot.ts";
 
-/** What is sent next. */
+/** A frame on its way to a subscriber. */
 export interface Outgoing {
   readonly frame: Frame;
   readonly source: SnapshotSource;
 }
 
 export class Subscriber {
-  #slot: Outgoing | null = null;
+  /** The newest frame, if it has not been sent. */
+  #newest: Outgoing | null = null;
   #sent: Frame | null = null;
   #wake: (() => void) | null = null;
   #ended = false;
 
   /**
-   * @param floor what the subscriber has seen elsewhere; nothing below it is sent.
-   * @param turn asked for once there is a frame; resolves when the connection can take it.
+   * @param floor the position that the subscriber has seen elsewhere; nothing below it is sent.
+   * @param onSkipped called for each frame that a newer one has replaced.
+   * @param readyToSend called when there is a frame; resolves when the connection can take it.
    */
   constructor(
     readonly floor: Position | null,
     readonly onSkipped: () => void,
-    readonly turn: () => Promise<void> = () => Promise.resolve(),
+    readonly readyToSend: () => Promise<void> = () => Promise.resolve(),
   ) {}
 
   /**
-   * Puts a frame into the slot, unless it is not newer than what was sent. `again` lets an equal one
-   * through, for when something beside the figures changed.
+   * Offers a frame, which is ignored unless it is newer than the last one. With `again` an equal
+   * frame is sent too, because something beside the figures has changed.
    */
   offer(outgoing: Outgoing, again = false): void {
     const { figures } = outgoing.frame;
     if (this.floor !== null && comparePositions(figures, this.floor) < 0) return;
-    const newest = this.#slot?.frame ?? this.#sent;
-    if (newest !== null) {
-      const order = compareFigures(figures, newest.figures);
+    const last = this.#newest?.frame ?? this.#sent;
+    if (last !== null) {
+      const order = compareFigures(figures, last.figures);
       if (order < 0 || (order === 0 && !again)) return;
     }
-    if (this.#slot !== null) this.onSkipped();
-    this.#slot = outgoing;
+    if (this.#newest !== null) this.onSkipped();
+    this.#newest = outgoing;
     this.#wake?.();
   }
 
-  /** Ends `next`, now or when it is called. */
+  /** Ends the subscription: `next` answers null, now and later. */
   end(): void {
     this.#ended = true;
     this.#wake?.();
@@ -55,25 +57,25 @@ export class Subscriber {
 
   /** The next frame to send; null when the subscription has ended. */
   async next(): Promise<Outgoing | null> {
-    while (this.#slot === null && !this.#ended) await this.#change();
-    if (!this.#ended) await this.#turnOrEnd();
-    const outgoing = this.#ended ? null : this.#slot;
-    this.#slot = null;
+    while (this.#newest === null && !this.#ended) await this.#change();
+    if (!this.#ended) await this.#readyOrEnd();
+    const outgoing = this.#ended ? null : this.#newest;
+    this.#newest = null;
     if (outgoing !== null) this.#sent = outgoing.frame;
     return outgoing;
   }
 
-  /** Not a race of promises: one with the end would leave something behind at each frame. */
-  async #turnOrEnd(): Promise<void> {
-    let isTurn = false;
-    void this.turn().then(() => {
-      isTurn = true;
+  /** Not `Promise.race`: racing with the end would leave one more handler behind for each frame. */
+  async #readyOrEnd(): Promise<void> {
+    let isReady = false;
+    void this.readyToSend().then(() => {
+      isReady = true;
       this.#wake?.();
     });
-    while (!isTurn && !this.#ended) await this.#change();
+    while (!isReady && !this.#ended) await this.#change();
   }
 
-  /** Resolves at the next frame, turn or end. */
+  /** Resolves at the next frame, at the end, or when the connection is ready. */
   async #change(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#wake = resolve;

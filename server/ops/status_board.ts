@@ -1,36 +1,36 @@
 /**
- * The status board: what every actor of this instance is doing, in one object, now or as it changes.
+ * The status board: the state of every actor of this instance in one object, now or as it changes.
  *
- * However many watch, the status is read once for all of them, and only while anyone does: at once
- * when an actor's state has changed, each second for the figures, and never twice within `MIN_GAP_MS`.
+ * The status is read once for all viewers, and only while somebody watches: at once when an actor's
+ * state has changed, each second for the figures, and never twice within `MIN_GAP_MS`.
  */
 import type { OpsStatus } from "../../client/contract/ops_status.ts";
-import type { Gauges } from "./gauges.ts";
+import type { Gauges } from "../telemetry/gauges.ts";
 
 export interface StatusBoardOptions extends Gauges {
   readonly instanceId: string;
   readonly version: string;
-  /** The states of all actors in one text, cheap: it is asked for at every change of any of them. */
+  /** The states of all actors in one text. Must be cheap: it is read at every change of an actor. */
   readonly states: () => string;
 }
 
 export interface StatusBoard {
   read(): OpsStatus;
   /**
-   * Yields at once, and again whenever something of the status has changed. What it yields gives
-   * the newest status when it is called, so that who is slow skips what lies between.
+   * Yields at once, and again whenever the status has changed. Each yield is a function that gives
+   * the newest status when it is called, so that a slow viewer skips older ones.
    */
   watch(signal: AbortSignal | undefined): AsyncGenerator<() => OpsStatus>;
   /** Ends every `watch`. */
   stop(): void;
 }
 
-/** Figures that no state change announces (a queue's length) are looked at this often. */
+/** Figures change without a change of state (a queue's length), so we look this often. */
 const LOOK_EVERY_MS = 1_000;
-/** Changes that follow each other faster are shown together. */
+/** Changes that follow each other faster than this are shown together. */
 const MIN_GAP_MS = 200;
 
-/** Makes the board of an instance; `actors` are those whose changes are shown at once. */
+/** Makes the board of an instance. @param actors their changes are shown at once */
 export function startStatusBoard(
   options: StatusBoardOptions,
   actors: readonly Changing[],
@@ -66,7 +66,7 @@ export interface Changing {
 
 /** Looks at the status for all viewers. */
 class Watcher {
-  /** What wakes each viewer. */
+  /** Wakes each viewer. */
   readonly #viewers = new Set<() => void>();
   #newest: OpsStatus | null = null;
   #text = "";

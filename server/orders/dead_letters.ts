@@ -1,11 +1,12 @@
 /**
- * Operating the dead letters: looking at them, replaying them, discarding them. Clients' operators
- * come here by `ops.deadLetters`, those at a shell by `deno task dlq`.
+ * Operating the dead letters: looking at them, replaying them, discarding them. Operators come here
+ * by `ops.deadLetters`, or from a shell by `deno task dlq`.
  *
- * A replay takes the way of every order, `place`, so that replayed twice, by two at once, or beside
- * its own client, an order is one order. Its commit settles the letter in the same statement; after
- * that the letter is marked as replayed, by whom, with what. What is refused leaves the letter open,
- * and so does what is only `spilled`: its commit settles the letter later, by itself.
+ * A replay takes the way of every order, `place`. So an order stays one order when it is replayed
+ * twice, by two operators at once, or while its own client sends it again. The commit settles the
+ * letter in the same statement; after that the letter is marked as replayed, with the operator and
+ * the payload. A refused order leaves its letter open. A `spilled` order does too: its commit settles
+ * the letter later.
  */
 import { classify } from "../../sql/connection/failure.ts";
 import { type Answer, placeInput, type PlaceOrder } from "../../client/contract/order.ts";
@@ -30,18 +31,18 @@ import {
 } from "../../sql/orders/dead_letters.ts";
 import { tryOrder } from "../../sql/orders/dry_run.ts";
 import { toNewOrder } from "../../sql/orders/new_order.ts";
-import { pause } from "../pause.ts";
+import { pause } from "../../sql/waiting.ts";
 import { asRefused, isOutage, orUnavailable } from "./outage.ts";
 
 /** Slow enough to leave the database to new orders. */
 export const REPLAYS_PER_SECOND = 100;
 
 export interface DeadLetterOptions {
-  /** For everything but the replayed orders. */
+  /** For letters; the replayed orders take another way. */
   readonly pool: Pool;
   /** The way of every order. */
   readonly place: (order: PlaceOrder) => Promise<Answer>;
-  /** Letters of `replayMany` that are begun in a second, whoever calls. */
+  /** Letters that `replayMany` begins in a second, for all callers together. */
   readonly replaysPerSecond: number;
 }
 
@@ -49,14 +50,14 @@ export interface ReplayManyOptions {
   /** Null: letters of all stores. */
   readonly storeId: string | null;
   readonly limit: number;
-  /** Tell what would happen, and store nothing. */
+  /** Say what would happen, and store nothing. */
   readonly dryRun: boolean;
   readonly by: string;
   /** Ends the run before the next letter. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Refusals that an order earns by itself; all others would meet the next letter too. */
+/** Refusals for the order's own sake; any other refusal would meet the next letter too. */
 const OF_THE_ORDER: ReadonlySet<RefusalReason> = new Set(["rejected", "idempotency_mismatch"]);
 
 const CLOSING_FAILED = refuse(
@@ -92,7 +93,7 @@ export class DeadLetters {
   }
 
   /**
-   * Places a letter's order, or the one that an operator made of it.
+   * Places a letter's order, as it is or as an operator corrected it.
    * @throws Refused with what the order was refused for; Refused invalid_input when the
    *   letter is closed, or `corrected` is another order.
    */
@@ -103,7 +104,7 @@ export class DeadLetters {
     if (!answer.ok) {
       const { refusal } = answer;
       if (corrected === null && refusal.reason === "idempotency_mismatch") {
-        // Bookkeeping: the order's answer stands, whether or not it can be written down.
+        // The count is only for operators: if it fails, the order's answer stands all the same.
         await countFailure(pool, letter.id, "conflict", refusal.reason).catch(() => undefined);
       }
       throw new Refused(refusal);
@@ -147,7 +148,7 @@ export class DeadLetters {
     const results: ReplayResult[] = [];
     const committed = new Set<string>();
     for (const { id } of letters) {
-      await this.#turn(run.signal);
+      await this.#awaitPace(run.signal);
       if (run.signal?.aborted === true) break;
       try {
         const letter = await this.get(id);
@@ -162,7 +163,7 @@ export class DeadLetters {
     return { results, stoppedBy: null };
   }
 
-  /** `committed`: the orders of this run, which settle the other letters of theirs. */
+  /** @param committed orders of this run: each commit settled all letters of its order. */
   async #replayOne(
     letter: DeadLetter,
     { by, dryRun }: ReplayManyOptions,
@@ -186,8 +187,8 @@ export class DeadLetters {
     }
   }
 
-  /** Waits until one more letter of many may be begun. */
-  async #turn(signal: AbortSignal | undefined): Promise<void> {
+  /** Waits until the pace allows one more letter. */
+  async #awaitPace(signal: AbortSignal | undefined): Promise<void> {
     const now = performance.now();
     const at = Math.max(now, this.#nextAt);
     this.#nextAt = at + 1_000 / this.options.replaysPerSecond;

@@ -1,5 +1,7 @@
 /**
  * The intake: checked orders on their way to the writer, timed and counted.
+ *
+ * Tested in tests/server/router/ops_test.ts.
  */
 import type { Answer, PlaceOrder } from "../../client/contract/order.ts";
 import type { OrderWriter } from "../../actors/order_writer/order_writer.ts";
@@ -11,7 +13,7 @@ export interface Intake {
   place(order: PlaceOrder): Promise<Answer>;
 }
 
-/** Reasons that cost no database work: what the door sheds. */
+/** Reasons of shedding: the order was refused before it cost any work of the database. */
 const SHED: ReadonlySet<RefusalReason> = new Set([
   "queue_full",
   "circuit_open",

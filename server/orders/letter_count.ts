@@ -1,5 +1,7 @@
 /**
  * The number of open dead letters, counted every few seconds for places that cannot wait for it.
+ *
+ * Tested in tests/server/router/ops_test.ts.
  */
 import type { Pool } from "../../sql/connection/database.ts";
 import { countOpenLetters } from "../../sql/orders/dead_letters.ts";

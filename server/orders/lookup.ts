@@ -1,9 +1,8 @@
 /**
- * Finding an order wherever it is: in the database, in the overflow buffer, or among the dead
- * letters.
+ * The look-up of an order wherever it is: in the database, in the overflow, or among the dead letters.
  *
- * The buffer is asked first and the database's row governs: an order leaves the buffer only after
- * its COMMIT, so one that is in neither at these two moments is in neither.
+ * The overflow is asked first, and the database's row governs. An order leaves the overflow only
+ * after its COMMIT, so an order that neither has, asked one after the other, is in neither.
  */
 import { refuse } from "../../client/contract/refusal.ts";
 import type { Pool } from "../../sql/connection/database.ts";
@@ -15,9 +14,9 @@ import type { DeadLetter } from "../../client/contract/dead_letter.ts";
 import type { Order, OrderPage } from "../../client/contract/order.ts";
 import { Refused } from "../../client/contract/refused.ts";
 
-/** Where orders wait while the database is out. */
+/** The overflow as the look-up sees it. */
 export interface OverflowLookup {
-  /** Null when it is not there. @throws when the buffer does not answer. */
+  /** Null when the order is not there. @throws when the overflow does not answer. */
   find(orderId: string): Promise<NewOrder | null>;
 }
 
@@ -48,8 +47,8 @@ export function createOrderLookup(pool: Pool, overflow: OverflowLookup | null): 
 }
 
 /**
- * Null when there is no such order anywhere.
- * @throws Refused when that cannot be told, else what the driver throws.
+ * Finds an order; null when it is nowhere.
+ * @throws Refused unavailable when the overflow is silent, else what the driver throws.
  */
 export async function findOrder(
   pool: Pool,
@@ -68,10 +67,10 @@ export async function findOrder(
     if (order !== null || waiting !== null) return order ?? waiting;
     const letter = await findOpenLetter(pool, storeId, orderId);
     if (letter !== null) return deadOrder(letter);
-    if (isSilent) throw new Refused(MAY_WAIT); // so it cannot be called missing
-    return await readOrder(pool, storeId, orderId); // out of the buffer or its letter meanwhile
+    if (isSilent) throw new Refused(MAY_WAIT); // the order may be there, so it is not "missing"
+    return await readOrder(pool, storeId, orderId); // it may have been committed meanwhile
   } catch (error) {
-    // While the database is away, what the buffer knows is all that can be known.
+    // While the database is away, the overflow is all that can be asked.
     if (waiting !== null && isOutage(error)) return waiting;
     throw error;
   }
@@ -89,7 +88,7 @@ function spilledOrder(order: NewOrder): Order {
     totalMinor: order.totalMinor,
     customerRef: order.customerRef,
     metadata: JSON.parse(order.metadataJson),
-    placedAt: order.placedAt ?? "", // the buffer gives every order its time
+    placedAt: order.placedAt ?? "", // the overflow gives every order its time
   };
 }
 

@@ -2,6 +2,8 @@
  * The store of the writer's batches: "recall, then commit". An order that waits in the overflow under
  * its key is committed as it was acknowledged there; an order that the database refuses for its
  * content becomes a dead letter.
+ *
+ * Tested in tests/server/overflow/recall_test.ts.
  */
 import type { OrderStore } from "../../actors/order_writer/group_commit.ts";
 import type { Pool } from "../../sql/connection/database.ts";

@@ -1,5 +1,7 @@
 /**
  * The order writer of one instance: its settings, its metrics, and the log lines of an outage.
+ *
+ * Tested in tests/server/orders/outage_test.ts.
  */
 import { systemClock } from "../../actors/clock.ts";
 import type { OrderStore } from "../../actors/order_writer/group_commit.ts";

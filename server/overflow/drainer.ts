@@ -1,6 +1,8 @@
 /**
  * The drainer of one instance: it takes orders out of the overflow in Redis and commits them as the
  * writer does, over connections of its own.
+ *
+ * Tested in tests/system/overflow/drainer_killed_test.ts.
  */
 import {
   type OverflowDrainer,

@@ -1,12 +1,14 @@
 /**
- * Does this Redis keep what it is given? An order may only be called `spilled` when every write is
- * on disk before it is answered, and nothing is thrown out to make room. With replicas, one of which
- * may be put in its place at any time, one of them must have the write on disk as well.
+ * Durability: does this Redis keep every write? An order may only be called `spilled` when each write
+ * is on disk before Redis answers, and nothing is evicted. A replica may become the master at any
+ * time, so where there are replicas one of them must have the write on disk as well.
+ *
+ * Tested in tests/system/overflow/not_durable_test.ts and replica_confirms_test.ts.
  */
 import type { Redis } from "ioredis";
 import { TOUCH } from "./scripts.ts";
 
-/** What a look at Redis found. */
+/** The findings of one look at Redis. */
 export interface Durability {
   /** Why Redis is not trusted with orders; null when it is. */
   readonly problem: string | null;
@@ -24,8 +26,9 @@ const NEEDED: Readonly<Record<string, string>> = {
 /** How long a replica may take to confirm a write. */
 const CONFIRM_MS = 2_000;
 /**
- * How long one WAITAOF waits, which blocks the connection. Each makes the replicas tell how far they
- * have synced; one that synced only after it was asked would tell the next time in a second.
+ * One WAITAOF waits this long, and blocks the connection meanwhile. It makes the replicas report how
+ * far they have synced. A replica that syncs a moment later would report only after a second, so we
+ * ask again and again.
  */
 const ASK_MS = 20;
 
@@ -41,7 +44,7 @@ export async function checkDurability(redis: Redis, counter: string): Promise<Du
   if (!isMaster) return { problem: "this Redis is a replica", needsReplica };
   if (!needsReplica) return { problem: null, needsReplica };
   try {
-    // Asked about a connection that has written nothing, WAITAOF says yes for any replica.
+    // Before the first write of a connection WAITAOF says yes for any replica, so write first.
     await redis.eval(TOUCH, 1, counter);
     await confirm(redis);
     return { problem: null, needsReplica };
@@ -56,10 +59,10 @@ export async function checkDurability(redis: Redis, counter: string): Promise<Du
 }
 
 /**
- * Resolves when the latest write of this connection is on the disks it must be on. Called in the
- * same turn as the write is sent, it sees what replicas there are at the write itself.
- * @param neededReplica what the latest look found: one that has left since may be the next master
- * @throws anything when that is not so in time
+ * Resolves when the latest write of this connection is on every disk it must be on. Call it in the
+ * same tick as the write, so that it sees the replicas of that moment.
+ * @param neededReplica the latest look found a replica: even one that has left may become the master
+ * @throws Unconfirmed, or what the client throws
  */
 export async function confirmWrite(redis: Redis, neededReplica: boolean): Promise<void> {
   const { isMaster, needsReplica } = await readReplication(redis);
@@ -67,10 +70,12 @@ export async function confirmWrite(redis: Redis, neededReplica: boolean): Promis
   if (neededReplica || needsReplica) await confirm(redis);
 }
 
-/** Redis has the write, and a failover may lose it. */
-export class Unconfirmed extends Error {}
+/** Redis has the write, but a failover may lose it. */
+export class Unconfirmed extends Error {
+  override readonly name = "Unconfirmed";
+}
 
-/** Waits until Redis and a replica have synced what this connection wrote. */
+/** Waits until Redis and one replica have synced the writes of this connection. */
 async function confirm(redis: Redis): Promise<void> {
   const deadline = performance.now() + CONFIRM_MS;
   do {
@@ -107,7 +112,7 @@ async function findSettingsProblem(redis: Redis): Promise<string | null> {
   return null;
 }
 
-/** Null when the question is forbidden. */
+/** The setting; null when Redis forbids the question. */
 async function settingOf(redis: Redis, name: string): Promise<string | null> {
   try {
     const pair = await redis.config("GET", name) as string[];
@@ -118,7 +123,7 @@ async function settingOf(redis: Redis, name: string): Promise<string | null> {
   }
 }
 
-/** A refusal by Redis itself; anything else is a Redis that is away. */
+/** True for an error that Redis answered; any other error means that Redis is away. */
 function isRefusal(error: unknown): error is Error {
   return error instanceof Error && error.name === "ReplyError";
 }

@@ -1,15 +1,16 @@
 /**
- * Committing orders of which some may wait in the overflow buffer.
+ * Recalling: committing orders while some of them may wait in the overflow.
  *
- * An order that was answered `spilled` holds its key until it is drained. Sent again before that, it
- * is committed as it was acknowledged, with the time that the buffer gave it, and answered as a
- * replay; other content under its key is a mismatch, unless the database has it: its row governs.
+ * An order that was answered `spilled` holds its key until it is drained. When it is sent again
+ * before that, it is committed as it was acknowledged, with the time that the overflow gave it, and
+ * answered as a replay. Other content under its key is a mismatch, unless the database has that
+ * content: the database's row governs.
  */
 import type { Commit } from "../../actors/order_writer/bisect.ts";
 import type { StoredOrder } from "../../sql/orders/batch.ts";
 import type { NewOrder } from "../../sql/orders/new_order.ts";
 
-/** What the buffer holds under a key. */
+/** The overflow's record of a key. */
 export interface OverflowRecord {
   readonly contentHash: string;
   readonly placedAt: string;
@@ -17,15 +18,15 @@ export interface OverflowRecord {
 
 export interface RecallOptions {
   readonly commit: Commit;
-  /** What the database has under these keys, adding nothing. */
+  /** Reads the rows of these orders, and adds nothing. */
   readonly read: Commit;
-  /** By order id; empty when nothing waits there, or it does not answer at once. */
+  /** Records by order id; empty when none waits, or when Redis does not answer at once. */
   readonly recall: (orderIds: readonly string[]) => Promise<ReadonlyMap<string, OverflowRecord>>;
-  /** Called when orders that were in the buffer have been committed. */
+  /** Called when an order that waited in the overflow has been committed. */
   readonly onRecalled: () => void;
 }
 
-/** `commit` for when there may be orders in the buffer. */
+/** `commit` for while orders may wait in the overflow. */
 export function commitRecalling(options: RecallOptions): Commit {
   return async (orders) => {
     const records = await options.recall(orders.map((order) => order.orderId));
@@ -34,7 +35,7 @@ export function commitRecalling(options: RecallOptions): Commit {
       const record = records.get(order.orderId);
       return record !== undefined && record.contentHash !== order.contentHash;
     };
-    // Read before anything is committed: after a commit, nothing may fail any more.
+    // Read before the commit: once orders are committed, no failure may hide that.
     const others = orders.filter(isOther);
     const rows = others.length === 0 ? new Map() : await options.read(others);
     const own = orders.filter((order) => !isOther(order)).map((order) => ({

@@ -1,9 +1,9 @@
 /**
- * The overflow buffer in Redis: where orders go while the database is out.
+ * The overflow in Redis: orders wait here while the database is out.
  *
- * Used only while Redis has proven that it keeps what it is given, which is asked again on each new
- * connection and every few seconds, and where it has replicas with each write. Nothing is ever
- * trimmed: an order leaves by being committed, or by becoming a dead letter.
+ * It is used only while Redis proves that it keeps every write. Redis is asked on each new connection
+ * and every few seconds; a Redis with replicas is asked at each write too. Nothing is ever trimmed:
+ * an order leaves by being committed, or by becoming a dead letter.
  */
 import type { Redis } from "ioredis";
 import {
@@ -14,7 +14,7 @@ import {
 import type { NewOrder } from "../../sql/orders/new_order.ts";
 import { iso } from "../../sql/time.ts";
 import { describe, getLogger } from "../telemetry/log.ts";
-import { settlesWithin } from "../pause.ts";
+import { settlesWithin } from "../../sql/waiting.ts";
 import type { OverflowRecord } from "./recall.ts";
 import { checkDurability, confirmWrite, type Durability, Unconfirmed } from "./durability.ts";
 import { DRAINERS, ENTRY_FORMAT, JOIN, overflowKeys, REMOVE, WRITE } from "./scripts.ts";
@@ -32,11 +32,11 @@ export interface RedisOverflowOptions {
   readonly maxBytes: number;
 }
 
-/** An order that waits in the buffer. */
+/** An order in the overflow. */
 export interface OverflowEntry {
   readonly entryId: string;
   readonly order: NewOrder;
-  /** What its text weighs in the buffer. */
+  /** The size of its text in the overflow. */
   readonly bytes: number;
 }
 
@@ -46,9 +46,9 @@ export interface OverflowLevel {
 }
 
 const CHECK_EVERY_MS = 2_000;
-/** What a commit waits to hear whether its keys are here. */
+/** A commit waits this long to hear whether its orders are here. */
 const RECALL_MS = 100;
-/** Of a Redis that is not asked. */
+/** The result for a Redis that is trusted without being asked. */
 const TRUSTED: Durability = { problem: null, needsReplica: false };
 
 export class RedisOverflow implements Overflow {
@@ -67,7 +67,7 @@ export class RedisOverflow implements Overflow {
     return this.#state;
   }
 
-  /** What was there at the latest look. */
+  /** The orders here at the latest look. */
   get level(): OverflowLevel {
     return this.#level;
   }
@@ -105,7 +105,7 @@ export class RedisOverflow implements Overflow {
       redis.eval(WRITE, 3, stream, records, bytes, ...bounds, ...args) as Promise<string[]>,
       mode === "auto" ? confirmWrite(redis, this.#needsReplica) : null,
     ]).catch((error: unknown) => {
-      // The next look says whether it is back; until then nobody waits for it.
+      // The next look finds out whether Redis is back; until then no order waits for it.
       if (error instanceof Unconfirmed) this.#distrust(error.message);
       else this.#lost();
       throw error;
@@ -115,8 +115,8 @@ export class RedisOverflow implements Overflow {
   }
 
   /**
-   * What waits here under these orders' keys, by order id. Empty when the latest look found nothing
-   * here, and when Redis does not answer at once: it slows no order.
+   * The records of these orders, by order id. Empty when the latest look found no orders, and when
+   * Redis does not answer at once: Redis must slow no order.
    */
   async recall(orderIds: readonly string[]): Promise<ReadonlyMap<string, OverflowRecord>> {
     const nothing = new Map<string, OverflowRecord>();
@@ -133,7 +133,7 @@ export class RedisOverflow implements Overflow {
   }
 
   /**
-   * The order under this id, if it waits here.
+   * The order with this id, if it waits here.
    * @throws OverflowUnreachable, at once, while Redis is away, else what the client throws.
    */
   async find(orderId: string): Promise<NewOrder | null> {
@@ -146,21 +146,21 @@ export class RedisOverflow implements Overflow {
   }
 
   /**
-   * The next orders for `consumer`: what it has taken and not removed, then what another one took
-   * and left for `idleMs`, then new ones. @throws what the client throws.
+   * The next orders for `consumer`: first those that it has taken and not removed, then those that
+   * another consumer left for `idleMs`, then new ones. @throws what the client throws.
    */
   async take(consumer: string, count: number, idleMs: number): Promise<OverflowEntry[]> {
     try {
       return await this.#next(consumer, count, idleMs);
     } catch (error) {
-      // Nothing was spilled before, or Redis was emptied.
+      // The group is not there: nothing was spilled before, or Redis was emptied.
       if (!isNoGroup(error)) throw error;
       await this.options.redis.eval(JOIN, 1, this.#keys.stream, DRAINERS);
       return await this.#next(consumer, count, idleMs);
     }
   }
 
-  /** Removes orders that are committed, or dead letters, by now. */
+  /** Removes orders that are committed, or have become dead letters. */
   async remove(orders: readonly OverflowEntry[]): Promise<void> {
     const { stream, records, bytes } = this.#keys;
     const args = orders.flatMap(({ entryId, order, bytes }) => [entryId, order.orderId, bytes]);
@@ -186,8 +186,9 @@ export class RedisOverflow implements Overflow {
   }
 
   /**
-   * What `consumer` has taken and not removed. Looked up without being delivered again, which would
-   * say that it is being worked on: one that tries in vain would keep it from the others for ever.
+   * The orders that `consumer` has taken and not removed. Read with XPENDING and XRANGE, not with
+   * XREADGROUP: a new delivery would reset the idle time, and an instance that keeps failing would
+   * never lose its entries to others.
    */
   async #own(consumer: string, count: number): Promise<OverflowEntry[]> {
     const { redis } = this.options;
@@ -221,7 +222,7 @@ export class RedisOverflow implements Overflow {
   };
 
   #distrust(problem: string): void {
-    if (this.#state !== "not_durable") log.warn(`the overflow buffer is not used: ${problem}`);
+    if (this.#state !== "not_durable") log.warn(`the overflow is not used: ${problem}`);
     this.#state = "not_durable";
   }
 
@@ -241,7 +242,7 @@ export class RedisOverflow implements Overflow {
       else this.#distrust(problem);
       this.#level = level;
     } catch (error) {
-      if (this.#state === "ready") log.warn(`the overflow buffer is away: ${describe(error)}`);
+      if (this.#state === "ready") log.warn(`the overflow is away: ${describe(error)}`);
       this.#state = "unavailable";
     }
   }
@@ -266,7 +267,7 @@ function recordOf(text: string | null): OverflowRecord | null {
 
 type Entry = [id: string, fields: string[] | null];
 
-/** Null for an entry of a layout that this version does not know, or one that is gone. */
+/** Null for an entry that is gone, or whose format this version does not know. */
 function spilledOf([entryId, fields]: Entry): OverflowEntry | null {
   const [format, text] = [fields?.[1], fields?.[3]];
   if (format !== ENTRY_FORMAT || text === undefined) return null;

@@ -1,14 +1,16 @@
 /**
- * What Redis does with the overflow, each step one script, so that a stream entry and its record are
+ * The scripts of the overflow. Each step is one script, so that a stream entry and its record are
  * written together and removed together.
  *
  * Keys: `stream` holds the orders in the order of their arrival; `records` maps an order's id to its
  * content hash, its time and its entry, so that the same key gets the same answer; `bytes` counts
- * what the stream weighs.
+ * the bytes of all orders in the stream.
  *
- * At its `maxmemory` Redis refuses a script's first write when it is one that may take memory, and
- * none after it: a refusal leaves nothing written. PERSIST, which takes none and here changes
- * nothing, is the first write of those that must succeed even then.
+ * At `maxmemory` Redis checks only a script's first write command, so a refused script has written
+ * nothing. Scripts that must run even then begin with PERSIST, which needs no memory and changes
+ * nothing here.
+ *
+ * Tested in tests/server/overflow/redis_overflow_test.ts and tests/system/overflow/redis_full_test.ts.
  */
 
 /** Names of the keys of one deployment; the braces keep them on one node of a Redis cluster. */
@@ -20,7 +22,7 @@ export function overflowKeys(prefix: string) {
 /** The consumer group of all instances' drainers. */
 export const DRAINERS = "drainers";
 
-/** The layout of an entry; an entry of another one is left alone. */
+/** The format of an entry; entries of another format are left alone. */
 export const ENTRY_FORMAT = "1";
 
 /**
@@ -28,14 +30,14 @@ export const ENTRY_FORMAT = "1";
  * content hash and its text. Returns for each order `full`, or `<new?> <ms> <content hash>`. At the
  * memory limit every order that is not there yet finds it full.
  *
- * It always writes something, since what a replica confirms goes as far as this connection's latest
- * write: a record found here may be the write of another, which nobody has confirmed.
+ * The script always writes something. A replica confirms up to this connection's latest write, and a
+ * record that is found here may be a write of another connection that no replica has confirmed.
  */
 export const WRITE = `
   local answers = {}
   local touched = redis.pcall('INCRBY', KEYS[3], 0)
   local isOut = type(touched) == 'table'
-  if isOut then -- of memory; what else may be wrong stops the script here
+  if isOut then -- out of memory; any other error stops the script here
     redis.call('PERSIST', KEYS[3])
     redis.call('INCRBY', KEYS[3], 0)
   end
@@ -71,7 +73,7 @@ export const JOIN = `
 
 /**
  * KEYS: stream, records, bytes. ARGV: group, then for each order its entry, its id and the bytes of
- * its text. Removes what is still there; done twice, the second time does nothing.
+ * its text. Removes the entries that are still there; a second time it does nothing.
  */
 export const REMOVE = `
   local removed = 0

@@ -1,5 +1,7 @@
 /**
  * The overflow of one instance: a connection to Redis of its own, and the overflow on it.
+ *
+ * Tested in tests/server/overflow/redis_overflow_test.ts.
  */
 import type { Config } from "../config.ts";
 import { closeRedis, openRedis } from "../redis/connection.ts";

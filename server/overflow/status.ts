@@ -1,6 +1,8 @@
 /**
  * The overflow of one instance: what operators are told of it, from the overflow in Redis and from
  * the drainer that brings its orders back.
+ *
+ * Tested in tests/server/router/ops_test.ts.
  */
 import type { OverflowStatus } from "../../client/contract/ops_status.ts";
 import type { OverflowDrainer } from "../../actors/overflow_drainer/overflow_drainer.ts";

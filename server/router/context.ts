@@ -1,5 +1,7 @@
 /**
- * What procedures work with: the parts of the instance, and who is calling over what.
+ * The context of a call: the services of the instance, the caller, and the connection.
+ *
+ * Tested in tests/server/router/orders_test.ts.
  */
 import type { AggregateResult, AuditReport } from "../../client/contract/ops_runs.ts";
 import type { Scope } from "../../client/contract/scope.ts";
@@ -40,7 +42,7 @@ export interface Services {
   readonly hub: Pick<LiveHub, "snapshot" | "watch">;
   readonly statusBoard: StatusBoard;
   readonly aggregate: () => Promise<AggregateResult>;
-  /** Holds so many random buckets against a recount. */
+  /** Compares this many random buckets with a recount. */
   readonly audit: (buckets: number) => Promise<AuditReport>;
 }
 

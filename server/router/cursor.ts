@@ -1,5 +1,7 @@
 /**
  * Cursors of pages: the text that a page ended with, decoded where the next page is asked for.
+ *
+ * Tested in tests/server/router/orders_test.ts.
  */
 import { cursorInput } from "../../client/contract/text.ts";
 

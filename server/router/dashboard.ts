@@ -1,5 +1,7 @@
 /**
  * `dashboard.*`: the figures of one store or of all, once or live.
+ *
+ * Tested in tests/server/live/live_test.ts.
  */
 import { tracked } from "@trpc/server";
 import { z } from "zod";
@@ -46,7 +48,7 @@ export const dashboardRouter = router({
   ),
 });
 
-/** The scope of a call. @throws Refused when the key is not for it. */
+/** The scope of a call. @throws Refused forbidden when the key is not for it */
 function scopeOf(principal: Principal, storeId: string | undefined): string {
   if (storeId !== undefined) {
     assertStore(principal, storeId);

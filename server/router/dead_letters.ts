@@ -1,8 +1,10 @@
 /**
  * `ops.deadLetters.*`: looking at dead letters, replaying them, discarding them.
  *
- * A key that is for one store sees and touches that store's letters alone; without a store it names
- * all of them together, and is refused.
+ * A key for one store sees and touches only that store's letters. Without `storeId` a call is about
+ * all stores, and such a key is refused.
+ *
+ * Tested in tests/server/orders/dead_letters_test.ts.
  */
 import { decodeLetterCursor } from "../../sql/orders/dead_letters.ts";
 import {
@@ -53,14 +55,14 @@ interface Caller {
   readonly principal: Principal;
 }
 
-/** The letter, if the key is for its store. @throws Refused */
+/** The letter. @throws Refused not_found, or forbidden for a key of another store */
 async function letterOf({ services, principal }: Caller, id: string) {
   const letter = await services.deadLetters.get(id);
   assertStore(principal, letter.storeId);
   return letter;
 }
 
-/** The store that a call is about; null: all of them. @throws Refused */
+/** The store that a call is about; null: all. @throws Refused forbidden for a key of one store */
 function storeOf(principal: Principal, storeId: string | undefined): string | null {
   if (storeId !== undefined) assertStore(principal, storeId);
   else if (principal.storeId !== null) throw new Refused(OTHER_STORE);

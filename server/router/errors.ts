@@ -1,5 +1,5 @@
 /**
- * Errors as clients see them: a tRPC code, a reason from the contract, and no stack trace.
+ * Errors as clients see them: a tRPC code and HTTP status, a reason of the contract, no stack trace.
  *
  * A refusal is thrown as `Refused`, and `refusedCall` turns it into an error of tRPC. Input that does not fit its shape
  * becomes `invalid_input` with its issues, tRPC's own errors keep their codes, and everything else
@@ -41,7 +41,7 @@ export function refusedCall(refused: Refused): TRPCError {
   return new TRPCError({ code: CODE_OF_REASON[reason], message, cause: refused });
 }
 
-/** An answer must not grow with what is wrong: a megabyte of mistakes would make eight of it. */
+/** An answer must stay small: a megabyte of mistakes would make eight megabytes of issues. */
 const MAX_ISSUES = 50;
 const MAX_ISSUE_LENGTH = 300;
 
@@ -57,7 +57,7 @@ function shortened(text: string): string {
   return text.length <= MAX_ISSUE_LENGTH ? text : `${text.slice(0, MAX_ISSUE_LENGTH - 1)}…`;
 }
 
-/** What a client is told of `error`: the message, and the details beside tRPC's own. */
+/** The message and the details of `error` for the client. A bug is logged under a request id. */
 export function detailsOf(error: TRPCError): { message: string; details: ErrorDetails } {
   if (error.cause instanceof Refused) {
     const { message, ...details } = error.cause.refusal;
@@ -79,7 +79,7 @@ export function detailsOf(error: TRPCError): { message: string; details: ErrorDe
   };
 }
 
-/** One sentence of what is wrong with an input. */
+/** The first issue of an input as one sentence. */
 export function invalidMessage(issues: readonly InputIssue[]): string {
   const [first] = issues;
   if (first === undefined) return "the input is invalid";

@@ -1,6 +1,8 @@
 /**
- * The router: every procedure that clients can call. `AppRouter` is all that a client needs of the
- * server, and it is a type.
+ * The router: every procedure that clients can call. A client needs only the type `AppRouter` of
+ * the server.
+ *
+ * Tested in tests/wire/wire_test.ts.
  */
 import { dashboardRouter } from "./dashboard.ts";
 import { opsRouter } from "./ops.ts";

@@ -1,5 +1,5 @@
 /**
- * `ops.*`: what the actors are doing, and asking them to do it now.
+ * `ops.*`: the status of the actors, and asking them for a run now.
  */
 import { AggregatorStopped } from "../../actors/aggregator/aggregator.ts";
 import { AuditorStopped } from "../../actors/auditor/auditor.ts";
@@ -31,7 +31,7 @@ export const opsRouter = router({
     orUnavailable(ctx.services.aggregate().catch(unlessStopped))
   ),
 
-  /** Names figures of any store, so it is not for a key that is bound to one. */
+  /** The report names figures of any store, so a key for one store is refused. */
   audit: ops.input(auditInput.prefault({})).mutation(({ ctx, input }) => {
     if (ctx.principal.storeId !== null) throw new Refused(OTHER_STORE);
     return orUnavailable(ctx.services.audit(input.buckets).catch(unlessStopped));

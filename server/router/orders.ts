@@ -1,5 +1,5 @@
 /**
- * `orders.*`: placing orders and reading them back.
+ * `orders.*`: placing orders, cancelling them and reading them back.
  */
 import {
   cancelInput,
@@ -13,18 +13,18 @@ import {
 } from "../../client/contract/order.ts";
 import { Refused } from "../../client/contract/refused.ts";
 import { type Refusal, refuse } from "../../client/contract/refusal.ts";
-import { decodeCursor } from "../../sql/orders/orders.ts";
-import { pause } from "../pause.ts";
+import { decodeOrderCursor } from "../../sql/orders/orders.ts";
+import { pause } from "../../sql/waiting.ts";
 import type { Principal, Services } from "./context.ts";
 import { cursorOf } from "./cursor.ts";
 import { CODE_OF_REASON, invalidMessage, issuesOf } from "./errors.ts";
 import { assertStore, mayUseStore, OTHER_STORE, procedureFor, router } from "./procedures.ts";
 
-const listInput = listOrdersInput.extend({ cursor: cursorOf(decodeCursor) });
+const listInput = listOrdersInput.extend({ cursor: cursorOf(decodeOrderCursor) });
 
 const FINAL: ReadonlySet<OrderStatus> = new Set(["committed", "cancelled", "dead_lettered"]);
 
-/** How often an order that is not where it will stay is looked for. */
+/** An order that may still change its status is read again after this. */
 const LOOK_AGAIN_MS = 250;
 
 export const ordersRouter = router({

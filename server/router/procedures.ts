@@ -1,6 +1,8 @@
 /**
  * The base of every procedure: authentication before anything is parsed, scopes, stores, and the
  * shape of errors.
+ *
+ * Tested in tests/server/router/errors_test.ts and tests/server/front/auth_test.ts.
  */
 import { initTRPC } from "@trpc/server";
 import { refuse } from "../../client/contract/refusal.ts";

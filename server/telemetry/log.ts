@@ -1,6 +1,8 @@
 /**
  * Logging: one line an event, as text for a person at a terminal or as JSON for a collector.
- * Libraries of Weir get a logger by `getLogger(["weir", part])`; here is said where the lines go.
+ * Code gets a logger by `getLogger(["weir", part])`; this file decides where the lines go.
+ *
+ * Tested in tests/server/service_start_test.ts.
  */
 import {
   configure,
@@ -8,13 +10,12 @@ import {
   getJsonLinesFormatter,
   getLogger,
   getTextFormatter,
-  type Logger,
 } from "@logtape/logtape";
 import type { Config } from "../config.ts";
 
-export { getLogger, type Logger };
+export { getLogger };
 
-/** Sets up where log lines go. Called once, at the start of a process. */
+/** Decides where log lines go. Called once, at the start of a process. */
 export async function configureLog(config: Pick<Config, "logLevel" | "logFormat">): Promise<void> {
   const formatter = config.logFormat === "json"
     ? getJsonLinesFormatter()
@@ -29,10 +30,10 @@ export async function configureLog(config: Pick<Config, "logLevel" | "logFormat"
   });
 }
 
-/** What an error is, in one line, for the log. */
+/** An error in one line, for the log. */
 export function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const code = "code" in error && typeof error.code === "string" ? ` (${error.code})` : "";
-  // Several addresses of one host that all failed come without a message of their own.
+  // A host with several addresses that all failed gives an error without a message.
   return `${error.message || error.name}${code}`;
 }

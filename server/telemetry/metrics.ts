@@ -3,9 +3,11 @@
  *
  * A registry of its own, not the library's global one: two instances in one process (tests, the
  * bench) must not share figures. Gauges are read when somebody scrapes.
+ *
+ * Tested in tests/server/router/ops_test.ts.
  */
-import type { Gauges } from "../ops/gauges.ts";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { Gauges } from "./gauges.ts";
 
 const ACK_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const BATCH_BUCKETS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500];

@@ -1,17 +1,22 @@
-/** The connections to PostgreSQL: one pool per kind of work, so that reads cannot starve writes. */
+/**
+ * The connections to PostgreSQL: one pool for each kind of work, so that reads cannot starve writes.
+ *
+ * Tested in tests/sql and, with a service around it, in tests/server/service_stop_test.ts.
+ */
 import { Pool } from "./pool.ts";
 
 export type { Sql, Tx } from "./driver.ts";
 export type { Pool } from "./pool.ts";
 
 const AUDIT_TIMEOUT_MS = 60_000;
-/** What a turn of very many watched scopes takes. */
+/** When the minute turns, all watched scopes are read at once, and the last of them waits longest. */
 const LIVE_WAIT_TIMEOUT_MS = 60_000;
 
 /**
- * Rollups and orders are only ever reached in the order of an index, and mostly for its first few
- * rows. A plan made while a table was empty, or was empty but for dead rows, would go on looking
- * through all of it, until the next ANALYZE or for as long as some snapshot is held open.
+ * Reads of rollups and orders follow an index, mostly for its first few rows. The planner prefers a
+ * full scan of a table that was empty, or full of dead rows, at the latest ANALYZE. Such a plan would
+ * stay until the next ANALYZE, or for as long as some snapshot is held open. So no full scan is
+ * allowed here.
  */
 const BY_INDEX = {
   enable_seqscan: "off",
@@ -24,33 +29,33 @@ const BY_INDEX = {
 export interface Database {
   /** Batches of orders and nothing else. */
   readonly write: Pool;
-  /** Cancellations, however many somebody sends. */
+  /** Cancellations, which must not take the connections of new orders. */
   readonly cancel: Pool;
-  /** What comes out of the overflow buffer, so that it does not stand in the way of new orders. */
+  /** Orders out of the overflow, so that they do not stand in the way of new orders. */
   readonly drain: Pool;
-  /** The fold: its session loses lock and transaction within a second when its holder stops. */
+  /** The fold. Its session loses lock and transaction a second after its process stops. */
   readonly fold: Pool;
   /** Reads and health checks. */
   readonly read: Pool;
-  /** The figures of watched scopes, however many there are, and whatever else is read. */
+  /** The figures of watched scopes, which must not wait behind other reads. */
   readonly live: Pool;
-  /** API keys, so that no flood of reads keeps a caller out. */
+  /** API keys, so that many reads do not keep a caller out. */
   readonly keys: Pool;
-  /** Recounts, which may take longer than anything that somebody waits for. */
+  /** Recounts for the audit. They may take long, and no caller waits for them. */
   readonly audit: Pool;
   end(): Promise<void>;
-  /** Ends all connections at once, and with them every call. */
+  /** Ends all connections at once. Every call under way fails. */
   cut(): Promise<void>;
 }
 
 export interface DatabaseOptions {
   readonly url: string;
   readonly statementTimeoutMs: number;
-  /** How many batches may be in flight at once. */
+  /** The most batches that may commit at once. */
   readonly writeConnections: number;
 }
 
-/** Makes the pools; connects nowhere until the first call. */
+/** Makes the pools. A pool connects at its first call. */
 export function openDatabase(options: DatabaseOptions): Database {
   const { url, statementTimeoutMs } = options;
   const write = new Pool({
@@ -58,7 +63,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     name: "write",
     maxConnections: options.writeConnections,
     statementTimeoutMs,
-    // synchronous_commit is what `committed` promises, whatever the server's own default is.
+    // The status `committed` promises this, so the server's default must not change it.
     session: { synchronous_commit: "on", client_min_messages: "warning", jit: "off" },
   });
   const cancel = new Pool({ ...write.options, name: "cancel", maxConnections: 2 });
@@ -87,7 +92,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     ...read.options,
     name: "live",
     maxConnections: 3,
-    maxWaiting: Infinity, // as many as there are watched scopes
+    maxWaiting: Infinity, // one for each watched scope
     waitTimeoutMs: LIVE_WAIT_TIMEOUT_MS,
   });
   const keys = new Pool({ ...read.options, name: "keys", maxConnections: 1 });
@@ -96,7 +101,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     name: "audit",
     maxConnections: 1,
     statementTimeoutMs: Math.max(AUDIT_TIMEOUT_MS, statementTimeoutMs),
-    session: { jit: "off", idle_in_transaction_session_timeout: "10000" },
+    session: { jit: "off", idle_in_transaction_session_timeout: "10s" },
   });
   const pools = { write, cancel, drain, fold, read, live, keys, audit };
   const endAll = async (timeoutMs?: number) => {

@@ -1,9 +1,9 @@
 /**
  * The driver, postgres.js, set up as every connection of Weir needs it.
  *
- * The driver would ask each new connection for the server's array types, and when that connection
- * is lost meanwhile nobody catches it: the process ends. The array types in use here are therefore
- * named by their OIDs, which are fixed in PostgreSQL's catalog (pg_type.dat).
+ * By default the driver asks each new connection for the server's array types. If that connection is
+ * lost meanwhile, nobody catches the error and the process ends. So the array types of Weir are named
+ * here by their OIDs, which are fixed in PostgreSQL's catalog (pg_type.dat).
  */
 import postgres from "postgres";
 
@@ -25,15 +25,15 @@ const ARRAY_OIDS = {
 const OTHER_ESCAPE = /\\[^"\\]/;
 
 /**
- * An array's literal. JSON's strings are PostgreSQL's, but for control characters and lone
- * surrogates, and JSON is far quicker to write than anything built here piece by piece.
+ * An array's literal. A string in JSON is also one in an array's literal, except for control
+ * characters and lone surrogates. `JSON.stringify` is far quicker than a literal built in pieces.
  */
 export function arrayLiteral(elements: readonly ArrayElement[]): string {
   const literal = JSON.stringify(elements).slice(1, -1);
   return `{${hasOtherEscape(literal) ? elements.map(quoted).join(",") : literal}}`;
 }
 
-/** Pairs of backslashes are stepped over, so that the second of a pair escapes nothing. */
+/** Pairs of backslashes are removed first, because the second of a pair escapes nothing. */
 function hasOtherEscape(literal: string): boolean {
   return OTHER_ESCAPE.test(literal) && OTHER_ESCAPE.test(literal.replaceAll("\\\\", ""));
 }
@@ -42,7 +42,7 @@ function quoted(element: ArrayElement): string {
   return element === null ? "NULL" : `"${element.replace(/["\\]/g, "\\$&")}"`;
 }
 
-/** The elements of an array's literal; arrays of arrays are not in use here. */
+/** The elements of an array's literal. Arrays of arrays are not supported. */
 export function parseArrayLiteral(literal: string): ArrayElement[] {
   const elements = literal.slice(1, -1).matchAll(/"((?:[^"\\]|\\.)*)"|([^",]+)/gs);
   return Array.from(elements, ([, quoted, plain]) => {
@@ -67,9 +67,24 @@ const ARRAY_TYPES = {
   uuidArray: arrayType(ARRAY_OIDS.uuid),
 };
 
-/** Connections to `url`; none is made before the first query. */
+/** Connections to `url`; none is made before the first query, and none after `end` was called. */
 export function connect(url: string, options: postgres.Options<Record<string, never>>): Sql {
   const all = { onnotice: () => undefined, ...options, fetch_types: false, types: ARRAY_TYPES };
-  // The types above are for the wire alone; no value in a query is tagged with them.
-  return postgres(url, all) as unknown as Sql;
+  // The types above are for the wire alone. No query marks a value with one of them.
+  return endForGood(postgres(url, all) as unknown as Sql);
+}
+
+/**
+ * postgres.js 3.4 does not stop the timer of a connection that waits for its next attempt when it
+ * ends. The connection is made after the end then, and stays open and idle. So `end` leaves it no
+ * address to connect to: port 0, where nobody can listen.
+ */
+function endForGood(sql: Sql): Sql {
+  const { end } = sql;
+  sql.end = (options) => {
+    sql.options.host.fill("127.0.0.1");
+    sql.options.port.fill(0);
+    return end(options);
+  };
+  return sql;
 }

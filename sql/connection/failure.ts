@@ -1,18 +1,81 @@
 /**
- * What a failed database call means: whose fault it is, and whether it may have been done.
+ * Errors of the database: every code that Weir knows, and its meaning.
  *
- * Told by SQLSTATE and socket error alone, never by a message's text. Three questions decide what
- * happens next: does it count against the circuit (`infrastructure`), must the batch be taken apart
- * to find the order at fault (`data`), and could the statement have been committed all the same
- * (`outcome: "unknown"`)? After an unknown outcome an order is never refused.
+ * The code and the severity of an error decide, never the text of its message. `classify` answers
+ * three questions. Does the error count against the circuit (`infrastructure`)? Must the batch be
+ * taken apart to find the order at fault (`data`)? May the statement have been committed all the
+ * same (`outcome: "unknown"`)? An order is never refused after an unknown outcome.
  */
+
+/** Codes of the server (PostgreSQL's manual, appendix A). */
+export const SQLSTATE = {
+  /** Another transaction changed or deleted a row that this one had read: run it again. */
+  serializationFailure: "40001",
+  /** The lock is taken, and `lock_timeout` is over. */
+  lockNotAvailable: "55P03",
+  /** A write met a standby, after a failover. */
+  readOnlyTransaction: "25006",
+  /** A standby cannot say where its log is, and each fold asks that. Rare for other reasons. */
+  notInPrerequisiteState: "55000",
+  /** The statement was cancelled by `statement_timeout` and rolled back. */
+  queryCanceled: "57014",
+  /** No connection is free, so the server lets nobody in. */
+  tooManyConnections: "53300",
+  /** The server starts, stops or recovers. */
+  cannotConnectNow: "57P03",
+  /** The user does not exist, or may not connect from this address. */
+  invalidAuthorization: "28000",
+  wrongPassword: "28P01",
+  /** The server is up and has no database of this name. */
+  noSuchDatabase: "3D000",
+  databaseExists: "42P04",
+  uniqueViolation: "23505",
+} as const;
+
+/** Classes of the server's codes: their first two characters. */
+const CLASS = {
+  /** The connection broke. */
+  connection: "08",
+  /** A value does not fit its type. */
+  dataException: "22",
+  /** A CHECK, a NOT NULL or a key refused the row. */
+  integrityViolation: "23",
+  /** The transaction was rolled back for another one: a serialization failure or a deadlock. */
+  transactionRollback: "40",
+} as const;
+
+/** Codes of the driver and of the operating system. */
+const CONNECTION = {
+  /** Nobody listens at the address. */
+  refused: "ECONNREFUSED",
+  noSuchHost: "ENOTFOUND",
+  /** The name service does not answer. */
+  noNameService: "EAI_AGAIN",
+  hostUnreachable: "EHOSTUNREACH",
+  networkUnreachable: "ENETUNREACH",
+  /** The server took the connection and said nothing, until the driver gave up. */
+  connectTimeout: "CONNECT_TIMEOUT",
+  /** The pool cut the connection, because another call on it was given up. */
+  destroyed: "CONNECTION_DESTROYED",
+} as const;
+
+/** Codes of errors that Weir's own connections throw. */
+export const WEIR_CODE = {
+  /** The server gave no answer at all: it hangs. */
+  databaseTimeout: "WEIR_DATABASE_TIMEOUT",
+  /** The call never began, because too many others waited. This says nothing of the database. */
+  poolBusy: "WEIR_POOL_BUSY",
+  poolCut: "WEIR_POOL_CUT",
+  /** The commit stands without the standby that it was to wait for. */
+  notReplicated: "WEIR_NOT_REPLICATED",
+} as const;
 
 export type FailureKind =
   /** The database, the way to it or its schema: counts against the circuit. */
   | "infrastructure"
   /** An order's content: never counts against the circuit. */
   | "data"
-  /** Two transactions in each other's way: the same again will do. */
+  /** Two transactions in each other's way: a repeat succeeds. */
   | "contention"
   /** A standby answered: the primary has to be looked for, the database is not out. */
   | "read_only";
@@ -27,72 +90,114 @@ export interface Failure {
   readonly timedOut: boolean;
 }
 
-/** SQLSTATEs, whole or by class (the first two characters); the longest match counts. */
-const BY_SQLSTATE: Readonly<Record<string, FailureKind>> = {
-  "22": "data", // data exception: a value does not fit its type
-  "23": "data", // integrity constraint violation: a CHECK, a NOT NULL
-  "40": "contention", // serialization failure, deadlock
-  "55P03": "contention", // lock not available
-  "25006": "read_only", // a write met a standby, after a failover
+/** Kinds by code or by class; the code goes before the class. All others are infrastructure. */
+const KINDS: Readonly<Record<string, FailureKind>> = {
+  [CLASS.dataException]: "data",
+  [CLASS.integrityViolation]: "data",
+  [CLASS.transactionRollback]: "contention",
+  [SQLSTATE.lockNotAvailable]: "contention",
+  [SQLSTATE.readOnlyTransaction]: "read_only",
 };
 
-/** The connection never came about, so nothing can have been sent. */
-const NOT_SENT = new Set([
-  "ECONNREFUSED", // nobody listens there
-  "ENOTFOUND", // no such host
-  "EAI_AGAIN", // the name service is away
-  "EHOSTUNREACH", // no route to the host
-  "ENETUNREACH", // no route to its network
-  "CONNECT_TIMEOUT", // the driver gave up connecting
-  "53300", // too many connections: refused at the door
-  "57P03", // cannot connect now: starting up, shutting down or in recovery
-  "28000", // not allowed to connect
-  "28P01", // wrong password
-  "3D000", // no such database
+/** The URL names a user, a password or a database that the server does not accept. */
+const WRONG_URL: ReadonlySet<string> = new Set([
+  SQLSTATE.invalidAuthorization,
+  SQLSTATE.wrongPassword,
+  SQLSTATE.noSuchDatabase,
 ]);
 
-const TIMED_OUT = new Set([
-  "57014", // canceled by statement_timeout: rolled back, and the server said so
-  "WEIR_DATABASE_TIMEOUT", // no answer at all: the server hangs
+/** The server lets nobody in for the moment. */
+const CLOSED_FOR_NOW: ReadonlySet<string> = new Set([
+  SQLSTATE.cannotConnectNow,
+  SQLSTATE.tooManyConnections,
 ]);
 
-/** No answer at all came, unlike from a server that cancelled the statement. */
-const SILENCE = new Set([
-  "WEIR_DATABASE_TIMEOUT", // the call was given up
-  "CONNECTION_DESTROYED", // cut by the pool, because another call beside it was given up
-  "CONNECT_TIMEOUT", // the connection was taken and nothing came over it
+/** No connection came about, so nothing can have been sent. */
+const NOT_SENT: ReadonlySet<string> = new Set([
+  CONNECTION.refused,
+  CONNECTION.noSuchHost,
+  CONNECTION.noNameService,
+  CONNECTION.hostUnreachable,
+  CONNECTION.networkUnreachable,
+  CONNECTION.connectTimeout,
+  ...CLOSED_FOR_NOW,
+  ...WRONG_URL,
 ]);
+
+const TIMED_OUT: ReadonlySet<string> = new Set([
+  SQLSTATE.queryCanceled,
+  WEIR_CODE.databaseTimeout,
+]);
+
+/** No answer came. A server that cancels a statement does answer, so its code is not here. */
+const SILENCE: ReadonlySet<string> = new Set([
+  WEIR_CODE.databaseTimeout,
+  CONNECTION.destroyed,
+  CONNECTION.connectTimeout,
+]);
+
+/** A standby's answers to something that only a primary can do. */
+const STANDBY: ReadonlySet<string> = new Set([
+  SQLSTATE.readOnlyTransaction,
+  SQLSTATE.notInPrerequisiteState,
+]);
+
+/** Says what the error of a database call means. Anything may have been thrown. */
+export function classify(error: unknown): Failure {
+  const code = codeOf(error) ?? "UNKNOWN";
+  const timedOut = TIMED_OUT.has(code);
+  if (code === WEIR_CODE.poolBusy) return { kind: "contention", outcome: "none", code, timedOut };
+  if (NOT_SENT.has(code)) return { kind: "infrastructure", outcome: "none", code, timedOut };
+  // Only the server's own errors have a severity. The socket's EPIPE looks like a SQLSTATE.
+  const severity = textOf(error, "severity");
+  if (severity === null) return { kind: "infrastructure", outcome: "unknown", code, timedOut };
+  const kind = KINDS[code] ?? KINDS[code.slice(0, 2)] ?? "infrastructure";
+  const lost = endsSession(severity) || code.startsWith(CLASS.connection);
+  return { kind, outcome: lost ? "unknown" : "none", code, timedOut };
+}
+
+/** The code of an error: the server's SQLSTATE, the driver's, the socket's or ours. */
+export function codeOf(error: unknown): string | null {
+  return textOf(error, "code");
+}
 
 /** True when the database said nothing. */
 export function isSilence({ code }: Failure): boolean {
   return SILENCE.has(code);
 }
 
-/** Never begun, since others were in its way; says nothing of the database. */
-const BUSY = "WEIR_POOL_BUSY";
+/** True when the connection of the call is of no use any more. */
+export function isConnectionLost(error: unknown): boolean {
+  const severity = textOf(error, "severity");
+  if (severity !== null) return endsSession(severity);
+  // The driver and the socket give each error a code. An error without one is a bug of ours.
+  return error instanceof Error && codeOf(error) !== null;
+}
 
-/** Classifies what a database call threw. */
-export function classify(error: unknown): Failure {
-  const code = propertyOf(error, "code") ?? "UNKNOWN";
-  const timedOut = TIMED_OUT.has(code);
-  if (code === BUSY) return { kind: "contention", outcome: "none", code, timedOut };
-  if (NOT_SENT.has(code)) return { kind: "infrastructure", outcome: "none", code, timedOut };
-  // Only what the server said has a severity; EPIPE would pass for a SQLSTATE by its looks.
-  const severity = propertyOf(error, "severity");
-  if (severity === null) return { kind: "infrastructure", outcome: "unknown", code, timedOut };
-  const kind = BY_SQLSTATE[code] ?? BY_SQLSTATE[code.slice(0, 2)] ?? "infrastructure";
-  return { kind, outcome: endedSession(severity, code) ? "unknown" : "none", code, timedOut };
+/** True when the call met a standby: the primary has to be looked for. */
+export function isStandby(error: unknown): boolean {
+  return STANDBY.has(codeOf(error) ?? "");
+}
+
+/** True when the database's URL is wrong, which waiting cannot cure. */
+export function isWrongUrl(error: unknown): boolean {
+  return WRONG_URL.has(codeOf(error) ?? "");
+}
+
+/** True when the server starts, stops or is full: it may let us in later. */
+export function isClosedForNow(error: unknown): boolean {
+  return CLOSED_FOR_NOW.has(codeOf(error) ?? "");
 }
 
 /**
- * True when the server ended the session instead of answering the statement. An ERROR means that
- * the statement was rolled back; a FATAL may arrive after its commit, before its answer.
+ * An ERROR means that the statement was rolled back. A FATAL or PANIC ends the session, and may
+ * arrive after the statement's commit and before its answer.
  */
-function endedSession(severity: string, code: string): boolean {
-  return code.startsWith("08") || severity === "FATAL" || severity === "PANIC";
+function endsSession(severity: string): boolean {
+  return severity === "FATAL" || severity === "PANIC";
 }
 
-function propertyOf(error: unknown, name: string): string | null {
+function textOf(error: unknown, name: "code" | "severity"): string | null {
   if (typeof error !== "object" || error === null || !(name in error)) return null;
   const value: unknown = Reflect.get(error, name);
   return typeof value === "string" ? value : null;

@@ -1,12 +1,16 @@
 /**
- * The way into a pool: so many calls at once, in the order they came, and a bounded number that
- * wait. What the driver gets it can begin at once, so nothing ever waits in the driver's own queue,
- * which has no bound, and which brings connections of an ended pool back to life.
+ * The gate of a pool: it lets a bounded number of calls in at once, in the order they came, and lets
+ * a bounded number wait.
+ *
+ * The driver can begin each call that it gets at once, so no call waits in the driver's own queue.
+ * That queue has no bound, and it makes connections for an ended pool.
  */
 
-/** A call that was never begun: too many others were waiting, or it waited too long. */
+import { WEIR_CODE } from "./failure.ts";
+
+/** The call was never begun: too many others were waiting, or it waited too long. */
 export class PoolBusy extends Error {
-  readonly code = "WEIR_POOL_BUSY";
+  readonly code = WEIR_CODE.poolBusy;
   constructor() {
     super("too many calls are waiting for a connection");
     this.name = "PoolBusy";
@@ -14,10 +18,9 @@ export class PoolBusy extends Error {
 }
 
 export interface GateBounds {
-  /** Calls that are let in at once. */
+  /** The most calls inside at once. */
   readonly places: number;
   readonly maxWaiting: number;
-  /** What a call waits at the most, milliseconds. */
   readonly waitTimeoutMs: number;
 }
 
@@ -32,7 +35,7 @@ export class Gate {
 
   constructor(readonly bounds: GateBounds) {}
 
-  /** Resolves when there is a place; who got one calls `leave`. @throws PoolBusy */
+  /** Resolves when the caller has a place, which `leave` gives back. @throws PoolBusy */
   async enter(): Promise<void> {
     const { places, maxWaiting, waitTimeoutMs } = this.bounds;
     if (this.#taken < places) {
@@ -45,7 +48,7 @@ export class Gate {
     this.#waiting.add(waiting);
     const timer = setTimeout(() => reject(new PoolBusy()), waitTimeoutMs);
     try {
-      await promise; // the place of the one who left is this one's by then
+      await promise; // the call that left has handed its place on
     } finally {
       clearTimeout(timer);
       this.#waiting.delete(waiting);
@@ -53,14 +56,14 @@ export class Gate {
   }
 
   leave(): void {
-    for (const next of this.#waiting) { // the first of them
+    for (const next of this.#waiting) { // only the first
       this.#waiting.delete(next);
       return next.enter();
     }
     this.#taken--;
   }
 
-  /** Refuses all who wait. */
+  /** Refuses all calls that wait. */
   clear(error: Error): void {
     for (const { refuse } of this.#waiting) refuse(error);
     this.#waiting.clear();

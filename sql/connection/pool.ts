@@ -1,20 +1,24 @@
 /**
  * A pool of connections to PostgreSQL.
  *
- * Every call goes through `Pool.run` or `Pool.transaction`, for weaknesses of postgres.js 3.4: it
- * cannot end one connection that hangs (a server that was stopped keeps its sockets open and says
- * nothing), a connection that was lost keeps what it had not yet written, so it may never work again,
- * and calls that wait in its queue are not bounded (gate.ts). Hence a call is given up a little after
- * the server should have given up itself, and whenever a connection is lost the pool's connections
- * are replaced as a whole.
+ * Every call goes through `Pool.run` or `Pool.transaction`, because of three weaknesses of
+ * postgres.js 3.4:
+ * - It cannot end one connection that hangs. A paused server keeps its sockets open and is silent.
+ * - A lost connection keeps the bytes that it had not written yet, so it may never work again.
+ * - Its queue of waiting calls has no bound (gate.ts).
+ *
+ * So a call is given up a little after the server should have cancelled it. When a connection is
+ * lost, all connections of the pool are replaced.
  */
-import postgres from "postgres";
+import type postgres from "postgres";
 import { connect, type Sql, type Tx } from "./driver.ts";
+import { isConnectionLost, isStandby, WEIR_CODE } from "./failure.ts";
 import { Gate } from "./gate.ts";
+import { answerWithin } from "../waiting.ts";
 
-/** A call that was given up after `timeoutMs` without an answer: its outcome is not known. */
+/** The call was given up after `timeoutMs` without an answer. Its outcome is unknown. */
 export class DatabaseTimeout extends Error {
-  readonly code = "WEIR_DATABASE_TIMEOUT";
+  readonly code = WEIR_CODE.databaseTimeout;
   constructor(readonly timeoutMs: number) {
     super(`the database did not answer within ${timeoutMs} ms`);
     this.name = "DatabaseTimeout";
@@ -22,11 +26,11 @@ export class DatabaseTimeout extends Error {
 }
 
 /**
- * What the server has committed without the standby that it was to wait for, because somebody
- * cancelled the wait: a failover would lose it, so it is as good as not known.
+ * The server has committed the call without its standby, because somebody cancelled the wait. A
+ * failover would lose the commit, so its outcome counts as unknown.
  */
-export class NotReplicated extends Error {
-  readonly code = "WEIR_NOT_REPLICATED";
+class NotReplicated extends Error {
+  readonly code = WEIR_CODE.notReplicated;
   constructor() {
     super("the wait for the synchronous standby was cancelled");
     this.name = "NotReplicated";
@@ -38,26 +42,32 @@ export interface PoolOptions {
   readonly url: string;
   readonly name: string;
   readonly maxConnections: number;
-  /** `run` gives up past this; the server cancels a statement a little before. */
+  /** `run` gives up after this time. The server cancels the statement a little earlier. */
   readonly statementTimeoutMs: number;
-  /** Calls that may wait for a connection, and how long; left out: a second's worth of quick ones. */
+  /** The most calls that wait for a connection. */
   readonly maxWaiting?: number;
+  /** The longest wait for a connection; default `statementTimeoutMs`. */
   readonly waitTimeoutMs?: number;
   /** Further settings of each session, such as `idle_in_transaction_session_timeout`. */
   readonly session?: Readonly<Record<string, string>>;
 }
 
-/** What the server is given, of a call's time, to say that it has cancelled the statement. */
+/** The end of a call's time, in which the server can still say that it cancelled the statement. */
 const MAX_GRACE_MS = 500;
-/** Where the server warns that a wait for a standby was cancelled; it says nothing else there. */
+/** The routine of the server that warns of a cancelled wait for a standby, and of nothing else. */
 const STANDBY_WAIT = "SyncRepWaitForLSN";
-/** What other calls on a lost connection's pool get to end before they are cut. */
+/** The time that the other calls have to end before they are cut, when a connection is lost. */
 const RETIRE_MS = 1_000;
+/** About as many quick calls as a pool answers in a second. */
 const MAX_WAITING = 1_000;
 
-/** The pool was ended at once, whatever was under way. */
+/** The pool was ended at once, and the call with it. */
 class PoolCut extends Error {
-  readonly code = "WEIR_POOL_CUT";
+  readonly code = WEIR_CODE.poolCut;
+  constructor() {
+    super("the pool was ended");
+    this.name = "PoolCut";
+  }
 }
 
 /** A pool of connections that can be replaced as a whole. */
@@ -65,12 +75,12 @@ export class Pool {
   #sql: Sql;
   #url: string;
   #ended = false;
-  /** Waits for a standby that were cancelled; the server says so before it ends the call. */
+  /** Counts cancelled waits for a standby. The server warns of one before it ends the call. */
   #cancelledWaits = 0;
   readonly #gate: Gate;
   readonly #retiring = new Set<Promise<void>>();
-  /** Gives up each call under way. */
-  readonly #underWay = new Set<(error: Error) => void>();
+  /** Gives up every call under way. */
+  readonly #cut = new AbortController();
 
   constructor(readonly options: PoolOptions) {
     this.#url = options.url;
@@ -85,8 +95,8 @@ export class Pool {
   /**
    * Runs `use` with a connection of the pool.
    * @throws PoolBusy when none came free in time, DatabaseTimeout when no answer came in time,
-   *   NotReplicated when a wait for a standby was cancelled meanwhile, be it another call's, else
-   *   what the driver throws.
+   *   NotReplicated when a wait for a standby was cancelled meanwhile, of this call or of another,
+   *   else the error of the driver
    */
   async run<T>(use: (sql: Sql) => Promise<T>): Promise<T> {
     await this.#gate.enter();
@@ -103,36 +113,28 @@ export class Pool {
   async #run<T>(use: (sql: Sql) => Promise<T>): Promise<T> {
     const sql = this.#sql;
     const timeoutMs = this.options.statementTimeoutMs;
-    const { promise: gaveUp, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(() => reject(new DatabaseTimeout(timeoutMs)), timeoutMs);
-    this.#underWay.add(reject);
-    const answer = use(sql);
+    const late = () => new DatabaseTimeout(timeoutMs);
     try {
-      return await Promise.race([answer, gaveUp]);
+      return await answerWithin(timeoutMs, use(sql), late, this.#cut.signal);
     } catch (error) {
-      answer.catch(() => undefined); // when it was given up, it fails later and was answered here
       if (error instanceof DatabaseTimeout) this.#replace(sql, 0);
       else if (isConnectionLost(error) || isStandby(error)) this.#replace(sql, RETIRE_MS);
       throw error;
-    } finally {
-      clearTimeout(timer);
-      this.#underWay.delete(reject);
     }
   }
 
-  /** Runs `use` in one transaction, READ COMMITTED unless `mode` says otherwise. @throws as `run`. */
+  /** Runs `use` in one transaction, READ COMMITTED unless `mode` says otherwise. @throws as `run` */
   transaction<T>(use: (tx: Tx) => Promise<T>, mode = ""): Promise<T> {
     return this.run((sql) => sql.begin(mode, (tx) => use(tx).catch(keepOffLost)) as Promise<T>);
   }
 
-  /** Ends all connections, waiting at most `timeoutMs` for what they are doing. Legal twice. */
+  /** Ends all connections. Calls under way have `timeoutMs` to end. Legal twice. */
   async end(timeoutMs = 1_000): Promise<void> {
     this.#ended = true;
-    const cut = new PoolCut("the pool was ended");
+    const cut = new PoolCut();
     this.#gate.clear(cut);
-    if (timeoutMs === 0) { // the driver leaves some calls waiting, such as one that is connecting
-      for (const giveUp of this.#underWay) giveUp(cut);
-    }
+    // The driver leaves some calls waiting, such as one that is connecting.
+    if (timeoutMs === 0) this.#cut.abort(cut);
     await Promise.all([this.#sql.end({ timeout: timeoutMs / 1_000 }), ...this.#retiring]);
   }
 
@@ -142,7 +144,7 @@ export class Pool {
     });
   }
 
-  /** Only once per set of connections: of many calls that fail on the same ones the first acts. */
+  /** Replaces the connections. When many calls fail on the same ones, the first call does it. */
   #replace(lost: Sql, timeoutMs: number): void {
     if (this.#ended || this.#sql !== lost) return;
     this.#url = nextHostFirst(this.#url);
@@ -151,26 +153,6 @@ export class Pool {
     this.#retiring.add(retiring);
     retiring.finally(() => this.#retiring.delete(retiring));
   }
-}
-
-/** True when the connection that a call ran on is of no use any more. */
-function isConnectionLost(error: unknown): boolean {
-  if (error instanceof postgres.PostgresError) {
-    return error.severity === "FATAL" || error.severity === "PANIC";
-  }
-  // The driver and the socket name what is wrong by a code; what has none is a bug of ours.
-  return error instanceof Error && "code" in error;
-}
-
-/** What a standby answers to something that only a primary can do. */
-const STANDBY = new Set([
-  "25006", // a write
-  "55000", // a question where its log is, which a fold begins with; elsewhere it is rare
-]);
-
-/** True when a call met a standby: the primary has to be looked for. */
-function isStandby(error: unknown): boolean {
-  return error instanceof postgres.PostgresError && STANDBY.has(error.code);
 }
 
 /** The URL with its first host moved to the end, so that new connections try another one first. */
@@ -182,9 +164,10 @@ export function nextHostFirst(url: string): string {
 }
 
 /**
- * Passes an error on, unless the connection is lost: the driver would answer the error with a
- * ROLLBACK, and writing to a connection that has closed throws where nobody can catch it
- * (porsager/postgres issue 1208). The transaction then ends when the driver sees the close.
+ * Passes an error on to the driver, unless the connection is lost. The driver answers an error with
+ * a ROLLBACK, and a write to a closed connection throws where nobody can catch it
+ * (porsager/postgres issue 1208). On a lost connection the transaction ends when the driver sees
+ * that the connection is closed.
  */
 function keepOffLost(error: unknown): Promise<never> {
   return isConnectionLost(error) ? new Promise(() => undefined) : Promise.reject(error);
@@ -200,8 +183,8 @@ function connectPool(
     max: maxConnections,
     onnotice,
     connect_timeout: Math.max(1, statementTimeoutMs / 1_000),
-    // The circuit breaker decides when the database is asked again; a connection that backed off
-    // by itself for up to 20 s (the driver's default) would only hide that it is back.
+    // The circuit breaker decides when the database is asked again. The driver's own backoff of up
+    // to 20 s would hide that the database is back.
     backoff: () => 0.05,
     connection: {
       application_name: `weir ${name}`,

@@ -1,15 +1,17 @@
 /**
- * An advisory lock of a session, taken in turns with other sessions. It is given back when the
- * session ends, however that comes about.
+ * An advisory lock that a session holds until it ends, for whatever reason it ends.
+ *
+ * Tested in tests/sql/migrate_test.ts and tests/sql/figures/rebuild_test.ts.
  */
 import type { Sql } from "./driver.ts";
+import { pause } from "../waiting.ts";
 
 const POLL_MS = 20;
 
 /**
- * Polls rather than waits: a session that waits for a lock holds a snapshot open, which a CREATE
- * INDEX CONCURRENTLY of the lock's holder would wait for in turn.
- * @returns false when it was not to be had in time.
+ * Takes the lock. It polls: a session that waits for a lock holds a snapshot open, and a CREATE INDEX
+ * CONCURRENTLY of the lock's holder waits for all snapshots. The two would wait for each other.
+ * @returns false when the lock did not come free in time
  */
 export async function takeSessionLock(
   sql: Sql,
@@ -20,7 +22,7 @@ export async function takeSessionLock(
   while (performance.now() - begunAt < timeoutMs) {
     const [row] = await sql<{ got: boolean }[]>`SELECT pg_try_advisory_lock(${key}) AS got`;
     if (row?.got === true) return true;
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await pause(POLL_MS);
   }
   return false;
 }

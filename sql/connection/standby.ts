@@ -1,10 +1,12 @@
 /**
- * Reading what a failover cannot lose.
+ * Reads that show only rows which a failover cannot lose.
  *
- * A row may be seen that the synchronous standby has not got: the server shows it after a restart,
- * or when somebody cancelled the wait. With such a standby a statement that has this among its
- * columns writes a message to the log, so that it ends only when the standby has everything up to
- * there; without one it costs nothing.
+ * The server may show a row that the synchronous standby does not have: after a restart, or when
+ * somebody cancelled the wait. A statement with the column below writes a message to the server's
+ * log. So it ends only when the standby has everything up to that message. Without such a standby
+ * the column costs nothing.
+ *
+ * Tested in tests/system/database/not_replicated_test.ts.
  */
 import type { Sql, Tx } from "./driver.ts";
 

@@ -25,27 +25,36 @@ export interface NoticeHandlers {
   readonly onListening: () => void;
 }
 
-export class NoticeListener {
+export interface NoticeListener {
+  /** Gives the connection up and makes another one, at the next host if there are several. */
+  renew(): void;
+  /** Resolves when no connection is left. */
+  stop(): Promise<void>;
+}
+
+/** Begins to listen, and goes on until `stop`. */
+export function startNoticeListener(url: string, handlers: NoticeHandlers): NoticeListener {
+  return new Listener(url, handlers);
+}
+
+class Listener implements NoticeListener {
   #url: string;
   #sql: Sql;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #ended = false;
+  #stopped = false;
   readonly #retiring = new Set<Promise<void>>();
 
-  /** Listens at once, and goes on until `end`. */
   constructor(url: string, readonly handlers: NoticeHandlers) {
     this.#url = url;
     this.#sql = this.#listen();
   }
 
-  /** Gives the connection up and makes another one, at the next host if there are several. */
   renew(): void {
     this.#renew(this.#sql);
   }
 
-  /** Legal twice. */
-  async end(): Promise<void> {
-    this.#ended = true;
+  async stop(): Promise<void> {
+    this.#stopped = true;
     clearTimeout(this.#timer);
     await Promise.all([this.#sql.end({ timeout: 1 }), ...this.#retiring]);
   }
@@ -69,7 +78,7 @@ export class NoticeListener {
   }
 
   #renew(lost: Sql): void {
-    if (this.#ended || this.#sql !== lost || this.#timer !== undefined) return;
+    if (this.#stopped || this.#sql !== lost || this.#timer !== undefined) return;
     const retiring = lost.end({ timeout: 0 }).catch(() => undefined);
     this.#retiring.add(retiring);
     retiring.finally(() => this.#retiring.delete(retiring));

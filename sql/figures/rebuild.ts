@@ -10,7 +10,7 @@
  * older than the lock: a fold could come in between. A process that stops in the middle loses both
  * within a second.
  */
-import { codeOf } from "../connection/bootstrap.ts";
+import { codeOf, SQLSTATE } from "../connection/failure.ts";
 import { connect } from "../connection/driver.ts";
 import type { Tx } from "../connection/database.ts";
 import { beginEpoch, FOLD_LOCK } from "./fold.ts";
@@ -22,8 +22,7 @@ import { minuteHorizon } from "./retention.ts";
 import { takeSessionLock } from "../connection/session_lock.ts";
 
 const LOCK_TIMEOUT_MS = 60_000;
-/** serialization_failure: something was deleted for its age meanwhile; the same again will do. */
-const SERIALIZATION_FAILURE = "40001";
+/** A row that was deleted for its age meanwhile makes an attempt fail; the next one does without. */
 const ATTEMPTS = 5;
 
 export interface Rebuilt extends Position {
@@ -64,7 +63,7 @@ export async function rebuildRollups(options: { databaseUrl: string }): Promise<
           (tx) => recountAll(tx, clock.as_of, minuteHorizon(clock.now)),
         );
       } catch (error) {
-        const again = codeOf(error) === SERIALIZATION_FAILURE && attempt < ATTEMPTS;
+        const again = codeOf(error) === SQLSTATE.serializationFailure && attempt < ATTEMPTS;
         if (!again) throw error;
       }
     }

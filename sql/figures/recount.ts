@@ -29,12 +29,6 @@ export interface RecountedProduct {
   readonly revenue_minor: string;
 }
 
-/** How many orders the database holds. */
-export async function countOrders(sql: Sql): Promise<number> {
-  const [row] = await sql<{ count: string }[]>`SELECT count(*) FROM orders`;
-  return Number(row?.count);
-}
-
 /** The sums over a group of orders, by their names. */
 export function sumsOfOrders(sql: Sql | Tx) {
   return sql`

@@ -1,34 +1,34 @@
 /**
  * Group commit: one batch of orders, one autocommit statement, one journal row.
  *
- * The statement inserts the orders that are new, and writes one journal row of what those (and only
- * those) add to the figures. It is one statement, so no transaction stays open between round trips
- * and a paused instance blocks nobody. Rows go in sorted by order id, so that two batches that
- * share keys wait for each other in one order and cannot deadlock.
+ * The statement inserts the orders that are new, and writes one journal row with the sums of exactly
+ * these orders. It is one statement, so no transaction stays open between round trips, and a paused
+ * instance blocks nobody. Rows are inserted in the order of their ids: two batches with common keys
+ * wait for each other in the same order and cannot deadlock.
  *
- * The same statement settles the open dead letters of what it inserts: their order has been placed
- * again with content that the database takes. One that had been acknowledged as spilled keeps the
- * time that it was acknowledged with.
+ * The same statement settles the open dead letters of the inserted orders, because each was placed
+ * again with content that the database accepts. An order that was acknowledged as spilled keeps the
+ * time of that acknowledgement.
  *
- * Keys that were not new are read by a second statement: a row that another transaction committed
- * while the first waited for it is neither inserted nor visible to the first one's snapshot.
+ * A second statement reads the orders that were not new. The first cannot: another transaction may
+ * commit a row while it waits, and its snapshot does not show that row.
  */
-import postgres from "postgres";
 import type { NewOrder } from "./new_order.ts";
 import type { Sql, Tx } from "../connection/database.ts";
 import { JOURNAL_FORMAT } from "../figures/journal.ts";
+import { classify } from "../connection/failure.ts";
 import { standbyHasIt } from "../connection/standby.ts";
 import { iso } from "../time.ts";
 
 /**
- * What a batch may have, so that its transaction is short, and the fold that takes its journal row
- * as well: a product of a line may be one more row of the rollups.
+ * The most lines of a batch. It keeps the transaction short, and also the fold that takes its journal
+ * row: each line may sell another product, which is one more row of the rollups.
  */
 export const MAX_BATCH_LINES = 5_000;
 
-/** What the database holds under an order's id after the batch. */
+/** The row under an order's id after the batch. */
 export interface StoredOrder {
-  /** True when this batch put it there. */
+  /** True when this batch inserted it. */
   readonly isNew: boolean;
   readonly contentHash: string;
   readonly placedAt: string;
@@ -37,12 +37,13 @@ export interface StoredOrder {
 /**
  * Commits a batch.
  * @param orders at most one per order id.
- * @returns what is stored now, by order id. Called again with the same orders, it adds nothing and
- *   returns the same with `isNew: false`, so it may be repeated after an unknown outcome.
- *   One that is missing from it was there before, and could not be read. With no orders at all it
- *   writes a message to the log, so that an empty batch meets what a full one would: a read-only
- *   server, a standby that is waited for.
- * @throws what the driver throws; then nothing, or (when no answer came) all of it was committed.
+ *
+ * A second call with the same orders adds nothing and returns the same rows with `isNew: false`. So
+ * the call may be repeated after an unknown outcome. A batch without orders writes a message to the
+ * server's log, so that it fails on a read-only server and waits for the standby as others do.
+ * @returns the stored rows by order id. An order that is missing there was stored before this call,
+ *   and its row could not be read.
+ * @throws the error of the driver; then nothing was committed, or, if no answer came, maybe all of it
  */
 export async function commitBatch(
   sql: Sql,
@@ -52,10 +53,11 @@ export async function commitBatch(
   try {
     inserted = await insertNew(sql, orders);
   } catch (error) {
-    // A constraint speaks before the key does: what a constraint of today would refuse may be there
-    // from before, and then that is the answer.
-    const known = orders.length === 1 && isOfData(error) ? await readStored(sql, orders) : null;
-    if (known === null || known.size === 0) throw error;
+    // PostgreSQL checks constraints before the primary key. An order stored before a constraint was
+    // added is refused by it when sent again, so look whether the order is stored already.
+    if (orders.length !== 1 || classify(error).kind !== "data") throw error;
+    const known = await readStored(sql, orders);
+    if (known.size === 0) throw error;
     return known;
   }
   const { placed_at, new_ids, acknowledged } = inserted;
@@ -72,28 +74,23 @@ export async function commitBatch(
   try {
     return new Map([...stored, ...await readStored(sql, others)]);
   } catch (error) {
-    // What was inserted is committed, whatever became of this read: that has to be said, and only
-    // the others are to be asked again.
+    // The inserted orders are committed although this read failed. Their callers must hear that, and
+    // only the other orders are sent again.
     if (stored.size === 0) throw error;
     return stored;
   }
 }
 
-/** True when the database refused a row for its content, as SQLSTATE classes 22 and 23 say. */
-function isOfData(error: unknown): boolean {
-  return error instanceof postgres.PostgresError && /^2[23]/.test(error.code);
-}
-
 interface Inserted {
-  /** The statement's time, which is that of every order that did not bring one. */
+  /** The statement's time: the placing time of every order that did not bring one. */
   readonly placed_at: Date;
-  /** Null when all of them are new, which is the usual case and cheaper to say. */
+  /** Null when all orders are new: the usual case, and cheaper to send. */
   readonly new_ids: string[] | null;
-  /** Times of orders that were acknowledged before they became dead letters; null: there is none. */
+  /** The times of orders that were acknowledged before they became dead letters; null: none was. */
   readonly acknowledged: Readonly<Record<string, string>> | null;
 }
 
-/** Inserts what is new. @throws what the driver throws; then nothing of it was inserted */
+/** Inserts the new orders. @throws the error of the driver; then nothing was inserted */
 export async function insertNew(sql: Sql | Tx, orders: readonly NewOrder[]): Promise<Inserted> {
   const column = <K extends keyof NewOrder>(name: K) => orders.map((order) => order[name]);
   const [row] = await sql<Inserted[]>`
@@ -170,7 +167,7 @@ interface KnownRow {
   readonly content_hash: string;
 }
 
-/** What is stored under the ids of these orders, and cannot be lost any more. */
+/** The rows under the ids of these orders, once no failover can lose them. */
 export async function readStored(
   sql: Sql | Tx,
   orders: readonly NewOrder[],

@@ -1,6 +1,6 @@
 /**
- * Cancelling an order: one statement marks it and writes a journal row that takes it out of its own
- * minute and day, so that the fold needs to know nothing of cancellations.
+ * Cancelling an order. One statement marks the order and writes a journal row that subtracts it from
+ * its own minute and day. So the fold needs no code for cancellations.
  */
 import type { Cancellation } from "../../client/contract/order.ts";
 import type { Sql } from "../connection/database.ts";
@@ -10,7 +10,7 @@ import { iso } from "../time.ts";
 
 /**
  * Cancels an order. @returns null when the database has none of this id.
- * @throws what the driver throws; then it may have been cancelled or not, and may be tried again.
+ * @throws the error of the driver; then the order may have been cancelled, and a repeat is safe
  */
 export async function cancelOrder(
   sql: Sql,
@@ -28,7 +28,7 @@ export async function cancelOrder(
     if (known.cancelled_at !== null) {
       return { cancelledAt: iso(known.cancelled_at), replayed: true };
     }
-    // It was committed between the two statements, and can be marked now.
+    // The order was committed between the two statements, so the next attempt marks it.
   }
 }
 

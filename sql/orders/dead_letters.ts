@@ -1,9 +1,9 @@
 /**
- * Dead letters: orders that wait for a person, because the database will not take them as they are.
+ * Dead letters: orders that wait for a person, because the database does not take them as they are.
  *
  * `rejected`: a constraint or a type refused the order's content. `conflict`: the order came out of
- * the overflow buffer, and the database holds other content under its key. An outage puts nothing
- * here. There is at most one open letter an order and content, however often it comes.
+ * the overflow, and the database holds other content under its key. An outage makes no dead letters.
+ * Each order and content has at most one open letter, however often it fails.
  */
 import { z } from "zod";
 import type {
@@ -14,6 +14,7 @@ import type {
 } from "../../client/contract/dead_letter.ts";
 import type { Pool, Sql } from "../connection/database.ts";
 import type { NewOrder } from "./new_order.ts";
+import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { iso } from "../time.ts";
 import type { PlaceInput } from "../../client/contract/order.ts";
 
@@ -35,7 +36,7 @@ interface LetterRow {
   readonly replay_payload: PlaceInput | null;
 }
 
-/** Parks an order. @returns the id of its open letter, which may have been there before. */
+/** Parks an order. @returns the id of its open letter, which may be an earlier one */
 export async function parkOrder(
   sql: Sql,
   order: NewOrder,
@@ -67,15 +68,15 @@ export interface LetterListOptions {
 
 /** Where a page begins: after the letter that failed last at this time and has this id. */
 export interface LetterCursor {
-  /** ISO 8601 with microseconds: what letters of one millisecond are told apart by. */
+  /** ISO 8601 with microseconds, because many letters fail within one millisecond. */
   readonly lastFailedAt: string;
   readonly id: string;
 }
 
-/** Letters, the one that failed last first. One that fails again meanwhile moves to the front. */
+/** Letters, the latest failure first. A letter that fails again meanwhile moves to the front. */
 export async function listLetters(pool: Pool, options: LetterListOptions): Promise<LetterPage> {
   const { storeId, state, limit, cursor } = options;
-  // The time goes as text: the driver would cut what it knows as a time to milliseconds.
+  // The time is sent as text, because the driver cuts the times that it knows to milliseconds.
   const rows = await pool.run((sql) =>
     sql<(LetterRow & { position: string })[]>`
       SELECT *, to_char(last_failed_at AT TIME ZONE 'UTC', ${POSITION_FORMAT}) AS position
@@ -91,29 +92,24 @@ export async function listLetters(pool: Pool, options: LetterListOptions): Promi
   return {
     letters: letters.map(letterOf),
     nextCursor: rows.length > limit && last !== undefined
-      ? btoa(JSON.stringify([last.position, last.letter_id]))
+      ? encodeCursor([last.position, last.letter_id])
       : null,
   };
 }
 
-/** ISO 8601 with microseconds, as PostgreSQL is asked for it. */
+/** ISO 8601 with microseconds, in the format language of PostgreSQL. */
 const POSITION_FORMAT = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"';
-const cursorShape = z.tuple([
-  z.string().regex(/^2\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/),
-  z.uuid(),
-]);
+const cursorTime = z.string()
+  .regex(/^2\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/)
+  .refine((time) => !Number.isNaN(Date.parse(time)));
 
-/** The cursor in `text`; null when it is none of ours. */
+/** The cursor in `text`; null when the text is not one of this list. */
 export function decodeLetterCursor(text: string): LetterCursor | null {
-  try {
-    const [lastFailedAt, id] = cursorShape.parse(JSON.parse(atob(text)));
-    return Number.isNaN(Date.parse(lastFailedAt)) ? null : { lastFailedAt, id };
-  } catch {
-    return null;
-  }
+  const key = decodeCursor(text, cursorTime);
+  return key === null ? null : { lastFailedAt: key[0], id: key[1] };
 }
 
-/** Open letters, the one that has not been tried for longest first. */
+/** Open letters, the one whose latest try is longest ago first. */
 export async function listLongestWaiting(
   pool: Pool,
   storeId: string | null,
@@ -131,7 +127,7 @@ function ofStore(sql: Sql, storeId: string | null) {
   return storeId === null ? sql`` : sql`AND store_id = ${storeId}`;
 }
 
-/** The letter; null when there is none of this id. */
+/** The letter; null when no letter has this id. */
 export async function readLetter(pool: Pool, id: string): Promise<DeadLetter | null> {
   const [row] = await pool.run((sql) =>
     sql<LetterRow[]>`SELECT * FROM dead_letters WHERE letter_id = ${id}`
@@ -139,7 +135,7 @@ export async function readLetter(pool: Pool, id: string): Promise<DeadLetter | n
   return row === undefined ? null : letterOf(row);
 }
 
-/** An open letter of the order; null when there is none. */
+/** An open letter of the order; null when it has none. */
 export async function findOpenLetter(
   pool: Pool,
   storeId: string,
@@ -153,7 +149,7 @@ export async function findOpenLetter(
   return row === undefined ? null : letterOf(row);
 }
 
-/** How many letters are open. */
+/** The number of open letters. */
 export async function countOpenLetters(pool: Pool): Promise<number> {
   const [row] = await pool.run((sql) =>
     sql<{ count: string }[]>`SELECT count(*) FROM dead_letters WHERE state = 'open'`
@@ -165,13 +161,13 @@ export interface Closing {
   readonly state: "replayed" | "discarded";
   readonly by: string;
   readonly note: string | null;
-  /** What was placed instead of the original; null when that was placed as it is. */
+  /** The corrected order that was placed; null when the original was placed as it is. */
   readonly replayPayload: PlaceInput | null;
 }
 
 /**
- * Closes a letter that is open, or one that the replay itself has just settled.
- * @returns the letter as it is now; null when it had been closed before, and nothing was changed.
+ * Closes a letter that is open, or that the replay itself has just settled.
+ * @returns the closed letter; null when it had been closed before, and nothing was changed
  */
 export async function closeLetter(
   pool: Pool,
@@ -190,7 +186,7 @@ export async function closeLetter(
   return row === undefined ? null : letterOf(row);
 }
 
-/** Counts one more failure of an open letter, so that others come before it the next time. */
+/** Counts a failure of an open letter. The next replay of many begins with other letters. */
 export async function countFailure(
   pool: Pool,
   id: string,

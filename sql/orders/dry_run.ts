@@ -1,9 +1,11 @@
 /**
- * What would become of an order, without storing it: it is inserted as any other, in a transaction
- * that takes it back.
+ * The dry run of an order: it is inserted like any other, in a transaction that takes it back.
  *
- * The transaction holds the order's key for two round trips, and the server ends it when
- * this process stops in the middle. Constraints that wait for COMMIT are checked before.
+ * The transaction holds the order's key for two round trips. If this process stops in the middle,
+ * the server ends the transaction within a second. Constraints that PostgreSQL would check at COMMIT
+ * are checked at once.
+ *
+ * Tested in tests/server/orders/dead_letters_test.ts.
  */
 import { insertNew, readStored } from "./batch.ts";
 import type { Pool, Tx } from "../connection/database.ts";
@@ -12,7 +14,7 @@ import type { NewOrder } from "./new_order.ts";
 /** `mismatch`: the database holds other content under the order's key. */
 export type DryRun = "commit" | "duplicate" | "mismatch";
 
-/** Tries an order. @throws what the driver throws, also when the database refuses its content. */
+/** Tries an order. @throws the error of the driver, also when the database refuses the content */
 export function tryOrder(pool: Pool, order: NewOrder): Promise<DryRun> {
   return pool.transaction((tx) => tryIn(tx, order));
 }
@@ -24,9 +26,9 @@ async function tryIn(tx: Tx, order: NewOrder): Promise<DryRun> {
   if (stored === undefined) {
     await tx`SAVEPOINT untried`;
     await insertNew(tx, [order]);
-    // Whatever fails before this ends the transaction, so that its COMMIT never has the order.
+    // An earlier failure ends the transaction, so it never commits the order.
     await tx`ROLLBACK TO SAVEPOINT untried`;
-    // Nothing was inserted if somebody else has committed the order in between.
+    // Another transaction may have committed the order in between; then nothing was inserted.
     stored = (await readStored(tx, [order])).get(order.orderId);
   }
   if (stored === undefined) return "commit";

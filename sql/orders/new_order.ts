@@ -1,6 +1,6 @@
 /**
- * An order as the writer stores it: `toNewOrder` adds to a checked order what is derived from it,
- * its id, its total and the hash of its content.
+ * An order as the writer stores it: a checked order with its id, its total and the hash of its
+ * content, which are derived from it.
  */
 import { type PlaceOrder, totalMinorOf } from "../../client/contract/order.ts";
 import { contentHashOf, orderIdOf } from "./order_identity.ts";
@@ -19,13 +19,13 @@ export interface NewOrder {
   readonly customerRef: string | null;
   /** The metadata as JSON text, keys sorted. */
   readonly metadataJson: string;
-  /** SHA-256 over everything the client sent but `deadlineMs`, in hex. */
+  /** SHA-256 in hex over everything that the client sent, except `deadlineMs`. */
   readonly contentHash: string;
-  /** When the overflow buffer took the order (ISO 8601); null: the database's clock decides. */
+  /** When the overflow took the order, ISO 8601. Null: the database's clock decides. */
   readonly placedAt: string | null;
 }
 
-/** Adds to a checked order what is derived from it. */
+/** Derives id, total and content hash of a checked order. */
 export function toNewOrder(order: PlaceOrder): NewOrder {
   const linesJson = JSON.stringify(
     order.lines.map(({ sku, quantity, unitPriceMinor }) => ({ sku, quantity, unitPriceMinor })),

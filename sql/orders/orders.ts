@@ -1,9 +1,10 @@
 /**
- * Reading orders back: one by its id, many by keyset pages.
+ * Reading orders back: one order by its id, many orders in keyset pages.
  */
 import { z } from "zod";
 import type { Pool, Sql } from "../connection/database.ts";
 import type { Order, OrderLine, OrderPage, OrderStatus } from "../../client/contract/order.ts";
+import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { iso } from "../time.ts";
 
 interface OrderRow {
@@ -21,7 +22,7 @@ interface OrderRow {
   readonly cancel_reason: string | null;
 }
 
-/** The order, or null when the database has none of this id. */
+/** The order, or null when the database has no order with this id. */
 export async function readOrder(
   pool: Pool,
   storeId: string,
@@ -37,12 +38,12 @@ export async function readOrder(
 export interface ListOptions {
   readonly storeId: string;
   readonly limit: number;
-  readonly cursor: Cursor | null;
+  readonly cursor: OrderCursor | null;
   readonly status: OrderStatus | null;
 }
 
 /** Where a page begins: after the order with this placing time and id. */
-export interface Cursor {
+export interface OrderCursor {
   readonly placedAt: string;
   readonly orderId: string;
 }
@@ -64,28 +65,22 @@ export async function listOrders(pool: Pool, options: ListOptions): Promise<Orde
   const last = orders.at(-1);
   return {
     orders,
-    nextCursor: rows.length > limit && last !== undefined ? encodeCursor(last) : null,
+    nextCursor: rows.length > limit && last !== undefined
+      ? encodeCursor([last.placedAt, last.orderId])
+      : null,
   };
 }
 
-/** Of years that a database's clock can have said; it knows no year 0. */
-const cursorShape = z.tuple([z.iso.datetime().startsWith("2"), z.uuid()]);
+/** ISO 8601 with milliseconds. PostgreSQL knows no year 0, so the year has to begin with a 2. */
+const cursorTime = z.iso.datetime().startsWith("2");
 
-/** The cursor in `text`; null when it is none of ours. */
-export function decodeCursor(text: string): Cursor | null {
-  try {
-    const [placedAt, orderId] = cursorShape.parse(JSON.parse(atob(text)));
-    return { placedAt, orderId };
-  } catch {
-    return null;
-  }
+/** The cursor in `text`; null when the text is not one of this list. */
+export function decodeOrderCursor(text: string): OrderCursor | null {
+  const key = decodeCursor(text, cursorTime);
+  return key === null ? null : { placedAt: key[0], orderId: key[1] };
 }
 
-function encodeCursor({ placedAt, orderId }: Cursor): string {
-  return btoa(JSON.stringify([placedAt, orderId]));
-}
-
-/** The table holds committed orders and cancelled ones; the other states live elsewhere. */
+/** This table holds committed and cancelled orders alone: no other status finds a row. */
 function statusCondition(sql: Sql, status: OrderStatus | null) {
   switch (status) {
     case null:

@@ -1,7 +1,7 @@
-/** A private PostgreSQL for a bench, with every commit synced as in earnest. */
+/** A private PostgreSQL for a bench. Every commit is synced, as in production. */
 import { startEmbedded } from "../../server/embedded/mod.ts";
 
-/** Runs `bench` with a database that is thrown away afterwards. */
+/** Runs `bench` with a database that is removed afterwards. */
 export async function withEmbedded<T>(bench: (databaseUrl: string) => Promise<T>): Promise<T> {
   const dataDir = await Deno.makeTempDir({ prefix: "weir-bench-" });
   const services = await startEmbedded({ dataDir, postgres: true, redis: false });

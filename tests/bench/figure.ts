@@ -1,12 +1,12 @@
-/** What a bench reports: a figure, and what it is a ratio to within the same run. */
+/** The report of a bench: a figure, and its ratio to another figure of the same run. */
 
 export interface Figure {
   readonly name: string;
   readonly value: number;
   readonly unit: string;
-  /** `value` over that of another figure of this run. */
+  /** `value` divided by the value of another figure of this run. */
   readonly ratio?: { readonly to: string; readonly value: number };
-  /** What is hoped for, in words. */
+  /** The wished result, in words. */
   readonly aim?: string;
 }
 
@@ -15,7 +15,7 @@ export interface Bench {
   run(): Promise<Figure[]>;
 }
 
-/** The middle one; the mean of the two middle ones of an even number. */
+/** The middle value, or the mean of the two middle values of an even number. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = Math.floor(sorted.length / 2);
@@ -23,7 +23,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? NaN) + upper) / 2;
 }
 
-/** For people: at most four digits that mean something. */
+/** Rounds to four significant digits, for people. */
 export function rounded(value: number): number {
   return Number(value.toPrecision(4));
 }

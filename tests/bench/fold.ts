@@ -1,7 +1,7 @@
 /**
- * What a fold costs as the table of orders grows: a second's intake (2,000 orders of 20 stores, in
- * batches of 500) folded with 0, 1 and 4 million orders of today stored before; beside it, with the
- * most orders, the textbook's way: counting today's orders again.
+ * The cost of a fold as the table of orders grows. One second's intake (2,000 orders of 20 stores,
+ * in batches of 500) is folded with 0, 1 and 4 million orders of today stored before. For
+ * comparison, the textbook's way with the most orders: counting today's orders again.
  */
 import { commitBatch } from "../../sql/orders/batch.ts";
 import { type Database, openDatabase, type Sql } from "../../sql/connection/database.ts";
@@ -73,7 +73,7 @@ function figuresOf(medians: readonly number[], recomputeMs: number): Figure[] {
   }];
 }
 
-/** Orders of today until now, as if they had come evenly; the rollups know nothing of them yet. */
+/** Inserts orders spread evenly over today until now. The rollups do not have them yet. */
 async function fill(sql: Sql, count: number): Promise<void> {
   const piece = MILLION / 4;
   for (let from = 0; from < count; from += piece) {
@@ -89,7 +89,7 @@ async function fill(sql: Sql, count: number): Promise<void> {
   }
 }
 
-/** The median of a fold of a second's intake. */
+/** The median time of folding one second's intake. */
 async function foldMs(database: Database): Promise<number> {
   const times: number[] = [];
   for (let round = -WARM_UP_ROUNDS; round < ROUNDS; round++) {
@@ -108,7 +108,7 @@ async function foldMs(database: Database): Promise<number> {
   return median(times);
 }
 
-/** The median of counting all of today's orders, by store, currency and minute. */
+/** The median time of counting all of today's orders, by store, currency and minute. */
 async function recompute(sql: Sql): Promise<number> {
   const times: number[] = [];
   for (let round = 0; round < RECOMPUTES; round++) {

@@ -1,11 +1,11 @@
 /**
- * How old an order is when a dashboard first shows it: a service as a process of its own on a real
- * PostgreSQL and Redis that sync every write, 1,000 orders a second, 100 subscribers over WebSocket,
- * half of them on all stores together and half on one store each.
+ * The age of an order when a dashboard first shows it. A service as a process of its own runs on a
+ * real PostgreSQL and Redis that sync every write. It takes 1,000 orders a second and serves 100
+ * subscribers over WebSocket, half of them on all stores together and half on one store each.
  *
- * An order is seen with the first frame that counts as many orders as there were when it was
- * committed. Its age runs from `placedAt`, the database's clock before its commit, to the arrival of
- * that frame here, on the same machine; so commit, fold, notice, read, wire and parsing are all in.
+ * An order is seen with the first frame that counts as many orders as were placed up to it. Its age
+ * runs from `placedAt`, by the database's clock before its commit, to the arrival of that frame
+ * here, on the same machine. So it holds commit, fold, notice, read, wire and parsing.
  */
 import { WebSocket } from "ws";
 import { createWeirClient, type WeirClient } from "../../client/mod.ts";
@@ -40,7 +40,7 @@ export const freshness: Bench = {
   },
 };
 
-/** A subscriber's scope, and how many orders of it were shown by when (Unix milliseconds). */
+/** A subscriber's scope, and the number of orders in each frame with its time (Unix ms). */
 interface Watcher {
   readonly storeId: string | null;
   readonly seen: { readonly orders: number; readonly at: number }[];
@@ -78,7 +78,7 @@ function watch({ api }: WeirClient, index: number): Watcher {
   return watcher;
 }
 
-/** Places orders at the rate, whoever waits for the answer. */
+/** Places orders at the rate. It does not wait for answers before the next call. */
 async function offer(clients: readonly WeirClient[]): Promise<void> {
   const begunAt = performance.now();
   const calls: Promise<unknown>[] = [];
@@ -97,7 +97,7 @@ async function offer(clients: readonly WeirClient[]): Promise<void> {
   await Promise.all(calls);
 }
 
-/** The age of every measured order at every subscriber to it, milliseconds. */
+/** The age of every measured order at each of its subscribers, in milliseconds. */
 async function agesOf(databaseUrl: string, watchers: readonly Watcher[]): Promise<number[]> {
   const sql = connect(databaseUrl, { max: 1 });
   const rows = await sql<{ store_id: string; placed_at: Date }[]>`

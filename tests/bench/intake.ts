@@ -1,11 +1,13 @@
 /**
- * How fast orders are stored, from the writer's door to its answer, without HTTP.
+ * The speed of storing orders, from the writer's door to its answer, without HTTP.
  *
- * Three ways of storing the same kind of orders, in turn, several rounds on one real PostgreSQL that
- * syncs every commit: the order writer with 256 callers who each wait for their answer; the
- * textbook's one INSERT an order by the same callers over a pool of ten; and the ceiling, one
- * connection that sends full batches of 256 by the bare INSERT … unnest with no journal, no
- * idempotent answers and nobody waiting.
+ * Three ways store the same kind of orders in turn, for several rounds, on one real PostgreSQL that
+ * syncs every commit:
+ *
+ * - the order writer, with 256 callers that each wait for their answer;
+ * - the textbook's one INSERT for each order, by the same callers over a pool of ten;
+ * - the ceiling: one connection sends full batches of 256 by a bare INSERT … unnest, without a
+ *   journal, idempotent answers or waiting callers.
  */
 import { startOrderWriter } from "../../actors/order_writer/order_writer.ts";
 import { systemClock } from "../../actors/clock.ts";
@@ -21,7 +23,7 @@ import { placeInput } from "../../client/contract/order.ts";
 const CALLERS = 256;
 const ROUNDS = 5;
 const ORDERS = 10_000;
-/** One at a time is slow, so fewer tell as much. */
+/** The textbook's way is slow, so fewer orders are enough. */
 const ORDERS_ONE_BY_ONE = 3_000;
 const TEXTBOOK_POOL = 10;
 
@@ -94,7 +96,7 @@ function figuresOf(rates: Readonly<Record<"writer" | "textbook" | "ceiling", num
   ];
 }
 
-/** Rates in orders per second, one a round; the first round warms up and is not counted. */
+/** Rates in orders per second, one for each round. The first round warms up and does not count. */
 async function inTurns<Name extends string>(
   ways: Readonly<Record<Name, [Way, number]>>,
 ): Promise<Record<Name, number[]>> {
@@ -116,7 +118,7 @@ async function inTurns<Name extends string>(
   return rates;
 }
 
-/** Each caller places its next order when the one before was answered. */
+/** Each caller places its next order after the answer to the previous one. */
 function byCallers(place: (order: NewOrder) => Promise<void>): Way {
   return async (orders) => {
     let next = 0;

@@ -1,6 +1,6 @@
 /**
- * The benches: `deno task bench [names] [--json]`. Speeds are told as ratios within one run, since
- * a machine's own speed drifts; nothing here is ever asserted.
+ * The benches: `deno task bench [names] [--json]`. Speeds are reported as ratios within one run,
+ * because the speed of a machine drifts. No bench asserts anything.
  */
 import { type Bench, type Figure, rounded } from "./figure.ts";
 import { fold } from "./fold.ts";

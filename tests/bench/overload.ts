@@ -1,7 +1,7 @@
 /**
- * What the writer does past its capacity and without its database: the order writer over a real
- * PostgreSQL behind a proxy that can be cut, and, for the goodput, behind a fixed delay a batch that
- * sets the capacity, so that the machine's speed does not.
+ * The order writer without its database and past its capacity. For the outage a proxy cuts it off
+ * from a real PostgreSQL. For the goodput each batch has a fixed delay, so that the delay sets the
+ * capacity and the speed of the machine does not.
  */
 import type { Answer } from "../../client/contract/order.ts";
 import { systemClock } from "../../actors/clock.ts";
@@ -22,7 +22,7 @@ import type { Bench, Figure } from "./figure.ts";
 const BATCH_ORDERS = 200;
 const BATCH_DELAY_MS = 200;
 const OFFERED_FOR_MS = 6_000;
-/** The first second fills the queue. */
+/** The first second fills the mailbox. */
 const WARM_UP_MS = 1_000;
 const DEADLINE_MS = 1_000;
 const CALLERS = 64;
@@ -66,7 +66,7 @@ async function measureOutage(databaseUrl: string): Promise<Figure[]> {
   ];
 }
 
-/** Callers against an open circuit, for a moment. */
+/** Lets callers place orders at an open circuit for a moment. */
 async function refuseAMoment(writer: OrderWriter): Promise<Figure[]> {
   const times: number[] = [];
   const begunAt = performance.now();
@@ -104,7 +104,9 @@ async function measureGoodput(databaseUrl: string): Promise<Figure[]> {
   }));
 }
 
-/** Orders a second that were committed while `ratePerSecond` were offered, whoever waited. */
+/**
+ * The orders committed each second while `ratePerSecond` are offered, without waiting for answers.
+ */
 async function goodputAt(databaseUrl: string, ratePerSecond: number): Promise<number> {
   const database = openWith(databaseUrl);
   const writer = aWriter(database, BATCH_ORDERS, BATCH_DELAY_MS);

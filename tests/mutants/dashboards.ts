@@ -75,8 +75,8 @@ export const DASHBOARDS: readonly Mutant[] = [
   {
     name: "a rebuild that takes its snapshot before the fold's lock",
     file: "sql/figures/rebuild.ts",
-    find: "if (!await takeSessionLock(sql, FOLD_LOCK, LOCK_PATIENCE_MS)) throw",
-    replace: "if (!await takeSessionLock(sql, FOLD_LOCK + 1, LOCK_PATIENCE_MS)) throw",
+    find: "if (!await takeSessionLock(sql, FOLD_LOCK, LOCK_TIMEOUT_MS)) throw",
+    replace: "if (!await takeSessionLock(sql, FOLD_LOCK + 1, LOCK_TIMEOUT_MS)) throw",
     tests: ["all", "tests/sql/figures/rebuild_test.ts"],
   },
   {
@@ -155,15 +155,16 @@ export const DASHBOARDS: readonly Mutant[] = [
   },
   {
     name: "the minute before shown as live",
-    file: "server/live/live_hub.ts",
+    file: "server/live/database_health.ts",
     find: "return this.#stale || this.#clock.isNow(minute);",
     replace: "return this.#stale || minute.length > 0;",
     tests: ["unit", "tests/server/live/live_minute_test.ts"],
   },
   {
-    name: "the turn of the other scopes forgotten",
-    file: "server/live/live_hub.ts",
-    find: "      this.#turn(); // of all the others: the timer below is set anew\n",
+    name: "the new minute of the other scopes forgotten",
+    file: "server/live/minute_timer.ts",
+    find:
+      "      this.onMinuteTurned(); // for the other scopes: restarting the timer would skip their minute\n",
     replace: "",
     tests: ["unit", "tests/server/live/live_minute_test.ts"],
   },

@@ -1,4 +1,4 @@
-/** The mutants: each is a mistake that somebody might well make while changing the code nearby. */
+/** The mutants. Each is a mistake that somebody may make while changing the code nearby. */
 import { DASHBOARDS } from "./dashboards.ts";
 import type { Mutant } from "./mutant.ts";
 import { ORDERS } from "./orders.ts";

@@ -4,7 +4,7 @@ export interface Mutant {
   /** The mistake, in words. */
   readonly name: string;
   readonly file: string;
-  /** Stands exactly once in the file. */
+  /** The text to replace. It is in the file exactly once. */
   readonly find: string;
   readonly replace: string;
   /** A group and a filter as `tests/run.ts` takes them; the run must fail. */

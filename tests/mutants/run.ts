@@ -1,7 +1,7 @@
 /**
  * Proves the tests: `deno task test:mutants [part of a name]` makes each mistake of the list in a
- * copy of the project and runs the tests that must notice it. A mutant that survives is a failure,
- * and so is one whose place in the code is gone.
+ * copy of the project, and runs the tests that must notice it. It fails when a mutant survives, and
+ * when the code that a mutant changes is gone.
  */
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -29,7 +29,7 @@ async function main(args: readonly string[]): Promise<number> {
   return survived === 0 ? 0 : 1;
 }
 
-/** The tests must pass in a copy as it is, or else they would catch anything. */
+/** Runs the tests in an unchanged copy. Tests that fail there would catch any mutant. */
 async function passUnchanged(mutants: readonly Mutant[]): Promise<boolean> {
   const runs = new Map(mutants.map(({ tests }) => [tests.join(" "), tests]));
   return await inCopy(async (copy) => {
@@ -50,7 +50,7 @@ function verdictOn(mutant: Mutant): Promise<Verdict> {
     const code = await Deno.readTextFile(path);
     if (code.split(mutant.find).length !== 2) return "MISPLACED";
     await Deno.writeTextFile(path, code.replace(mutant.find, () => mutant.replace));
-    // One that does not compile would be caught by any test at all.
+    // Any test at all would catch a mutant that does not compile.
     if (!(await succeeds(copy, ["check", mutant.file]))) return "UNSOUND";
     const tests = ["run", "-A", "tests/run.ts", ...mutant.tests];
     return await succeeds(copy, tests) ? "SURVIVED" : "caught";

@@ -1,6 +1,6 @@
 /**
- * A real browser for the page's tests: Chromium, driven by playwright-core, and what each page said
- * and asked for meanwhile.
+ * A real browser for the page's tests: Chromium, driven by playwright-core. It keeps the errors of
+ * each page and the hosts that the page asked.
  */
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 
@@ -18,9 +18,9 @@ const WAIT_MS = 15_000;
 
 export interface WatchedPage {
   readonly page: Page;
-  /** What the page logged as an error or did not catch. */
+  /** Errors that the page logged or did not catch. */
   readonly errors: readonly string[];
-  /** The hosts that were asked for something. */
+  /** The hosts that the page asked for something. */
   readonly hosts: ReadonlySet<string>;
   /** Waits until the elements with this test id, below `within`, show exactly these texts. */
   shows(testId: string, texts: string | readonly string[], within?: string): Promise<void>;
@@ -83,7 +83,7 @@ async function shows(
   }
 }
 
-/** @throws Error with one line that says how to get it. */
+/** @throws Error with one line that says how to get Chromium. */
 async function findChromium(): Promise<string> {
   const folders = (Deno.env.get("PATH") ?? "").split(":").filter((folder) => folder !== "");
   for (const name of NAMES) {

@@ -1,16 +1,17 @@
 /**
- * The page in a real browser, against a real instance: what a person sees, to the digit.
+ * The page in a real browser, against a real instance: the texts and figures that a person sees.
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import type { Browser, Page } from "playwright-core";
 import type { PlaceInput } from "../../client/mod.ts";
 import { createApiKey } from "../../sql/api_keys.ts";
 import { openDatabase } from "../../sql/connection/database.ts";
+import { awayFromMidnight } from "../support/load/midnight.ts";
 import { openPage, withBrowser } from "./chromium.ts";
 import { startForwarder } from "./forwarder.ts";
 import { KEY, type TestService, withService } from "./service.ts";
 
-Deno.test("figures appear, and change to the digit without a reload as orders are committed", () =>
+Deno.test("the figures appear, and change to the digit without a reload as orders are committed", () =>
   inBrowser(async (browser, service) => {
     await service.api.orders.place.mutate(order("shop", "EUR", [["tea", 2, 450]]));
     const { page, shows, text, errors, hosts } = await openPage(browser, service.link());
@@ -30,7 +31,7 @@ Deno.test("figures appear, and change to the digit without a reload as orders ar
 
     const before = { version: Number(await text("version")), chart: await chartOf(page) };
     await page.evaluate("window.sameDocument = true");
-    // Two orders whose sum no JavaScript number can hold, in a second currency.
+    // No JavaScript number can hold the sum of these two orders in a second currency.
     const big = Array.from({ length: 9 }, (_, i) => [`gem-${i}`, 1_000, 10 ** 12] as const);
     await service.api.orders.place.mutate(order("shop", "JPY", [...big, ["pin", 1, 1]]));
     await service.api.orders.place.mutate(order("kiosk", "JPY", [...big, ["pin", 2, 1]]));
@@ -74,7 +75,7 @@ Deno.test("a wrong key is answered with a sentence, and a right one opens the da
     assertEquals(errors, []);
   }));
 
-Deno.test("the figures of one store alone can be looked at", () =>
+Deno.test("the page shows the figures of one store alone", () =>
   inBrowser(async (browser, service) => {
     await service.api.orders.place.mutate(order("shop", "EUR", [["tea", 2, 450]]));
     await service.api.orders.place.mutate(order("kiosk", "EUR", [["jug", 1, 1_999]]));
@@ -94,7 +95,7 @@ Deno.test("the figures of one store alone can be looked at", () =>
     assertEquals(errors, []);
   }));
 
-Deno.test("a key that may not see something is told what it lacks, and sees the rest", () =>
+Deno.test("a key without a scope is told the missing scope, and sees the rest", () =>
   inBrowser(async (browser, service) => {
     await service.api.orders.place.mutate(order("shop", "EUR", [["tea", 2, 450]]));
     const reader = await keyFor(service, ["dashboard:read"], "shop");
@@ -114,7 +115,7 @@ Deno.test("a key that may not see something is told what it lacks, and sees the 
     assertEquals([...dashboard.errors, ...actors.errors], []);
   }));
 
-Deno.test("a server that stops leaves the last figures, and its return makes them live again", () =>
+Deno.test("a server that stops leaves the last figures, and makes them live again when it is back", () =>
   inBrowser(async (browser, service) => {
     await service.api.orders.place.mutate(order("shop", "EUR", [["tea", 2, 450]]));
     const { page, shows } = await openPage(browser, service.link());
@@ -136,7 +137,7 @@ Deno.test("a server that stops leaves the last figures, and its return makes the
     assertEquals(await page.title(), "Weir");
   }));
 
-Deno.test("a database that falls silent is told, and so is its return", async () => {
+Deno.test("the page says that the database is silent, and says that it is back", async () => {
   const forwarder = startForwarder();
   await inBrowser(async (browser, service) => {
     await service.api.orders.place.mutate(order("shop", "EUR", [["tea", 2, 450]]));
@@ -163,13 +164,6 @@ async function inBrowser(
 ): Promise<void> {
   await awayFromMidnight();
   await withService((service) => withBrowser((browser) => test(browser, service)), reach);
-}
-
-/** "Today" is the UTC day: a test that began in one and ended in the next would count anew. */
-async function awayFromMidnight(): Promise<void> {
-  const dayMs = 86_400_000;
-  const left = dayMs - Date.now() % dayMs;
-  if (left < 90_000) await new Promise((resolve) => setTimeout(resolve, left + 1_000));
 }
 
 function order(
@@ -204,7 +198,7 @@ function chartOf(page: Page): Promise<string> {
   return page.locator("canvas").evaluate((canvas: HTMLCanvasElement) => canvas.toDataURL());
 }
 
-/** How many points of the chart are clearly blue, as the bars are and nothing else. */
+/** The number of clearly blue pixels of the chart. Nothing but the bars is blue. */
 function drawnPixels(page: Page): Promise<number> {
   return page.locator("canvas").evaluate((canvas: HTMLCanvasElement) => {
     const { data } = canvas.getContext("2d")!.getImageData(0, 0, canvas.width, canvas.height);

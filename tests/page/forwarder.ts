@@ -1,10 +1,10 @@
 /**
- * A TCP forwarder between an instance and its database, so that a test can cut one from the other
- * while everyone else keeps theirs.
+ * A TCP forwarder between an instance and its database. A test can cut this one connection while
+ * all others of the database stay.
  */
 
 export interface Forwarder {
-  /** `databaseUrl` by way of this forwarder. */
+  /** Changes `databaseUrl` so that it leads through this forwarder. */
   through(databaseUrl: string): string;
   /** Ends every connection and refuses new ones. */
   cut(): void;
@@ -12,7 +12,7 @@ export interface Forwarder {
   close(): Promise<void>;
 }
 
-/** Starts one on a port of its own. */
+/** Starts a forwarder on a port of its own. */
 export function startForwarder(): Forwarder {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const open = new Set<Deno.TcpConn>();
@@ -24,7 +24,7 @@ export function startForwarder(): Forwarder {
     const far = await Deno.connect(target);
     const ends = [near, far];
     ends.forEach((end) => open.add(end));
-    // A connection that is lost ends both ways; what was on its way is lost, as on a real network.
+    // A lost connection ends both ways. Bytes on their way are lost, as on a real network.
     await Promise.all([near.readable.pipeTo(far.writable), far.readable.pipeTo(near.writable)])
       .catch(() => undefined);
     ends.forEach((end) => drop(end, open));
@@ -64,6 +64,6 @@ function drop(end: Deno.TcpConn, open: Set<Deno.TcpConn>): void {
   try {
     end.close();
   } catch (error) {
-    if (!(error instanceof Deno.errors.BadResource)) throw error; // the pipe has closed it
+    if (!(error instanceof Deno.errors.BadResource)) throw error; // the pipe has closed this end
   }
 }

@@ -1,6 +1,6 @@
 /**
- * An instance of Weir for the page's tests: on a database and a Redis prefix of its own, with the
- * page built from its sources as they are now.
+ * An instance of Weir for the page's tests, on a database and a Redis prefix of its own. The page
+ * is built from its present sources.
  */
 import { createWeirClient, type WeirClient } from "../../client/mod.ts";
 import { readConfig } from "../../server/config.ts";
@@ -25,7 +25,7 @@ export interface TestService {
 
 /**
  * Runs `test` with an instance, and stops it whatever happens.
- * @param reach gives the address under which the instance shall reach the database.
+ * @param reach gives the address under which the instance reaches the database.
  */
 export async function withService(
   test: (service: TestService) => Promise<void>,
@@ -69,7 +69,7 @@ export async function withService(
   );
 }
 
-/** By a process of its own, with the rights that `deno task page` has. */
+/** Builds the page in a process of its own, with the rights of `deno task page`. */
 async function buildPage(): Promise<void> {
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [

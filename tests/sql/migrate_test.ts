@@ -62,7 +62,15 @@ Deno.test("a migration waits for a lock by stepping back, and goes on when it is
     await holder`begin`;
     await holder`create table api_keys ()`; // holds the name until it is undone
     const migrating = migrate({ databaseUrl: url });
-    await new Promise((resolve) => setTimeout(resolve, 2_300)); // past one lock timeout
+    // A migrator that tried again at once would be idle for far less than a look at it takes.
+    await until("the migrator to pause after its first attempt", async () => {
+      const [migrator] = await sql<{ pauses: boolean }[]>`
+        select state = 'idle' and query ilike 'rollback%'
+               and clock_timestamp() > state_change + interval '150 milliseconds' as pauses
+        from pg_stat_activity
+        where application_name = 'weir migrate' and datname = current_database()`;
+      return migrator?.pauses === true;
+    });
     await holder`rollback`;
     assertEquals((await migrating).applied, ["0005_api_keys.sql"]);
   }));

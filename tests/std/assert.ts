@@ -1,18 +1,18 @@
 /**
- * `@std/assert` for places where JSR cannot be reached (CI reaches the npm registry alone): the
- * same names, the same arguments in the same order, only the functions the tests use, over
- * `node:assert/strict`. The import map of deno.json points here; pointing it at `jsr:@std/assert`
+ * `@std/assert` for places where JSR cannot be reached (CI reaches the npm registry alone), over
+ * `node:assert/strict`. Names, arguments and their order are those of std. Only the functions that
+ * the tests use are here. The import map of deno.json points here. Pointing it at `jsr:@std/assert`
  * needs no other change.
  *
- * Limits: `assertEquals` is as strict as node's `deepStrictEqual`, so `0` and `-0`, and an object
- * without a prototype and a plain one, differ here where std lets them pass. A property that is
+ * Limits: `assertEquals` is as strict as node's `deepStrictEqual`. `0` and `-0` differ here, and so
+ * do an object without a prototype and a plain one. Std lets both pass. A property that is
  * `undefined` and one that is absent differ in both.
  */
 
 import { deepStrictEqual } from "node:assert/strict";
 import { inspect, isDeepStrictEqual } from "node:util";
 
-/** What every function here throws. */
+/** The error that every function here throws. */
 export class AssertionError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
@@ -132,7 +132,7 @@ export function assertObjectMatch(
   throw new AssertionError(`Object does not match${ending(msg)}\n${difference(part, wanted)}`);
 }
 
-/** Throws unless `fn` throws; hands back what it threw. */
+/** Throws unless `fn` throws. @returns the thrown value */
 export function assertThrows(fn: () => unknown, msg?: string): unknown;
 export function assertThrows<E extends Error = Error>(
   fn: () => unknown,
@@ -155,7 +155,7 @@ export function assertThrows(
   throw new AssertionError(`Expected function to throw${ending(wanted.msg)}`);
 }
 
-/** Throws unless the promise `fn` answers is rejected; hands back what it was rejected with. */
+/** Throws unless the promise of `fn` is rejected. @returns the value that it was rejected with */
 export function assertRejects(fn: () => PromiseLike<unknown>, msg?: string): Promise<unknown>;
 export function assertRejects<E extends Error = Error>(
   fn: () => PromiseLike<unknown>,
@@ -241,7 +241,7 @@ function assertOrder(
   }
 }
 
-/** The part of `value` that `pattern` speaks of, as plain objects. Maps, sets and dates stay whole. */
+/** The part of `value` that `pattern` has, as plain objects. Maps, sets and dates stay whole. */
 function overlap(value: unknown, pattern: unknown): unknown {
   if (!isTree(value) || !isTree(pattern) || Array.isArray(value) !== Array.isArray(pattern)) {
     return value;
@@ -273,7 +273,7 @@ function show(value: unknown): string {
   return inspect(value, { depth: 6, maxStringLength: 2_000, maxArrayLength: 50 });
 }
 
-/** An error without its stack: that follows as the failure's cause. */
+/** An error without its stack, which follows as the failure's cause. */
 function thrown(error: unknown): string {
   return error instanceof Error ? String(error) : show(error);
 }

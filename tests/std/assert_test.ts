@@ -1,4 +1,4 @@
-/** The adapter behind `@std/assert`: each function passes, fails, and says why, as std's does. */
+/** The adapter behind `@std/assert`: each function passes, fails and says why, as in std. */
 
 import {
   assert,
@@ -24,7 +24,7 @@ import {
 
 type Check = () => void;
 
-/** name → what passes, what fails, and a piece of the failure's message */
+/** Each function with checks that pass, checks that fail, and a part of the failure's message. */
 const table: Record<string, { pass: Check[]; fail: [Check, string][] }> = {
   assert: {
     pass: [() => assert(1), () => assert("x", "unused")],

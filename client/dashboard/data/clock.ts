@@ -1,11 +1,11 @@
 /**
- * The page's clock, for ages that count on between frames. It rests while the page is hidden.
+ * The page's clock, for ages that go on between frames. It rests while the page is hidden.
  */
 import { type ReadonlySignal, signal } from "@preact/signals";
 
 const TICK_MS = 1_000;
 
-/** Starts a clock that shows `Date.now()`, brought up to date once a second. */
+/** Starts a clock that shows `Date.now()` and changes once a second. */
 export function startClock(): ReadonlySignal<number> {
   const now = signal(Date.now());
   const tick = () => {

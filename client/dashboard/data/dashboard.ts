@@ -1,8 +1,8 @@
 /**
- * The dashboard's data: one live subscription to the figures and one to the actors' states, over one
- * connection, as signals that change when a frame arrives and at no other time.
+ * The dashboard's data: one live subscription to the figures and one to the actors' states, over
+ * one connection. Signals hold the data and change only when a frame arrives.
  *
- * What was received last stays when the connection is lost, until something newer comes.
+ * When the connection is lost, the last figures and states stay until newer ones come.
  */
 import { type ReadonlySignal, signal } from "@preact/signals";
 import { createWeirClient, type OpsStatus, type Snapshot } from "../../mod.ts";
@@ -13,17 +13,19 @@ export type CurrencyFigures = Snapshot["currencies"][number];
 
 export type Connection = "connecting" | "connected" | "reconnecting";
 
-/** A snapshot and when it came. Times are `Date.now()`: unlike a monotonic clock it counts sleep. */
+/**
+ * A snapshot and its arrival. Times are `Date.now()`, which unlike a monotonic clock counts sleep.
+ */
 export interface Shown {
   readonly snapshot: Snapshot;
   readonly receivedAt: number;
-  /** Since when the database has not answered, as far as it is known; null: it answers. */
+  /** The silence of the database, as far as it is known; null: it answers. */
   readonly silence: Silence | null;
 }
 
 export interface Silence {
   readonly since: number;
-  /** True when this page saw it begin; else it may be longer. */
+  /** True when this page saw the silence begin. Else it may be longer. */
   readonly isExact: boolean;
 }
 
@@ -31,7 +33,7 @@ export interface Dashboard {
   readonly storeId: string | null;
   readonly connection: ReadonlySignal<Connection>;
   readonly shown: ReadonlySignal<Shown | null>;
-  /** True when `shown` has come over the present connection. */
+  /** True when `shown` came over the present connection. */
   readonly isCurrent: ReadonlySignal<boolean>;
   readonly status: ReadonlySignal<OpsStatus | null>;
   readonly figuresProblem: ReadonlySignal<Problem | null>;
@@ -43,7 +45,7 @@ export interface DashboardOptions {
   readonly url: string;
   readonly token: string;
   readonly storeId: string | null;
-  /** The key is not accepted. */
+  /** Called when the key is not accepted. */
   readonly onUnauthenticated: (problem: Problem) => void;
 }
 
@@ -115,8 +117,8 @@ export function openDashboard(options: DashboardOptions): Dashboard {
 }
 
 /**
- * What is shown after `snapshot` arrived at `now`.
- * @param before what came before it over the same connection; null: nothing.
+ * Makes the figures to show from a `snapshot` that arrived at `now`.
+ * @param before the figures before it over the same connection; null: there were none.
  */
 export function follow(before: Shown | null, snapshot: Snapshot, now: number): Shown {
   const silence = !snapshot.stale
@@ -125,7 +127,7 @@ export function follow(before: Shown | null, snapshot: Snapshot, now: number): S
   return { snapshot, receivedAt: now, silence };
 }
 
-/** The figures' age, counted on since they came. */
+/** The age of the figures at `now`. */
 export function ageOf({ snapshot, receivedAt }: Shown, now: number): number {
   return snapshot.ageMs + Math.max(0, now - receivedAt);
 }

@@ -1,12 +1,12 @@
 /**
- * A subscription that stays: when the server ends it, or cannot serve it for now, it is asked for
- * again; when asking again cannot help, the problem is shown and the feed rests.
+ * A subscription that stays. When the server ends it, or cannot serve it for now, the page asks for
+ * it again. When that cannot help, the problem is shown and the feed rests.
  *
- * A lost connection needs nothing here: the client reconnects and resumes by itself.
+ * A lost connection needs no code here: the client reconnects and resumes by itself.
  */
 import { type Problem, problemOf } from "./problem.ts";
 
-/** What a tRPC subscription calls. */
+/** The handlers that a tRPC subscription calls. */
 export interface FeedHandlers<Data> {
   readonly onStarted: () => void;
   readonly onData: (data: Data) => void;
@@ -16,20 +16,20 @@ export interface FeedHandlers<Data> {
 }
 
 export interface FeedOptions<Data> {
-  /** Asks the server; called again whenever the subscription has to begin anew. */
+  /** Asks the server. Called again whenever the subscription must begin again. */
   readonly subscribe: (handlers: FeedHandlers<Data>) => { unsubscribe(): void };
   readonly onData: (data: Data) => void;
-  /** The server has begun to serve the feed, for the first time or again. */
+  /** Called when the server begins to serve the feed, for the first time or again. */
   readonly onStarted: () => void;
-  /** The connection is gone, or the server has ended the feed. */
+  /** Called when the connection is gone, or the server has ended the feed. */
   readonly onLost: () => void;
   readonly onProblem: (problem: Problem) => void;
 }
 
-/** A server that ends a feed is shutting down: another one, or its successor, needs a moment. */
+/** A server that ends a feed is stopping. Another one, or its successor, needs a moment. */
 const AFTER_END_MS = 500;
 
-/** Starts a feed. @returns what ends it. */
+/** Starts a feed. @returns a function that ends it. */
 export function keepSubscribed<Data>(options: FeedOptions<Data>): () => void {
   let isStopped = false;
   let subscription: { unsubscribe(): void } | undefined;

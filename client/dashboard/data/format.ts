@@ -1,14 +1,14 @@
 /**
  * Figures as text: money, counts, ages and times, as the page shows them.
  *
- * Pure. Sums come as decimal strings that can pass 2^53, so no sum ever becomes a JavaScript number
- * on its way to the screen. Times are shown in UTC, since an order counts in a UTC minute and day.
+ * Pure. Sums come as decimal strings that can pass 2^53, so no sum becomes a JavaScript number on
+ * its way to the screen. Times are shown in UTC, because an order counts in a UTC minute and day.
  */
 
 /**
- * Currencies whose minor unit is not a hundredth, by ISO 4217. `Intl` cannot be asked: its data
- * give some currencies the digits people use in shops (IQD 0, where ISO 4217 says 3), and an
- * order's minor unit is the standard's.
+ * Currencies whose minor unit is not a hundredth, by ISO 4217. `Intl` cannot be asked: for some
+ * currencies it has the digits that people use in shops (IQD 0, where ISO 4217 says 3). The minor
+ * unit of an order is the one of the standard.
  */
 const MINOR_DIGITS: ReadonlyMap<string, number> = new Map(
   [
@@ -25,7 +25,7 @@ const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
-/** What is shown where there is no figure. */
+/** Shown where there is no figure. */
 export const NONE = "–";
 
 /** Digits after the decimal point of `currency`, by ISO 4217. */
@@ -36,7 +36,7 @@ export function minorDigitsOf(currency: string): number {
 /**
  * Money, exact at any size.
  * @param minor a decimal string of minor units, such as `"123450"`.
- * @param locales for tests; the browser's own when left out.
+ * @param locales for tests; default: those of the browser.
  */
 export function formatMoney(minor: string, currency: string, locales?: string): string {
   const digits = minorDigitsOf(currency);
@@ -55,7 +55,7 @@ export function formatCount(count: number | string, locales?: string): string {
   return kept(`${locales}`, () => new Intl.NumberFormat(locales)).format(BigInt(count));
 }
 
-/** How long ago, in its two largest units: `12 s`, `3 min 05 s`, `2 h 04 min`, `3 d 01 h`. */
+/** An age in its two largest units: `12 s`, `3 min 05 s`, `2 h 04 min`, `3 d 01 h`. */
 export function formatAge(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / SECOND_MS));
   if (ms < MINUTE_MS) return `${seconds} s`;
@@ -90,7 +90,7 @@ export function formatMinute(iso: string): string {
   return new Date(iso).toISOString().slice(11, 16);
 }
 
-/** Making a format costs far more than using it, and a page uses a handful. */
+/** Formats that were made. Making one costs far more than using it, and a page uses a handful. */
 const formats = new Map<string, Intl.NumberFormat>();
 
 function kept(key: string, make: () => Intl.NumberFormat): Intl.NumberFormat {

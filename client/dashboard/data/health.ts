@@ -1,8 +1,8 @@
 /**
- * How the actors are: for each state a tone to colour it by and a few words that say what it means.
+ * The health of the actors: for each state a tone that colours it and a few words on its meaning.
  *
- * The words stand beside the colour everywhere, so that nothing is told by colour alone. `quiet` is
- * for what is neither well nor unwell, such as a part that this deployment goes without.
+ * The words are always beside the colour, so that nothing is told by colour alone. `quiet` is for a
+ * state that is neither good nor bad, such as a part that this deployment does not have.
  */
 import type { OpsStatus } from "../../mod.ts";
 
@@ -10,7 +10,7 @@ export type Tone = "good" | "watch" | "bad" | "quiet";
 
 export interface Health {
   readonly tone: Tone;
-  /** What the state means, in a few words. */
+  /** The meaning of the state, in a few words. */
   readonly note: string;
 }
 
@@ -43,7 +43,7 @@ export const BUS: HealthOf<OpsStatus["bus"]["state"]> = {
   down: { tone: "bad", note: "no notices, checking every 3 s" },
 };
 
-export const SPILL: HealthOf<OpsStatus["spill"]["state"]> = {
+export const OVERFLOW: HealthOf<OpsStatus["spill"]["state"]> = {
   ready: { tone: "good", note: "can hold orders in an outage" },
   draining: { tone: "watch", note: "orders go back to the database" },
   unavailable: { tone: "quiet", note: "nothing to hold orders in an outage" },

@@ -1,21 +1,22 @@
 /**
- * Why a feed has nothing to show, as a sentence for a person, and whether waiting helps.
+ * The problem of a feed that has nothing to show, as a sentence for a person. It also says whether
+ * waiting helps.
  *
  * Failures are told apart by `reason`, never by their text.
  */
 import { errorDataOf, type RefusalReason } from "../../mod.ts";
 
 export interface Problem {
-  /** Null when the error was none of the service's own. */
+  /** Null when the error did not come from the service. */
   readonly reason: RefusalReason | null;
   readonly sentence: string;
-  /** After how long to ask again; null when asking again cannot help. */
+  /** The time until the next try; null when asking again cannot help. */
   readonly retryAfterMs: number | null;
 }
 
 const RETRY_AFTER_MS = 2_000;
 
-/** Waiting does not change these: someone has to do something. */
+/** Waiting does not help with these reasons: a person has to act. */
 const FINAL: ReadonlySet<RefusalReason> = new Set([
   "unauthenticated",
   "forbidden",
@@ -30,7 +31,7 @@ const SENTENCES: Partial<Record<RefusalReason, string>> = {
   rate_limited: "This key has made too many calls.",
 };
 
-/** What went wrong, from the error of a call or a subscription. */
+/** Makes a problem of the error of a call or a subscription. */
 export function problemOf(error: unknown): Problem {
   const data = errorDataOf(error);
   const message = error instanceof Error ? error.message : String(error);

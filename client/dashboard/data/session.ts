@@ -1,31 +1,32 @@
 /**
- * Who is looking, and at what: the API key and the store, from the link that opened the page.
+ * The session of the page: the API key and the store, from the link that opened it.
  *
- * A link may end in `#token=<key>&store=<id>`. The key is taken out of the address bar at once, so
- * that it is neither bookmarked nor copied, and kept for this tab alone; the store stays there.
+ * A link may end in `#token=<key>&store=<id>`. The key is removed from the address bar at once, so
+ * that it is neither bookmarked nor copied. It is kept for this tab alone. The store stays in the
+ * address bar.
  */
 import { type ReadonlySignal, signal } from "@preact/signals";
 
 export interface SessionState {
-  /** Null: the page asks for one. */
+  /** Null: the page asks for a key. */
   readonly token: string | null;
   /** Null: all stores. */
   readonly storeId: string | null;
-  /** Why the last key was not taken; null: nothing is wrong. */
+  /** The reason why the last key was not taken; null: nothing is wrong. */
   readonly refusal: string | null;
 }
 
 export interface Session {
   readonly state: ReadonlySignal<SessionState>;
   signIn(token: string): void;
-  /** Forgets the key. @param refusal why, when it was not the user's wish. */
+  /** Forgets the key. @param refusal the reason, when the viewer did not ask for it. */
   signOut(refusal?: string): void;
   showStore(storeId: string | null): void;
 }
 
 const TOKEN_SLOT = "weir.token";
 
-/** Reads the link and what this tab remembers, and follows a new link in the same tab. */
+/** Reads the link and the key that this tab remembers. Follows a new link in the same tab. */
 export function startSession(): Session {
   const state = signal<SessionState>({ token: remembered(), storeId: null, refusal: null });
   const change = (part: Partial<SessionState>) => {
@@ -57,9 +58,9 @@ export function startSession(): Session {
   };
 }
 
-/** The parts of a link's fragment; what is empty or missing is null. */
+/** The parts of a link's fragment. An empty or missing part is null. */
 export function readFragment(hash: string): { token: string | null; storeId: string | null } {
-  // A plus sign in a key is a plus sign: this is no form's submission, where it is a space.
+  // A plus sign in a key stays a plus sign. Only in a submitted form it means a space.
   const parts = new URLSearchParams(hash.replace(/^#/, "").replaceAll("+", "%2B"));
   return { token: parts.get("token") || null, storeId: parts.get("store") || null };
 }
@@ -69,7 +70,7 @@ function showFragment(storeId: string | null): void {
   history.replaceState(null, "", `${location.pathname}${location.search}${fragment}`);
 }
 
-/** A browser that keeps nothing for pages throws; then the key lasts as long as the page. */
+/** A browser that keeps nothing for pages throws. The key then lasts as long as the page. */
 function remembered(): string | null {
   try {
     return sessionStorage.getItem(TOKEN_SLOT);
@@ -83,6 +84,6 @@ function remember(token: string | null): void {
     if (token === null) sessionStorage.removeItem(TOKEN_SLOT);
     else sessionStorage.setItem(TOKEN_SLOT, token);
   } catch {
-    // Not kept: the next load asks again.
+    // The key is not kept, so the next load asks for it again.
   }
 }

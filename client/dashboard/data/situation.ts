@@ -1,7 +1,8 @@
 /**
- * How far the figures on the screen can be trusted just now: one situation at a time, the gravest.
+ * The situation of the figures on the screen: how far they can be trusted now. Only the gravest
+ * situation is shown.
  *
- * Pure, so that each situation and its order of gravity can be tested without a page.
+ * Pure, so that the situations and their order can be tested without a page.
  */
 import type { Connection, Shown } from "./dashboard.ts";
 import { formatAge, formatTime } from "./format.ts";
@@ -11,9 +12,9 @@ import type { Problem } from "./problem.ts";
 export interface Situation {
   readonly kind: "connecting" | "reconnecting" | "problem" | "waiting" | "stale" | "live";
   readonly tone: Tone;
-  /** For the eye; how long something lasts counts on in it. */
+  /** For the eye. A duration in it goes on by itself. */
   readonly sentence: string;
-  /** For a screen reader, once when the situation begins: the same without what counts on. */
+  /** For a screen reader, once when the situation begins. It holds no duration. */
   readonly announcement: string;
 }
 

@@ -1,5 +1,5 @@
 /**
- * What the instance's actors are doing: their states by word, colour and meaning, and the figures an
+ * The actors of the instance: their states by word, colour and meaning, and the figures that an
  * operator asks for first.
  */
 import type { ComponentChildren } from "preact";
@@ -20,7 +20,7 @@ import {
   deadLettersHealth,
   type Health,
   INTAKE,
-  SPILL,
+  OVERFLOW,
 } from "../data/health.ts";
 
 export function Actors({ dashboard }: { dashboard: Dashboard }) {
@@ -104,7 +104,7 @@ function SafetyNet({ status: { spill, deadLetters } }: { status: OpsStatus }) {
   const { state, orders, oldestAgeMs } = spill;
   return (
     <Actor title="Safety net">
-      <State name="Overflow" id="spill" state={state} health={SPILL[state]} />
+      <State name="Overflow" id="spill" state={state} health={OVERFLOW[state]} />
       <Fact name="Orders in it" id="spill-orders">
         {formatCount(orders)}
         {oldestAgeMs !== null && `, oldest ${formatAge(oldestAgeMs)}`}

@@ -1,6 +1,6 @@
 /**
- * The page: who looks at what at the top, then how far the figures can be trusted, the figures, and
- * the actors. Without a key it is the form that asks for one.
+ * The page: the store and the connection at the top, then the freshness of the figures, the
+ * figures, and the actors. Without a key the page is the form that asks for one.
  */
 import type { ReadonlySignal } from "@preact/signals";
 import { Actors } from "./actors.tsx";

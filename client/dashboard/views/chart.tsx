@@ -1,9 +1,9 @@
 /**
- * The last hour of one currency: a bar of orders for each minute, the present one lighter, since it
- * is not over.
+ * The last hour of one currency: a bar of orders for each minute. The bar of the present minute is
+ * lighter, because the minute is not over.
  *
- * The canvas has a description for those who cannot see it. Under the pointer a line beneath tells
- * a minute's figures; with none, it tells those of the present minute.
+ * The canvas has a description for people who cannot see it. A line beneath the chart tells the
+ * figures of the minute under the pointer. Without a pointer it tells those of the present minute.
  */
 import { useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
@@ -55,7 +55,7 @@ export function Chart({ figures }: { figures: CurrencyFigures }) {
   );
 }
 
-/** Times in seconds, whole minutes' orders, and those of the minute that is not over. */
+/** Three lists: times in seconds, orders of the past minutes, orders of the present minute. */
 function dataOf(minutes: Minutes): uPlot.AlignedData {
   const last = minutes.length - 1;
   return [

@@ -1,6 +1,6 @@
 /**
- * The choice of a currency, as tabs: arrow keys, Home and End move between them. A single currency
- * needs no choice and has none.
+ * The choice of a currency, as tabs. Arrow keys, Home and End move between them. A single currency
+ * has no tabs.
  */
 import { useRef } from "preact/hooks";
 
@@ -41,7 +41,7 @@ export function CurrencyTabs({ currencies, selected, onSelect }: CurrencyTabsPro
   );
 }
 
-/** The index that a key leads to; null when the key is none of the tabs'. */
+/** The index that a key leads to; null when the key does not move between tabs. */
 function targetOf(key: string, index: number, count: number): number | null {
   switch (key) {
     case "ArrowRight":

@@ -15,8 +15,8 @@ export function Figures({ dashboard: { shown } }: { dashboard: Dashboard }) {
   if (shown.value === null) return <Waiting />;
   const all = shown.value.snapshot.currencies;
   const find = (code: string | null) => all.find(({ currency }) => currency === code);
-  // Until someone picks one, it is the one that was the busiest at first: it does not change when
-  // another overtakes it.
+  // Until somebody picks a currency, the page shows the one that was the busiest at first. It stays
+  // when another currency overtakes it.
   const current = find(picked.value) ?? find(first.current) ?? busiest(all);
   first.current = current?.currency ?? null;
   return (
@@ -95,7 +95,7 @@ function NoOrders() {
   );
 }
 
-/** Keeps the place of the first frame, so that what stands below does not move when it comes. */
+/** Keeps the place for the first frame, so that nothing below it moves when it comes. */
 function Waiting() {
   return (
     <>

@@ -1,9 +1,9 @@
 /**
- * How fresh the figures are. One box of a constant height, so that nothing below it moves: a
- * sentence on the situation, and beneath it version, age and source.
+ * The freshness of the figures: a sentence on the situation, and beneath it version, age and
+ * source. The box has a constant height, so that nothing below it moves.
  *
- * Ages count on by themselves, each in its own text node; a screen reader hears a situation once,
- * when it begins.
+ * Each age goes on by itself in its own text node. A screen reader hears a situation once, when it
+ * begins.
  */
 import { type ReadonlySignal, useComputed } from "@preact/signals";
 import { ageOf, type Dashboard } from "../data/dashboard.ts";

@@ -1,7 +1,8 @@
 /**
- * The chart's drawing, by uPlot: bars over an hour, in the page's colours, as large as its place.
+ * The drawing of the chart by uPlot: bars over an hour, in the page's colours, as large as its
+ * host.
  *
- * It follows the place's size and the change between light and dark by itself.
+ * It follows the size of the host, and the change between light and dark, by itself.
  */
 import uPlot from "uplot";
 import { formatCount } from "../data/format.ts";
@@ -16,12 +17,12 @@ const HALF_MINUTE_S = 30;
 /** An axis of counts has whole steps. */
 const STEPS = Array.from({ length: 12 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power))
   .flat();
-/** However few orders there are, the axis reaches up to here. */
+/** The axis of counts reaches up to here at the least. */
 const LOWEST_TOP = 4;
 
 /**
  * Draws into `host`.
- * @param onPoint called with the index of the minute under the pointer; null: it is elsewhere.
+ * @param onPoint called with the index of the minute under the pointer; null: there is none.
  */
 export function createPlot(
   host: HTMLElement,

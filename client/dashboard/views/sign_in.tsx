@@ -1,5 +1,5 @@
 /**
- * The form that asks for an API key, when the link that opened the page held none or a wrong one.
+ * The form that asks for an API key, when the page's link had no key or a wrong one.
  */
 import { useRef } from "preact/hooks";
 import type { Session } from "../data/session.ts";

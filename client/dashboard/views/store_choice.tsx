@@ -1,5 +1,5 @@
 /**
- * Which store is looked at: an id, or nothing for all stores together.
+ * The choice of a store: an id, or nothing for all stores together.
  */
 import { useRef } from "preact/hooks";
 

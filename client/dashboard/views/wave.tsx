@@ -1,5 +1,5 @@
 /**
- * The mark: a weir in profile, what comes in and what flows on.
+ * The mark: a weir in profile, with the water that comes in and the water that flows on.
  */
 
 export function Wave() {

@@ -1,58 +1,50 @@
 /**
- * How many orders the dashboards of some stores have counted, from their live frames alone.
+ * Counts the orders that the dashboards of some stores show, from their live frames alone.
  *
- * A frame's `today` begins at zero at midnight and its `last60m` forgets, so neither is a count of
- * what a run has placed. Its `minutes` are exact: each states in full what its minute holds, for
- * this minute and the 59 before. So a frame replaces what is known of the minutes in its window, and
- * a minute that has left the window is settled: its last figure is added to the sum for good. That
- * holds over any number of hours and midnights, on two conditions: no order is placed into a minute
- * that left the window (one that was spilled for an hour would be), and no hour goes by without a
- * frame (one comes every minute). The stores must be new when the first frame comes.
+ * A frame's `today` begins at zero at midnight, and its `last60m` forgets. Neither counts the
+ * orders of a run. Its `minutes` are exact: each holds all orders of its minute, for this minute
+ * and the 59 before. So a frame replaces the counts of the minutes in its window. When a minute
+ * leaves the window, its last count is added to a sum and stays there.
+ *
+ * The count is exact over hours and midnights under three conditions. The stores are new when the
+ * first frame arrives. Each hour brings a frame (one comes every minute). No order is placed into a
+ * minute that has left the window; an order that stays in the overflow for an hour would be.
  */
-import { iso, MINUTE_MS } from "../../../sql/time.ts";
 import type { Snapshot } from "../../../client/contract/snapshot.ts";
+import { iso, MINUTE_MS } from "../../../sql/time.ts";
+import { pause } from "../../../sql/waiting.ts";
 
-/** A frame's window: its minute and this many before it. */
+/** The window of a frame is its minute and this many minutes before it. */
 const MINUTES_BEFORE = 59;
+const LOOK_EVERY_MS = 20;
 
 type CountedFrame = Pick<Snapshot, "scope" | "epoch" | "version" | "minute" | "currencies">;
 
 export class DashboardCount {
   readonly #stores = new Map<string, StoreCount>();
-  readonly #waiting = new Set<() => void>();
 
-  /** Orders on the dashboards, cancelled ones aside. */
+  /** Orders on the dashboards, without the cancelled ones. */
   get orders(): number {
     return [...this.#stores.values()].reduce((sum, store) => sum + store.orders, 0);
   }
 
-  /** Counts what a frame says of its store. */
+  /** Takes the counts of a frame for its store. */
   take(frame: CountedFrame): void {
     let store = this.#stores.get(frame.scope);
     if (store === undefined) this.#stores.set(frame.scope, store = new StoreCount());
     store.take(frame);
-    for (const look of this.#waiting) look();
   }
 
-  /** Resolves when `orders` are counted or more, or when `signal` aborts. */
+  /** Resolves when the count is `orders` or more, or when `signal` aborts. */
   async reached(orders: number, signal: AbortSignal): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const look = () => {
-      if (this.orders >= orders || signal.aborted) resolve();
-    };
-    this.#waiting.add(look);
-    signal.addEventListener("abort", look);
-    look();
-    await promise;
-    signal.removeEventListener("abort", look);
-    this.#waiting.delete(look);
+    while (this.orders < orders && !signal.aborted) await pause(LOOK_EVERY_MS, signal);
   }
 }
 
 class StoreCount {
-  /** Orders in minutes that left the window. */
+  /** Orders in minutes that have left the window. */
   #settled = 0;
-  /** Orders by minute (ISO 8601), as the newest frame has them. */
+  /** Orders by minute (ISO 8601) in the newest frame. */
   #window = new Map<string, number>();
   #newest: CountedFrame | null = null;
 

@@ -1,45 +1,46 @@
 /**
- * `deno task demo`: everything embedded, sample traffic, the page's link, and the proof at the end.
+ * `deno task demo`: everything embedded, sample traffic, the page's link, and a proof at the end.
  *
- * It runs the service in this process and is then an ordinary client of it. When its time is over,
- * or on Ctrl-C, it sends nothing more, waits until the dashboards have caught up, and prints how
- * many orders were acknowledged, how many the database holds and how many the dashboards counted;
- * it fails unless the three are equal. Its stores are new ones in every run (`berlin-1f3a9c2e`), so
- * neither earlier runs in the same data folder nor orders that somebody else places are in a count.
+ * The demo runs the service in this process and calls it as an ordinary client. When its time is
+ * over, or on Ctrl-C, it sends no more orders and waits until the dashboards have caught up. Then
+ * it prints three counts: orders acknowledged, orders in the database, orders on the dashboards.
+ * It fails unless the three are equal. Each run has new stores (`berlin-1f3a9c2e`), so that no
+ * count holds the orders of an earlier run or of other clients. Tested in
+ * tests/server/cli/tasks_test.ts.
  */
 import { Pool } from "../../../sql/connection/pool.ts";
 import { recountMinutes } from "../../../sql/figures/recount.ts";
 import { type Config, readConfig, readEnvironment } from "../../config.ts";
 import { type RunningService, runService } from "../../service.ts";
 import { configureLog } from "../../telemetry/log.ts";
-import { durationMs, runTask, taskCommand, TaskFailure, wholeNumber } from "../command.ts";
-import { DashboardCount } from "./dashboard_count.ts";
+import { durationMs, taskCommand, TaskFailure, wholeNumber } from "../command.ts";
 import { onDatabase } from "../database_url.ts";
 import { connectDemo } from "./connection.ts";
+import { DashboardCount } from "./dashboard_count.ts";
 import { sampleOrders, sampleStores, seededRandom } from "./sample_orders.ts";
 import { SampleTraffic } from "./sample_traffic.ts";
 import { showStatus } from "./status_line.ts";
 
 interface DemoOptions {
-  /** Milliseconds; without it until Ctrl-C. */
+  /** Milliseconds; undefined: until Ctrl-C. */
   readonly for?: number;
   /** Orders a second. */
   readonly rate: number;
   readonly seed: number;
 }
 
-/** Orders of one run, as three parties counted them. */
+/** Orders of one run, counted in three ways. */
 interface Counts {
   readonly acknowledged: number;
   readonly database: number;
   readonly dashboard: number;
 }
 
-/** What late answers and the dashboards get to come in after the traffic has ended. */
-const SETTLE_MS = 15_000;
+/** After the traffic has ended, late answers and the dashboards have this long. */
+const SETTLE_TIMEOUT_MS = 15_000;
 const COUNT_TIMEOUT_MS = 60_000;
 
-const command = taskCommand(
+export const command = taskCommand(
   "demo",
   "Runs Weir with everything embedded, sends it sample orders, and counts them at the end.",
 )
@@ -73,8 +74,9 @@ async function runDemo(options: DemoOptions): Promise<void> {
 }
 
 /**
- * What the environment says; where it says nothing, a key of this run, a free port, and no log of
- * what the status line shows. Whether somebody else's database is away is not to be seen there.
+ * The configuration of the environment, with other defaults: a key of this run, a free port when
+ * the usual one is taken, and a log of errors alone, since the status line shows the circuit. The
+ * log of a demo on DATABASE_URL has warnings too: they say why that database is away.
  */
 function demoConfig(): Config {
   const environment = readEnvironment();
@@ -97,7 +99,7 @@ function isFree({ host, port }: Config): boolean {
   }
 }
 
-/** Sends orders until the time is over or a signal comes, and counts what came of them. */
+/** Sends orders until the time is over or a signal arrives, then counts the orders. */
 async function runTraffic(
   service: RunningService,
   token: string,
@@ -127,7 +129,7 @@ async function runTraffic(
   );
   try {
     await during(options.for, service.signal, (until) => traffic.send(until));
-    await during(SETTLE_MS, undefined, async (giveUp) => {
+    await during(SETTLE_TIMEOUT_MS, undefined, async (giveUp) => {
       await traffic.settled(giveUp);
       await dashboard.reached(traffic.acknowledged, giveUp);
     });
@@ -141,7 +143,7 @@ async function runTraffic(
   }
 }
 
-/** Runs `work` with a signal that aborts after `ms`, if given, or when `earlier` aborts. */
+/** Runs `work` with a signal that aborts after `ms`, if given, and when `earlier` aborts. */
 async function during<T>(
   ms: number | undefined,
   earlier: AbortSignal | undefined,
@@ -160,7 +162,7 @@ async function during<T>(
   }
 }
 
-/** The orders of these stores in the database, counted row by row. */
+/** Counts the orders of these stores in the database, row by row. */
 async function countStored(url: string, storeIds: readonly string[]): Promise<number> {
   const statementTimeoutMs = COUNT_TIMEOUT_MS;
   const pool = new Pool({ url, name: "demo", maxConnections: 1, statementTimeoutMs });
@@ -175,5 +177,3 @@ async function countStored(url: string, storeIds: readonly string[]): Promise<nu
     await pool.end();
   }
 }
-
-if (import.meta.main) Deno.exit(await runTask(command, Deno.args));

@@ -1,16 +1,16 @@
 /**
- * Sample orders: what four shops of a small household-goods chain might sell, made up from a seed,
- * so that two runs with one seed place the same orders.
+ * Sample orders of four shops of a small household-goods chain. They are made from a seed, so that
+ * two runs with one seed place the same orders.
  *
- * The stores' ids end with the run's own suffix: they are new to the database, so whatever is
- * counted for them was placed by this run.
+ * The ids of the stores end with a suffix of the run. These stores are new to the database, so
+ * every order in them was placed by this run.
  */
 import type { PlaceInput } from "../../../client/contract/order.ts";
 
 interface Store {
   readonly name: string;
   readonly currency: string;
-  /** What one euro cent is in the currency's minor unit. */
+  /** The worth of one euro cent, in the currency's minor unit. */
   readonly minorPerCent: number;
 }
 
@@ -51,13 +51,13 @@ export function sampleStores(suffix: string): string[] {
   return STORES.map(({ name }) => `${name}-${suffix}`);
 }
 
-/** Makes one order after the other, each with a key of its own. */
+/** Returns a function that makes the next order, each with a key of its own. */
 export function sampleOrders(options: { suffix: string; seed: number }): () => PlaceInput {
   const random = seededRandom(options.seed);
   const upTo = (bound: number) => Math.floor(random() * bound);
   let made = 0;
   return () => {
-    // A square favours the beginning of a list: some sell more than others.
+    // The square favours the beginning of a list: some stores and products sell more than others.
     const store = pick(STORES, random() ** 2);
     const lines = new Map<string, { sku: string; quantity: number; unitPriceMinor: number }>();
     for (let line = 1 + upTo(MAX_LINES); line > 0; line--) {
@@ -76,14 +76,14 @@ export function sampleOrders(options: { suffix: string; seed: number }): () => P
   };
 }
 
-/** @param share from 0 to 1, exclusive: how far down the list. */
+/** @param share the place in the list, from 0 to 1, exclusive */
 function pick<T>(list: readonly T[], share: number): T {
   const item = list[Math.floor(share * list.length)];
   if (item === undefined) throw new RangeError(`${share} is not from 0 to 1`);
   return item;
 }
 
-/** Numbers from 0 to 1, exclusive: an xorshift generator (Marsaglia, 2003), no secret is safe in it. */
+/** Numbers from 0 to 1, exclusive: an xorshift generator (Marsaglia, 2003). Not for secrets. */
 export function seededRandom(seed: number): () => number {
   let state = seed | 0 || 1; // zero would stay zero
   return () => {

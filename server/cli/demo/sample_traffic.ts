@@ -1,17 +1,19 @@
 /**
- * Sample traffic: places orders at a steady rate, as careful clients would.
+ * Sample traffic: places orders at a steady rate, as careful clients do.
  *
- * Most orders go one by one, some as many in one call, and about a tenth are sent twice under their
- * key, half of those at the same time. Whatever says "not now" is tried again with the same key. An
- * order counts as acknowledged once, by the first answer that says it is durable, however often it
- * was sent. No more than `MAX_OPEN` orders wait for an answer: past that the rate is not kept.
+ * Most orders go one by one; some calls hold several. About a tenth of the orders are sent twice
+ * under their key, and half of these at the same time. An order that is refused for now, or gets
+ * no answer, is sent again under its key. An order counts as acknowledged once, at the first
+ * answer that says it is durable. At most `MAX_OPEN` orders wait for an answer; at that bound the
+ * rate falls.
  */
-import { setTimeout as delay } from "node:timers/promises";
 import { TRPCClientError } from "@trpc/client";
 import { backoffMs } from "../../../actors/backoff.ts";
+import { errorDataOf } from "../../../client/mod.ts";
 import type { PlaceError, PlaceInput, PlaceResult } from "../../../client/contract/order.ts";
+import { pause } from "../../../sql/waiting.ts";
 
-/** The calls that orders are placed by; they fail as tRPC's client does. */
+/** The calls that place orders; they fail as the calls of tRPC's client do. */
 export interface OrderCalls {
   place(order: PlaceInput): Promise<{ readonly orderId: string }>;
   placeMany(orders: readonly PlaceInput[]): Promise<readonly PlaceResult[]>;
@@ -23,19 +25,19 @@ export interface SampleTrafficOptions {
   readonly ordersPerSecond: number;
   /** A number from 0 to 1, exclusive. */
   readonly random: () => number;
-  /** An order was refused for good, or its answers contradict each other. */
+  /** Called when an order was refused for good, or when its answers contradict each other. */
   readonly onProblem: (line: string) => void;
 }
 
 const TICK_MS = 20;
 const MAX_OPEN = 2_000;
 const REPEATED_SHARE = 0.1;
-/** How often a call holds many orders, and at most how many. */
+/** This share of the calls holds several orders, at most `MAX_TOGETHER`. */
 const TOGETHER_SHARE = 0.1;
 const MAX_TOGETHER = 8;
 const BACKOFF = { firstMs: 100, maxMs: 2_000 };
 
-/** Refusals after which the same order may be sent again under its key. */
+/** After these refusals the same order may be sent again under its key. */
 const TRY_AGAIN: ReadonlySet<string> = new Set([
   "outcome_unknown",
   "circuit_open",
@@ -46,26 +48,27 @@ const TRY_AGAIN: ReadonlySet<string> = new Set([
   "draining",
 ]);
 
-/** What one attempt came to; `error` is empty when nobody answered. */
+/** The result of one attempt; `error` is empty when nobody answered. */
 type Attempt = { readonly orderId: string } | { readonly error: Partial<PlaceError> };
 
-/** Sends an order once. It does not throw. */
+/** Sends an order once. Does not throw. */
 type Send = (order: PlaceInput) => Promise<Attempt>;
 
 export class SampleTraffic {
-  readonly #open = new Set<Promise<void>>();
+  /** Orders that wait for an answer. */
+  #open = 0;
   readonly #givingUp = new AbortController();
   #placed = 0;
   #acknowledged = 0;
 
   constructor(readonly options: SampleTrafficOptions) {}
 
-  /** Orders that were made and sent. */
+  /** Orders made and sent. */
   get placed(): number {
     return this.#placed;
   }
 
-  /** Orders that were said to be durable, each counted once. */
+  /** Orders answered as durable, each counted once. */
   get acknowledged(): number {
     return this.#acknowledged;
   }
@@ -77,7 +80,7 @@ export class SampleTraffic {
     let sent = 0;
     while (!until.aborted) {
       const due = Math.floor((performance.now() - startedAt) * ordersPerSecond / 1_000);
-      while (sent < due && this.#open.size < MAX_OPEN) {
+      while (sent < due && this.#open < MAX_OPEN) {
         const many = random() < TOGETHER_SHARE ? 1 + Math.ceil(random() * (MAX_TOGETHER - 1)) : 1;
         this.#place(many);
         sent += many;
@@ -87,17 +90,10 @@ export class SampleTraffic {
     }
   }
 
-  /** Resolves when every order has its answer, or when `signal` aborts: then no more are sent. */
+  /** Resolves when every order has its answer. When `signal` aborts, no order is sent again. */
   async settled(signal: AbortSignal): Promise<void> {
-    const { promise: gaveUp, resolve } = Promise.withResolvers<void>();
-    const giveUp = () => {
-      this.#givingUp.abort();
-      resolve();
-    };
-    signal.addEventListener("abort", giveUp, { once: true });
-    if (signal.aborted) giveUp();
-    await Promise.race([Promise.all(this.#open), gaveUp]);
-    signal.removeEventListener("abort", giveUp);
+    while (this.#open > 0 && !signal.aborted) await pause(TICK_MS, signal);
+    this.#givingUp.abort();
   }
 
   #place(many: number): void {
@@ -107,9 +103,9 @@ export class SampleTraffic {
       const send = attempts === null
         ? this.#sendAlone
         : async () => (await attempts)[index] ?? { error: {} };
-      const delivered = this.#deliver(order, send).finally(() => this.#open.delete(delivered));
-      this.#open.add(delivered);
+      this.#open++;
       this.#placed++;
+      void this.#deliver(order, send).finally(() => this.#open--);
     }
   }
 
@@ -130,7 +126,7 @@ export class SampleTraffic {
     }
   }
 
-  /** Sends until there is an answer. @returns the order's id, or null when it was not taken. */
+  /** Sends an order until it is answered. @returns its id, or null when it was not taken */
   async #untilAnswered(order: PlaceInput, send: Send): Promise<string | null> {
     const { signal } = this.#givingUp;
     for (let attempt = 1; !signal.aborted; attempt++) {
@@ -166,19 +162,13 @@ export class SampleTraffic {
   }
 }
 
-/** What the server said of a failed call; empty when no answer of it came. */
+/** The server's error of a failed call; empty when the call got no answer. */
 function errorOf(error: unknown): Partial<PlaceError> {
   if (!(error instanceof TRPCClientError)) return { reason: "internal", message: String(error) };
-  const data: unknown = error.data;
-  if (typeof data !== "object" || data === null) return {};
-  return { reason: "internal", message: error.message, ...data };
+  const data = errorDataOf(error);
+  return data === null ? {} : { reason: "internal", message: error.message, ...data };
 }
 
 function nameOf({ storeId, idempotencyKey }: PlaceInput): string {
   return `the order ${storeId}/${idempotencyKey}`;
-}
-
-/** Waits `ms`, or until `signal` aborts. */
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await delay(ms, undefined, { signal }).catch(() => undefined);
 }

@@ -1,4 +1,4 @@
-/** `deno task dlq`, as an operator runs it. */
+/** The task dlq, as an operator runs it. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { DeadLetter } from "../../../client/mod.ts";
 import { commitBatch } from "../../../sql/orders/batch.ts";
@@ -12,9 +12,9 @@ import { runTask } from "../../support/services/tasks.ts";
 
 interface Operator {
   readonly sql: TestSql;
-  /** Runs the task. @returns its output; fails the test when the exit code is another. */
+  /** Runs the task. @returns its output @throws when it exits with another code than `code` */
   dlq(args: string, code?: number): Promise<{ stdout: string; stderr: string }>;
-  /** What it prints as JSON. */
+  /** Runs the task with `--json`. @returns the value that it prints */
   json(args: string): Promise<unknown>;
   show(id: string): Promise<DeadLetter>;
 }
@@ -31,7 +31,7 @@ function withOperator(test: (operator: Operator) => Promise<void>): Promise<void
   });
 }
 
-/** Parks an order as the database's refusal would. @returns its letter */
+/** Parks an order as one that the database has refused. @returns the id of its letter */
 function park(sql: TestSql, input: PlaceInput): Promise<string> {
   return parkOrder(sql, orderOf(input), "rejected", "23514");
 }
@@ -58,7 +58,7 @@ Deno.test("dlq prints its help, and wrong usage exits with 2 and one line", asyn
   }
 });
 
-Deno.test("dlq list and show tell what is there, newest first, in text and in JSON", () =>
+Deno.test("dlq list and show print the letters, newest first, in text and in JSON", () =>
   withOperator(async ({ sql, dlq, json, show }) => {
     const [first, second] = [anInput(), anInput({ storeId: "store-2" })];
     const ids = [await park(sql, first), await park(sql, second)];
@@ -75,7 +75,7 @@ Deno.test("dlq list and show tell what is there, newest first, in text and in JS
     assertMatch(stderr, /^weir: there is no dead letter with this id\n$/);
   }));
 
-Deno.test("dlq replay commits by the normal way, and says by whom and what instead", () =>
+Deno.test("dlq replay commits as a service does, and records the name and the corrected order", () =>
   withOperator(async ({ sql, dlq, json, show }) => {
     const poison = aPoison();
     const id = await park(sql, poison);
@@ -112,7 +112,7 @@ Deno.test("dlq replay commits by the normal way, and says by whom and what inste
     assertEquals((await sql`select from journal`).length, 1);
   }));
 
-Deno.test("dlq replay --all tries each open letter, a dry run changes nothing", () =>
+Deno.test("dlq replay --all tries each open letter, and --dry-run changes nothing", () =>
   withOperator(async ({ sql, dlq, json }) => {
     const there = anOrder();
     await commitBatch(sql, [there]);
@@ -144,7 +144,7 @@ Deno.test("dlq replay --all tries each open letter, a dry run changes nothing", 
     assert(closed?.closedBy, "the system's user closed it");
   }));
 
-Deno.test("dlq discard closes a letter and says why, once", () =>
+Deno.test("dlq discard closes a letter once, with a reason", () =>
   withOperator(async ({ sql, dlq, show }) => {
     const id = await park(sql, anInput());
     await dlq(`discard ${id} --reason "sent by mistake" --by ada`);

@@ -8,7 +8,7 @@ import { expectExact } from "../../support/recount/recount.ts";
 import { until } from "../../support/services/services.ts";
 import { runTask as run } from "../../support/services/tasks.ts";
 
-Deno.test("aggregate folds, audit finds what is wrong, and rebuild makes it right", () =>
+Deno.test("aggregate folds, audit finds a wrong rollup, and rebuild corrects it", () =>
   withDatabase(async ({ url, sql }) => {
     const environment = { DATABASE_URL: url };
     await commitBatch(sql, [anOrder(), anOrder(), anOrder({ storeId: "store-2" })]);
@@ -50,7 +50,7 @@ Deno.test("aggregate --history lists the folds of the instances, newest first", 
       );
     }
     const { instanceId } = await api.ops.status.query();
-    await instance.stop(); // which writes down what it has
+    await instance.stop(); // the stop writes the history of its folds
     const { code, stdout } = await run("aggregate", "--history --json", { DATABASE_URL: url });
     assertEquals(code, 0);
     const runs: { instanceId: string; outcome: string; orders: number; version: number }[] = JSON

@@ -1,3 +1,4 @@
+/** The tasks start, demo, migrate and keys, as an operator runs them, and the end of every task. */
 import { assert, assertEquals, assertGreater, assertMatch, assertNotEquals } from "@std/assert";
 import { createWeirClient, errorDataOf } from "../../../client/mod.ts";
 import { emptyDatabase, withDatabase } from "../../support/services/database.ts";
@@ -21,7 +22,7 @@ async function withDataDir(test: (environment: Record<string, string>) => Promis
   }
 }
 
-/** The three counts of a demo that went well. */
+/** The count of a demo whose three counts are equal. */
 function countsOf({ code, stdout, stderr }: TaskResult): number {
   const [, acknowledged, database, dashboard] = LAST_LINE.exec(stdout) ?? [];
   assert(acknowledged !== undefined, `no counts in ${stdout}\n${stderr}`);
@@ -36,7 +37,7 @@ async function postmasterOf({ WEIR_DATA_DIR }: Record<string, string>): Promise<
   return Number(pidFile.split("\n")[0]) || null;
 }
 
-Deno.test("every task prints its help and exits with 0", async () => {
+Deno.test("each task prints its help and exits with 0", async () => {
   for (const name of ["start", "demo", "migrate", "keys", "aggregate", "audit", "rebuild"]) {
     const { code, stdout } = await run(name, "--help");
     assertEquals(code, 0);
@@ -44,7 +45,7 @@ Deno.test("every task prints its help and exits with 0", async () => {
   }
 });
 
-Deno.test("wrong usage exits with 2 and one line", async () => {
+Deno.test("a task that is called wrongly exits with 2 and one line", async () => {
   const wrong = [
     ["start", "now"],
     ["demo", "--for soon"],
@@ -66,7 +67,7 @@ Deno.test("wrong usage exits with 2 and one line", async () => {
   assertEquals((await run("keys", "")).code, 2);
 });
 
-Deno.test("what cannot be done exits with 1 and one line", async () => {
+Deno.test("a task that fails exits with 1 and one line", async () => {
   const away = { DATABASE_URL: "postgres://weir:secret@127.0.0.1:1/weir" };
   const failing = [
     ["migrate", "", away, /ECONNREFUSED/],
@@ -82,7 +83,7 @@ Deno.test("what cannot be done exits with 1 and one line", async () => {
   }
 });
 
-Deno.test("migrate says what is to be applied, applies it once, and refuses what was edited", async () => {
+Deno.test("migrate lists what to apply, applies it once, and refuses an edited migration", async () => {
   const database = await emptyDatabase();
   const environment = { DATABASE_URL: database.url };
   const status = async (): Promise<{ name: string; appliedAt: string | null }[]> =>
@@ -110,7 +111,7 @@ Deno.test("migrate says what is to be applied, applies it once, and refuses what
   }
 });
 
-Deno.test("a key is made, opens what it is for, and is revoked", async () => {
+Deno.test("keys makes a key that opens its own store alone, and revokes it", async () => {
   await withDatabase(async ({ url }) => {
     const environment = { DATABASE_URL: url };
     const make = async (args: string) => {
@@ -177,7 +178,7 @@ Deno.test("demo --for ends by itself with three equal counts, again in the same 
   });
 });
 
-Deno.test("demo counts right when its PostgreSQL is killed in the middle", async () => {
+Deno.test("demo ends with equal counts when its PostgreSQL is killed in the middle", async () => {
   await withDataDir(async (environment) => {
     const demo = await start("demo", "--rate 100", environment);
     const acknowledged = () =>
@@ -224,7 +225,7 @@ Deno.test("demo takes a free port when the usual one is taken, and none when it 
   }
 });
 
-/** Undefined when another process has it already. */
+/** Listens on a port. @returns undefined when another process has the port */
 function takePort(port: number): Deno.TcpListener | undefined {
   try {
     return Deno.listen({ hostname: "127.0.0.1", port });

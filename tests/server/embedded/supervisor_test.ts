@@ -39,6 +39,7 @@ async function withStage(play: Play, test: (stage: Stage) => Promise<void>): Pro
     title: "Sleeper",
     dataPath: folder,
     logPath,
+    urlOf: (port) => `redis://127.0.0.1:${port}/0`,
     prepare: () => play.prepare?.() ?? Promise.resolve(),
     command: (port, options) => {
       ports.push(port);

@@ -1,61 +1,63 @@
 import { assertEquals } from "@std/assert";
 import { KnownFolds } from "../../../server/live/known_folds.ts";
+import { NewestPosition } from "../../../sql/figures/position.ts";
 import { figuresAt } from "../../support/recount/figures.ts";
 import { noticeOf } from "../../support/doubles/fake_hub.ts";
 
+/** Known folds after these notices. */
 function knowing(...notices: ReturnType<typeof noticeOf>[]): KnownFolds {
-  const folds = new KnownFolds();
+  const folds = new KnownFolds(new NewestPosition());
   for (const notice of notices) folds.hear(notice);
   return folds;
 }
 
-/** Whether figures of a scope may be shown that were read when all was at `fold`. */
+/** True when figures of `scope` that were read at `fold` may be shown. */
 function allows(folds: KnownFolds, scope: string, fold: number, epoch = 1): boolean {
   return folds.allow(figuresAt(0, Math.min(1, fold), { scope, fold, epoch }));
 }
 
-Deno.test("a notice that follows the one before names what has changed; any other means all", () => {
-  const folds = new KnownFolds();
+Deno.test("hear() answers the scopes of a notice that follows the one before, and else all scopes", () => {
+  const folds = new KnownFolds(new NewestPosition());
   assertEquals(folds.areKnown, false);
   assertEquals(folds.hear(noticeOf(5, ["north"])), "all");
   assertEquals(folds.hear(noticeOf(6, ["north"])), ["north"]);
   assertEquals(folds.hear(noticeOf(8, ["north"])), "all");
-  assertEquals(folds.hear(noticeOf(7, ["south"])), ["south"], "the one that was late");
+  assertEquals(folds.hear(noticeOf(7, ["south"])), ["south"], "the late notice");
   assertEquals(folds.hear(noticeOf(9, "all")), "all");
   assertEquals(folds.hear(noticeOf(10, ["north"], { epoch: 2 })), "all");
-  assertEquals([folds.newest, folds.areKnown], [{ epoch: 2, version: 10 }, true]);
+  assertEquals([folds.heard, folds.areKnown], [{ epoch: 2, version: 10 }, true]);
 });
 
-Deno.test("figures of the newest fold or a later one are allowed", () => {
+Deno.test("allow() lets figures of the newest fold or a later one pass", () => {
   const folds = knowing(noticeOf(5, "all"));
   const allowed = [4, 5, 6].map((fold) => allows(folds, "north", fold));
   assertEquals(allowed, [false, true, true]);
   assertEquals([allows(folds, "north", 9, 0), allows(folds, "north", 1, 2)], [false, true]);
 });
 
-Deno.test("figures of an earlier fold are allowed when nothing has changed their scope since", () => {
+Deno.test("allow() lets figures of an earlier fold pass if no fold since has changed their scope", () => {
   const folds = knowing(noticeOf(5, "all"), noticeOf(6, ["north"]), noticeOf(7, ["west"]));
   assertEquals([4, 5, 6].map((fold) => allows(folds, "south", fold)), [false, true, true]);
   assertEquals([5, 6, 7].map((fold) => allows(folds, "north", fold)), [false, true, true]);
   assertEquals([5, 6, 7].map((fold) => allows(folds, "west", fold)), [false, false, true]);
 });
 
-Deno.test("after a notice that was lost nothing from before is allowed", () => {
+Deno.test("allow() lets no figures from before a lost notice pass", () => {
   const folds = knowing(noticeOf(5, "all"), noticeOf(7, ["west"]));
   assertEquals([5, 6, 7].map((fold) => allows(folds, "south", fold)), [false, false, true]);
 });
 
-Deno.test("what was read ahead of its notice counts, until the notices have come up to it", () => {
+Deno.test("allow() holds figures against a read ahead of its notice, until the notices have caught up", () => {
   const folds = knowing(noticeOf(5, "all"));
-  folds.noteRead(figuresAt(0, 7, { scope: "north", fold: 7 }));
-  folds.noteRead(figuresAt(0, 3, { scope: "north", fold: 6 }));
+  folds.newest.see({ epoch: 1, version: 7 });
+  folds.newest.see({ epoch: 1, version: 6 });
   assertEquals([5, 6, 7].map((fold) => allows(folds, "south", fold)), [false, false, true]);
   folds.hear(noticeOf(6, ["north"]));
   folds.hear(noticeOf(7, ["north"]));
   assertEquals([5, 6, 7].map((fold) => allows(folds, "south", fold)), [true, true, true]);
 });
 
-Deno.test("of more scopes than are remembered nothing wrong is said, only less", () => {
+Deno.test("allow() refuses more, and is never wrong, when there are too many scopes to remember", () => {
   const folds = knowing(noticeOf(5, "all"));
   const scopes = Array.from({ length: 10_001 }, (_, index) => `store-${index}`);
   folds.hear(noticeOf(6, scopes));

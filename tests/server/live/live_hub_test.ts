@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { noticeOf, TEN_O_CLOCK, withHub } from "../../support/doubles/fake_hub.ts";
 
-Deno.test("a notice reloads the scopes that it names and someone watches, once a version", () =>
+Deno.test("a notice makes the hub read each watched scope that it names, once a version", () =>
   withHub(async ({ hub, database, watch, pass }) => {
     const all = watch();
     const north = watch("north");
@@ -15,14 +15,14 @@ Deno.test("a notice reloads the scopes that it names and someone watches, once a
     hub.notice(noticeOf(2, ["*", "north"]));
     hub.notice(noticeOf(1, "all"));
     await pass(0);
-    assertEquals(database.reads, [], "nothing that it has is read again");
+    assertEquals(database.reads, [], "no scope is read again for a version that it has");
     assertEquals([all.seen, north.seen], [
       ["1:1 10:00 database", "1:2 10:00 live"],
       ["1:1 10:00 database", "1:2 10:00 live"],
     ]);
   }));
 
-Deno.test("a notice of all scopes reloads every watched one that is behind", () =>
+Deno.test("a notice of all scopes makes the hub read every watched scope that is behind", () =>
   withHub(async ({ hub, database, watch, pass }) => {
     watch("north");
     watch("south");
@@ -34,7 +34,7 @@ Deno.test("a notice of all scopes reloads every watched one that is behind", () 
     assertEquals(database.reads, ["north", "south"]);
   }));
 
-Deno.test("with no new order a frame comes at each minute's turn: same id, next minute", () =>
+Deno.test("a frame comes when the minute turns, without an order: same id, next minute", () =>
   withHub(async ({ database, watch, pass }) => {
     const { seen } = watch();
     const north = watch("north");
@@ -45,10 +45,10 @@ Deno.test("with no new order a frame comes at each minute's turn: same id, next 
     await pass(120_000);
     assertEquals(seen.slice(2), ["1:1 10:02 live", "1:1 10:03 live"]);
     assertEquals(north.seen, seen);
-    assertEquals(database.reads.length, 8, "one read a scope and minute");
+    assertEquals(database.reads.length, 8, "one read of each scope in each minute");
   }));
 
-Deno.test("a minute's turn that found the database away is made up for when it is back", () =>
+Deno.test("a minute that turned while the database was away is shown when it is back", () =>
   withHub(async ({ database, watch, pass }) => {
     const { seen } = watch();
     await pass(49_900);
@@ -59,10 +59,10 @@ Deno.test("a minute's turn that found the database away is made up for when it i
     await pass(2_400);
     assertEquals(seen, ["1:1 10:00 database", "1:1 10:01 live"]);
     await pass(60_000);
-    assertEquals(seen.at(-1), "1:1 10:02 live", "and the next turn comes too");
+    assertEquals(seen.at(-1), "1:1 10:02 live", "the next minute is shown too");
   }));
 
-Deno.test("what every notice was lost of is found by the regular check", () =>
+Deno.test("the regular check finds a fold whose notices were all lost", () =>
   withHub(async ({ database, watch, pass }) => {
     const { seen } = watch();
     await pass(100);
@@ -77,7 +77,7 @@ Deno.test("what every notice was lost of is found by the regular check", () =>
     assertEquals(seen.slice(2), ["1:3 10:00 live"], "within 3 s at the worst");
   }));
 
-Deno.test("after 5 s without the database the newest frame is shown again as stale, until it is back", () =>
+Deno.test("the newest frame is sent again as stale after 5 s without the database, until it is back", () =>
   withHub(async ({ database, watch, pass }) => {
     const { seen, snapshots } = watch();
     await pass(0);
@@ -90,7 +90,7 @@ Deno.test("after 5 s without the database the newest frame is shown again as sta
     assert(first !== undefined && stale !== undefined);
     assertEquals([first.ageMs, stale.ageMs], [100, 5_100]);
     await pass(20_000);
-    assertEquals(seen.length, 2, "it is said once");
+    assertEquals(seen.length, 2, "staleness is told once");
     database.away = false;
     database.version = 2;
     await pass(3_000);
@@ -98,7 +98,7 @@ Deno.test("after 5 s without the database the newest frame is shown again as sta
     assertEquals(seen.slice(2).filter((frame) => frame.endsWith("stale")), []);
   }));
 
-Deno.test("when the database is back with nothing new, the frame is shown again as not stale", () =>
+Deno.test("a stale frame is sent again as not stale when the database is back with nothing new", () =>
   withHub(async ({ database, watch, pass }) => {
     const { seen } = watch();
     await pass(0);
@@ -109,7 +109,7 @@ Deno.test("when the database is back with nothing new, the frame is shown again 
     assertEquals(seen, ["1:1 10:00 database", "1:1 10:00 live stale", "1:1 10:00 live"]);
   }));
 
-Deno.test("a check that fails alone makes nothing stale", () =>
+Deno.test("a single failed check marks no frame stale", () =>
   withHub(async ({ database, watch, pass }) => {
     const { seen } = watch();
     await pass(2_300);
@@ -120,7 +120,7 @@ Deno.test("a check that fails alone makes nothing stale", () =>
     assertEquals(seen, ["1:1 10:00 database"]);
   }));
 
-Deno.test("nothing below the subscriber's floor is sent, and the floor's own frame is", () =>
+Deno.test("a subscriber is sent no frame below its floor, and the frame of the floor itself", () =>
   withHub(async ({ hub, database, watch, pass }) => {
     const ahead = watch("*", { epoch: 1, version: 3 });
     const at = watch("*", { epoch: 1, version: 1 });
@@ -140,7 +140,7 @@ Deno.test("nothing below the subscriber's floor is sent, and the floor's own fra
     assertEquals([ahead.seen.at(-1), otherEpoch.seen], ["2:1 10:00 live", ["2:1 10:00 live"]]);
   }));
 
-Deno.test("a database that answers with something older is not believed", () =>
+Deno.test("an answer older than the frame in memory is not shown", () =>
   withHub(async ({ hub, database, watch, pass }) => {
     database.version = 5;
     const { seen } = watch();
@@ -151,11 +151,11 @@ Deno.test("a database that answers with something older is not believed", () =>
     assertEquals(seen, ["1:5 10:00 database"]);
   }));
 
-Deno.test("a read that lags behind its notice is made again until it has what was told of", () =>
+Deno.test("a read that lags behind its notice is repeated until it shows the fold", () =>
   withHub(async ({ hub, database, watch, pass }) => {
     const { seen } = watch();
     await pass(0);
-    hub.notice(noticeOf(2, ["*"])); // by a database that is ahead of the one that is read
+    hub.notice(noticeOf(2, ["*"])); // the database that is read lags behind the one that folded
     await pass(0);
     assertEquals(seen.length, 1);
     database.version = 2;
@@ -163,7 +163,7 @@ Deno.test("a read that lags behind its notice is made again until it has what wa
     assertEquals(seen.at(-1), "1:2 10:00 live");
   }));
 
-Deno.test("a snapshot comes from the database while it answers, and is kept for others", () =>
+Deno.test("snapshot() reads the database while it answers, and keeps the figures for others", () =>
   withHub(async ({ hub, database, cache, pass }) => {
     database.version = 9;
     const snapshot = await hub.snapshot("north");
@@ -173,11 +173,11 @@ Deno.test("a snapshot comes from the database while it answers, and is kept for 
     assertEquals(database.reads, ["north"]);
   }));
 
-Deno.test("freshness is from when the oldest change of a frame was written until it is sent", () =>
+Deno.test("freshness counts from the writing of the oldest change in a frame until it is sent", () =>
   withHub(async ({ hub, database, watch, pass, freshnessMs }) => {
     watch();
     await pass(0);
-    assertEquals(freshnessMs, [], "of a first frame nobody knows");
+    assertEquals(freshnessMs, [], "a first frame has no freshness");
     database.version = 2;
     const writtenAt = new Date(TEN_O_CLOCK + 9_750).toISOString();
     hub.notice(noticeOf(2, ["*"], { writtenAt }));
@@ -185,7 +185,7 @@ Deno.test("freshness is from when the oldest change of a frame was written until
     assertEquals(freshnessMs, [250]);
   }));
 
-Deno.test("who has left is read nothing for, and stop() ends who has not", () =>
+Deno.test("stop() ends all subscriptions, and a scope that nobody watches is not read", () =>
   withHub(async ({ hub, database, watch, pass }) => {
     const left = watch("north");
     const stays = watch("south");
@@ -207,12 +207,12 @@ Deno.test("who has left is read nothing for, and stop() ends who has not", () =>
     assertEquals(late.seen, []);
   }));
 
-Deno.test("a version that no notice told of is found by the next one that comes", () =>
+Deno.test("a notice after a lost one makes the hub read every watched scope", () =>
   withHub(async ({ hub, database, watch, pass }) => {
     hub.notice(noticeOf(1, ["north"]));
     const north = watch("north");
     await pass(10);
-    database.version = 3; // the notice of version 2, of north, was lost on every way
+    database.version = 3; // both notices of version 2, which changed north, were lost
     hub.notice(noticeOf(3, ["south"]));
     await pass(10);
     assertEquals(north.snapshots.at(-1)?.version, 3);
@@ -220,5 +220,26 @@ Deno.test("a version that no notice told of is found by the next one that comes"
     database.version = 4;
     hub.notice(noticeOf(4, ["south"]));
     await pass(10);
-    assertEquals(database.reads.length, reads, "one that follows the last is taken at its word");
+    assertEquals(
+      database.reads.length,
+      reads,
+      "a notice that follows the last one names all changed scopes",
+    );
   }));
+
+Deno.test("the newest position is what the check and the reads have told, and no notice", () =>
+  withHub(async ({ hub, newest, database, pass }) => {
+    assertEquals(newest.position, null);
+    await pass(0);
+    assertEquals(newest.position, { epoch: 1, version: 5 });
+    database.version = 6;
+    await hub.snapshot("north");
+    assertEquals(newest.position, { epoch: 1, version: 6 });
+    hub.notice(noticeOf(9, "all"));
+    database.version = 4;
+    await pass(5_000);
+    assertEquals(newest.position, { epoch: 1, version: 6 });
+    database.version = 7;
+    await pass(2_400);
+    assertEquals(newest.position, { epoch: 1, version: 7 });
+  }, { database: { version: 5 } }));

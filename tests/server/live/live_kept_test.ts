@@ -1,4 +1,4 @@
-/** What the live hub makes of snapshots that were kept outside. */
+/** Kept snapshots in the live hub: when it serves one from the cache, and when it must not. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { NoSnapshot } from "../../../server/live/live_hub.ts";
 import type { Figures } from "../../../sql/figures/snapshots.ts";
@@ -15,7 +15,7 @@ function keep(cache: Map<string, Figures>, scope: string, version: number, fold 
   cache.set(scope, figuresAt(TEN_O_CLOCK, version, { scope, fold }));
 }
 
-/** The version of what is shown of a scope; null: nothing is. */
+/** The version of the snapshot of a scope; null: there is none. */
 async function shown(hub: HubTest["hub"], scope: string): Promise<number | null> {
   try {
     return (await hub.snapshot(scope)).version;
@@ -25,7 +25,7 @@ async function shown(hub: HubTest["hub"], scope: string): Promise<number | null>
   }
 }
 
-Deno.test("the kept snapshot serves first frames while the database is away, and no older epoch", () =>
+Deno.test("a kept snapshot serves first frames while the database is away, unless its epoch is old", () =>
   withHub(async ({ hub, database, cache, watch, pass }) => {
     keep(cache, "north", 7);
     await pass(0);
@@ -33,7 +33,7 @@ Deno.test("the kept snapshot serves first frames while the database is away, and
     const { seen } = watch("north");
     await pass(0);
     assertEquals(seen, ["1:7 10:00 cache"]);
-    assertEquals((await hub.snapshot("north")).source, "live", "what is watched is in memory");
+    assertEquals((await hub.snapshot("north")).source, "live", "a watched scope is in memory");
     keep(cache, "south", 7);
     assertEquals((await hub.snapshot("south")).source, "cache");
     hub.notice(noticeOf(1, "all", { epoch: 2 }));
@@ -41,23 +41,23 @@ Deno.test("the kept snapshot serves first frames while the database is away, and
     await assertRejects(() => hub.snapshot("nobody"), NoSnapshot);
   }));
 
-Deno.test("who found nothing kept is shown it when it can be had after all", () =>
+Deno.test("a subscriber without a frame gets the kept snapshot as soon as the cache has it", () =>
   withHub(async ({ cache, watch, pass }) => {
     const { seen } = watch("north");
     await pass(500);
     assertEquals(seen, []);
-    keep(cache, "north", 7); // as when the connection to Redis is made only now
+    keep(cache, "north", 7); // as when Redis connects only now
     await pass(2_500);
     assertEquals(seen, ["1:7 10:00 cache"]);
   }, { database: { away: true } }));
 
-Deno.test("what was kept is as old as the database's answer in it, not as its reading from there", () =>
+Deno.test("a kept snapshot is as old as the database's answer in it", () =>
   withHub(async ({ hub, cache }) => {
     keep(cache, "north", 7);
     assertEquals((await hub.snapshot("north")).ageMs, 10_100);
   }, { database: { away: true } }));
 
-Deno.test("what was kept is not served when a fold that it may lack is known", () =>
+Deno.test("a kept snapshot is not served if it may lack a known fold", () =>
   withHub(async ({ hub, database, cache, pass }) => {
     await pass(0);
     database.away = true;
@@ -66,7 +66,7 @@ Deno.test("what was kept is not served when a fold that it may lack is known", (
     assertEquals([await shown(hub, "north"), await shown(hub, "south")], [null, 3]);
   }, { database: { version: 5 } }));
 
-Deno.test("what was kept is served when no fold since then has changed its scope", () =>
+Deno.test("a kept snapshot is served if no fold since has changed its scope", () =>
   withHub(async ({ hub, database, cache, pass }) => {
     await pass(0);
     database.away = true;
@@ -78,10 +78,10 @@ Deno.test("what was kept is served when no fold since then has changed its scope
     assertEquals(await shown(hub, "south"), null);
   }, { database: { version: 5 } }));
 
-Deno.test("what was kept is not served below figures that this instance has read itself", () =>
+Deno.test("a kept snapshot is not served below figures that this instance has read itself", () =>
   withHub(async ({ hub, database, cache, pass }) => {
     await pass(0);
-    database.version = 6; // of which no notice has come
+    database.version = 6; // no notice has told of it
     assertEquals(await shown(hub, "west"), 6);
     database.away = true;
     keep(cache, "north", 5);
@@ -89,7 +89,7 @@ Deno.test("what was kept is not served below figures that this instance has read
     assertEquals([await shown(hub, "north"), await shown(hub, "south")], [null, 6]);
   }, { database: { version: 5 } }));
 
-Deno.test("an instance that has not heard the database yet waits for it, however slow", () =>
+Deno.test("an instance that has not heard the database waits for it, even if it is slow", () =>
   withHub(async ({ hub, cache, watch, pass }) => {
     keep(cache, "north", 3);
     const { seen } = watch("north");
@@ -98,7 +98,7 @@ Deno.test("an instance that has not heard the database yet waits for it, however
     assertEquals([seen, briefly(await asked)], [["1:5 10:00 database"], "10:00 database"]);
   }, { database: { version: 5, slowMs: 3_000 } }));
 
-Deno.test("who has seen more than was kept is sent nothing until the database is back", () =>
+Deno.test("a subscriber that has seen more than was kept gets no frame until the database is back", () =>
   withHub(async ({ database, cache, watch, pass }) => {
     keep(cache, "north", 3);
     const floor = { epoch: 1, version: 5 };
@@ -113,7 +113,7 @@ Deno.test("who has seen more than was kept is sent nothing until the database is
     assertEquals([resumed.seen, fresh.seen.slice(2)], [["1:5 10:00 live"], ["1:5 10:00 live"]]);
   }, { database: { away: true } }));
 
-Deno.test("what was kept of the minute before is not served, though Redis be behind", () =>
+Deno.test("a kept snapshot of the minute before is not served, even if Redis's clock is behind", () =>
   withHub(async ({ hub, database, cache, pass }) => {
     await pass(0);
     database.away = true;

@@ -1,16 +1,16 @@
-/** Windows of now: what the live hub shows around a minute's turn, midnight, and a time of nothing. */
+/** The minute turns: frames of the live hub around it, at midnight, and while no order comes. */
 import { assertEquals } from "@std/assert";
 import { briefly, noticeOf, TEN_O_CLOCK, withHub } from "../../support/doubles/fake_hub.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 
-Deno.test("while the minute's turn is being read nobody gets the minute before as live", () =>
+Deno.test("the minute before is not shown as live while the new minute is being read", () =>
   withHub(async ({ hub, database, watch, pass }) => {
     const early = watch();
     await pass(49 * SECOND);
     database.slowMs = 2 * SECOND;
-    await pass(1_500); // half a second past the turn
+    await pass(1_500); // half a second past the minute's end
     const late = watch();
     const asked = hub.snapshot("*");
     await pass(1_000);
@@ -20,20 +20,20 @@ Deno.test("while the minute's turn is being read nobody gets the minute before a
     assertEquals(briefly(await asked), "10:01 database");
   }));
 
-Deno.test("after a turn whose read has failed nobody gets the minute before as live", () =>
+Deno.test("the minute before is not shown as live after the read of the new minute failed", () =>
   withHub(async ({ hub, database, watch, pass }) => {
     watch();
     await pass(49_900);
     database.away = true;
     await pass(200);
-    database.away = false; // and nothing here has noticed yet
+    database.away = false; // the hub has not noticed yet
     const late = watch();
     assertEquals(briefly(await hub.snapshot("*")), "10:01 database");
     await pass(0);
     assertEquals(late.seen, ["1:1 10:01 live"]);
   }));
 
-Deno.test("an answer that comes after its minute's end is not shown, and read again", () =>
+Deno.test("an answer that comes after its minute's end is not shown, and the scope is read again", () =>
   withHub(async ({ hub, database, watch, pass }) => {
     const { seen } = watch();
     await pass(49_500);
@@ -47,11 +47,11 @@ Deno.test("an answer that comes after its minute's end is not shown, and read ag
     assertEquals(seen.slice(1), ["1:2 10:01 live"]);
   }));
 
-Deno.test("every scope has its turn, also when another one was read just before it", () =>
+Deno.test("every scope gets its new minute, even if another scope was read just before", () =>
   withHub(async ({ hub, database, watch, pass }) => {
     watch();
     const quiet = watch("quiet");
-    await pass(50_010); // past the turn, and before it is looked for
+    await pass(50_010); // past the minute's end, and before the timer rings
     assertEquals(quiet.seen, ["1:1 10:00 database"]);
     database.versions.set("quiet", 1);
     database.version = 2;
@@ -60,7 +60,7 @@ Deno.test("every scope has its turn, also when another one was read just before 
     assertEquals(quiet.seen.slice(1), ["1:1 10:01 live"]);
   }));
 
-Deno.test("back from an outage the minute before is not shown again as if it were fresh", () =>
+Deno.test("the minute before is not shown as live when the database comes back", () =>
   withHub(async ({ hub, database, watch, pass }) => {
     const { seen } = watch();
     await pass(46_000);
@@ -74,7 +74,7 @@ Deno.test("back from an outage the minute before is not shown again as if it wer
     assertEquals(seen.slice(2), ["1:1 10:01 live"]);
   }));
 
-Deno.test("with the database away and not yet called stale the last snapshot is better than none", () =>
+Deno.test("the last frame of the minute before is shown while the database is away and not yet stale", () =>
   withHub(async ({ hub, database, watch, pass }) => {
     watch();
     await pass(49_900);
@@ -86,7 +86,7 @@ Deno.test("with the database away and not yet called stale the last snapshot is 
     assertEquals(briefly(await hub.snapshot("*")), "10:00 live");
   }));
 
-Deno.test("at midnight today begins anew, on every way a snapshot can take", () =>
+Deno.test("today begins with zero at midnight, in frames and in snapshots", () =>
   withHub(async ({ hub, database, cache, watch, pass }) => {
     const { snapshots } = watch();
     const shown = () =>
@@ -104,7 +104,7 @@ Deno.test("at midnight today begins anew, on every way a snapshot can take", () 
     assertEquals((await asked).currencies[0]?.today.orders, 23);
   }, { at: Date.parse("2026-11-22T23:59:00.000Z") }));
 
-Deno.test("through an idle quarter of an hour each minute has its frame, and who comes then is of now", () =>
+Deno.test("each minute of an idle quarter of an hour has its frame, and a late subscriber gets the newest", () =>
   withHub(async ({ hub, database, watch, pass }) => {
     const { seen } = watch();
     await pass(15 * MINUTE);
@@ -117,7 +117,7 @@ Deno.test("through an idle quarter of an hour each minute has its frame, and who
     assertEquals(briefly(await hub.snapshot("*")), "10:15 database");
   }));
 
-Deno.test("after a quarter of an hour in which nobody watched, nothing of before is shown", () =>
+Deno.test("a frame from before a quarter of an hour without subscribers is not shown", () =>
   withHub(async ({ hub, database, cache, watch, pass }) => {
     const before = watch();
     await pass(0);
@@ -125,7 +125,7 @@ Deno.test("after a quarter of an hour in which nobody watched, nothing of before
     await before.over;
     assertEquals(cache.get("*")?.minute, new Date(TEN_O_CLOCK).toISOString());
     await pass(15 * MINUTE);
-    database.slowMs = 700; // long enough for what was kept to be looked for
+    database.slowMs = 700; // long enough for the hub to look for a kept snapshot
     const late = watch();
     const asked = hub.snapshot("*");
     await pass(800);

@@ -1,4 +1,4 @@
-/** Live feeds while what they hang on is away: the database, or the instance itself. */
+/** Live feeds while the database is away, or the instance itself. */
 import { assert, assertEquals } from "@std/assert";
 import type { Snapshot } from "../../../client/mod.ts";
 import { createTestClient, KEY } from "../../support/services/instance.ts";
@@ -12,24 +12,24 @@ function ordersIn({ currencies }: Snapshot): number {
   return currencies[0]?.today.orders ?? 0;
 }
 
-/** What is kept of a minute is gone with it, so a test of it must not begin at the minute's end. */
+/** A kept snapshot ends with its minute, so the test must not begin at a minute's end. */
 async function awayFromTheMinutesEnd(): Promise<void> {
   await until("the next minute", () => new Date().getUTCSeconds() < 50);
 }
 
-Deno.test("while the database is away dashboards show the last snapshot, stale, and then go on", () =>
+Deno.test("a dashboard shows the last snapshot, stale, while the database is away, and then goes on", () =>
   withProxy(async ({ api }, proxy) => {
     await api.orders.placeMany.mutate({ orders: [anInput(), anInput({ storeId: "store-2" })] });
     const watched = new LiveFeed(api);
     await watched.reaches((snapshot) => ordersIn(snapshot) === 2);
     await awayFromTheMinutesEnd();
-    await api.dashboard.snapshot.query({ storeId: "store-2" }); // which keeps it in Redis
+    await api.dashboard.snapshot.query({ storeId: "store-2" }); // this keeps the snapshot in Redis
     proxy.cut();
     const late = new LiveFeed(api, { storeId: "store-2" });
-    const kept = await late.reaches(() => true, "what was kept");
+    const kept = await late.reaches(() => true, "the kept snapshot");
     assertEquals([kept.snapshot.source, ordersIn(kept.snapshot)], ["cache", 1]);
     const another = new LiveFeed(api);
-    const fromMemory = await another.reaches(() => true, "what is in memory");
+    const fromMemory = await another.reaches(() => true, "the frame in memory");
     assertEquals([fromMemory.snapshot.source, ordersIn(fromMemory.snapshot)], ["live", 2]);
     const stale = await watched.reaches((snapshot) => snapshot.stale, "a stale frame");
     assert(stale.snapshot.ageMs >= 4_000, `${stale.snapshot.ageMs} ms old`);
@@ -51,7 +51,7 @@ Deno.test("while the database is away dashboards show the last snapshot, stale, 
     }
   }));
 
-Deno.test("a feed goes on by itself when its instance was killed and is there again", () =>
+Deno.test("a feed goes on by itself after its instance was killed and started again", () =>
   withProcesses(async ({ start }) => {
     const [first, other] = await Promise.all([start(), start()]);
     const client = createTestClient(first.url, KEY);

@@ -1,4 +1,4 @@
-/** How many reads of the database the live hub makes, whoever watches and asks. */
+/** The number of reads that the live hub makes for many subscribers, notices and callers. */
 import { assertEquals } from "@std/assert";
 import { noticeOf, withHub } from "../../support/doubles/fake_hub.ts";
 
@@ -6,7 +6,7 @@ const SUBSCRIBERS = 200;
 const SCOPES = ["*", "north", "south"];
 const ROUNDS = 50;
 
-Deno.test("200 subscribers of three scopes cost one read a scope and version", () =>
+Deno.test("200 subscribers of three scopes cost one read for each scope and version", () =>
   withHub(async ({ hub, database, watch, pass }) => {
     database.slowMs = 30; // so that most notices come during a read
     const watchers = Array.from(
@@ -24,7 +24,7 @@ Deno.test("200 subscribers of three scopes cost one read a scope and version", (
     assertEquals(new Set(watchers.map(({ seen }) => seen.length)), new Set([ROUNDS + 1]));
   }));
 
-Deno.test("a version that is told of by every way, and found by the check as well, is read once", () =>
+Deno.test("a version is read once, though two notices and the check tell of it", () =>
   withHub(async ({ hub, database, watch, pass }) => {
     const { seen } = watch();
     await pass(2_390);
@@ -38,7 +38,7 @@ Deno.test("a version that is told of by every way, and found by the check as wel
     assertEquals([database.reads, seen.length], [["*"], 2]);
   }));
 
-Deno.test("notices that come during a read are shown by one more, however many", () =>
+Deno.test("notices that come during a read cost one more read, for any number of them", () =>
   withHub(async ({ hub, database, watch, pass }) => {
     const { seen } = watch();
     await pass(10);
@@ -53,12 +53,12 @@ Deno.test("notices that come during a read are shown by one more, however many",
     assertEquals([database.reads.length, seen.at(-1)], [2, "1:20 10:00 live"]);
   }));
 
-Deno.test("snapshots asked for at once share a read that begins after they were asked for", () =>
+Deno.test("snapshot() calls share a read that begins after they were made", () =>
   withHub(async ({ hub, database, pass }) => {
     database.slowMs = 100;
     const first = hub.snapshot("north");
     await pass(10);
-    database.version = 2; // which the read under way does not have
+    database.version = 2; // the read under way does not show it
     const others = Array.from({ length: SUBSCRIBERS }, () => hub.snapshot("north"));
     await pass(300);
     const versions = (await Promise.all(others)).map(({ version }) => version);

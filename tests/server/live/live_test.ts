@@ -1,4 +1,4 @@
-/** The live feed as subscribers have it, over WebSocket and SSE, on one instance and on two. */
+/** Live feeds as clients get them: over WebSocket and SSE, on one instance and on two. */
 import { assert, assertEquals, assertGreater, assertLess, assertMatch } from "@std/assert";
 import type { Snapshot } from "../../../client/mod.ts";
 import { EventStream } from "../../support/load/event_stream.ts";
@@ -18,7 +18,7 @@ async function placeOne({ api }: TestInstance, storeId = "store-1"): Promise<voi
   await api.orders.place.mutate(anInput({ storeId }));
 }
 
-/** Places one order and waits until it is in the figures of all stores. @returns the version. */
+/** Places one order and waits until it is in the figures of all stores. @returns their version. */
 async function placeAndFold(instance: TestInstance): Promise<number> {
   const before = await instance.api.dashboard.snapshot.query({});
   await placeOne(instance);
@@ -48,7 +48,7 @@ function expectFull({ id, snapshot }: { id: string; snapshot: Snapshot }, scope:
 
 Deno.test("the first frame is a full snapshot, and each order makes a newer one", () =>
   withInstance(async (instance) => {
-    await instance.api.ops.aggregate.mutate(); // asOf is from now on, not from when the schema was made
+    await instance.api.ops.aggregate.mutate(); // so that asOf is of now, not of the migration
     const all = new LiveFeed(instance.api);
     const empty = await all.reaches(() => true);
     expectFull(empty, "*");
@@ -71,14 +71,14 @@ Deno.test("the first frame is a full snapshot, and each order makes a newer one"
     for (const feed of [all, store, late]) feed.end();
   }));
 
-Deno.test("who resumes on the other instance goes on from there, with a full snapshot", () =>
+Deno.test("a client that resumes on the other instance goes on from there, with a full snapshot", () =>
   withInstance(async (instance) => {
     const other = await instance.another();
     const before = new LiveFeed(instance.api, { storeId: "store-1" });
     await placeOne(instance);
     const { id } = await before.reaches((snapshot) => ordersIn(snapshot) === 1);
     before.end();
-    // Nothing has happened since: the frame with this very id comes all the same.
+    // Nothing has happened since, and the frame with the same id comes again.
     const same = new LiveFeed(other.api, { storeId: "store-1", lastEventId: id });
     const first = await same.reaches(() => true);
     assertEquals([first.id, ordersIn(first.snapshot)], [id, 1]);
@@ -92,7 +92,7 @@ Deno.test("who resumes on the other instance goes on from there, with a full sna
     later.end();
   }));
 
-Deno.test("who has seen more than the database has gets nothing until it has that", () =>
+Deno.test("a client that has seen more than the database has gets no frame until the database has it", () =>
   withInstance(async (instance) => {
     const version = await placeAndFold(instance);
     const ahead = new LiveFeed(instance.api, { lastEventId: `1:${version + 2}` });
@@ -109,7 +109,7 @@ Deno.test("who has seen more than the database has gets nothing until it has tha
     for (const feed of [ahead, otherEpoch, plain]) feed.end();
   }));
 
-Deno.test("what is no event id is refused, not ignored", () =>
+Deno.test("a lastEventId that is no event id is refused, not ignored", () =>
   withInstance(async ({ url }) => {
     for (const lastEventId of ["1", "1:2:3", "a:b", "-1:2", "1:1e3", `1:${"9".repeat(30)}`]) {
       const stream = await EventStream.open(url, "dashboard.live", { token: KEY, lastEventId });
@@ -168,7 +168,7 @@ Deno.test("SSE sends the same frames, resumes by Last-Event-Id, and asks for a k
     await until("everyone to be gone", async () => await subscribersOf(instance) === 0);
   }));
 
-Deno.test("who resumes over SSE on the other instance goes on from there, and never back", () =>
+Deno.test("a client that resumes over SSE on the other instance goes on from there, and never back", () =>
   withInstance(async (instance) => {
     const other = await instance.another();
     const version = await placeAndFold(instance);
@@ -204,7 +204,7 @@ Deno.test("who resumes over SSE on the other instance goes on from there, and ne
     );
   }));
 
-Deno.test("every order acknowledged before asOf is in the snapshot, and nothing is twice", () =>
+Deno.test("a snapshot holds every order acknowledged before its asOf, and none twice", () =>
   withInstance(async (instance) => {
     const { api, database: { sql } } = instance;
     const feed = new LiveFeed(api);
@@ -230,7 +230,7 @@ Deno.test("every order acknowledged before asOf is in the snapshot, and nothing 
     feed.end();
   }));
 
-Deno.test("live subscribers are counted while they are there, also those who vanish", () =>
+Deno.test("subscribers are counted while they are connected, even those that vanish", () =>
   withInstance(async (instance) => {
     const feeds = [new LiveFeed(instance.api), new LiveFeed(instance.api, { storeId: "store-1" })];
     const stream = await EventStream.open(instance.url, "dashboard.live", { token: KEY });

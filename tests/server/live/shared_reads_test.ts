@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
 import { SharedReads } from "../../../server/live/shared_reads.ts";
 
-/** Reads that the test answers one by one; each gives its number. */
+/** Shared reads that the test answers one by one; the answer is the number of the read. */
 function readsOfTest() {
   const reads: { readonly scope: string; answer(): void; fail(): void }[] = [];
   const shared = new SharedReads((scope) => {
@@ -22,7 +22,7 @@ async function settle(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await Promise.resolve();
 }
 
-Deno.test("who asks during a read gets the next one, which is one for all of them", async () => {
+Deno.test("next() during a read answers the read after it, the same for all callers", async () => {
   const { reads, next } = readsOfTest();
   const first = next();
   const others = Array.from({ length: 100 }, () => next());
@@ -40,7 +40,7 @@ Deno.test("who asks during a read gets the next one, which is one for all of the
   assertEquals([await late, reads.length], [2, 3]);
 });
 
-Deno.test("who asks when no read is under way waits for nobody", async () => {
+Deno.test("next() without a read under way begins one at once", async () => {
   const { reads, next } = readsOfTest();
   for (const number of [0, 1]) {
     const asked = next();
@@ -49,7 +49,7 @@ Deno.test("who asks when no read is under way waits for nobody", async () => {
   }
 });
 
-Deno.test("scopes do not wait for each other", async () => {
+Deno.test("next() does not wait for reads of other scopes", async () => {
   const { reads, next } = readsOfTest();
   const [north, south] = [next("north"), next("south")];
   assertEquals(reads.map(({ scope }) => scope), ["north", "south"]);
@@ -59,7 +59,7 @@ Deno.test("scopes do not wait for each other", async () => {
   assertEquals(await north, 0);
 });
 
-Deno.test("a read that fails is the failure of those alone who wait for it", async () => {
+Deno.test("a failed read fails only the callers that wait for it", async () => {
   const { reads, next } = readsOfTest();
   const first = next();
   const second = next();
@@ -70,7 +70,7 @@ Deno.test("a read that fails is the failure of those alone who wait for it", asy
   assertEquals(await second, 1);
 });
 
-Deno.test("a read that hangs is not waited for any longer than half a second", async () => {
+Deno.test("next() waits half a second at most for a read that hangs", async () => {
   using time = new FakeTime();
   const { reads, next } = readsOfTest();
   const hanging = next();
@@ -82,7 +82,7 @@ Deno.test("a read that hangs is not waited for any longer than half a second", a
   await settle();
   assertEquals(reads.length, 2);
   const third = next();
-  reads[0]!.answer(); // not the read that the third one waits for
+  reads[0]!.answer(); // the third caller does not wait for this one
   assertEquals(await hanging, 0);
   await settle();
   assertEquals(reads.length, 2);

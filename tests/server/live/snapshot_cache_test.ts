@@ -1,4 +1,4 @@
-/** Snapshots kept in a real Redis, by its own clock. */
+/** Snapshots kept in a real Redis, by Redis's own clock. */
 import { assert, assertEquals } from "@std/assert";
 import { createSnapshotCache, type SnapshotCache } from "../../../server/live/snapshot_cache.ts";
 import type { Figures } from "../../../sql/figures/snapshots.ts";
@@ -12,13 +12,13 @@ interface CacheTest extends TestRedis {
   readonly key: string;
   /** Redis's clock, Unix milliseconds. */
   now(): Promise<number>;
-  /** Writes, and resolves when that is done. */
+  /** Writes, and resolves when Redis has done it. */
   write(figures: Figures): Promise<void>;
-  /** `<epoch>:<version>@<fold>` of what is served; null: nothing is. */
+  /** `<epoch>:<version>@<fold>` of the figures that are served; null: none. */
   served(): Promise<string | null>;
 }
 
-/** Begins in the first half of a minute of Redis's, so that it does not end meanwhile. */
+/** Begins in the first half of a minute by Redis's clock, so that the test ends within it. */
 function withCache(test: (cache: CacheTest) => Promise<void>): Promise<void> {
   return withRedis(async (given) => {
     const { redis, prefix } = given;
@@ -35,7 +35,7 @@ function withCache(test: (cache: CacheTest) => Promise<void>): Promise<void> {
       now,
       write: async (figures) => {
         cache.write(figures);
-        await redis.ping(); // answered after what was sent before it
+        await redis.ping(); // Redis answers in order, so the write is done
       },
       served: async () => {
         const kept = await cache.read("*");
@@ -47,7 +47,7 @@ function withCache(test: (cache: CacheTest) => Promise<void>): Promise<void> {
   });
 }
 
-Deno.test("what was kept is served as it was, with how long ago the database had said it", () =>
+Deno.test("read() answers the figures as they were kept, and how long ago the database read them", () =>
   withCache(async ({ cache, write, now }) => {
     assertEquals(await cache.read("*"), null);
     const readAt = await now() - 1_234;
@@ -59,7 +59,7 @@ Deno.test("what was kept is served as it was, with how long ago the database had
     assertEquals(await cache.read("north"), null);
   }));
 
-Deno.test("only what is newer replaces what is kept, whoever writes last", () =>
+Deno.test("write() replaces an entry only by newer figures, in any order of writers", () =>
   withCache(async ({ write, served, now }) => {
     const at = await now();
     const newer: [version: number, fold: number, epoch: number][] = [
@@ -78,31 +78,31 @@ Deno.test("only what is newer replaces what is kept, whoever writes last", () =>
     }
   }));
 
-Deno.test("what is written after its minute is not kept, however short ago it was read", () =>
+Deno.test("write() keeps nothing after the minute of the figures, even if they were read just before", () =>
   withCache(async ({ redis, key, write, served, now }) => {
     const before = await now();
-    const minuteBefore = before - before % MINUTE_MS - 1; // a millisecond of it was left then
-    await write(figuresAt(minuteBefore - 50_000, 9)); // and fifty seconds then
+    const minuteBefore = before - before % MINUTE_MS - 1; // the last millisecond of that minute
+    await write(figuresAt(minuteBefore - 50_000, 9)); // read when 50 s of the minute were left
     assertEquals([await served(), await redis.exists(key)], [null, 0]);
     await write(figuresAt(before, 3));
     await write(figuresAt(minuteBefore - 50_000, 9));
-    assertEquals(await served(), "1:3@3", "nor does it take the place of what is kept");
+    assertEquals(await served(), "1:3@3", "the kept entry is not replaced either");
   }));
 
-Deno.test("what is kept ends with its minute, by the clock that ends sooner", () =>
+Deno.test("an entry ends with its minute, by the clock on which it ends sooner", () =>
   withCache(async ({ redis, key, write, now }) => {
     const at = await now();
     await write(figuresAt(at, 3));
     const left = await redis.pttl(key);
     assert(left > 0 && left <= MINUTE_MS - at % MINUTE_MS, `${left} ms`);
-    // By Redis, which is behind the database by half a minute here, more than that would be left.
+    // Here Redis's clock is behind the database's, and by Redis's more of the minute would be left.
     const late = Math.floor(at / MINUTE_MS) * MINUTE_MS + MINUTE_MS - 5_000;
     await write(figuresAt(late, 4));
     const shorter = await redis.pttl(key);
     assert(shorter > 0 && shorter <= 5_000, `${shorter} ms`);
   }));
 
-Deno.test("an entry of another minute is not served, whatever lifetime it was given", () =>
+Deno.test("an entry of another minute is not served, even if it has not expired", () =>
   withCache(async ({ redis, key, write, served, now }) => {
     const at = await now();
     await write(figuresAt(at, 3));
@@ -117,7 +117,7 @@ Deno.test("an entry of another minute is not served, whatever lifetime it was gi
     assertEquals(await served(), "1:3@3");
   }));
 
-Deno.test("an entry of another layout is left alone, and held against what is newer", () =>
+Deno.test("an entry of another layout is not served, and only newer figures replace it", () =>
   withCache(async ({ redis, key, write, served, now }) => {
     const at = await now();
     const minute = at - at % MINUTE_MS;
@@ -130,13 +130,13 @@ Deno.test("an entry of another layout is left alone, and held against what is ne
     assertEquals(await served(), "1:6@6");
   }));
 
-Deno.test("after Redis has lost everything whoever writes first has the say", () =>
+Deno.test("an entry may be older after Redis has lost everything", () =>
   withCache(async ({ redis, key, write, served, now }) => {
     const at = await now();
     await write(figuresAt(at, 9));
     await redis.unlink(key);
     await write(figuresAt(at, 5));
-    assertEquals(await served(), "1:5@5", "what protects its readers is not here");
+    assertEquals(await served(), "1:5@5", "the hub protects readers from it");
   }));
 
 function minuteOf(ms: number): string {

@@ -9,13 +9,13 @@ function frame(epoch: number, version: number, minute = 0): Outgoing {
   return { frame: { figures, askedAt: 0, writtenAt: null }, source: "live" };
 }
 
-/** Offers frames, each read before the next or not, and gives the ids of what is sent. */
+/** A subscriber whose sent frames the test sees by their ids. */
 function subscriber(
   floor: { epoch: number; version: number } | null = null,
-  turn?: () => Promise<void>,
+  readyToSend?: () => Promise<void>,
 ) {
   let skipped = 0;
-  const one = new Subscriber(floor, () => skipped++, turn);
+  const one = new Subscriber(floor, () => skipped++, readyToSend);
   const sentNow = async () => {
     const next = one.next();
     one.end();
@@ -35,7 +35,7 @@ async function next(one: Subscriber): Promise<string> {
   return idOf(outgoing);
 }
 
-Deno.test("a slow reader gets the newest frame alone, and what it skipped is counted", async () => {
+Deno.test("a slow reader gets only the newest frame, and the frames that it skipped are counted", async () => {
   const { one, skipped } = subscriber();
   for (const version of [1, 2, 3, 4]) one.offer(frame(1, version));
   assertEquals([await next(one), skipped()], ["1:4@0", 3]);
@@ -50,23 +50,23 @@ Deno.test("a reader that waits gets a frame as soon as it is offered", async () 
   assertEquals(await waiting, "1:1@0");
 });
 
-Deno.test("what comes while a frame waits for its turn is sent in its place", async () => {
-  const turn = Promise.withResolvers<void>();
+Deno.test("a newer frame replaces the one that waits for the connection", async () => {
+  const ready = Promise.withResolvers<void>();
   const asked = Promise.withResolvers<void>();
   const { one, skipped } = subscriber(null, () => {
     asked.resolve();
-    return turn.promise;
+    return ready.promise;
   });
   const sent = next(one);
   one.offer(frame(1, 1));
   await asked.promise;
   one.offer(frame(1, 2));
   one.offer(frame(1, 3));
-  turn.resolve();
+  ready.resolve();
   assertEquals([await sent, skipped()], ["1:3@0", 2]);
 });
 
-Deno.test("no turn is asked for before there is a frame", async () => {
+Deno.test("a subscriber does not ask to send before it has a frame", async () => {
   let asked = 0;
   const { one, sentNow } = subscriber(null, () => {
     asked++;
@@ -76,7 +76,7 @@ Deno.test("no turn is asked for before there is a frame", async () => {
   one.end();
 });
 
-Deno.test("a subscription that ends does not wait for its turn any more", async () => {
+Deno.test("a subscription that ends stops waiting for the connection", async () => {
   const { one } = subscriber(null, () => new Promise(() => undefined));
   one.offer(frame(1, 1));
   const waiting = one.next();
@@ -84,7 +84,7 @@ Deno.test("a subscription that ends does not wait for its turn any more", async 
   assertEquals(await waiting, null);
 });
 
-Deno.test("nothing older than what was sent, or waits to be sent, ever leaves", async () => {
+Deno.test("a frame older than the one sent, or than the one that waits, is never sent", async () => {
   for (const older of [frame(1, 6, 9), frame(1, 7, 2), frame(0, 9, 9)]) {
     const { one } = subscriber();
     one.offer(frame(1, 7, 3));
@@ -106,7 +106,7 @@ Deno.test("a new epoch, a new version and a new minute are newer, in this order"
   }
 });
 
-Deno.test("nothing below the floor leaves; the floor itself does, as a first frame", async () => {
+Deno.test("a frame below the floor is not sent, and the frame of the floor is a first frame", async () => {
   const below = subscriber({ epoch: 2, version: 5 });
   for (const old of [frame(2, 4), frame(1, 99)]) below.one.offer(old);
   assertEquals(await below.sentNow(), null);
@@ -117,7 +117,7 @@ Deno.test("nothing below the floor leaves; the floor itself does, as a first fra
   }
 });
 
-Deno.test("the same frame leaves again only when something beside the figures changed", async () => {
+Deno.test("an equal frame is sent only when something beside the figures has changed", async () => {
   const { one, sentNow } = subscriber();
   one.offer(frame(1, 1));
   assertEquals(await next(one), "1:1@0");
@@ -128,7 +128,7 @@ Deno.test("the same frame leaves again only when something beside the figures ch
   assertEquals(await sentNow(), null);
 });
 
-Deno.test("an ended subscription gives nothing, not even what was waiting", async () => {
+Deno.test("an ended subscription gives no frame, not even one that waited", async () => {
   const { one } = subscriber();
   const waiting = one.next();
   one.end();

@@ -260,7 +260,7 @@ Deno.test("a key's secret is never stored, and only the whole token opens", () =
   withInstance(async ({ url, createKey, database: { sql } }) => {
     const { token, keyId } = await createKey(["ops"]);
     const rows = JSON.stringify(await sql`select * from api_keys where key_id = ${keyId}`);
-    assert(!rows.includes(token.split("_").at(-1)!));
+    assert(!rows.includes(token.slice(-43))); // the secret
     for (const part of [keyId, token.slice(0, -1), `${token}A`, token.toUpperCase()]) {
       const call: Call = { type: "query", path: "ops.status", input: undefined, token: part };
       await expectRefused(url, call, "unauthenticated");

@@ -1,8 +1,16 @@
 import { assertEquals } from "@std/assert";
-import { classify } from "../../../sql/connection/failure.ts";
+import {
+  classify,
+  codeOf,
+  isClosedForNow,
+  isConnectionLost,
+  isSilence,
+  isStandby,
+  isWrongUrl,
+} from "../../../sql/connection/failure.ts";
 import { socketError, sqlError } from "../../support/doubles/scripted_store.ts";
 
-Deno.test("only classes 22 and 23 are data; contention and a standby are neither data nor faults", () => {
+Deno.test("classify() calls classes 22 and 23 data; contention and a standby are neither data nor faults", () => {
   const kinds = Object.fromEntries(
     ["22001", "22P02", "23502", "23514", "40001", "40P01", "55P03", "25006", "42703", "42501"]
       .map((code) => [code, classify(sqlError(code)).kind]),
@@ -24,7 +32,7 @@ Deno.test("only classes 22 and 23 are data; contention and a standby are neither
   }
 });
 
-Deno.test("an ERROR was rolled back; an ended session or a silent one may have committed", () => {
+Deno.test("classify() knows that an ERROR was rolled back, and that a lost or silent session may have committed", () => {
   const outcomes = (errors: Error[]) => new Set(errors.map((error) => classify(error).outcome));
   assertEquals(
     outcomes([sqlError("57014"), sqlError("42703"), sqlError("40001"), sqlError("53100")]),
@@ -52,7 +60,7 @@ Deno.test("an ERROR was rolled back; an ended session or a silent one may have c
   );
 });
 
-Deno.test("what is thrown may be anything", () => {
+Deno.test("classify() takes anything that was thrown", () => {
   for (const thrown of [null, undefined, "text", 7, {}, { code: 7 }]) {
     assertEquals(classify(thrown), {
       kind: "infrastructure",
@@ -61,4 +69,32 @@ Deno.test("what is thrown may be anything", () => {
       timedOut: false,
     });
   }
+});
+
+Deno.test("codeOf() is the error's code, or null when it has none", () => {
+  assertEquals(codeOf(sqlError("23505")), "23505");
+  assertEquals(codeOf(socketError("ECONNRESET")), "ECONNRESET");
+  for (const thrown of [null, "text", {}, { code: 7 }, new Error("no code")]) {
+    assertEquals(codeOf(thrown), null);
+  }
+});
+
+Deno.test("a connection is lost after a FATAL or a socket's error, not after an ERROR or a bug", () => {
+  const lost = [sqlError("57P01", "FATAL"), sqlError("XX000", "PANIC"), socketError("ECONNRESET")];
+  assertEquals(lost.map(isConnectionLost), [true, true, true]);
+  const kept = [sqlError("57014"), sqlError("25006"), new TypeError("a bug"), "text", null];
+  assertEquals(kept.map(isConnectionLost), kept.map(() => false));
+});
+
+Deno.test("each question about an error is true for its own codes alone", () => {
+  const codes = ["25006", "55000", "28000", "28P01", "3D000", "57P03", "53300", "23505", "57014"];
+  const those = (asked: (error: unknown) => boolean) =>
+    codes.filter((code) => asked(sqlError(code)));
+  assertEquals(those(isStandby), ["25006", "55000"]);
+  assertEquals(those(isWrongUrl), ["28000", "28P01", "3D000"]);
+  assertEquals(those(isClosedForNow), ["57P03", "53300"]);
+  assertEquals(those((error) => isSilence(classify(error))), []);
+  const silent = ["WEIR_DATABASE_TIMEOUT", "CONNECTION_DESTROYED", "CONNECT_TIMEOUT"];
+  for (const code of silent) assertEquals(isSilence(classify(socketError(code))), true);
+  assertEquals(isSilence(classify(socketError("ECONNREFUSED"))), false);
 });

@@ -70,7 +70,7 @@ Deno.test("a batch of known orders alone writes no journal row, and an empty one
     assertEquals((await journalOf(sql)).length, 1);
   }));
 
-Deno.test("the content that was stored first is returned, whatever comes under its key later", () =>
+Deno.test("a stored order keeps its first content when other content comes under its key", () =>
   withDatabase(async ({ sql }) => {
     const order = anOrder();
     const other = anOrder({ idempotencyKey: order.idempotencyKey, customerRef: "someone else" });
@@ -81,7 +81,7 @@ Deno.test("the content that was stored first is returned, whatever comes under i
     assertEquals(stored.get(order.orderId)?.isNew, false);
   }));
 
-Deno.test("a key that another commits while the batch waits for it is answered as known", () =>
+Deno.test("a key that another batch commits while this one waits is answered as known", () =>
   withDatabase(async ({ sql, session }) => {
     const shared = anOrder();
     const own = anOrder();
@@ -146,7 +146,7 @@ Deno.test("placedAt is the database's time, cut to the millisecond, unless the o
     assertEquals(row, undefined);
   }));
 
-Deno.test("what was inserted is said to be, when the read of the known ones fails", () =>
+Deno.test("inserted orders are reported even when the read of the known ones fails", () =>
   withDatabase(async ({ sql }) => {
     const [known, fresh] = [anOrder(), anOrder()];
     await commitBatch(sql, [known]);
@@ -164,7 +164,7 @@ Deno.test("what was inserted is said to be, when the read of the known ones fail
     await assertRejects(() => commitBatch(lostAfterOne, [known, fresh]));
   }));
 
-Deno.test("an empty batch meets what a full one would: a server that takes no writes", () =>
+Deno.test("an empty batch fails as a full one does on a server that takes no writes", () =>
   withDatabase(async ({ sql, session }) => {
     assertEquals((await commitBatch(sql, [])).size, 0);
     const readOnly = session();

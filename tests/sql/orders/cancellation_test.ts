@@ -52,14 +52,14 @@ Deno.test("an order cancelled by many at once is taken out once", () =>
     assertEquals(await cancelOrder(sql, missing), null);
   }));
 
-Deno.test("an order that is committed while it is being cancelled is cancelled, whichever was first", () =>
+Deno.test("an order that is committed while it is being cancelled is cancelled in either order", () =>
   withDatabase(async ({ sql, session }) => {
     const late = session();
     for (let round = 0; round < 20; round++) {
       const order = anOrder();
       await late`begin`;
       await commitBatch(late, [order]);
-      // The one statement cannot see it yet; the other one can, if the commit comes in between.
+      // The first statement cannot see the order yet. The second can, if the commit comes between.
       const cancelling = cancelOrder(sql, { ...order, reason: null });
       await late`commit`;
       const cancelled = await cancelling ?? await cancelOrder(sql, { ...order, reason: null });

@@ -87,7 +87,7 @@ Deno.test("a page is read from the index, however many letters there are", () =>
     }
   }));
 
-/** What has been read of the table, the pool's own reads included. */
+/** The scans of the table and the rows fetched by its indexes, for the pool's own session too. */
 async function reads(sql: TestSql, pool: Pool): Promise<{ scans: number; fetched: number }> {
   await pool.run((session) => session`select pg_stat_force_next_flush()`);
   const [row] = await sql<{ scans: string; fetched: string }[]>`
@@ -96,7 +96,7 @@ async function reads(sql: TestSql, pool: Pool): Promise<{ scans: number; fetched
   return { scans: Number(row?.scans), fetched: Number(row?.fetched) };
 }
 
-Deno.test("a cursor that is none of ours is told from one that is", () => {
+Deno.test("a cursor of another maker is told from one of ours", () => {
   const id = crypto.randomUUID();
   const wrong: readonly unknown[] = [
     null,
@@ -113,7 +113,7 @@ Deno.test("a cursor that is none of ours is told from one that is", () => {
   assertEquals(decodeLetterCursor(btoa(JSON.stringify([lastFailedAt, id]))), { lastFailedAt, id });
 });
 
-Deno.test("a letter is closed once, and only a replay may take over what a commit has settled", () =>
+Deno.test("a letter is closed once, and only a replay may close one that a commit has settled", () =>
   withPool(async ({ sql }, pool) => {
     const closing = { by: "me", note: null, replayPayload: null };
     const order = anOrder();
@@ -134,7 +134,7 @@ Deno.test("a letter is closed once, and only a replay may take over what a commi
     assertEquals(await closeLetter(pool, discarded, { ...closing, state: "replayed" }), null);
   }));
 
-Deno.test("an order is tried without a trace, also against what is checked at COMMIT", () =>
+Deno.test("a dry run leaves no trace and meets constraints that are checked at COMMIT", () =>
   withPool(async ({ sql }, pool) => {
     const order = anOrder();
     const id = await parkOrder(sql, order, "rejected", "23514");
@@ -163,7 +163,7 @@ Deno.test("an order that was acknowledged before it became a dead letter keeps i
     const [spilled, refused] = [anOrder(), anOrder()];
     const id = await parkOrder(sql, { ...spilled, placedAt }, "rejected", "23514");
     await parkOrder(sql, refused, "rejected", "23514");
-    // Refused once more at a placing of its own, which acknowledges nothing.
+    // The client places the order again and is refused; a refusal acknowledges nothing.
     assertEquals(await parkOrder(sql, spilled, "rejected", "23514"), id);
     assertEquals((await readLetter(pool, id))?.placedAt, placedAt);
     const stored = await commitBatch(sql, [spilled, refused, anOrder()]);
@@ -176,7 +176,7 @@ Deno.test("an order that was acknowledged before it became a dead letter keeps i
     assertEquals((await readLetter(pool, id))?.state, "settled");
   }));
 
-Deno.test("of two times that an order was acknowledged with, it keeps the first", () =>
+Deno.test("an order that was acknowledged with two times keeps the first", () =>
   withPool(async ({ sql }) => {
     const order = anOrder();
     const [first, second] = ["2026-01-01T00:00:00.000Z", "2026-01-02T00:00:00.000Z"];

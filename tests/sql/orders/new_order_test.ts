@@ -4,7 +4,7 @@ import { orderIdOf } from "../../../sql/orders/order_identity.ts";
 import { anInput, anOrder } from "../../support/load/orders.ts";
 import { type PlaceInput, placeInput } from "../../../client/contract/order.ts";
 
-/** The paths of what is wrong with `input`; empty when nothing is. */
+/** The paths of the faults in `input`; empty when it has none. */
 function wrongPaths(input: unknown): string[] {
   const parsed = placeInput.safeParse(input);
   return parsed.success ? [] : parsed.error.issues.map(({ path }) => path.join("."));

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { commitBatch } from "../../../sql/orders/batch.ts";
 import { openDatabase } from "../../../sql/connection/database.ts";
 import { Pool } from "../../../sql/connection/pool.ts";
-import { decodeCursor, listOrders, readOrder } from "../../../sql/orders/orders.ts";
+import { decodeOrderCursor, listOrders, readOrder } from "../../../sql/orders/orders.ts";
 import { withDatabase } from "../../support/services/database.ts";
 import { anOrder } from "../../support/load/orders.ts";
 import { until } from "../../support/services/services.ts";
@@ -32,7 +32,7 @@ Deno.test("pages, newest first, skip nothing and show nothing twice while orders
       const page = await listOrders(pool, { storeId: "store-1", limit: 7, cursor, status: null });
       seen.push(...page.orders.map((order) => order.orderId));
       await commitBatch(sql, [anOrder(), anOrder({ storeId: "store-2" })]);
-      cursor = page.nextCursor === null ? null : decodeCursor(page.nextCursor);
+      cursor = page.nextCursor === null ? null : decodeOrderCursor(page.nextCursor);
     } while (cursor !== null);
     assertEquals(seen, there.map((order) => order.orderId).sort().reverse());
     await pool.end();
@@ -54,7 +54,7 @@ Deno.test("a list can be of one status alone", () =>
     await pool.end();
   }));
 
-Deno.test("a cursor that is none of ours is not taken for one", () => {
+Deno.test("a cursor of another maker is not accepted", () => {
   const forged = [
     "",
     "x",
@@ -63,10 +63,10 @@ Deno.test("a cursor that is none of ours is not taken for one", () => {
     btoa(`["2026-11-22T00:00:00.000Z", "' or true --"]`),
     btoa(`["0000-11-22T00:00:00.000Z", "${crypto.randomUUID()}"]`),
   ];
-  for (const text of forged) assertEquals(decodeCursor(text), null, text);
+  for (const text of forged) assertEquals(decodeOrderCursor(text), null, text);
 });
 
-Deno.test("a list of the cancelled ones reads these alone", () =>
+Deno.test("a list of cancelled orders reads cancelled orders alone", () =>
   withDatabase(async ({ url, sql }) => {
     const orders = Array.from({ length: 500 }, () => anOrder());
     await commitBatch(sql, orders);

@@ -1,10 +1,12 @@
 /**
- * `@std/testing/time` for places where JSR cannot be reached: the part of `FakeTime` that the
- * tests use, over `@sinonjs/fake-timers`. The import map of deno.json points here; pointing it at
- * `jsr:@std/testing/time` needs no other change, so nothing here is stronger than std's: `tickAsync`
- * lets pending promises run once and then ticks, it does not run them between two timers.
+ * `@std/testing/time` for places where JSR cannot be reached: the part of `FakeTime` that the tests
+ * use, over `@sinonjs/fake-timers`.
  *
- * While a FakeTime lives, `Date`, `setTimeout`, `setInterval` and their clear functions are fake;
+ * The import map of deno.json points here. Pointing it at `jsr:@std/testing/time` needs no other
+ * change, so nothing here does more than std. `tickAsync` lets pending promises run once and then
+ * ticks. It does not run them between two timers.
+ *
+ * While a FakeTime lives, `Date`, `setTimeout`, `setInterval` and their clear functions are fake.
  * `performance`, microtasks and `AbortSignal.timeout` stay real.
  */
 
@@ -12,13 +14,13 @@ import { type Clock, install } from "@sinonjs/fake-timers";
 
 let current: FakeTime | undefined;
 
-/** A clock that only moves when told to; `using time = new FakeTime()` restores the real one. */
+/** A clock that moves only when told to. `using time = new FakeTime()` restores the real one. */
 export class FakeTime {
   readonly start: number;
   readonly #clock: Clock;
   readonly #realSetTimeout = globalThis.setTimeout;
 
-  /** @param start the first `Date.now()`; the real time when left out */
+  /** @param start the first `Date.now()`; default: the real time */
   constructor(start?: number | string | Date | null) {
     if (current !== undefined) throw new Error("Cannot construct FakeTime: time is already faked");
     this.start = start === undefined || start === null ? Date.now() : new Date(start).getTime();
@@ -32,7 +34,7 @@ export class FakeTime {
     current = this;
   }
 
-  /** Milliseconds since 1970. Setting it runs what is due up to then; it cannot go back. */
+  /** Milliseconds since 1970. Setting it runs the timers due up to it. It cannot go back. */
   get now(): number {
     return this.#clock.now;
   }
@@ -52,7 +54,7 @@ export class FakeTime {
     this.tick(ms);
   }
 
-  /** Moves to the next timer and runs it; false, with the time as it was, when there is none. */
+  /** Moves to the next timer and runs it. @returns false when there is none; the time stays then */
   next(): boolean {
     if (this.#clock.countTimers() === 0) return false;
     this.#clock.next();

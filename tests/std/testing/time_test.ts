@@ -1,9 +1,11 @@
-/** The adapter behind `@std/testing/time`: time moves when told to, and is given back. */
+/**
+ * The adapter behind `@std/testing/time`: time moves when told to, and the real time comes back.
+ */
 
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
 
-Deno.test("tick() runs what falls due, in order, and shows each its own time", () => {
+Deno.test("tick() runs the timers that fall due, in order, and shows each one its own time", () => {
   using time = new FakeTime(1_000);
   const seen: string[] = [];
   setTimeout(() => seen.push(`late ${Date.now()}`), 30);
@@ -36,7 +38,7 @@ Deno.test("nextAsync() goes to the next timer, and says when there is none", asy
   assertEquals([await time.nextAsync(), time.now], [false, 700]);
 });
 
-Deno.test("the real time comes back, and only one FakeTime lives at a time", () => {
+Deno.test("restore() brings back the real time, and only one FakeTime lives at a time", () => {
   const real = [Date, setTimeout, setInterval, clearTimeout, clearInterval];
   const time = new FakeTime();
   assertThrows(() => new FakeTime(), Error, "already faked");

@@ -1,13 +1,14 @@
 /**
- * What time it is says the database (or Redis), and how long something takes a monotonic clock. The
- * calendar of the machine an instance runs on may be wrong, so nothing may hang on it but what only
- * people read.
+ * Times come from the database or from Redis, and durations from a monotonic clock.
+ *
+ * The calendar of an instance's machine may be wrong. Code may read it for values that only people
+ * look at.
  */
 
 import ts from "typescript";
 import type { Rule } from "./source.ts";
 
-/** When it started, when it last ran, and the name of a folder that was set aside. */
+/** They show people a start, a last run, and the name of a folder that was set aside. */
 const FOR_PEOPLE = [
   "server/ops/status_board.ts",
   "actors/aggregator/aggregator.ts",
@@ -16,7 +17,7 @@ const FOR_PEOPLE = [
 const FOLDERS = ["sql", "actors", "server"];
 
 export const calendar: Rule = {
-  name: "nothing but what people read hangs on an instance's own calendar",
+  name: "only values for people come from an instance's own calendar",
   check: (tree) =>
     tree.filter(({ folder, path }) => FOLDERS.includes(folder) && !FOR_PEOPLE.includes(path))
       .flatMap((source) =>

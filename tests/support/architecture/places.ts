@@ -1,22 +1,26 @@
 /**
- * What has one place: reading the environment (`server/config.ts`) and SQL (`sql/`).
+ * Two things have one place each: reading the environment (`server/config.ts`) and SQL (`sql/`).
  *
- * SQL is looked for in string and template literals only, so prose and comments may speak of it.
- * A literal counts as SQL when it begins like a statement, or is a template tagged `sql`. SQL put
- * together from pieces that are no statement each is not found.
+ * The rule looks for SQL in string and template literals, so comments may speak of it. A literal
+ * counts as SQL when it begins like a statement or has the tag `sql`. The rule does not find a
+ * statement that is joined from smaller pieces.
  */
 
 import ts from "typescript";
-import type { Rule } from "./source.ts";
+import type { Rule, Source } from "./source.ts";
 
 const CONFIG = "server/config.ts";
 const ENV_OWNERS = new Set(["Deno", "process", "globalThis.Deno", "globalThis.process"]);
 const ENV_MODULES = new Set(["process", "node:process"]);
 
+/** Examples are programs of their own, with their own settings. */
+const mayRead = (source: Source) =>
+  source.path === CONFIG || source.isTest || source.folder === "examples";
+
 export const environment: Rule = {
-  name: `only ${CONFIG} reads the environment`,
+  name: `only ${CONFIG} and examples/ read the environment`,
   check: (tree) =>
-    tree.filter((source) => source.path !== CONFIG && !source.isTest).flatMap((source) =>
+    tree.filter((source) => !mayRead(source)).flatMap((source) =>
       source.nodes.filter(readsEnvironment).map((node) =>
         source.finding(
           node,
@@ -35,6 +39,7 @@ export const environment: Rule = {
   kept: [
     { "server/config.ts": 'export const port = Deno.env.get("PORT");' },
     { "tests/support/a.ts": 'Deno.env.get("DATABASE_URL");' },
+    { "examples/a.ts": 'Deno.env.get("WEIR_URL");' },
     {
       "server/a.ts": '// Deno.env is read in config\nrun("process.env", options.env, { env: {} });',
     },

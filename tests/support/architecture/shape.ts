@@ -1,6 +1,6 @@
 /**
- * How a file may look: its length, the length of its functions, its name, its header; and what may
- * stand at the top of the project.
+ * The shape of files and folders: a file's length, its functions, its name and its header; how many
+ * files a folder holds, and the names at the top of the project.
  */
 
 import ts from "typescript";
@@ -8,10 +8,16 @@ import { type Rule, Source } from "./source.ts";
 
 const MAX_FILE_LINES = 300;
 const MAX_FUNCTION_LINES = 70;
+const MAX_FILES = 15;
+/** Migrations only ever grow in number. */
+const MAY_HOLD_MORE = ["sql/migrations"];
 const MIN_HEADER_LETTERS = 20;
 const COUNTED = /\.(ts|tsx|js|mjs|sql|css|html)$/;
 const FOLDERS = ["sql", "actors", "server", "client"];
-const TOP_LEVEL = [...FOLDERS, "tests", "deno.json", "deno.lock", "compose.yaml", "README.md"];
+const HAVE_HEADERS = [...FOLDERS, "examples"];
+const CONFIGURATION = ["deno.json", "deno.lock", "compose.yaml"];
+const FOR_READERS = ["README.md", "CHANGELOG.md", "LICENSE", "docs", "examples"];
+const TOP_LEVEL = [...FOLDERS, "tests", ...CONFIGURATION, ...FOR_READERS];
 const SNAKE_CASE = /^[a-z0-9]+(_[a-z0-9]+)*(\.[a-z0-9]+)*$/;
 
 const lines = (count: number, first = "") => first + "x;\n".repeat(count);
@@ -70,12 +76,39 @@ export const functionLength: Rule = {
   ],
 };
 
+export const folderSize: Rule = {
+  name: `no folder holds more than ${MAX_FILES} files (${MAY_HOLD_MORE.join(", ")} aside)`,
+  check: (tree) => {
+    const folders = Map.groupBy(tree, ({ path }) => path.split("/").slice(0, -1).join("/"));
+    return [...folders].filter(([folder, files]) =>
+      files.length > MAX_FILES && !MAY_HOLD_MORE.includes(folder)
+    ).map(([folder, files]) =>
+      new Source(folder, "").finding(
+        1,
+        `${files.length} files`,
+        "make rooms in it by its nouns; folders inside it do not count",
+      )
+    );
+  },
+  broken: [
+    { at: ["server/live:1"], files: filesIn("server/live", 16) },
+    { at: ["tests/support:1"], files: filesIn("tests/support", 16) },
+    { at: ["server:1"], files: { ...filesIn("server", 16), ...filesIn("server/live", 15) } },
+  ],
+  kept: [
+    filesIn("server/live", 15),
+    { ...filesIn("server/live", 8), ...filesIn("server/live/feeds", 8) },
+    filesIn("sql/migrations", 40),
+  ],
+};
+
 export const fileNames: Rule = {
   name: "files and folders have snake_case names",
   check: (tree) =>
     tree.filter((source) => source.folder !== "" && !source.folder.startsWith(".")).flatMap(
       (source) => {
-        const wrong = source.path.split("/").find((part) => !SNAKE_CASE.test(part));
+        const parts = source.path.split("/").filter((part) => part !== "README.md");
+        const wrong = parts.find((part) => !SNAKE_CASE.test(part));
         if (wrong === undefined) return [];
         return [source.finding(1, `the name ${wrong}`, "small letters, digits and _ only")];
       },
@@ -84,9 +117,11 @@ export const fileNames: Rule = {
     { at: ["server/orderWriter.ts:1"], files: { "server/orderWriter.ts": "" } },
     { at: ["client/live-feed/a.ts:1"], files: { "client/live-feed/a.ts": "" } },
     { at: ["sql/migrations/0001-a.sql:1"], files: { "sql/migrations/0001-a.sql": "" } },
+    { at: ["docs/Glossary.md:1"], files: { "docs/Glossary.md": "" } },
   ],
   kept: [{
     "README.md": "",
+    "examples/README.md": "",
     ".ci/run": "",
     "sql/migrations/0001_orders.sql": "",
     "tests/server/order_writer_test.ts": "",
@@ -95,9 +130,9 @@ export const fileNames: Rule = {
 };
 
 export const headers: Rule = {
-  name: "every file of the program begins with what it is for",
+  name: "every file of the program and every example begins with what it is for",
   check: (tree) =>
-    tree.filter((source) => source.isTypeScript && FOLDERS.includes(source.folder)).flatMap(
+    tree.filter((source) => source.isTypeScript && HAVE_HEADERS.includes(source.folder)).flatMap(
       (source) =>
         headerLetters(source.text) >= MIN_HEADER_LETTERS ? [] : [source.finding(
           1,
@@ -108,6 +143,7 @@ export const headers: Rule = {
   broken: [
     { at: ["sql/a.ts:1"], files: { "sql/a.ts": "export const a = 1;" } },
     { at: ["sql/a.ts:1"], files: { "sql/a.ts": "/** a */\nexport const a = 1;" } },
+    { at: ["examples/a.ts:1"], files: { "examples/a.ts": "export const a = 1;" } },
     {
       at: ["client/a.tsx:1"],
       files: { "client/a.tsx": "/** @jsxImportSource preact */\nimport { h } from 'preact';" },
@@ -149,15 +185,26 @@ export const topLevel: Rule = {
     { at: ["notes.md:1"], files: { ...topLevelFiles(), "notes.md": "" } },
     { at: ["scripts:1"], files: { ...topLevelFiles(), "scripts/a.ts": "" } },
     { at: ["README.md:1"], files: topLevelFiles("README.md") },
+    { at: ["LICENSE:1"], files: topLevelFiles("LICENSE") },
+    { at: ["docs:1"], files: topLevelFiles("docs") },
+    { at: ["examples:1"], files: topLevelFiles("examples") },
   ],
-  kept: [topLevelFiles(), { ...topLevelFiles(), ".ci/run": "", ".gitignore": "" }],
+  kept: [
+    topLevelFiles(),
+    { ...topLevelFiles(), ".ci/run": "", ".gitignore": "", ".github/SECURITY.md": "" },
+  ],
 };
+
+function filesIn(folder: string, count: number): Record<string, string> {
+  return Object.fromEntries(
+    Array.from({ length: count }, (_, index) => [`${folder}/${index}.ts`, ""]),
+  );
+}
 
 function topLevelFiles(without?: string): Record<string, string> {
   const names = TOP_LEVEL.filter((name) => name !== without);
-  return Object.fromEntries(
-    names.map((name) => [name.includes(".") ? name : `${name}/a.ts`, ""]),
-  );
+  const isFile = (name: string) => name.includes(".") || name === "LICENSE";
+  return Object.fromEntries(names.map((name) => [isFile(name) ? name : `${name}/a.ts`, ""]));
 }
 
 /** Letters in the comments before the first line of code, directives such as `@jsx` aside. */

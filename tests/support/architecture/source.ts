@@ -1,15 +1,15 @@
 /**
- * What the architecture's rules look at: a file of the project, parsed once by the TypeScript
- * compiler, and the shape of a rule and of what it finds.
+ * A file of the project as the architecture's rules see it, parsed once by the TypeScript compiler;
+ * and the shape of a rule and of its findings.
  *
- * A rule gets the whole tree and reads nothing else, so that its samples (small trees that break or
- * keep it) go the same way as the project. Parsing is syntax only, no types: a name that is
- * imported under another name is still found, a value passed through a variable is not.
+ * A rule gets the whole tree and reads nothing else. Its samples, small trees that break or keep it,
+ * are therefore checked in the same way as the project. Parsing gives syntax and no types: a rule
+ * sees an import under another name, and does not see a value that passes through a variable.
  */
 
 import ts from "typescript";
 
-/** A breach: where, what stands there, and what to do instead. */
+/** A breach: its place, the text found there, and what to do instead. */
 export interface Finding {
   readonly path: string;
   readonly line: number;
@@ -24,19 +24,19 @@ export interface BrokenSample {
 }
 
 export interface Rule {
-  /** A sentence that is true while the rule is kept. */
+  /** A sentence that is true while every file keeps the rule. */
   readonly name: string;
   check(tree: readonly Source[]): Finding[];
-  /** At least one tree that breaks it: proof that the rule still works. */
+  /** Trees that break the rule, at least one: they prove that it still works. */
   readonly broken: readonly [BrokenSample, ...BrokenSample[]];
-  /** Trees that look alike and are fine. */
+  /** Trees that look similar and keep the rule. */
   readonly kept: readonly Readonly<Record<string, string>>[];
 }
 
 export interface Literal {
   readonly text: string;
   readonly node: ts.Node;
-  /** The tag of a tagged template, as it is written. */
+  /** The tag of a tagged template, as written. */
   readonly tag: string | undefined;
 }
 
@@ -73,7 +73,7 @@ export class Source {
     return this.#nodes;
   }
 
-  /** String and template literals; what a template puts in stands as `?`. */
+  /** String and template literals. A `?` stands for each expression inside a template. */
   get literals(): Literal[] {
     return this.nodes.flatMap((node) => {
       const text = literalText(node);

@@ -1,12 +1,15 @@
 /**
- * Reads the project for the architecture's rules: the files git would commit (known to it, or new
- * and not ignored) where git may be run, else every file of the folder outside what is generated.
+ * Reads the project for the architecture's rules.
+ *
+ * The files are those that git would commit: known to it, or new and not ignored. Without git they
+ * are all files of the folder except generated ones.
  */
 
 import { Source } from "./source.ts";
 
 const GENERATED = new Set(["node_modules", "dist", ".git", ".weir"]);
-const TEXT = /(\.(ts|tsx|js|mjs|sql|css|html|md|json|jsonc|yaml|yml|sh|svg)|^\.ci\/run|lock)$/;
+const TEXT =
+  /(\.(ts|tsx|js|mjs|sql|css|html|md|json|jsonc|yaml|yml|sh|svg)|^\.ci\/run|^LICENSE|lock)$/;
 
 /** Paths relative to `root` of all files that belong to the project, sorted. */
 export async function listFiles(root: URL): Promise<string[]> {
@@ -14,7 +17,7 @@ export async function listFiles(root: URL): Promise<string[]> {
   return paths.filter((path) => !path.split("/").some((part) => GENERATED.has(part))).sort();
 }
 
-/** The text files among `paths`. One that is deleted but still known to git is left out. */
+/** The text files among `paths`, without those that are deleted and still known to git. */
 export function readSources(root: URL, paths: readonly string[]): Source[] {
   return paths.filter((path) => TEXT.test(path)).flatMap((path) => {
     try {

@@ -1,11 +1,12 @@
 /**
- * A live hub by a clock that only the test moves, on a database and a cache of which the test says
- * what they answer, and when. The instance's own calendar is an hour behind theirs.
+ * A live hub on a fake database and a fake cache, by a clock that only the test moves. The test sets
+ * their answers. The instance's own calendar is an hour behind theirs.
  */
 import { FakeTime } from "@std/testing/time";
-import { LiveHub } from "../../../server/live/live_hub.ts";
+import { type LiveHub, startLiveHub } from "../../../server/live/live_hub.ts";
 import type { Position } from "../../../server/live/snapshot.ts";
 import type { Notice } from "../../../sql/figures/notices.ts";
+import { NewestPosition } from "../../../sql/figures/position.ts";
 import type { Figures } from "../../../sql/figures/snapshots.ts";
 import { minuteOf } from "../../../sql/time.ts";
 import { figuresAt } from "../recount/figures.ts";
@@ -17,14 +18,14 @@ const CALENDAR_BEHIND_MS = 3_600_000;
 
 const AWAY = "the database is away";
 
-/** A database of which the test says what version it has, whether it answers, and how soon. */
+/** A database whose version and delay the test sets, and which the test can take away. */
 export class FakeDatabase {
-  /** Of every scope, unless `versions` has another one. */
+  /** The version of every scope that `versions` does not hold. */
   version = 1;
   readonly versions = new Map<string, number>();
   epoch = 1;
   away = false;
-  /** What an answer takes; what it says is of the moment of the question. */
+  /** The time that an answer takes. The answer is of the moment of the question. */
   slowMs = 0;
   /** The scopes that were read, in order. */
   readonly reads: string[] = [];
@@ -53,7 +54,7 @@ export class FakeDatabase {
   }
 }
 
-/** As many orders today as the month has days by then: each day has a figure of its own. */
+/** As many orders as the day of the month, so that each day has another figure. */
 function ordersOfTheDay(now: number): CurrencyFigures {
   const none = {
     orders: 0,
@@ -82,25 +83,27 @@ export interface Watcher {
 
 export interface HubTest {
   readonly hub: LiveHub;
+  readonly newest: NewestPosition;
   readonly database: FakeDatabase;
-  /** As Redis, it gives nothing whose minute is over by its own clock. */
+  /** Like Redis, it answers nothing after the minute of the figures, by its own clock. */
   readonly cache: Map<string, Figures>;
   readonly freshnessMs: number[];
   readonly skipped: () => number;
   watch(scope?: string, floor?: Position): Watcher;
-  /** Lets `ms` pass, with all that comes of it. */
+  /** Lets `ms` pass, and everything run that is due. */
   pass(ms: number): Promise<void>;
 }
 
-/** What a test begins with: the minute (Unix ms), and how the database is. */
+/** The start of a test. */
 export interface HubTestOptions {
+  /** The minute, Unix milliseconds. */
   readonly at?: number;
   readonly database?: Partial<Pick<FakeDatabase, "version" | "away" | "slowMs">>;
-  /** By how much the cache's clock is behind the database's. */
+  /** The cache's clock is this far behind the database's. */
   readonly cacheBehindMs?: number;
 }
 
-/** Runs `test` with a hub that has just started, at ten seconds past ten or past another minute. */
+/** Runs `test` with a hub that has just started, ten seconds into the minute. */
 export async function withHub(
   test: (hub: HubTest) => Promise<void>,
   { at = TEN_O_CLOCK, cacheBehindMs = 0, ...options }: HubTestOptions = {},
@@ -110,10 +113,12 @@ export async function withHub(
   const database = Object.assign(new FakeDatabase(), options.database);
   const cache = new Map<string, Figures>();
   const freshnessMs: number[] = [];
+  const newest = new NewestPosition();
   let skipped = 0;
-  const hub = new LiveHub({
+  const hub = startLiveHub({
     readFigures: (scope) => database.readFigures(scope, databaseNow()),
     readNewest: () => database.readNewest(databaseNow()),
+    newest,
     cache: {
       read: (scope) => {
         const [figures, now] = [cache.get(scope), databaseNow() - cacheBehindMs];
@@ -122,7 +127,7 @@ export async function withHub(
       },
       write: (figures) => void cache.set(figures.scope, figures),
     },
-    now: () => time.now - time.start, // monotonic: of no calendar
+    now: () => time.now - time.start, // monotonic, from zero
     onSkippedFrame: () => skipped++,
     onFrame: (ms) => freshnessMs.push(ms),
   });
@@ -144,8 +149,7 @@ export async function withHub(
       await settle();
     }
   };
-  hub.start();
-  await test({ hub, database, cache, freshnessMs, skipped: () => skipped, watch, pass });
+  await test({ hub, newest, database, cache, freshnessMs, skipped: () => skipped, watch, pass });
   await hub.stop();
 }
 
@@ -154,7 +158,7 @@ export function briefly({ minute, source, stale }: Snapshot): string {
   return `${minute.slice(11, 16)} ${source}${stale ? " stale" : ""}`;
 }
 
-/** Lets promises run until nothing more comes of them. */
+/** Lets all promises run that are ready. */
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 40; turn++) await Promise.resolve();
 }

@@ -1,9 +1,9 @@
 /**
- * A load balancer for tests: each connection goes to the first instance that takes it, so a stock
- * client that reconnects to one address resumes on another instance when its own has died.
+ * A load balancer for tests: each connection goes to the first instance that takes it. A stock
+ * client that reconnects to the same address so resumes on another instance when its own has died.
  */
 export class Balancer {
-  /** Connections that an instance took. */
+  /** The number of connections that an instance took. */
   connections = 0;
   readonly #open = new Set<Deno.TcpConn>();
   readonly #ways = new Set<Promise<void>>();
@@ -15,7 +15,7 @@ export class Balancer {
     this.#track(this.#accept());
   }
 
-  /** `targets`: where the instances are, the preferred one first; asked at each connection. */
+  /** @param targets the addresses of the instances, the preferred one first; asked each time */
   static over(targets: () => readonly string[]): Balancer {
     return new Balancer(Deno.listen({ hostname: "127.0.0.1", port: 0 }), targets);
   }
@@ -66,7 +66,7 @@ export class Balancer {
         while (written < read) written += await to.write(buffer.subarray(written, read));
       }
     } catch {
-      // The connection is gone, as when its instance was killed.
+      // The connection is gone, for example because its instance was killed.
     } finally {
       this.#end(from);
       this.#end(to);

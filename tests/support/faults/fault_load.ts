@@ -1,9 +1,9 @@
 /**
- * Load for tests that break something: orders at a steady rate from a seed, a share of them repeats
- * of earlier keys, from callers who send again with the same key until they have a definite answer.
+ * Load for tests that break something: orders at a steady rate from a seed. A share of them repeats
+ * earlier keys. Callers send again with the same key until they have a definite answer.
  *
- * Some callers never send a second time, so that a refusal which stored the order all the same
- * shows. Everything is written into a `History`.
+ * Some callers send only once. If a refused order of theirs was stored, nothing hides it. Every
+ * attempt is written into a `History`.
  */
 import { type Acknowledgement, errorDataOf, type WeirClient } from "../../../client/mod.ts";
 import type { PlaceInput } from "../../../client/contract/order.ts";
@@ -17,7 +17,7 @@ export interface FaultLoadOptions {
   readonly urls: () => readonly string[];
   readonly ratePerSecond?: number;
   readonly repeats?: number;
-  /** The share of callers who send once and no more. */
+  /** The share of callers that send only once. */
   readonly once?: number;
   readonly deadlineMs?: number;
   readonly seed?: number;
@@ -26,12 +26,12 @@ export interface FaultLoadOptions {
 const SEED_VARIABLE = "WEIR_TEST_SEED";
 const STORES = ["north", "south", "east", "west"];
 const SKUS = ["tea", "cup", "pot", "tray", "spoon"];
-/** Orders in flight beyond this wait for no answer any more: the service has stopped answering. */
+/** With this many calls in flight the load sends nothing more: the service does not answer. */
 const MAX_IN_FLIGHT = 4_000;
 const NO_ANSWER_MS = 30_000;
-/** So many connections that calls of one moment do not share a request. */
+/** Enough connections that calls of one moment rarely share a request. */
 const CLIENTS = 16;
-/** Waiting cures these; a caller who repeats sends the same key again. */
+/** Waiting helps with these reasons, so the caller sends the same key again. */
 const RETRYABLE = new Set([
   "outcome_unknown",
   "circuit_open",
@@ -42,7 +42,7 @@ const RETRYABLE = new Set([
   "internal",
 ]);
 
-/** The seed of this run: from `WEIR_TEST_SEED`, else a new one. */
+/** The seed of this run: the one in `WEIR_TEST_SEED`, else a new one. */
 export function testSeed(): number {
   const given = Deno.env.get(SEED_VARIABLE);
   return given === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(given);
@@ -67,17 +67,17 @@ export class FaultLoad {
     this.#random = new Random(seed);
   }
 
-  /** Callers who have no final answer yet. */
+  /** The number of callers without a final answer. */
   get inFlight(): number {
     return this.#calls.size;
   }
 
-  /** Orders sent each second, repeats included; null when it was never started. */
+  /** Orders sent each second, with repeats; null when the load was never started. */
   get sentPerSecond(): number | null {
     return this.#pacedMs === 0 ? null : Math.round(this.#sent / this.#pacedMs * 1_000);
   }
 
-  /** What every report of a run says. */
+  /** The figures in every report of a run. */
   get figures() {
     const { seed } = this.history;
     return { seed, sentPerSecond: this.sentPerSecond, outcomes: this.history.outcomes() };
@@ -87,7 +87,7 @@ export class FaultLoad {
     this.#pacing = this.#pace();
   }
 
-  /** Resolves when so many more attempts have been answered. */
+  /** Resolves when `count` more attempts have been answered. */
   async answered(count: number): Promise<void> {
     const { attempts } = this.history;
     const from = attempts.length;
@@ -103,7 +103,7 @@ export class FaultLoad {
     clearTimeout(timer);
   }
 
-  /** Ends the connections; nothing is sent any more. */
+  /** Stops sending, and ends the connections. */
   async close(): Promise<void> {
     this.#givingUp = true;
     await this.stop(0);
@@ -112,7 +112,7 @@ export class FaultLoad {
     }
   }
 
-  /** An order that nobody has placed. */
+  /** Makes an order with a new key. */
   newOrder(): PlaceInput {
     const random = this.#random;
     const lines = Array.from({ length: random.int(1, 3) }, () => ({
@@ -131,7 +131,7 @@ export class FaultLoad {
     };
   }
 
-  /** One attempt, written down. */
+  /** Places an order once, and writes the attempt down. */
   async attempt(order: PlaceInput, at?: string): Promise<Answer> {
     const [answer] = await this.#record([order], async (api, signal) => {
       const answer = await api.orders.place.mutate(order, { signal });
@@ -140,7 +140,7 @@ export class FaultLoad {
     return answer!;
   }
 
-  /** Orders placed by one call, each written down as an attempt. */
+  /** Places orders by one call, and writes each one down as an attempt. */
   attemptMany(orders: readonly PlaceInput[], at?: string): Promise<Answer[]> {
     return this.#record(orders, async (api, signal) => {
       const { results } = await api.orders.placeMany.mutate({ orders: [...orders] }, { signal });
@@ -152,7 +152,7 @@ export class FaultLoad {
     }, at);
   }
 
-  /** Sends again and again until there is a definite answer. */
+  /** Sends an order again and again until there is a definite answer. */
   async persist(order: PlaceInput, at?: string): Promise<Answer> {
     for (;;) {
       const answer = await this.attempt(order, at);
@@ -172,7 +172,7 @@ export class FaultLoad {
         const again = this.#placed.length > 0 && this.#random.chance(repeats);
         const order = again ? this.#random.pick(this.#placed) : this.newOrder();
         if (!again) this.#placed.push(order);
-        // A repeat by someone who sends once would hide nothing: the key has a caller already.
+        // A repeat may come from a caller that sends once: the first caller decides what is stored.
         const call = this.#random.chance(once) ? this.attempt(order) : this.persist(order);
         const counted = call.then(() => undefined).finally(() => this.#calls.delete(counted));
         this.#calls.add(counted);
@@ -186,7 +186,7 @@ export class FaultLoad {
     return urls[this.#sent % urls.length] ?? "http://127.0.0.1:9";
   }
 
-  /** Sends orders by one call and writes down what each of them was told. */
+  /** Sends orders by one call, and writes down the answer to each. */
   async #record(
     orders: readonly PlaceInput[],
     call: (api: WeirClient["api"], signal: AbortSignal) => Promise<Answer[]>,
@@ -211,7 +211,9 @@ export class FaultLoad {
     return answers;
   }
 
-  /** What a call answers, or, when it fails as a whole, what that means for each of its orders. */
+  /**
+   * @returns the answers to a call, or the one answer to all its orders when it fails as a whole
+   */
   async #ask(
     url: string,
     call: (api: WeirClient["api"], signal: AbortSignal) => Promise<Answer[]>,

@@ -1,6 +1,6 @@
 /**
  * The stage of a fault test: a PostgreSQL and a Redis of its own that may be killed, instances as
- * processes, load with a history, and the check of it all at the end.
+ * processes, load with a history, and the check of everything at the end.
  */
 import { Redis } from "ioredis";
 import { assertEquals, assertGreater } from "@std/assert";
@@ -31,19 +31,19 @@ import { until } from "../services/services.ts";
 export interface FaultRunOptions {
   readonly postgres?: Settings;
   readonly redis?: Settings;
-  /** Where PostgreSQL keeps its files; left out: in a temporary folder. */
+  /** The folder of PostgreSQL's files. Default: a temporary one. */
   readonly folder?: string;
-  /** Of a Redis that the test brings, so that none is started here. */
+  /** The address of a Redis that the test brings. None is started then. */
   readonly redisUrl?: string;
-  /** Of every instance. */
+  /** Variables of every instance. */
   readonly environment?: Environment;
 }
 
-/** Milliseconds in which a circuit must have closed: its longest pause, 10 s, and then some. */
+/** The circuit must close within this time: its longest pause, 10 s, and 5 s more. */
 export const BACK_MS = 15_000;
-/** A fault test is one under load. */
+/** Orders a second at the least: a fault test runs under load. */
 const LEAST_RATE = 190;
-/** Of each instance, shown when a test fails. */
+/** The lines of each instance that are shown when a test fails. */
 const LAST_LINES = 40;
 
 export class FaultRun {
@@ -51,7 +51,7 @@ export class FaultRun {
   readonly #services: ServiceProcess[] = [];
 
   constructor(
-    /** Where questions go; a test that fails over says so here. */
+    /** The server that is asked. A test that fails over sets the new one. */
     public postgres: ServerProcess,
     readonly ownRedis: ServerProcess | null,
     readonly redisUrl: string,
@@ -59,7 +59,7 @@ export class FaultRun {
     readonly startService: (environment: Environment) => Promise<ServiceProcess>,
   ) {}
 
-  /** The Redis that may be killed. @throws Error where the test brought one */
+  /** The Redis that may be killed. @throws Error when the test brought its own */
   get redis(): ServerProcess {
     if (this.ownRedis === null) throw new Error("this test has brought its own Redis");
     return this.ownRedis;
@@ -73,14 +73,14 @@ export class FaultRun {
     return service;
   }
 
-  /** Load that is ended with the test at the latest. */
+  /** Makes a load. It ends with the test at the latest. */
   load(options: FaultLoadOptions): FaultLoad {
     const load = new FaultLoad(options);
     this.#loads.push(load);
     return load;
   }
 
-  /** A question to the database, on a connection of its own. */
+  /** Asks the database, on a connection of its own. */
   async ask<T>(question: (sql: TestSql) => Promise<T>): Promise<T> {
     const sql = connect(this.postgres.url, { max: 1, connection: { TimeZone: "UTC" } });
     try {
@@ -90,10 +90,10 @@ export class FaultRun {
     }
   }
 
-  /** A question to Redis. */
+  /** Asks Redis, on a connection of its own. */
   async askRedis<T>(question: (redis: Redis) => Promise<T>): Promise<T> {
     const redis = new Redis(this.redisUrl, { lazyConnect: true, retryStrategy: () => null });
-    redis.on("error", () => undefined); // the question itself fails with it
+    redis.on("error", () => undefined); // the question itself fails with this error
     try {
       await redis.connect();
       return await question(redis);
@@ -102,25 +102,25 @@ export class FaultRun {
     }
   }
 
-  /** Orders in the overflow buffer. */
+  /** The number of orders in the overflow. */
   async spilled(prefix = this.prefix): Promise<number> {
     return await this.askRedis((redis) => redis.xlen(overflowKeys(prefix).stream));
   }
 
-  /** The ids of the orders in the overflow buffer. */
+  /** The ids of the orders in the overflow. */
   async spilledIds(): Promise<ReadonlySet<string>> {
     const { records } = overflowKeys(this.prefix);
     return new Set(await this.askRedis((redis) => redis.hkeys(records)));
   }
 
-  /** How many orders drainers have taken from the overflow buffer and not removed; null: none. */
-  async takenFromBuffer(): Promise<number | null> {
+  /** The number of orders that drainers have taken and not removed; null: none. */
+  async takenFromOverflow(): Promise<number | null> {
     const { stream } = overflowKeys(this.prefix);
     const [count] = await this.askRedis((redis) => redis.xpending(stream, DRAINERS));
     return Number(count) || null;
   }
 
-  /** Resolves when the overflow buffer is empty. @returns how long that took, milliseconds. */
+  /** Resolves when the overflow is empty. @returns the milliseconds that it took */
   async drained(timeoutMs = 60_000, prefix = this.prefix): Promise<number> {
     const begunAt = performance.now();
     await until(
@@ -131,7 +131,7 @@ export class FaultRun {
     return Math.round(performance.now() - begunAt);
   }
 
-  /** How many of these orders the database has, of whatever content. */
+  /** The number of these orders whose keys the database has, with any content. */
   rowsOf(orders: readonly PlaceInput[]): Promise<number> {
     const wanted = new Set(orders.map(({ storeId, idempotencyKey }) => storeId + idempotencyKey));
     return this.ask(async (sql) => {
@@ -143,8 +143,8 @@ export class FaultRun {
   }
 
   /**
-   * How many batches have reached the database and wait there for a lock. Asked in a session of its
-   * own, since a transaction would see the same activity again and again.
+   * The number of batches that have reached the database and wait there for a lock. It is asked in
+   * a session of its own, because one transaction always sees the same activity.
    */
   batchesWaiting(): Promise<number> {
     return this.ask(async (sql) => {
@@ -155,14 +155,14 @@ export class FaultRun {
     });
   }
 
-  /** What the database holds by now. */
+  /** The orders and open dead letters in the database. */
   stored(): Promise<Stored> {
     return this.ask(readStored);
   }
 
   /**
    * Ends the load, waits for the overflow to be empty, and checks every answer and every figure.
-   * `letters`: how many open dead letters there must be.
+   * @param letters the number of open dead letters that there must be
    */
   async verify(load: FaultLoad, letters = 0): Promise<void> {
     await load.stop();
@@ -175,12 +175,12 @@ export class FaultRun {
     await this.ask(expectExact);
   }
 
-  /** By which this run may be had again. */
+  /** The seeds, by which this run may be repeated. */
   get seeds(): string {
     return this.#loads.map(({ history }) => `WEIR_TEST_SEED=${history.seed}`).join(" ");
   }
 
-  /** The last lines of each instance, which it is killed for: why a test may have failed. */
+  /** Kills each instance. @returns its last lines, which may tell why the test failed */
   async lastWords(): Promise<string> {
     const said = await Promise.all(this.#services.map(async (service) => {
       await service.kill();
@@ -228,7 +228,7 @@ export function withFaults(
   });
 }
 
-/** What an instance says of itself. */
+/** The status of an instance. */
 export async function statusOf(url: string): Promise<OpsStatus> {
   const client = createTestClient(url, KEY);
   try {
@@ -238,12 +238,12 @@ export async function statusOf(url: string): Promise<OpsStatus> {
   }
 }
 
-/** Prints what a run saw, under the test's name. */
+/** Prints the figures of a run, under the test's name. */
 export function report(name: string, figures: Readonly<Record<string, unknown>>): void {
   console.info(`${name}: ${JSON.stringify(figures)}`);
 }
 
-/** Whether an instance takes orders. */
+/** True when an instance takes orders. */
 export async function isReady(url: string): Promise<boolean> {
   const response = await fetch(`${url}/readyz`);
   await response.body?.cancel();

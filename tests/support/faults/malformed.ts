@@ -1,6 +1,6 @@
 /**
- * Random malformed calls, each made from a seed alone: what clients with bugs send, and what people
- * send who look for holes. Some come out well formed, which is no harm.
+ * Random malformed calls, each made from a seed alone. Clients with bugs send such calls, and so do
+ * people that look for holes. Some calls come out well formed, which does no harm.
  */
 import { authorization } from "../load/raw_calls.ts";
 import { anInput } from "../load/orders.ts";
@@ -110,8 +110,8 @@ const ODD_JSON = [
   `[${"0,".repeat(2_000)}0]`,
 ];
 
-/** A value as JSON text; `depth` bounds how deep it goes. */
-export function oddJson(random: Random, depth = 3): string {
+/** A value as JSON text, nested up to `depth`. */
+function oddJson(random: Random, depth = 3): string {
   if (depth === 0 || random.chance(0.5)) return random.pick(ODD_JSON);
   const parts = Array.from({ length: random.int(0, 5) }, () => oddJson(random, depth - 1));
   if (random.chance(0.4)) return `[${parts.join()}]`;
@@ -144,8 +144,8 @@ function randomBytes(random: Random): Uint8Array<ArrayBuffer> {
   return Uint8Array.from({ length: random.int(0, 300) }, () => random.int(0, 255));
 }
 
-/** Text or bytes for where JSON is expected. */
-export function oddText(random: Random): string | Uint8Array<ArrayBuffer> {
+/** Text or bytes where JSON is expected. */
+function oddText(random: Random): string | Uint8Array<ArrayBuffer> {
   switch (random.int(0, 7)) {
     case 0:
       return randomBytes(random);
@@ -234,7 +234,7 @@ export function malformedMessage(random: Random): string | Uint8Array<ArrayBuffe
 
 function envelope(random: Random): string {
   const id = random.chance(0.7)
-    ? String(random.int(1, 20)) // few, so that many come twice
+    ? String(random.int(1, 20)) // few ids, so that many come twice
     : random.pick(["null", '"x"', "-1", "1.5", "1e400", "{}", "[]", "true", '"__proto__"']);
   const method = random.chance(0.8)
     ? random.pick(["query", "mutation", "mutation", "subscription", "subscription.stop"])
@@ -249,7 +249,7 @@ function envelope(random: Random): string {
   return `{"id":${id},"method":${JSON.stringify(method)},"params":${params}${jsonrpc}}`;
 }
 
-/** What a client says first on a connection with `?connectionParams=1`. */
+/** The first message of a client on a connection with `?connectionParams=1`. */
 export function connectionParams(random: Random, key: string): string | Uint8Array<ArrayBuffer> {
   const good = JSON.stringify({ method: "connectionParams", data: { token: key } });
   if (random.chance(0.7)) return good;

@@ -1,4 +1,4 @@
-/** Orders that the database refuses for their content, for as long as a test wants it to. */
+/** Orders that the database refuses for their content, while a test wants that. */
 import { assert, assertEquals } from "@std/assert";
 import { errorDataOf, type WeirClient } from "../../../client/mod.ts";
 import { type NewOrder, toNewOrder } from "../../../sql/orders/new_order.ts";
@@ -6,12 +6,12 @@ import type { TestSql } from "../services/database.ts";
 import { anInput } from "../load/orders.ts";
 import { type PlaceInput, placeInput } from "../../../client/contract/order.ts";
 
-/** From now on the database refuses what `aPoison` makes. */
+/** Makes the database refuse the orders of `aPoison`. */
 export async function refusePoison(sql: TestSql): Promise<void> {
   await sql`alter table orders add constraint no_poison check (customer_ref <> 'poison')`;
 }
 
-/** Takes that back. */
+/** Makes the database take them again. */
 export async function takePoison(sql: TestSql): Promise<void> {
   await sql`alter table orders drop constraint no_poison`;
 }
@@ -20,7 +20,7 @@ export function aPoison(parts: Partial<PlaceInput> = {}): PlaceInput {
   return anInput({ ...parts, customerRef: "poison" });
 }
 
-/** Places an order that the database refuses. @returns the id of its letter */
+/** Places an order that the database refuses. @returns the id of its dead letter */
 export async function rejected(api: WeirClient["api"], order: PlaceInput): Promise<string> {
   const data = await api.orders.place.mutate(order).then(() => null, errorDataOf);
   assertEquals(data?.reason, "rejected");
@@ -28,7 +28,7 @@ export async function rejected(api: WeirClient["api"], order: PlaceInput): Promi
   return data.deadLetterId;
 }
 
-/** What the writer makes of what a client sends. */
+/** The new order that the writer makes of a client's input. */
 export function orderOf(input: PlaceInput): NewOrder {
   return toNewOrder(placeInput.parse(input));
 }

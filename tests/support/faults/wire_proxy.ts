@@ -1,12 +1,11 @@
 /**
- * A TCP proxy between an instance and one of its servers, so that a test can take the one from the
- * other, also at a chosen moment: each way (requests to the server, replies from it) can be held,
- * dropped or delayed, and what a request says can decide that, before it has passed. Or it is cut:
- * every connection is reset and new ones are refused, as by a machine without a server.
+ * A TCP proxy between an instance and one of its servers. A test can separate the two, also at a
+ * chosen moment. Each way (requests to the server, replies from it) can be held, dropped or
+ * delayed, and the text of a request can decide that before the request passes. The proxy can also
+ * be cut: it resets every connection and refuses new ones, like a machine without a server.
  *
- * It lets bytes through in their order. What is held is let through by `open`; what is dropped is
- * gone, as when the network dies after the server has acted. It always comes back on the port it
- * began with.
+ * Bytes pass in their order. `open` lets held bytes through. Dropped bytes are gone, as when the
+ * network dies after the server has acted. After a cut, the proxy comes back on the same port.
  */
 import { until } from "../services/services.ts";
 
@@ -19,9 +18,9 @@ interface Connection {
 
 export class WireProxy {
   readonly port: number;
-  /** Sees each piece of what goes to the server, as text; may change the ways before it passes. */
+  /** Sees each piece of the requests, as text. May change the ways before the piece passes. */
   onRequest: (text: string) => void = () => undefined;
-  /** Sees each piece of what the server answers; "dropped" takes this piece away, and no other. */
+  /** Sees each piece of the replies, as text. "dropped" takes away this piece and no other. */
   onReply: (text: string) => "dropped" | void = () => undefined;
   /** Added to every reply. */
   delayMs = 0;
@@ -38,18 +37,18 @@ export class WireProxy {
     this.#accept(listener);
   }
 
-  /** Starts one in front of what `url` points at. */
+  /** Starts a proxy in front of the server at `url`. */
   static to(url: string): WireProxy {
     const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     return new WireProxy(listener, addressOf(url));
   }
 
-  /** From now on connections go to what `url` points at; those that are open stay. */
+  /** Sends new connections to the server at `url`. Open connections stay. */
   redirect(url: string): void {
     this.target = addressOf(url);
   }
 
-  /** `url` by way of this proxy. */
+  /** Changes `url` so that it leads through this proxy. */
   through(url: string): string {
     const by = new URL(url);
     by.host = `127.0.0.1:${this.port}`;
@@ -66,7 +65,7 @@ export class WireProxy {
     this.#wake();
   }
 
-  /** Both ways let everything through, what was held first. */
+  /** Lets everything through on both ways, held pieces first. */
   open(): void {
     this.requests = "open";
     this.replies = "open";
@@ -79,7 +78,7 @@ export class WireProxy {
     this.dropConnections();
   }
 
-  /** Resets every connection; new ones are taken. */
+  /** Resets every connection, and goes on taking new ones. */
   dropConnections(): void {
     for (const connection of this.#open) this.#end(connection);
     this.#wake();
@@ -100,7 +99,7 @@ export class WireProxy {
     while (this.#ways.size > 0) await Promise.all(this.#ways);
   }
 
-  /** Null while the listener before is not yet quite closed. */
+  /** Null while the previous listener still holds the port. */
   #listen(): Deno.TcpListener | null {
     try {
       return Deno.listen({ hostname: "127.0.0.1", port: this.port });
@@ -132,14 +131,16 @@ export class WireProxy {
     }
     const connection = { near, far };
     this.#open.add(connection);
-    if (this.#listener === null) this.#end(connection); // it was cut meanwhile
+    if (this.#listener === null) this.#end(connection); // the proxy was cut meanwhile
     await Promise.all([
       this.#pass(connection, near, far, "request"),
       this.#pass(connection, far, near, "reply"),
     ]);
   }
 
-  /** Reads on while earlier pieces wait, so that a delay adds time and takes no bandwidth. */
+  /**
+   * Goes on reading while earlier pieces wait, so that a delay adds time and takes no bandwidth.
+   */
   async #pass(
     connection: Connection,
     from: Deno.TcpConn,
@@ -162,7 +163,7 @@ export class WireProxy {
       }
       await before;
     } catch {
-      // The connection is gone; what was on its way is lost, as on a real network.
+      // The connection is gone, and with it the bytes on their way, as on a real network.
     } finally {
       await before.catch(() => undefined);
       this.#end(connection);

@@ -1,8 +1,8 @@
 /**
- * An audience: subscribers of dashboards, by the stock client over WebSocket or by SSE, each of
- * which resumes from its last frame when its connection is lost. Every frame is kept.
+ * An audience: subscribers of dashboards, by the stock client over WebSocket, or by SSE. Each one
+ * resumes from its last frame when its connection is lost. Every frame is kept.
  *
- * What many subscribers were shown alike is kept once, so that tens of thousands of frames fit.
+ * Figures that many subscribers were shown are kept once, so that tens of thousands of frames fit.
  */
 import { assert } from "@std/assert";
 import type { Snapshot } from "../../../client/mod.ts";
@@ -10,12 +10,12 @@ import { createTestClient, KEY } from "../services/instance.ts";
 import { LiveFeed, StreamedFeed } from "./live_feed.ts";
 import { until } from "../services/services.ts";
 
-/** Figures that somebody was shown. */
+/** Figures that a subscriber was shown. */
 export interface SeenFigures {
   readonly scope: string;
   readonly version: number;
   readonly minute: string;
-  /** The latest of those that were shown with these figures. */
+  /** The latest `asOf` that was shown with these figures. */
   asOf: string;
   /** As JSON. */
   readonly currencies: string;
@@ -46,7 +46,7 @@ export class Audience {
   readonly #seen = new Map<string, SeenFigures>();
   readonly #leaving: (() => Promise<void>)[] = [];
 
-  /** One more subscriber, by way of `url`. */
+  /** Adds a subscriber, by way of `url`. */
   join(url: string, scope: string, transport: Transport): void {
     const member = new Member(`${transport} subscriber ${this.members.length} of ${scope}`, scope);
     this.members.push(member);
@@ -66,17 +66,17 @@ export class Audience {
     });
   }
 
-  /** What a client was told against its subscription, and frames under a name of something else. */
+  /** Errors of the subscriptions, and frames that came under a wrong id or scope. */
   get errors(): unknown[] {
     return [...this.#misled, ...this.#feeds.flatMap(({ errors }) => errors)];
   }
 
-  /** Everything that anybody was shown, each once. */
+  /** All figures that subscribers were shown, each once. */
   get seen(): SeenFigures[] {
     return [...this.#seen.values()];
   }
 
-  /** Those of all frames. */
+  /** The epochs of all frames. */
   get epochs(): number[] {
     const frames = this.members.flatMap((member) => member.frames);
     return [...new Set(frames.map(({ epoch }) => epoch))];
@@ -100,11 +100,11 @@ export class Audience {
       return missing.length === 0;
     };
     await until(what, check, timeoutMs).catch((error: Error) => {
-      throw new Error(`${error.message}; it lacks ${missing.join("; ")}`);
+      throw new Error(`${error.message}; missing: ${missing.join("; ")}`);
     });
   }
 
-  /** @throws AssertionError when anybody was shown an (epoch, version) older than one before. */
+  /** @throws AssertionError when a member was shown an older (epoch, version) than before. */
   expectForward(): void {
     for (const { name, frames } of this.members) {
       for (const [index, frame] of frames.entries()) {

@@ -1,7 +1,7 @@
 /**
- * Load for tests of dashboards: orders of several stores and cancellations of some, at a steady
- * rate from a seed, in batches (`orders.placeMany`) that are sent again elsewhere until every one of
- * their orders is committed. Prices are few, so that products often tie.
+ * Load for tests of dashboards: orders of several stores, and cancellations of some, at a steady
+ * rate from a seed. Orders go in calls of many (`orders.placeMany`). A call is sent again, at any
+ * instance, until all its orders are committed. Prices are few, so that products often tie.
  */
 import type { WeirClient } from "../../../client/mod.ts";
 import type { PlaceInput } from "../../../client/contract/order.ts";
@@ -11,7 +11,7 @@ import { Random } from "./random.ts";
 
 export interface DashboardLoadOptions {
   readonly stores: readonly string[];
-  /** Where the instances are; asked before every call. */
+  /** The addresses of the instances. Asked before every call. */
   readonly urls: () => readonly string[];
   readonly ordersPerSecond: number;
   /** The share of orders that are cancelled some time later. */
@@ -35,12 +35,12 @@ export class DashboardLoad {
   /** Orders acknowledged as committed, by store and under `*`. */
   readonly acknowledged = new Map<string, number>();
   cancellations = 0;
-  /** Calls that were not answered, or not in full, and were made again. */
+  /** Calls that were repeated, because they had no answer or not all orders were committed. */
   repeats = 0;
   readonly #random = new Random(this.seed);
   readonly #clients = new Map<string, WeirClient>();
   readonly #stopping = new AbortController();
-  /** Committed and to be cancelled. */
+  /** Committed orders that will be cancelled. */
   readonly #unwanted: Committed[] = [];
   #callers: Promise<unknown> = Promise.resolve();
   #made = 0;
@@ -52,13 +52,13 @@ export class DashboardLoad {
     this.#callers = Promise.all(Array.from({ length: CALLERS }, () => this.#call()));
   }
 
-  /** Sends nothing new, and resolves when everything is committed or cancelled. */
+  /** Sends no new orders, and resolves when everything is committed or cancelled. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#callers;
   }
 
-  /** Gives up what is under way and ends the connections. */
+  /** Gives up calls that are under way and ends the connections. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.stop();
@@ -101,7 +101,7 @@ export class DashboardLoad {
     };
   }
 
-  /** Places all of them, however often that takes. */
+  /** Places all orders, with as many repeats as that takes. */
   async #place(orders: readonly PlaceInput[]): Promise<Committed[]> {
     const committed = await this.#persist(async (api, signal) => {
       const { results } = await api.orders.placeMany.mutate({ orders: [...orders] }, { signal });
@@ -117,7 +117,7 @@ export class DashboardLoad {
     this.cancellations++;
   }
 
-  /** Calls until there is an answer that is not null; null when the load was closed meanwhile. */
+  /** Calls until an answer is not null. @returns null when the load was closed meanwhile */
   async #persist<T>(
     call: (api: WeirClient["api"], signal: AbortSignal) => Promise<T | null>,
   ): Promise<T | null> {
@@ -128,7 +128,7 @@ export class DashboardLoad {
         const answer = await call(this.#anyClient().api, givingUp.signal);
         if (answer !== null) return answer;
       } catch {
-        // Refused, or nobody answered: the same call again is safe.
+        // The call was refused or not answered. To repeat it is safe.
       } finally {
         clearTimeout(timer);
       }

@@ -1,6 +1,7 @@
 /**
- * The stage of a test of dashboards: two instances as processes, each behind a balancer that falls
- * back to the other, an audience, load, the trail of the folds, and the check of all frames.
+ * The stage of a test of dashboards: two instances as processes, an audience, load, the trail of
+ * the folds, and the check of all frames. Each instance is behind a balancer that falls back to the
+ * other one.
  */
 import { assertEquals } from "@std/assert";
 import { Audience } from "./audience.ts";
@@ -22,13 +23,13 @@ import { WireProxy } from "../faults/wire_proxy.ts";
 
 export interface DashboardRunOptions {
   readonly ordersPerSecond: number;
-  /** Of both instances. */
+  /** Variables of both instances. */
   readonly environment?: Environment;
   /** True: each instance reaches PostgreSQL and Redis by proxies of its own. */
   readonly wired?: boolean;
 }
 
-/** What lies between an instance and the services. */
+/** The proxies between an instance and its services. */
 export interface Wires {
   readonly postgres: WireProxy;
   readonly redis: WireProxy;
@@ -38,7 +39,7 @@ export const STORES = ["north", "south", "east"];
 const SCOPES = [...STORES, "*"];
 const MARK_EVERY_MS = 250;
 
-/** A fault's own length. */
+/** Waits while a fault lasts. */
 export const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 export class DashboardRun {
@@ -47,7 +48,7 @@ export class DashboardRun {
   readonly balancers: readonly Balancer[];
   readonly #marks: Mark[] = [];
   readonly #marking: Promise<void>;
-  /** Stopped ones, which a balancer's health check would find silent. */
+  /** Stopped instances. The health check of a real balancer would find them silent. */
   readonly #silent = new Set<number>();
   #closing = false;
 
@@ -55,7 +56,7 @@ export class DashboardRun {
     readonly run: FaultRun,
     readonly services: ServiceProcess[],
     readonly environments: readonly Environment[],
-    /** One pair an instance; none unless that was asked for. */
+    /** A pair for each instance. Empty unless `wired` was asked for. */
     readonly wires: readonly Wires[],
     ordersPerSecond: number,
   ) {
@@ -66,7 +67,7 @@ export class DashboardRun {
     this.#marking = run.ask((sql) => this.#mark(sql));
   }
 
-  /** Kills an instance; its place stays empty until `startAgain`. */
+  /** Kills an instance. Its place stays empty until `startAgain`. */
   async kill(place: 0 | 1): Promise<void> {
     await this.services[place]!.kill();
   }
@@ -75,7 +76,7 @@ export class DashboardRun {
     this.services[place] = await this.run.instance(this.environments[place]);
   }
 
-  /** Says that an instance was stopped (SIGSTOP): those who came by a balancer go elsewhere. */
+  /** Marks an instance as stopped (SIGSTOP): clients of its balancer move to the other instance. */
   leaveSilent(place: 0 | 1): void {
     this.#silent.add(place);
     this.moveHome();
@@ -87,12 +88,12 @@ export class DashboardRun {
     this.services[place]!.signal("SIGCONT");
   }
 
-  /** Everyone who came by a balancer connects anew: to the balancer's own instance, if it lives. */
+  /** Makes all clients of balancers connect again, to the balancer's own instance if it lives. */
   moveHome(): void {
     for (const balancer of this.balancers) balancer.dropConnections();
   }
 
-  /** Two by WebSocket and one by SSE on each scope, by way of each balancer. */
+  /** Adds two members by WebSocket and one by SSE for each scope and each balancer. */
   async takeSeats(): Promise<void> {
     for (const { url } of this.balancers) {
       for (const scope of SCOPES) {
@@ -105,8 +106,9 @@ export class DashboardRun {
   }
 
   /**
-   * Ends the load, waits until everyone has what is newest, and checks every frame: each forward,
-   * each what the folds up to its version consumed, the last one what the orders give.
+   * Ends the load, waits until every member has the newest version, and checks every frame. No
+   * frame goes back. Each frame equals what the folds up to its version consumed. The last one
+   * equals a recount of the orders.
    * @returns figures to report.
    */
   async verify(): Promise<Readonly<Record<string, number>>> {
@@ -154,7 +156,7 @@ export class DashboardRun {
     await Promise.all(this.balancers.map((balancer) => balancer.close()));
   }
 
-  /** Writes down now and then what has been acknowledged, and by when. */
+  /** Notes now and then how many orders have been acknowledged, and the time. */
   async #mark(sql: TestSql): Promise<void> {
     while (!this.#closing) {
       const orders = new Map(this.load.acknowledged);
@@ -165,7 +167,7 @@ export class DashboardRun {
   }
 }
 
-/** Runs `test` with two instances that take orders, before any order, and an empty audience. */
+/** Runs `test` with two instances that take orders, no order yet, and an empty audience. */
 export function withDashboards(
   test: (stage: DashboardRun) => Promise<void>,
   { ordersPerSecond, environment = {}, wired = false }: DashboardRunOptions,

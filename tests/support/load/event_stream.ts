@@ -1,4 +1,4 @@
-/** Server-sent events, read by hand: what a subscription over HTTP sends. */
+/** Reads server-sent events by hand, as a subscription over HTTP sends them. */
 import { authorization } from "./raw_calls.ts";
 
 export interface StreamEvent {
@@ -16,7 +16,7 @@ export class EventStream {
     this.#reader = stream.getReader();
   }
 
-  /** Subscribes to `path`; `lastEventId` goes as the header that an EventSource sends. */
+  /** Subscribes to `path`. `lastEventId` is sent in a header, as an EventSource does. */
   static async open(
     url: string,
     path: string,
@@ -59,7 +59,7 @@ export class EventStream {
   }
 }
 
-/** Null for a comment. */
+/** The event of a block; null for a comment. */
 function eventOf(block: string): StreamEvent | null {
   const fields = new Map(
     block.split("\n").map((line) => {

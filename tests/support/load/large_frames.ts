@@ -1,6 +1,6 @@
 /**
- * Frames of most of a megabyte, by many currencies, and someone who reads them: what it takes to see
- * that somebody else does not.
+ * Frames of most of a megabyte, made large by many currencies, and a subscriber that reads them.
+ * Tests of slow readers need both.
  */
 import currencies from "currency-codes";
 import { assert, assertEquals } from "@std/assert";
@@ -10,10 +10,10 @@ import { anInput } from "./orders.ts";
 import { request } from "./raw_calls.ts";
 import { until } from "../services/services.ts";
 
-/** The currencies of the library that the service knows too: many of them make a large frame. */
+/** Currencies of the library that the service uses, too. Many of them make a large frame. */
 const CODES = currencies.codes().slice(0, 150);
 
-/** An instance, here or as a process of its own. */
+/** An instance, in this process or in one of its own. */
 export type Served = Pick<TestInstance, "url" | "api">;
 
 /** The value of a metric without labels. */
@@ -22,12 +22,12 @@ export async function metric({ url }: Served, name: string): Promise<number> {
   return Number(new RegExp(`^${name} (\\S+)$`, "m").exec(text)?.[1] ?? NaN);
 }
 
-/** Bytes that an instance keeps for clients who have not read them. */
+/** Bytes that an instance keeps for clients that have not read them. */
 export const unreadBytes = (instance: Served) => metric(instance, "weir_unread_bytes");
-/** Subscriptions that an instance serves. */
+/** The number of subscriptions that an instance serves. */
 export const subscribers = (instance: Served) => metric(instance, "weir_live_subscribers");
 
-/** Places an order in each currency, so that each frame is of most of a megabyte. */
+/** Places an order in each currency, so that a frame has most of a megabyte. */
 export async function makeFramesLarge({ api }: Served): Promise<void> {
   const { results } = await api.orders.placeMany.mutate({
     orders: CODES.map((currency) => anInput({ currency })),
@@ -35,10 +35,10 @@ export async function makeFramesLarge({ api }: Served): Promise<void> {
   assert(results.every(({ ok }) => ok));
 }
 
-/** A subscriber who reads, and keeps no more than the newest frame. */
+/** A subscriber that reads, and keeps only the newest frame. */
 export class Quick {
   readonly #feed: LiveFeed;
-  /** The longest that an order took to be seen. */
+  /** The longest time until an order was seen. */
   slowestMs = 0;
 
   constructor(readonly instance: Served) {
@@ -49,7 +49,7 @@ export class Quick {
     await this.#feed.reaches(({ currencies }) => currencies.length === CODES.length);
   }
 
-  /** Places an order and sees it: the next version. @returns its id */
+  /** Places an order and waits for its frame, the next version. @returns the id of the frame */
   async round(): Promise<string> {
     const { version } = this.#feed.newest!.snapshot;
     const begunAt = performance.now();
@@ -67,14 +67,14 @@ export class Quick {
   }
 }
 
-/** Goes on with rounds until the readers, of whom each has one frame unread, have nothing else. */
+/** Goes on with rounds until frames are skipped, at least as many as there are slow readers. */
 export async function fill(instance: Served, quick: Quick, readers = 1): Promise<void> {
-  await until("the way to them to be full", async () => {
+  await until("the connections of the readers to be full", async () => {
     await quick.round();
     return await metric(instance, "weir_live_skipped_frames_total") >= readers;
   }, 60_000);
 }
 
 export async function everyoneIsGone(instance: Served): Promise<void> {
-  await until("everyone to be gone", async () => await subscribers(instance) === 0);
+  await until("all subscribers to be gone", async () => await subscribers(instance) === 0);
 }

@@ -1,6 +1,6 @@
 /**
- * Subscribers to live feeds, as a dashboard is one: what they have seen, and whether any frame was
- * older than one before it.
+ * Subscribers to live feeds, as a dashboard is one. They keep the frames that they have seen, and
+ * tell whether a frame was older than the one before it.
  */
 import type { Snapshot, WeirClient } from "../../../client/mod.ts";
 import { EventStream } from "./event_stream.ts";
@@ -15,14 +15,14 @@ export interface SeenFrame {
 
 export class LiveFeed {
   readonly frames: SeenFrame[] = [];
-  /** What the connection or the server had to say against it. */
+  /** Errors of the connection and of the server. */
   readonly errors: unknown[] = [];
   readonly #subscription: { unsubscribe(): void };
 
   constructor(
     api: WeirClient["api"],
     input: { readonly storeId?: string; readonly lastEventId?: string } = {},
-    /** What becomes of a frame; left out: it is kept. */
+    /** Called with each frame. Default: the frame is kept. */
     see = (id: string, snapshot: Snapshot): void => void this.frames.push({ id, snapshot }),
   ) {
     this.#subscription = api.dashboard.live.subscribe(input, {
@@ -35,7 +35,7 @@ export class LiveFeed {
     return this.frames.at(-1);
   }
 
-  /** The newest frame, once there is one that `fits`. */
+  /** Resolves with the newest frame, once it `fits`. */
   reaches(fits: (snapshot: Snapshot) => boolean, what = "such a frame"): Promise<SeenFrame> {
     return until(what, () => {
       const { newest } = this;
@@ -43,7 +43,7 @@ export class LiveFeed {
     });
   }
 
-  /** The first frame that is older than the one before it, by (epoch, version); null: none is. */
+  /** The first frame with an older (epoch, version) than the one before it; null: there is none. */
   wentBack(): { readonly from: string; readonly to: string } | null {
     for (const [index, { id, snapshot }] of this.frames.entries()) {
       const before = this.frames[index - 1];
@@ -63,7 +63,7 @@ export class LiveFeed {
 
 const RECONNECT_AFTER_MS = 100;
 
-/** The same over SSE: it resumes from its last frame whenever the stream ends. */
+/** The same over SSE. It resumes from its last frame whenever the stream ends. */
 export class StreamedFeed {
   #stream: EventStream | null = null;
   #ended = false;
@@ -96,7 +96,7 @@ export class StreamedFeed {
           this.see(id, snapshot);
         }
       } catch {
-        // Its instance is gone; the next attempt finds another.
+        // The instance is gone. The next attempt finds another one.
       }
       await this.#close();
       await new Promise((resolve) => setTimeout(resolve, RECONNECT_AFTER_MS));

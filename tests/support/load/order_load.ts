@@ -1,6 +1,6 @@
 /**
- * Callers that place orders one after the other, for tests that break something meanwhile. What was
- * acknowledged to them is remembered, and nothing else counts.
+ * Callers that place orders one after the other, for tests that break something meanwhile. They
+ * keep every acknowledgement, and count the other answers by reason.
  */
 import { type Acknowledgement, errorDataOf, type WeirClient } from "../../../client/mod.ts";
 import type { PlaceInput } from "../../../client/contract/order.ts";
@@ -13,7 +13,7 @@ export interface Placed {
 
 export class OrderLoad {
   readonly acknowledged: Placed[] = [];
-  /** Why others were not, by reason; `no answer` where none came. */
+  /** The number of orders without an acknowledgement, by reason; `no answer` where none came. */
   readonly refused = new Map<string, number>();
   readonly #stopping = new AbortController();
   readonly #callers: Promise<void[]>;

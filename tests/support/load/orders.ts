@@ -4,7 +4,7 @@ import { type PlaceInput, placeInput } from "../../../client/contract/order.ts";
 
 let made = 0;
 
-/** What a client sends; `parts` replaces what matters to the test. */
+/** An order as a client sends it. `parts` replaces fields that matter to the test. */
 export function anInput(parts: Partial<PlaceInput> = {}): PlaceInput {
   made++;
   return {

@@ -1,4 +1,4 @@
-/** Random numbers from a seed, so that a run that failed can be had again. */
+/** Random numbers from a seed, so that a failed run can be repeated. */
 export class Random {
   #state: number;
 

@@ -1,5 +1,5 @@
 /**
- * Calls made by hand, without tRPC's client: what exactly goes over the wire, and what comes back.
+ * Calls made by hand, without tRPC's client: tests see the exact request and the exact answer.
  */
 import { WebSocket } from "ws";
 
@@ -8,7 +8,7 @@ export type CallType = "query" | "mutation";
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
-  /** What stands in the body; the text itself where that is not JSON. */
+  /** The parsed body. The text itself where that is not JSON. */
   readonly body: unknown;
   readonly text: string;
 }
@@ -38,7 +38,7 @@ export function authorization(token: string | null): Record<string, string> {
   return token === null ? {} : { authorization: `Bearer ${token}` };
 }
 
-/** `fetch`, with the body read. */
+/** Calls `fetch` and reads the body. */
 export async function request(url: string, init: RequestInit = {}): Promise<Answer> {
   const response = await fetch(url, init);
   const text = await response.text();
@@ -53,11 +53,11 @@ function parsed(text: string): unknown {
   }
 }
 
-/** Sends text over a connection of its own, and gives what comes back until it ends or upgrades. */
+/** Sends text over a connection of its own. @returns the answer until its end or its upgrade */
 export async function exchange(port: number, text: string): Promise<string> {
   const connection = await Deno.connect({ hostname: "127.0.0.1", port });
   const writing = new Blob([text]).stream().pipeTo(connection.writable, { preventClose: true })
-    .catch(() => undefined); // the server may have answered and closed before it has read it all
+    .catch(() => undefined); // the server may answer and close before it has read everything
   let answer = "";
   try {
     for await (const part of connection.readable.pipeThrough(new TextDecoderStream())) {
@@ -65,13 +65,13 @@ export async function exchange(port: number, text: string): Promise<string> {
       if (answer.startsWith("HTTP/1.1 101 ")) break;
     }
   } catch {
-    // A reset after the answer; what came before it counts.
+    // The connection was reset after the answer, which counts.
   }
   await writing;
   return answer;
 }
 
-/** A message of tRPC's over WebSocket, as far as tests look into it. */
+/** A message of tRPC over WebSocket, with the fields that tests read. */
 export interface SocketMessage {
   readonly id?: number | string | null;
   readonly method?: string;
@@ -79,7 +79,7 @@ export interface SocketMessage {
   readonly error?: unknown;
 }
 
-/** A WebSocket connection that speaks tRPC's messages, or anything else that a test sends. */
+/** A WebSocket connection that carries tRPC's messages, or anything else that a test sends. */
 export class RawSocket {
   readonly messages: SocketMessage[] = [];
   readonly #wakers = new Set<() => void>();
@@ -122,7 +122,7 @@ export class RawSocket {
     return this.#closed;
   }
 
-  /** Sends text or bytes as they are, anything else as JSON. */
+  /** Sends text and bytes as they are, and anything else as JSON. */
   send(message: unknown): void {
     const raw = typeof message === "string" || message instanceof Uint8Array;
     this.socket.send(raw ? message : JSON.stringify(message));
@@ -143,7 +143,7 @@ export class RawSocket {
     return id;
   }
 
-  /** The first message that `fits` and was not given out before; waits for it. */
+  /** Waits for the first message that `fits` and was not returned before. */
   async next(
     fits: (message: SocketMessage) => boolean,
     timeoutMs = 20_000,

@@ -1,13 +1,12 @@
 /**
- * The contract's error table, as tests check it: what a refused call looks like over HTTP and over
- * WebSocket.
+ * Checks of the contract's error table: the answer to a refused call over HTTP and over WebSocket.
  */
 import { assert, assertEquals, assertFalse } from "@std/assert";
 import type { RefusalReason } from "../../../client/mod.ts";
 import { type Answer, callHttp, type CallType, RawSocket } from "./raw_calls.ts";
 
-/** tRPC's code and the HTTP status of each reason, as the contract's table has them. */
-export const CONTRACT: Readonly<Record<RefusalReason, readonly [code: string, status: number]>> = {
+/** tRPC's code and the HTTP status of each reason, as in the contract's table. */
+const CONTRACT: Readonly<Record<RefusalReason, readonly [code: string, status: number]>> = {
   invalid_input: ["BAD_REQUEST", 400],
   unauthenticated: ["UNAUTHORIZED", 401],
   forbidden: ["FORBIDDEN", 403],
@@ -26,7 +25,7 @@ export const CONTRACT: Readonly<Record<RefusalReason, readonly [code: string, st
   internal: ["INTERNAL_SERVER_ERROR", 500],
 };
 
-/** The reasons that waiting cures, so that they say how long. */
+/** Waiting helps with these reasons, so they say how long. */
 const CURED_BY_WAITING: ReadonlySet<RefusalReason> = new Set([
   "not_committed_yet",
   "rate_limited",
@@ -44,7 +43,7 @@ export interface Call {
   readonly token: string | null;
 }
 
-/** What an error says beside its message. */
+/** The fields of an error beside its message. */
 export interface RefusedData {
   readonly code: string;
   readonly httpStatus: number;
@@ -100,7 +99,7 @@ export async function expectRefusedOverSocket(
   }
 }
 
-/** Checks an error as it stands in an answer or a message. */
+/** Checks an error in an answer or a message. */
 export function expectError(error: unknown, reason: RefusalReason): RefusedData {
   const text = JSON.stringify(error);
   assert(typeof error === "object" && error !== null, `no error but ${text}`);
@@ -114,7 +113,7 @@ export function expectError(error: unknown, reason: RefusalReason): RefusedData 
   return data;
 }
 
-/** `retryAfterMs` is there exactly where waiting helps. */
+/** Checks that `retryAfterMs` is there exactly where waiting helps. */
 export function expectWait(
   { retryAfterMs }: { readonly retryAfterMs?: number },
   reason: RefusalReason,
@@ -123,7 +122,7 @@ export function expectWait(
   assert(Number.isSafeInteger(retryAfterMs) && (retryAfterMs ?? 0) > 0, `wait ${retryAfterMs} ms`);
 }
 
-/** Neither a stack trace nor a place in the code. */
+/** Checks that `text` shows no stack trace and no place in the code. */
 export function expectNoStack(text: string): void {
   assertFalse(/"stack"|\.m?[jt]s:\d|node_modules|\\n\s+at /.test(text), text);
 }

@@ -1,6 +1,6 @@
 /**
  * Subscribers to the live feed that stop reading and go on, over WebSocket and over server-sent
- * events: to a server, what a frozen page is.
+ * events. To a server they look like a frozen page.
  */
 import { Buffer } from "node:buffer";
 import { connect, type Socket } from "node:net";
@@ -13,13 +13,13 @@ export interface SlowReader {
   resume(): void;
   /** The ids of the frames that came, oldest first. */
   ids(): string[];
-  /** What has come so far; it grows while anything does. */
+  /** The bytes that have come so far. */
   receivedBytes(): number;
   readonly closed: boolean;
   close(): Promise<void>;
 }
 
-/** How to subscribe to `dashboard.live` of all stores; resolves when the first frame has come. */
+/** Each subscribes to `dashboard.live` of all stores, and resolves after the first frame. */
 export const SLOW_READERS: Readonly<Record<string, (url: string) => Promise<SlowReader>>> = {
   WebSocket: readWebSocket,
   SSE: readEvents,
@@ -50,7 +50,7 @@ async function readEvents(url: string): Promise<SlowReader> {
     `GET /trpc/dashboard.live?input=%7B%7D HTTP/1.1\r\nHost: ${new URL(url).host}\r\n` +
       `Authorization: Bearer ${KEY}\r\nAccept: text/event-stream\r\n\r\n`,
   );
-  // An id is a chunk of its own, so that it is never torn.
+  // An id is a chunk of its own, so it is never split.
   const ids = () => [...stream.received.matchAll(/\nid: (\d+:\d+)\n/g)].map(([, id = ""]) => id);
   await until("the first frame", () => ids().length > 0);
   return {
@@ -65,7 +65,7 @@ async function readEvents(url: string): Promise<SlowReader> {
   };
 }
 
-/** A TCP connection on which a test says what it likes, and reads or does not. */
+/** A TCP connection on which a test sends any text, and reads or does not. */
 export class RawConnection {
   readonly socket: Socket;
   received = "";

@@ -1,8 +1,8 @@
-/** Figures as the database would answer them, for tests of what shows them. */
+/** Figures as the database answers them, for tests of the parts that show them. */
 import type { Figures } from "../../../sql/figures/snapshots.ts";
 import { MINUTE_MS } from "../../../sql/time.ts";
 
-/** Figures of `version`, read at `readAt` (Unix ms); `parts` replaces what matters to the test. */
+/** Figures of `version`, read at `readAt` (Unix ms). `parts` replaces what a test is about. */
 export function figuresAt(readAt: number, version: number, parts: Partial<Figures> = {}): Figures {
   return {
     scope: "*",

@@ -1,18 +1,18 @@
 /**
- * When each fold ran, seen in the database: triggers of the test's own write down when a fold took
- * the journal and when it came to its COMMIT, whichever instance it was.
+ * The time of each fold, as the database sees it. Triggers of the test write down when a fold took
+ * the journal and when it came to its COMMIT, on any instance.
  */
 import { assert } from "@std/assert";
 import type { TestSql } from "../services/database.ts";
 
 export interface FoldSpan {
-  /** The session. */
+  /** The process of the session. */
   readonly pid: number;
   readonly begunAt: Date;
   readonly endedAt: Date;
 }
 
-/** Starts writing spans down; one whose transaction is rolled back leaves none. */
+/** Starts writing spans down. A fold that is rolled back leaves none. */
 export async function keepSpans(sql: TestSql): Promise<void> {
   await sql.unsafe(`
     create table fold_spans (fold xid8 primary key, pid int not null,
@@ -33,21 +33,21 @@ export async function keepSpans(sql: TestSql): Promise<void> {
       for each row execute function end_span();`);
 }
 
-/** The spans by now, in the order they began. */
+/** All spans, in the order in which they began. */
 export async function readSpans(sql: TestSql): Promise<FoldSpan[]> {
   return await sql<FoldSpan[]>`
     select pid, begun_at as "begunAt", ended_at as "endedAt" from fold_spans order by begun_at`;
 }
 
-/** @throws AssertionError when a fold took the journal before the one before it was over. */
+/** @throws AssertionError when a fold took the journal before the previous fold was over. */
 export function expectApart(spans: readonly FoldSpan[]): void {
   for (const [index, span] of spans.entries()) {
     const before = spans[index - 1];
     if (before === undefined) continue;
     assert(
       span.begunAt >= before.endedAt,
-      `a fold of session ${span.pid} began at ${span.begunAt.toISOString()}, when that of ` +
-        `session ${before.pid} had until ${before.endedAt.toISOString()}`,
+      `a fold of session ${span.pid} began at ${span.begunAt.toISOString()}, and the one of ` +
+        `session ${before.pid} ended at ${before.endedAt.toISOString()}`,
     );
   }
 }

@@ -1,16 +1,17 @@
 /**
- * The trail of the folds: triggers of the test's own keep every journal row that a fold consumes,
- * and which version the same transaction made of which scopes. From them any frame ever shown can
- * be worked out again, long after its version is gone.
+ * The trail of the folds. Triggers of the test keep every journal row that a fold consumes, and the
+ * version that the same transaction gave to each scope. From the trail any frame can be worked out
+ * again, long after its version is gone.
  */
 import { assert, assertEquals } from "@std/assert";
+import type { JournalRow } from "../../../sql/figures/journal.ts";
 import type { TestSql } from "../services/database.ts";
 import type { SeenFigures } from "../load/audience.ts";
 import { Ledger } from "./ledger.ts";
 
 const ALL = "*";
 
-/** Starts keeping the trail; what was folded before is not in it. */
+/** Starts keeping the trail. Earlier folds are not in it. */
 export async function keepTrail(sql: TestSql): Promise<void> {
   await sql.unsafe(`
     create table trail_rows (fold xid8 not null, like journal_sums);
@@ -28,27 +29,13 @@ export async function keepTrail(sql: TestSql): Promise<void> {
       execute function keep_scope();`);
 }
 
-interface TrailRow {
-  readonly store_ids: readonly string[];
-  readonly currencies: readonly string[];
-  readonly minutes: readonly string[];
-  readonly order_counts: readonly string[];
-  readonly units: readonly string[];
-  readonly revenue_minor: readonly string[];
-  readonly cancelled_orders: readonly string[];
-  readonly cancelled_revenue_minor: readonly string[];
-  readonly product_store_ids: readonly string[];
-  readonly product_currencies: readonly string[];
-  readonly product_days: readonly string[];
-  readonly product_skus: readonly string[];
-  readonly product_units: readonly string[];
-  readonly product_revenue_minor: readonly string[];
-}
+/** The lists of one journal row that a fold consumed. */
+type TrailRow = Omit<JournalRow, "written_at" | "orders">;
 
 /** A fold that consumed something. */
 export interface TrailFold {
   readonly version: number;
-  /** Those it marked with its version. */
+  /** The scopes that it marked with its version. */
   readonly scopes: ReadonlySet<string>;
   readonly rows: readonly TrailRow[];
 }
@@ -81,14 +68,14 @@ export async function readTrail(sql: TestSql): Promise<TrailFold[]> {
   return folds;
 }
 
-/** When the fold that made a version marked its scopes, and which version that was. */
+/** A version, and the time at which its fold marked the scopes. */
 export interface FoldTime {
   readonly version: number;
   /** Unix milliseconds, by the machine's clock, which the test shares with the database. */
   readonly at: number;
 }
 
-/** The versions by now, each when it was made. */
+/** All versions, each with the time at which it was made. */
 export async function readFoldTimes(sql: TestSql): Promise<FoldTime[]> {
   const rows = await sql<{ version: string; at: Date }[]>`
     select version, min(kept_at) as at from trail_scopes where version > 0
@@ -96,7 +83,7 @@ export async function readFoldTimes(sql: TestSql): Promise<FoldTime[]> {
   return rows.map(({ version, at }) => ({ version: Number(version), at: at.getTime() }));
 }
 
-/** What was known of the orders at a moment: everything acknowledged by `at` is in by then. */
+/** A count of the acknowledged orders. All of them were acknowledged before `at`. */
 export interface Mark {
   /** Unix milliseconds, the database's clock, read after the count. */
   readonly at: number;
@@ -105,9 +92,9 @@ export interface Mark {
 }
 
 /**
- * Holds each of `seen` against what the folds up to its version consumed, in full, and against the
- * orders that had been acknowledged by its `asOf`.
- * @returns how many were compared.
+ * Compares each of `seen`, in full, with what the folds up to its version consumed. Also checks
+ * that it counts every order that was acknowledged before its `asOf`.
+ * @returns the number of figures that were compared.
  */
 export function expectFramesOf(
   folds: readonly TrailFold[],
@@ -168,7 +155,7 @@ function addRow(ledger: Ledger, placed: Map<string, bigint>, row: TrailRow): voi
   });
 }
 
-/** The ledger of the table of orders as it is now. */
+/** Makes a ledger from the table of orders. */
 export async function recountOrders(sql: TestSql): Promise<Ledger> {
   const ledger = new Ledger();
   const rows = await sql<OrderRow[]>`

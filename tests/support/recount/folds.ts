@@ -1,4 +1,4 @@
-/** A database with the pools of an instance, where a test folds when it likes. */
+/** A database with the pools of an instance. The test itself decides when to fold. */
 import { assert } from "@std/assert";
 import { type Database, openDatabase } from "../../../sql/connection/database.ts";
 import { type Folded, foldJournal } from "../../../sql/figures/fold.ts";
@@ -18,7 +18,7 @@ export function withPools(
   });
 }
 
-/** Folds, which nobody else does meanwhile. */
+/** Folds. Nobody else may fold meanwhile. */
 export async function fold(pools: Database): Promise<Folded> {
   const result = await foldJournal(pools.fold);
   assert(result.outcome === "folded");

@@ -1,10 +1,11 @@
 /**
- * The history of a run under faults: what every attempt sent and what it was told, and the check of
- * all of it against what is stored at the end.
+ * The history of a run under faults: every attempt with its answer. At the end the history is
+ * checked against the stored orders.
  *
- * The check knows nothing of how Weir works. It only holds the answers to what the contract says of
- * them: acknowledged is stored, refused is not, one key is one order. An order may be stored in the
- * database or kept as an open dead letter; the overflow buffer must be empty by then.
+ * The check does not know how Weir works. It compares the answers with the contract: an
+ * acknowledged order is stored, a refused one is not, and one key is one order. An order may be
+ * stored in the database or kept as an open dead letter. The overflow must be empty before the
+ * check.
  */
 import type { PlaceInput } from "../../../client/contract/order.ts";
 
@@ -18,15 +19,15 @@ export type Answer =
     readonly placedAt: string;
   }
   | { readonly kind: "refused"; readonly reason: string }
-  /** The connection broke, or nobody answered in time: anything may have happened. */
+  /** The connection broke, or no answer came in time. Anything may have happened. */
   | { readonly kind: "none"; readonly error: string };
 
 export interface Attempt {
   readonly store: string;
   readonly key: string;
-  /** What was sent, as `contentOf` writes it. */
+  /** The content of the order, as `contentOf` writes it. */
   readonly content: string;
-  /** 1 for the first one under this key. */
+  /** 1 for the first attempt under this key. */
   readonly number: number;
   /** Milliseconds of a monotonic clock. */
   readonly sentAt: number;
@@ -49,7 +50,7 @@ export interface Stored {
   readonly letters: readonly Pick<StoredRow, "store" | "key" | "content">[];
 }
 
-/** Each kind of violation with the keys (`store/key`) that show it. */
+/** Each kind of violation, with the keys (`store/key`) that show it. */
 export interface Violations {
   readonly lost: readonly string[];
   readonly invented: readonly string[];
@@ -58,7 +59,7 @@ export interface Violations {
   readonly contradictory: readonly string[];
 }
 
-/** What an order says, whatever the order of its fields; `deadlineMs` is not part of it. */
+/** The content of an order as text. The order of fields does not matter, nor does `deadlineMs`. */
 export function contentOf(
   order: Pick<PlaceInput, "currency" | "lines" | "customerRef" | "metadata">,
 ): string {
@@ -70,7 +71,7 @@ export function contentOf(
   ]);
 }
 
-/** Everything the clients of one run wrote down. */
+/** All attempts of the clients of one run. */
 export class History {
   readonly attempts: Attempt[] = [];
   readonly #sent = new Map<string, number>();
@@ -88,7 +89,16 @@ export class History {
     this.attempts.push(attempt);
   }
 
-  /** How many attempts had each outcome: a status, a reason, or `no answer`. */
+  /** The ids of the orders that were acknowledged with `status`. */
+  acknowledged(status: "committed" | "spilled"): Set<string> {
+    return new Set(
+      this.attempts.flatMap(({ answer }) =>
+        answer.kind === "acknowledged" && answer.status === status ? [answer.orderId] : []
+      ),
+    );
+  }
+
+  /** The number of attempts with each outcome: a status, a reason, or `no answer`. */
   outcomes(): Record<string, number> {
     const counts: Record<string, number> = {};
     for (const { answer } of this.attempts) {
@@ -120,7 +130,7 @@ export class History {
     };
   }
 
-  /** @throws Error naming the seed and the keys, unless the history holds against `stored`. */
+  /** @throws Error that names the seed and the keys, when the history does not fit `stored`. */
   expectHolds(stored: Stored): void {
     const violations: [kind: string, keys: readonly string[]][] = Object.entries(
       this.check(stored),
@@ -140,7 +150,7 @@ export class History {
   }
 }
 
-/** One word for an answer. */
+/** The outcome of an answer, in one word. */
 export function outcomeOf(answer: Answer): string {
   if (answer.kind === "none") return "no answer";
   return answer.kind === "refused" ? answer.reason : answer.status;
@@ -150,7 +160,7 @@ function isAcknowledged(answer: Answer, status: "committed" | "spilled"): boolea
   return answer.kind === "acknowledged" && answer.status === status;
 }
 
-/** True when no attempt with the stored content may have been the one that stored it. */
+/** True when every attempt with the stored content was refused for certain. */
 function isRefusedButStored(
   rows: readonly StoredRow[] | undefined,
   attempts: readonly Attempt[],
@@ -166,7 +176,7 @@ function isDefiniteRefusal(answer: Answer): boolean {
   return answer.kind === "refused" && answer.reason !== "outcome_unknown";
 }
 
-/** Answers for one key that cannot all be true, of each other or of the row. */
+/** True when the answers for one key contradict each other or the row. */
 function contradicts(row: StoredRow | undefined, attempts: readonly Attempt[]): boolean {
   const contents = new Set(attempts.map(({ content }) => content));
   const orderIds = new Set(row === undefined ? [] : [row.orderId]);
@@ -202,15 +212,16 @@ export interface AnswerTimes {
   readonly p99: number;
 }
 
-/** How long callers waited, milliseconds. */
+/** The waiting times of callers, in milliseconds. */
 export function answerMsOf(attempts: readonly Attempt[]): AnswerTimes {
   const times = attempts.map(({ sentAt, answeredAt }) => answeredAt - sentAt);
   return { p50: quantileOf(times, 0.5), p99: quantileOf(times, 0.99) };
 }
 
 /**
- * What "at once" may take, milliseconds, on a machine that usually answers as in `usual`: a quarter
- * of a second is several times what an idle one needs, and a busy one is several times slower.
+ * The milliseconds that "at once" may take on a machine that usually answers as in `usual`. A
+ * quarter of a second is several times what an idle machine needs. A busy one is several times
+ * slower.
  */
 export function atOnceMs(usual: AnswerTimes): number {
   return 250 + 3 * usual.p99;

@@ -1,4 +1,6 @@
-/** The history's check finds every kind of violation: a check that sees nothing proves nothing. */
+/**
+ * The check of the history finds every kind of violation. A check that finds none proves nothing.
+ */
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import {
   type Answer,
@@ -46,7 +48,7 @@ function refused(reason: string): Answer {
   return { kind: "refused", reason };
 }
 
-/** Attempts under the key `north/a`, in turn; content X unless another is given. */
+/** Attempts under the key `north/a`, one after the other, with content X unless one is given. */
 function historyOf(...answers: (Answer | readonly [Answer, string])[]): History {
   const history = new History(7);
   for (const given of answers) {
@@ -104,7 +106,7 @@ Deno.test("two rows of one key are doubled", () => {
   assertEquals(violations(historyOf(acknowledged()), rows).doubled, ["north/a"]);
 });
 
-Deno.test("refused in every attempt but stored all the same is found", () => {
+Deno.test("an order that is stored although every attempt was refused is found", () => {
   for (const reason of ["circuit_open", "queue_full", "deadline_exceeded", "draining"]) {
     assertEquals(violations(historyOf(refused(reason)), [ROW]).refusedButStored, ["north/a"]);
   }
@@ -130,7 +132,7 @@ Deno.test("answers that cannot all be true contradict each other", () => {
   }
 });
 
-Deno.test("a failure names the kind, the key, what it was told, and the seed", () => {
+Deno.test("a failure names the kind, the key, its answers, and the seed", () => {
   const history = historyOf(UNKNOWN, acknowledged());
   const { message } = assertThrows(() => history.expectHolds({ orders: [], letters: [] }), Error);
   assertStringIncludes(message, "WEIR_TEST_SEED=7");

@@ -1,14 +1,14 @@
 /**
- * What a dashboard has to show, added up by plain code from entries of who sold what, and when.
+ * The figures that a dashboard must show, added up by plain code from entries of sales.
  *
- * It follows the contract's page on snapshots and knows nothing of how Weir keeps its figures, so
- * that a frame can be held against it in full.
+ * The ledger follows the contract's page on snapshots. It does not know how Weir keeps its figures,
+ * so a frame can be compared with it in full.
  */
 import type { Snapshot } from "../../../client/mod.ts";
 
 type CurrencyFigures = Snapshot["currencies"][number];
 
-/** What sums up: placed orders less cancelled ones, and the cancelled ones apart. */
+/** Amounts that are added up: placed orders less cancelled ones, and the cancelled ones apart. */
 export interface Amounts {
   readonly orders: bigint;
   readonly units: bigint;
@@ -37,10 +37,10 @@ export interface ProductEntry {
 
 type Product = Pick<ProductEntry, "sku" | "units" | "revenueMinor">;
 
-/** Of one scope and currency. */
+/** The amounts of one scope and currency. */
 interface Account {
   readonly minutes: Map<number, Amounts>;
-  /** By day, then by sku. */
+  /** Products by day, then by sku. */
   readonly products: Map<string, Map<string, Product>>;
 }
 
@@ -57,7 +57,7 @@ const NOTHING: Amounts = {
 };
 
 export class Ledger {
-  /** By scope, then by currency. */
+  /** Accounts by scope, then by currency. */
   readonly #accounts = new Map<string, Map<string, Account>>();
 
   add({ store, currency, minute, amounts }: MinuteEntry): void {
@@ -95,7 +95,7 @@ export class Ledger {
   }
 }
 
-/** Null: this currency had no order in the windows. */
+/** Null when this currency had no order in the windows. */
 function figuresOf(currency: string, account: Account, minute: string): CurrencyFigures | null {
   const newest = Date.parse(minute);
   const today = minute.slice(0, 10);

@@ -1,9 +1,9 @@
 /**
- * Checks the rollups against a recount of the orders. Rollups and what the journal still holds
- * together must give what the orders give: every one of them, once.
+ * Checks the rollups against a recount of the orders. The rollups and the rest of the journal
+ * together must count every order once.
  */
 import { assert, assertEquals } from "@std/assert";
-import { mergeJournal, readJournal } from "../../../sql/figures/journal.ts";
+import { mergeJournal, readJournal, type Sums } from "../../../sql/figures/journal.ts";
 import { recountMinutes } from "../../../sql/figures/recount.ts";
 import { minuteHorizon } from "../../../sql/figures/retention.ts";
 import { HOUR_MS } from "../../../sql/time.ts";
@@ -11,7 +11,7 @@ import type { TestSql } from "../services/database.ts";
 
 type Figures = Record<string, string[]>;
 
-/** @throws AssertionError naming what differs, in any scope, minute, day or product. */
+/** @throws AssertionError that names each difference, in any scope, minute, day or product. */
 export async function expectExact(sql: TestSql): Promise<void> {
   await sql.begin("isolation level repeatable read", async (tx) => {
     const seen = tx as unknown as TestSql;
@@ -25,7 +25,7 @@ export async function expectExact(sql: TestSql): Promise<void> {
   });
 }
 
-/** Minutes near their horizon and past it may have rollups or none. */
+/** Leaves out minutes near their horizon and past it: they may have rollups or none. */
 async function keptMinutesOf(sql: TestSql): Promise<(key: string) => boolean> {
   const [clock] = await sql<{ now: Date }[]>`select now()`;
   const horizon = minuteHorizon(new Date(clock!.now.getTime() + HOUR_MS));
@@ -58,13 +58,7 @@ async function countedMinutes(sql: TestSql): Promise<Figures> {
     figures[key] = sumsOf(row);
   }
   for (const delta of (await unfolded(sql)).minutes) {
-    addTo(figures, [delta.scope, delta.currency, delta.minute].join(" "), [
-      delta.orders,
-      delta.units,
-      delta.revenueMinor,
-      delta.cancelledOrders,
-      delta.cancelledRevenueMinor,
-    ]);
+    addTo(figures, [delta.scope, delta.currency, delta.minute].join(" "), deltaSums(delta));
   }
   return sorted(figures);
 }
@@ -86,13 +80,7 @@ async function countedDays(sql: TestSql): Promise<Figures> {
     figures[key] = sumsOf(row);
   }
   for (const delta of (await unfolded(sql)).days) {
-    addTo(figures, [delta.scope, delta.currency, delta.day].join(" "), [
-      delta.orders,
-      delta.units,
-      delta.revenueMinor,
-      delta.cancelledOrders,
-      delta.cancelledRevenueMinor,
-    ]);
+    addTo(figures, [delta.scope, delta.currency, delta.day].join(" "), deltaSums(delta));
   }
   return sorted(figures);
 }
@@ -127,7 +115,8 @@ async function countedProducts(sql: TestSql): Promise<Figures> {
     addTo(figures, key, [delta.units, delta.revenueMinor]);
   }
   for (const [key, sums] of Object.entries(figures)) {
-    if (sums.every((sum) => sum === "0")) delete figures[key]; // all of it was cancelled
+    // All orders with this product were cancelled.
+    if (sums.every((sum) => sum === "0")) delete figures[key];
   }
   return sorted(figures);
 }
@@ -141,6 +130,16 @@ async function unfolded(sql: TestSql) {
 function sumsOf(row: Record<string, string>): string[] {
   return ["orders", "units", "revenue_minor", "cancelled_orders", "cancelled_revenue_minor"]
     .map((name) => row[name]!);
+}
+
+function deltaSums(delta: Sums): bigint[] {
+  return [
+    delta.orders,
+    delta.units,
+    delta.revenueMinor,
+    delta.cancelledOrders,
+    delta.cancelledRevenueMinor,
+  ];
 }
 
 function addTo(figures: Figures, key: string, sums: readonly bigint[]): void {

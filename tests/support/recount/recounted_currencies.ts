@@ -1,6 +1,6 @@
 /**
- * What a dashboard has to show, added up from the orders one by one, as the contract says it; no
- * rollup and no query of the service has a part in it.
+ * The figures that a dashboard must show, added up from the orders one by one, as the contract
+ * says. No rollup and no query of the service is used.
  */
 import type { Snapshot } from "../../../client/mod.ts";
 import { dayOf, iso, MINUTE_MS, minuteOf } from "../../../sql/time.ts";

@@ -1,15 +1,15 @@
 /**
- * Counts how often a prepared statement is called, from what goes over the wire: its text is sent
- * once a connection, with a name, and then only the name.
+ * Counts the calls of a prepared statement by reading the wire. A connection sends the text of the
+ * statement once, with a name, and afterwards only the name.
  */
 export class StatementCount {
   calls = 0;
   readonly #names = new Set<string>();
 
-  /** `sql` fits the statement's text and that of no other. */
+  /** @param sql matches the text of the statement and of no other */
   constructor(readonly sql: RegExp) {}
 
-  /** To be given every request of every connection, from the first one on. */
+  /** Must be given every request of every connection, from the first one on. */
   readonly look = (text: string): void => {
     const [, name, sql] = PARSE.exec(text) ?? [];
     if (name !== undefined && this.sql.test(sql!)) this.#names.add(name);

@@ -1,7 +1,7 @@
 /**
- * Run before the service itself (`--preload`), it puts the process's calendar ahead, or behind, by
- * `WEIR_TEST_CLOCK_AHEAD_MS`: `Date` as a machine with a wrong clock has it. Monotonic clocks and
- * timers go on as they were, as they would there.
+ * Moves the calendar of the process by `WEIR_TEST_CLOCK_AHEAD_MS`, ahead or behind, as on a machine
+ * with a wrong clock. It runs before the service itself (`--preload`). Only `Date` changes:
+ * monotonic clocks and timers stay as they are.
  */
 const aheadMs = Number(Deno.env.get("WEIR_TEST_CLOCK_AHEAD_MS") ?? "0");
 const RealDate = Date;

@@ -1,6 +1,6 @@
 /**
- * A process of its own that starts the embedded services and then only waits, to be killed by a
- * test: `deno run embedded_owner.ts <data folder> postgres|redis`. Prints one line of JSON, an
+ * A process of its own that starts the embedded services and waits until a test kills it:
+ * `deno run embedded_owner.ts <data folder> postgres|redis`. It prints one line of JSON, an
  * `Owned`, when the services answer.
  */
 import { startEmbedded } from "../../../server/embedded/mod.ts";
@@ -12,7 +12,7 @@ export interface Owned {
 }
 
 export interface Owner extends Owned {
-  /** Ends the owner as a crash would (SIGKILL); what it started keeps running. */
+  /** Ends the owner as a crash does (SIGKILL). The services that it started keep running. */
   kill(): Promise<void>;
 }
 

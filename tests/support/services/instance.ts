@@ -1,8 +1,8 @@
 /**
- * Instances of Weir within the test's own process, on a database and a Redis prefix of their own.
+ * Instances of Weir inside the test's process, on a database and a Redis prefix of their own.
  *
- * Whatever the test does, every client it made and every instance it started is stopped afterwards,
- * and the database checks that no connection was left.
+ * All clients and instances of the test are stopped afterwards, whatever happens. The database then
+ * checks that no connection was left.
  */
 import { WebSocket } from "ws";
 import { createWeirClient, type WeirClient } from "../../../client/mod.ts";
@@ -18,15 +18,15 @@ import type { Scope } from "../../../client/contract/scope.ts";
 export const KEY = "a-key-for-tests";
 
 export interface InstanceOptions {
-  /** Variables of the contract's table; the rest has its default. */
+  /** Variables of the contract's table. Others have their defaults. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** The address under which instances reach the database; left out: its own. */
+  /** Gives the address under which instances reach the database. Default: its own address. */
   readonly reach?: (databaseUrl: string) => string;
   /** False: the test begins before the instance takes orders. */
   readonly ready?: boolean;
   /** False: without Redis. */
   readonly redis?: boolean;
-  /** How long a client is waited for; left out: as in production. */
+  /** The time that the instance waits for a slow client. Default: as in production. */
   readonly clientTimeoutMs?: number;
 }
 
@@ -42,7 +42,7 @@ export interface TestInstance {
 export interface InstanceTest extends TestInstance {
   readonly database: TestDatabase;
   readonly redis: TestRedis;
-  /** One more instance on the same database and Redis, ready. */
+  /** Starts one more instance on the same database and Redis, and waits until it is ready. */
   another(environment?: Readonly<Record<string, string>>): Promise<TestInstance>;
   /** Makes an API key. */
   createKey(scopes: readonly Scope[], storeId?: string): Promise<{ keyId: string; token: string }>;

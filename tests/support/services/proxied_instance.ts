@@ -3,7 +3,7 @@ import { type InstanceTest, withInstance } from "./instance.ts";
 import { until } from "./services.ts";
 import { WireProxy } from "../faults/wire_proxy.ts";
 
-/** Runs `test` with an instance that reaches its database by a proxy. */
+/** Runs `test` with an instance that reaches its database through a proxy. */
 export async function withProxy(
   test: (instance: InstanceTest, proxy: WireProxy) => Promise<void>,
   environment: Readonly<Record<string, string>> = {},
@@ -24,8 +24,8 @@ export async function withProxy(
 }
 
 /**
- * Resolves when the instance listens for notices: the driver cannot be stopped in the half second
- * for which it waits between two attempts.
+ * Resolves when the instance listens for notices. The driver waits half a second between two
+ * attempts, and cannot be stopped during that wait.
  */
 async function listening({ database: { sql } }: InstanceTest): Promise<void> {
   await until("LISTEN to be in force", async () => {

@@ -1,9 +1,9 @@
 /**
  * A Redis that knows WAITAOF (Redis 7.2, any Valkey), for tests whose master has a replica.
  *
- * The one on PATH where it is recent enough, else, on Debian, a private copy of Valkey from the
- * backports of this release. It is unpacked once into the folder of the run, and goes with it;
- * nothing is installed.
+ * The server on PATH is taken where it is recent enough. Else, on Debian, a private copy of Valkey
+ * comes from the backports of this release. The copy is unpacked once into the folder of the run
+ * and removed with it. Nothing is installed.
  */
 import { exists } from "../../../server/embedded/data_folder.ts";
 import {
@@ -18,7 +18,7 @@ const SINCE = 7.2;
 const APT_TIMEOUT_MS = 90_000;
 const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/** @throws Error with one line how to get one */
+/** @throws Error with one line that says how to get one */
 export async function findRecentRedis(): Promise<RedisProgram> {
   for (const path of ["redis-server", "valkey-server"]) {
     const installed = { path, libraryPath: "" };
@@ -46,7 +46,7 @@ async function isRecent(program: RedisProgram): Promise<boolean> {
   return Number(/ v=(\d+\.\d+)/.exec(version)?.[1] ?? 0) >= SINCE;
 }
 
-/** Into a folder beside, renamed when complete. */
+/** Unpacks into a folder beside `folder`, and renames it when it is complete. */
 async function unpack(folder: string): Promise<void> {
   const fresh = await Deno.makeTempDir({ dir: runFolder() });
   await Deno.mkdir(`${fresh}/lists/partial`, { recursive: true });
@@ -58,7 +58,7 @@ async function unpack(folder: string): Promise<void> {
     "Dir::Etc::sourceparts=-",
     `Dir::State::lists=${fresh}/lists`,
     `Dir::Cache=${fresh}/cache`,
-    "APT::Sandbox::User=root", // another user could not enter this folder
+    "APT::Sandbox::User=root", // no other user can enter this folder
   ].flatMap((option) => ["-o", option]);
   await run("apt-get", ["-q", ...options, "update"], fresh);
   await run("apt-get", ["-q", ...options, "download", "valkey-server", "valkey-tools"], fresh);
@@ -68,7 +68,7 @@ async function unpack(folder: string): Promise<void> {
   await Deno.rename(fresh, folder);
 }
 
-/** `<address> <release>-backports`, of the archive that this machine takes its packages from. */
+/** `<address> <release>-backports` of the archive that this machine takes packages from. */
 async function backports(): Promise<string> {
   const format = "$(REPO_URI) $(RELEASE)";
   const lines = (await run("apt-get", ["indextargets", "--format", format], "/")).split("\n");
@@ -77,7 +77,7 @@ async function backports(): Promise<string> {
   return `${main}-backports`;
 }
 
-/** What the program printed. @throws Error with its last line when it fails */
+/** @returns the output of the program @throws Error with its last line when it fails */
 async function run(program: string, args: readonly string[], cwd: string): Promise<string> {
   const { success, stdout, stderr } = await command(program, args, {
     cwd,

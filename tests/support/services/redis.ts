@@ -1,4 +1,4 @@
-/** A key prefix of its own for each test, on the run's private Redis. */
+/** Gives each test a key prefix of its own, on the private Redis of the run. */
 import { Redis } from "ioredis";
 import { closeRedis } from "../../../server/redis/connection.ts";
 import { testServices } from "./services.ts";
@@ -27,7 +27,7 @@ export async function withRedis<T>(test: (redis: TestRedis) => Promise<T>): Prom
 }
 
 /** Removes every key that begins with `prefix`. */
-export async function removeKeys(redis: Redis, prefix: string): Promise<void> {
+async function removeKeys(redis: Redis, prefix: string): Promise<void> {
   let cursor = "0";
   do {
     const [next, keys] = await redis.scan(cursor, "MATCH", `${prefix}*`, "COUNT", 500);

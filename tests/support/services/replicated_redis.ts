@@ -1,4 +1,4 @@
-/** A Redis with replicas, all of which know WAITAOF. */
+/** A Redis with replicas. All of them know WAITAOF. */
 import { Redis } from "ioredis";
 import { closeRedis } from "../../../server/redis/connection.ts";
 import { findRecentRedis } from "./recent_redis.ts";
@@ -6,11 +6,11 @@ import { type ServerProcess, type Settings, startRedis } from "./server_process.
 
 export interface ReplicatedRedis {
   readonly master: ServerProcess;
-  /** Starts a replica with the master's settings but for `settings`. */
+  /** Starts a replica with the usual settings. `settings` replaces some of them. */
   startReplica(settings?: Settings): Promise<ServerProcess>;
-  /** Replicas that the master lists, in whatever state. */
+  /** The number of replicas that the master lists, in any state. */
   listed(): Promise<number>;
-  /** A question to the master, or to `server`. */
+  /** Asks the master, or `server`. */
   ask<T>(question: (redis: Redis) => Promise<T>, server?: ServerProcess): Promise<T>;
 }
 
@@ -19,12 +19,12 @@ export async function withReplicatedRedis(
   test: (servers: ReplicatedRedis) => Promise<void>,
 ): Promise<void> {
   const program = await findRecentRedis();
-  // Without the delay, in which a master waits for more replicas to come.
+  // Without this setting the master would first wait for more replicas.
   const master = await startRedis({ "repl-diskless-sync-delay": "0" }, program);
   const servers = [master];
   const ask: ReplicatedRedis["ask"] = async (question, server = master) => {
     const redis = new Redis(server.url, { lazyConnect: true, retryStrategy: () => null });
-    redis.on("error", () => undefined); // the question itself fails with it
+    redis.on("error", () => undefined); // the question itself fails with this error
     try {
       await redis.connect();
       return await question(redis);

@@ -1,9 +1,10 @@
 /**
- * PostgreSQL and Redis as processes of the test's own, to be killed, stopped and started again on
- * the same port and data. Nothing watches over them: what a test ends stays ended until it starts
- * it.
+ * PostgreSQL and Redis as processes of the test's own. A test can kill, stop and start them again
+ * on the same port and data. Nothing watches over them: an ended server stays ended until the test
+ * starts it.
  *
- * Signals go to every process of the server, its children too, which have groups of their own.
+ * Signals go to every process of the server. Its children need their own, because they have process
+ * groups of their own.
  */
 import { answersQueries } from "../../../sql/connection/bootstrap.ts";
 import { closeRedis } from "../../../server/redis/connection.ts";
@@ -23,12 +24,12 @@ export type Settings = Readonly<Record<string, string>>;
 
 interface Plan {
   readonly url: string;
-  /** Its folder. */
+  /** The folder of the server's files. */
   readonly path: string;
   readonly stopSignal: Deno.Signal;
   command(settings: Settings, options: Deno.CommandOptions): Deno.Command;
   answers(): Promise<boolean>;
-  /** Gives up what the plan holds. */
+  /** Closes the folder, and removes it unless it was given. */
   end(): Promise<void>;
 }
 
@@ -42,7 +43,7 @@ export class ServerProcess {
     return this.plan.url;
   }
 
-  /** False when it was ended, or has ended itself. */
+  /** False when the server was ended, or has ended itself. */
   get runs(): boolean {
     return this.#child !== null;
   }
@@ -51,10 +52,10 @@ export class ServerProcess {
     return Number(new URL(this.url).port);
   }
 
-  /** Starts it and resolves when it answers. */
+  /** Starts the server and resolves when it answers. */
   async start(settings: Settings = {}): Promise<void> {
     await until("the server to start", async () => {
-      // One that was killed may be followed too early: its memory or its port is still taken.
+      // After a kill the first start may fail: the memory or the port may still be taken.
       const child = this.plan.command({ ...this.settings, ...settings }, {
         stdin: "null",
         stdout: "null",
@@ -77,18 +78,18 @@ export class ServerProcess {
     }, 60_000);
   }
 
-  /** Ends all its processes as a crash would, and waits until they are gone. */
+  /** Ends all its processes as a crash does, and waits until they are gone. */
   async kill(): Promise<void> {
     await this.#end("SIGKILL", await this.#family());
   }
 
-  /** Ends it in order. Legal when it does not run. */
+  /** Ends the server in order. Legal when it does not run. */
   async stop(): Promise<void> {
     await this.thaw();
     if (this.#child !== null) await this.#end(this.plan.stopSignal, [this.#child.pid]);
   }
 
-  /** Stops all its processes where they are (SIGSTOP): sockets stay open, nobody answers. */
+  /** Stops all its processes with SIGSTOP: their sockets stay open and nobody answers. */
   async freeze(): Promise<void> {
     this.#frozen = await this.#family();
     for (const pid of this.#frozen) signal(pid, "SIGSTOP");
@@ -100,7 +101,7 @@ export class ServerProcess {
     await Promise.resolve();
   }
 
-  /** Stops it and removes its files. */
+  /** Stops the server and removes its files. */
   async dispose(): Promise<void> {
     await this.thaw();
     await this.stop();
@@ -112,7 +113,7 @@ export class ServerProcess {
     this.#frozen = [];
     await this.#child?.status;
     this.#child = null;
-    await until("its processes to be gone", async () => {
+    await until("the processes of the server to be gone", async () => {
       const left = new Set((await processes()).map(({ pid }) => pid));
       return !pids.some((pid) => left.has(pid));
     });
@@ -127,7 +128,7 @@ export class ServerProcess {
   }
 }
 
-/** A PostgreSQL with durability on, running; in a folder of its own unless one is given. */
+/** Starts a durable PostgreSQL, in a folder of its own unless one is given. */
 export async function startPostgres(
   settings: Settings = {},
   path?: string,
@@ -136,7 +137,7 @@ export async function startPostgres(
   return await begin(await postgresPlan(folder), { fsync: "on", ...settings }, folder);
 }
 
-/** A Redis with the settings that spilling needs, running; `settings` replaces some. */
+/** Starts a Redis with the settings that the overflow needs. `settings` replaces some of them. */
 export async function startRedis(
   settings: Settings = {},
   program?: RedisProgram,
@@ -153,15 +154,15 @@ const DURABLE_REDIS: Settings = {
   "maxmemory-policy": "noeviction",
 };
 
-/** PostgreSQL's programs on a folder. */
-export async function postgresPlan(folder: DataFolder): Promise<Plan> {
+/** Plans a PostgreSQL with its data in `folder`. */
+async function postgresPlan(folder: DataFolder): Promise<Plan> {
   const binaries = await locatePostgres();
   const runner = await findRunner(binaries.postgres, folder.path);
   const path = folder.at("postgres");
   const onEvent = () => undefined;
   const password = await ensureCluster(
     { folder, path, user: "weir", binaries, runner, onEvent },
-    false, // only the machine's own end would need initdb's files synced
+    false, // no sync of initdb's files: tests do not crash the machine
   );
   const port = String(freePort());
   const url = `postgres://weir:${password}@127.0.0.1:${port}/weir`;
@@ -185,8 +186,8 @@ export async function postgresPlan(folder: DataFolder): Promise<Plan> {
   };
 }
 
-/** Redis on a folder, `chosen` or the usual one. @throws Error with one line how to get one */
-export async function redisPlan(folder: DataFolder, chosen?: RedisProgram): Promise<Plan> {
+/** Plans a Redis, `chosen` or the usual one. @throws Error with one line how to get one */
+async function redisPlan(folder: DataFolder, chosen?: RedisProgram): Promise<Plan> {
   const program = chosen ?? await findRedis(folder, () => undefined);
   if ("unavailable" in program) throw new Error(`this test needs Redis: ${program.unavailable}`);
   const data = folder.at("redis");
@@ -220,7 +221,7 @@ async function begin(plan: Plan, settings: Settings, folder: DataFolder): Promis
   }
 }
 
-/** A folder that is given stays, one that is made here is removed at the end. */
+/** A given folder stays. A folder that is made here is removed at the end. */
 async function openFolder(path?: string): Promise<DataFolder> {
   if (path === undefined) return await openDataFolder(await temporaryFolder());
   const folder = await openDataFolder(path);
@@ -241,7 +242,7 @@ async function answersPing(url: string): Promise<boolean> {
     maxRetriesPerRequest: 0,
     retryStrategy: () => null,
   });
-  redis.on("error", () => undefined); // the call itself fails with it
+  redis.on("error", () => undefined); // the call itself fails with this error
   try {
     await redis.connect();
     return await redis.ping() === "PONG";
@@ -252,7 +253,7 @@ async function answersPing(url: string): Promise<boolean> {
   }
 }
 
-/** A port that nobody listens on now. */
+/** A port that is free now. */
 function freePort(): number {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
@@ -268,7 +269,7 @@ function signal(pid: number, name: Deno.Signal): void {
   }
 }
 
-/** All processes of the machine that are not dead, each with its parent. */
+/** All living processes of the machine, each with its parent. */
 async function processes(): Promise<{ pid: number; parent: number }[]> {
   const { stdout } = await new Deno.Command("sh", {
     args: ["-c", "cat /proc/[0-9]*/stat 2>/dev/null"],

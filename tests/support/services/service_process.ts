@@ -1,6 +1,6 @@
 /**
- * The service as a process of its own, with the rights that `deno task start` gives it, for what
- * only a process shows: its start, its signals, its exit code, and being killed.
+ * The service as a process of its own, with the permissions that `deno task start` gives it. Tests
+ * of a start, a signal, an exit code or a crash need a process.
  */
 import { type TestDatabase, withDatabase } from "./database.ts";
 import { KEY } from "./instance.ts";
@@ -9,18 +9,18 @@ import { until } from "./services.ts";
 
 const ROOT = new URL("../../../", import.meta.url);
 
-/** Whatever the shell that runs the tests has set does not reach the service. */
+/** Keeps variables of the shell that runs the tests away from the service; empty is unset. */
 const UNSET = Object.fromEntries(
   ["PORT", "HOST", "DATABASE_URL", "REDIS_URL", "WEIR_DATA_DIR", "WEIR_DEV_KEY", "LOG_LEVEL"]
     .map((name) => [name, ""]),
 );
 
-/** A start that should fail and has not by then is ended, so that its test fails instead. */
+/** `runService` kills a service that has not failed after this long. Its test then fails. */
 const FAILED_START_MS = 30_000;
 
 export type Environment = Readonly<Record<string, string>>;
 
-/** For `start`: the calendar of the service's process is ahead by so much; see clock_ahead.ts. */
+/** For `start`: sets the calendar of the service's process ahead; see clock_ahead.ts. */
 export function clockAhead(ms: number): Environment {
   return { [CLOCK_AHEAD]: String(ms) };
 }
@@ -35,12 +35,12 @@ export interface Ended {
 
 export interface ServiceProcess {
   readonly url: string;
-  /** Resolves when it has printed what fits. @throws when it ends without, or takes too long. */
+  /** Resolves when the service prints a match. @throws when it ends without one, or is too slow */
   says(pattern: RegExp): Promise<RegExpExecArray>;
   /** Sends SIGTERM and waits for the end. */
   stop(): Promise<Ended>;
   signal(name: Deno.Signal): void;
-  /** Ends it as a crash of the machine would (SIGKILL). */
+  /** Kills the process (SIGKILL), as a crash of the machine would. */
   kill(): Promise<void>;
   readonly ended: Promise<Ended>;
 }
@@ -52,7 +52,7 @@ export interface ProcessTest {
   start(environment?: Environment): Promise<ServiceProcess>;
 }
 
-/** Runs `test` with a database and a Redis, and kills what it started and left running. */
+/** Runs `test` with a database and a Redis, then kills the services that still run. */
 export function withProcesses(test: (processes: ProcessTest) => Promise<void>): Promise<void> {
   return withDatabase((database) =>
     withRedis(async (redis) => {
@@ -76,7 +76,7 @@ export function withProcesses(test: (processes: ProcessTest) => Promise<void>): 
   );
 }
 
-/** Runs the service to its end, for starts that fail. */
+/** Runs a service that should fail at its start, and resolves with its end. */
 export async function runService(environment: Environment): Promise<Ended> {
   const { ended, kill } = await spawn(environment);
   const timer = setTimeout(kill, FAILED_START_MS);
@@ -103,7 +103,7 @@ async function spawn(environment: Environment): Promise<Omit<ServiceProcess, "ur
     ? ["--preload", "tests/support/services/clock_ahead.ts"]
     : [];
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--cached-only", ...preload, ...rights, "server/main.ts"],
+    args: ["run", "--cached-only", ...preload, ...rights, "server/cli/main.ts", "start"],
     cwd: ROOT,
     env: {
       ...UNSET,
@@ -151,14 +151,17 @@ async function spawn(environment: Environment): Promise<Omit<ServiceProcess, "ur
   };
 }
 
-/** The rights in deno.json's own line, so that a test sees what lacks there. */
+/** The permissions that deno.json gives to `start`: a test fails when one is missing there. */
 async function rightsOfStart(dataDir: string): Promise<string[]> {
   const { tasks } = JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT)));
-  const [, flags = ""] = /deno run (.*) server\/main\.ts$/.exec(tasks.start.command) ?? [];
-  return flags.replaceAll("$WEIR_DATA_DIR", dataDir).split(" ");
+  if (tasks.start.command !== "deno task -q weir server/cli/main.ts start") {
+    throw new Error(`another line starts the service than the tests do: ${tasks.start.command}`);
+  }
+  const [, flags = ""] = /deno run (.*)$/.exec(tasks.weir.command) ?? [];
+  return flags.split(" ").map((flag) => flag.replaceAll('"$WEIR_DATA_DIR"', dataDir));
 }
 
-/** What comes out of a stream, as it comes. */
+/** The text that a stream has delivered so far. */
 class Collected {
   text = "";
   readonly all: Promise<void>;

@@ -1,24 +1,24 @@
 /**
  * The PostgreSQL and the Redis that tests use.
  *
- * `tests/run.ts` starts one private pair for a whole run, in a temporary folder, and hands their
- * addresses to the tests by environment; `testServices()` reads them there. A test that breaks a
+ * `tests/run.ts` starts one private pair for a whole run, in a temporary folder. It hands the
+ * addresses to the tests by environment, where `testServices()` reads them. A test that breaks a
  * service on purpose starts a pair of its own by `startTestServices()` and stops it again.
  *
- * A file that imports this one (or database.ts, or redis.ts beside it) is by that not a unit test.
+ * A test that imports from this folder, also through its helpers, is not a unit test.
  */
 import { type EmbeddedEvent, startEmbedded } from "../../../server/embedded/mod.ts";
 import { invocation, privateCopy } from "../../../server/embedded/redis_package.ts";
 
 export interface TestServices {
-  /** `postgres://…/weir`, a superuser's; tests use databases of their own, see database.ts. */
+  /** `postgres://…/weir` of a superuser. Tests make databases of their own, see database.ts. */
   readonly databaseUrl: string;
-  /** `redis://…/0`, for keys under a prefix of the test's own, see redis.ts. */
+  /** `redis://…/0`. Each test has a key prefix of its own, see redis.ts. */
   readonly redisUrl: string;
 }
 
 export interface OwnTestServices extends TestServices {
-  /** For a process that runs tests with these services. */
+  /** Variables for a process that runs tests with these services. */
   readonly environment: Readonly<Record<string, string>>;
   /** Stops both and removes their folder. Legal twice. */
   stop(): Promise<void>;
@@ -28,10 +28,10 @@ const DATABASE_VARIABLE = "WEIR_TEST_DATABASE_URL";
 const REDIS_VARIABLE = "WEIR_TEST_REDIS_URL";
 const FOLDER_VARIABLE = "WEIR_TEST_FOLDER";
 
-/** Written files outlive a killed server without these; only the machine's own end needs them. */
+/** Files outlive a killed server without fsync. Only a crash of the machine would need it. */
 const FASTER = { fsync: "off", full_page_writes: "off", max_wal_size: "256MB" };
 
-/** The services of this run. @throws Error with one line when the tests were not started right */
+/** The services of this run. @throws Error with one line that says how to start the tests */
 export function testServices(): TestServices {
   const databaseUrl = Deno.env.get(DATABASE_VARIABLE);
   const redisUrl = Deno.env.get(REDIS_VARIABLE);
@@ -40,14 +40,14 @@ export function testServices(): TestServices {
   throw new Error(`${missing} is not set: run the tests by \`deno task test [filter]\``);
 }
 
-/** Where tests may keep what others of the same run can use; it is removed with the services. */
+/** A folder that all tests of the run share. It is removed with the services. */
 export function runFolder(): string {
   const folder = Deno.env.get(FOLDER_VARIABLE);
   if (folder) return folder;
   throw new Error(`${FOLDER_VARIABLE} is not set: run the tests by \`deno task test [filter]\``);
 }
 
-/** Starts a private pair in a temporary folder. @throws Error with one line how to get what lacks */
+/** Starts a private pair in a temporary folder. @throws Error with one line on what is missing */
 export async function startTestServices(): Promise<OwnTestServices> {
   const dataDir = await temporaryFolder();
   const problems: string[] = [];
@@ -82,8 +82,8 @@ export async function startTestServices(): Promise<OwnTestServices> {
 }
 
 /**
- * Where Redis had to be unpacked, tests that start one of their own find the same copy on PATH,
- * instead of downloading it again each.
+ * Puts an unpacked copy of Redis on PATH. Tests that start a Redis of their own find it there, and
+ * need no download.
  */
 async function unpackedRedisOnPath(dataDir: string): Promise<Record<string, string>> {
   const copy = await privateCopy(dataDir);
@@ -95,7 +95,7 @@ async function unpackedRedisOnPath(dataDir: string): Promise<Record<string, stri
   return { PATH: `${folder}:${Deno.env.get("PATH") ?? ""}` };
 }
 
-/** Only this user can enter it, as a checkout of root's. The caller removes it. */
+/** Makes a folder that only this user can enter. The caller removes it. */
 export async function temporaryFolder(): Promise<string> {
   return await Deno.makeTempDir({ prefix: "weir-test-" });
 }

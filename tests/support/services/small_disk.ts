@@ -1,16 +1,16 @@
-/** A small disk of the test's own, which it can fill and free: a tmpfs. Needs root to mount it. */
+/** A small disk that a test can fill and free: a tmpfs of its own. Mounting it needs root. */
 import { temporaryFolder } from "./services.ts";
 
 export interface SmallDisk {
-  /** Its folder. */
+  /** The folder of the disk. */
   readonly path: string;
-  /** Takes all the room that is left. */
+  /** Takes all the room that is left on it. */
   fill(): Promise<void>;
   /** Gives that room back. */
   free(): Promise<void>;
 }
 
-/** Runs `test` with a disk of so many MiB, and takes it away whatever happens. */
+/** Runs `test` with a disk of `mebibytes` MiB, and takes it away whatever happens. */
 export async function withSmallDisk(
   mebibytes: number,
   test: (disk: SmallDisk) => Promise<void>,
@@ -45,10 +45,10 @@ async function mount(path: string, mebibytes: number): Promise<void> {
   }
 }
 
-/** Writes until there is no room, as a log that nobody rotates. */
+/** Writes until there is no room, like a log that nobody rotates. */
 async function fill(path: string): Promise<void> {
   const file = await Deno.open(path, { write: true, create: true, append: true });
-  // Ever smaller pieces, so that not even a page is left.
+  // The pieces get smaller, so that not even a page is left.
   for (let bytes = 1 << 20; bytes >= 1; bytes >>= 1) {
     const piece = new Uint8Array(bytes);
     try {
@@ -63,7 +63,7 @@ async function fill(path: string): Promise<void> {
   file.close();
 }
 
-/** Null when it went well, else the last line it said. */
+/** @returns null when it went well, else the last line of the program */
 async function run(program: string, ...args: string[]): Promise<string | null> {
   try {
     const { success, stderr } = await new Deno.Command(program, { args, stdout: "null" }).output();

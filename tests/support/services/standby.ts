@@ -1,15 +1,15 @@
 /**
- * A hot standby of a test's PostgreSQL, to fail over to.
+ * A hot standby of a test's PostgreSQL, for a failover.
  *
- * The primary is stopped, its files are copied, and both are started, the copy as a standby that
- * follows it. The primary answers a COMMIT only when the standby has it on disk, so that nothing
- * that was acknowledged may be missing after a failover.
+ * The primary is stopped and its files are copied. Then both are started, the copy as a standby
+ * that follows the primary. The primary answers a COMMIT only when the standby has it on disk. So
+ * an acknowledged order may not be missing after a failover.
  */
 import { type ServerProcess, type Settings, startPostgres } from "./server_process.ts";
 import { temporaryFolder, until } from "./services.ts";
 import { connect } from "../../../sql/connection/driver.ts";
 
-/** Of the primary: a COMMIT waits for whatever standby there is. */
+/** Settings of the primary: a COMMIT waits for any one standby. */
 export const SYNCHRONOUS: Settings = { synchronous_standby_names: "*" };
 
 /** Runs `test` with a standby of `primary` that is in step with it. */
@@ -35,7 +35,7 @@ export async function withStandby(
   }
 }
 
-/** Makes it the primary, and resolves when it is. */
+/** Makes the standby the primary, and resolves when it is. */
 export async function promote(standby: ServerProcess): Promise<void> {
   const sql = connect(standby.url, { max: 1 });
   try {
@@ -45,7 +45,7 @@ export async function promote(standby: ServerProcess): Promise<void> {
   }
 }
 
-/** One address with both, `first` asked first. */
+/** An address with both hosts. `first` is asked first. */
 export function eitherOf(first: ServerProcess, second: ServerProcess): string {
   return first.url.replace(`:${first.port}/`, `:${first.port},127.0.0.1:${second.port}/`);
 }
@@ -61,7 +61,7 @@ async function isInStep(primary: ServerProcess): Promise<boolean> {
   }
 }
 
-/** All but the lock of the folder, with the rights and owners they have. */
+/** Copies all files but the lock of the folder. Rights and owners stay as they are. */
 async function copyFiles(from: string, to: string): Promise<void> {
   for await (const { name } of Deno.readDir(from)) {
     if (name === "lock") continue;

@@ -1,10 +1,11 @@
 /**
- * Tasks as an operator runs them: the line that deno.json has, in a process of its own, with its own
- * permissions and nothing from the environment but what the test gives it.
+ * Tasks as an operator runs them: each runs the line that deno.json has for it, in a process of
+ * its own, with the permissions of that line. Of the variables that Weir reads it gets only the
+ * ones that the test gives it.
  */
 const ROOT = new URL("../../../", import.meta.url);
 
-/** Whatever the shell that runs the tests has set does not reach the tasks. */
+/** Keeps variables of the shell that runs the tests away from the tasks; empty is unset. */
 const UNSET = Object.fromEntries(
   ["PORT", "HOST", "DATABASE_URL", "REDIS_URL", "WEIR_DATA_DIR", "WEIR_DEV_KEY", "LOG_LEVEL"]
     .map((name) => [name, ""]),
@@ -16,16 +17,16 @@ export interface TaskResult {
   readonly stderr: string;
 }
 
-/** A task under way, with all that it has printed so far. */
+/** A task that runs, with everything that it has printed so far. */
 export interface RunningTask {
   readonly printed: { readonly stdout: string; readonly stderr: string };
   readonly ended: Promise<TaskResult>;
-  /** Resolves with what `pattern` found in stdout. */
+  /** Resolves with the first match of `pattern` in stdout. @throws when it ends without one */
   says(pattern: RegExp): Promise<RegExpExecArray>;
   interrupt(): void;
 }
 
-/** Runs the line that deno.json has for a task, without the tasks it depends on. */
+/** Runs the line that deno.json has for a task, but not the tasks that it depends on. */
 export async function startTask(
   name: string,
   args: string,

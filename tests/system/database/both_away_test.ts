@@ -1,4 +1,4 @@
-/** PostgreSQL and Redis away together: what can be refused is, at once; what was sent is not. */
+/** PostgreSQL and Redis are both away. New orders are refused at once, those in flight are not. */
 import { assertEquals, assertGreater, assertLess } from "@std/assert";
 import type { FaultLoad } from "../../support/faults/fault_load.ts";
 import { BACK_MS, report, statusOf, withFaults } from "../../support/faults/fault_run.ts";
@@ -6,14 +6,14 @@ import { answerMsOf, atOnceMs, outcomeOf } from "../../support/recount/history.t
 import { until } from "../../support/services/services.ts";
 import { WireProxy } from "../../support/faults/wire_proxy.ts";
 
-Deno.test("with both away orders are refused at once, and what was in flight is outcome_unknown", () =>
+Deno.test("orders are refused at once while PostgreSQL and Redis are away, orders in flight are outcome_unknown", () =>
   withFaults(async (run) => {
     const database = WireProxy.to(run.postgres.url);
-    const buffer = WireProxy.to(run.redis.url);
+    const redis = WireProxy.to(run.redis.url);
     try {
       const { url } = await run.instance({
         DATABASE_URL: database.through(run.postgres.url),
-        REDIS_URL: buffer.through(run.redis.url),
+        REDIS_URL: redis.through(run.redis.url),
       });
       const load = run.load({
         urls: () => [url],
@@ -27,9 +27,9 @@ Deno.test("with both away orders are refused at once, and what was in flight is 
       const warmAt = performance.now();
       await load.answered(300);
 
-      buffer.cut();
+      redis.cut();
       await until(
-        "the buffer to be missed",
+        "the overflow to be called unavailable",
         async () => (await statusOf(url)).spill.state === "unavailable",
       );
       const inFlight = new Set<string>();
@@ -54,7 +54,7 @@ Deno.test("with both away orders are refused at once, and what was in flight is 
       );
       const mendedAt = performance.now();
       await database.mend();
-      await buffer.mend();
+      await redis.mend();
       await until(
         "a commit",
         () =>
@@ -67,7 +67,7 @@ Deno.test("with both away orders are refused at once, and what was in flight is 
       expectHeld(load, inFlight, { warmAt, cutAt, openAt, mendedAt, backMs });
     } finally {
       await database.close();
-      await buffer.close();
+      await redis.close();
     }
   }));
 
@@ -79,7 +79,7 @@ interface Moments {
   readonly backMs: number;
 }
 
-/** What came while both were away was refused at once; what was in flight was not. */
+/** Expects that orders sent while both were away were refused at once, and those in flight not. */
 function expectHeld(
   { figures, history: { attempts } }: FaultLoad,
   inFlight: ReadonlySet<string>,

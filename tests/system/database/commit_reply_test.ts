@@ -1,4 +1,4 @@
-/** The answer to a batch's commit lost on its way, again and again, under load. */
+/** The answer to the COMMIT of a batch is lost on its way again and again, under load. */
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { report, withFaults } from "../../support/faults/fault_run.ts";
 import { until } from "../../support/services/services.ts";
@@ -6,7 +6,7 @@ import { WireProxy } from "../../support/faults/wire_proxy.ts";
 
 const ROUNDS = 6;
 
-Deno.test("orders whose commit was not heard of are stored once, and never refused", () =>
+Deno.test("orders whose COMMIT was not answered are stored once, and never refused", () =>
   withFaults(async (run) => {
     const proxy = WireProxy.to(run.postgres.url);
     try {
@@ -26,7 +26,7 @@ Deno.test("orders whose commit was not heard of are stored once, and never refus
           proxy.replies = "dropped";
         };
         await until(
-          "the batch to be committed, unheard",
+          "the batch to be committed without an answer",
           () =>
             keys.length > 0 && run.ask(async (sql) => {
               const rows = await sql`select from orders where idempotency_key = ${keys[0]!}`;

@@ -1,7 +1,7 @@
 /**
- * A disk that is full: PostgreSQL's, and the one of Redis's append-only file, each a small tmpfs.
+ * A full disk, of PostgreSQL and of the append-only file of Redis. Each disk is a small tmpfs.
  *
- * Mounting one needs root; the test fails, in one line, where it may not.
+ * Mounting one needs root. Without root the test fails with one line that says so.
  */
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { type EmbeddedEvent, startEmbedded } from "../../../server/embedded/mod.ts";
@@ -18,17 +18,18 @@ import { until } from "../../support/services/services.ts";
 
 const POSTGRES_MIB = 192;
 const REDIS_MIB = 16;
-/** Several times the pause after which the embedded Redis is started again after some failures. */
+/** Several times the pause before the embedded Redis is started again after some failures. */
 const RESTART_MS = 20_000;
 
 async function expectBack(run: FaultRun, url: string): Promise<void> {
   await until("the circuit to close", async () => {
-    if (!run.postgres.runs) await run.postgres.start(); // it ends itself when it cannot write WAL
+    // PostgreSQL ends itself when it cannot write WAL.
+    if (!run.postgres.runs) await run.postgres.start();
     return (await statusOf(url)).writer.circuit === "closed";
   }, 60_000);
 }
 
-Deno.test("with PostgreSQL's disk full orders are spilled, and all are committed when there is room", () =>
+Deno.test("a full disk of PostgreSQL spills orders, and all are committed when there is room", () =>
   withSmallDisk(POSTGRES_MIB, (disk) =>
     withFaults(async (run) => {
       const { url } = await run.instance();
@@ -53,7 +54,7 @@ Deno.test("with PostgreSQL's disk full orders are spilled, and all are committed
       postgres: { max_wal_size: "32MB", min_wal_size: "32MB" },
     })));
 
-/** The Redis that Weir brings along, in a folder. */
+/** Runs `test` with the embedded Redis, in a folder. */
 async function withEmbeddedRedis(
   dataDir: string,
   test: (redisUrl: string, events: readonly EmbeddedEvent[]) => Promise<void>,
@@ -69,7 +70,7 @@ async function withEmbeddedRedis(
   }
 }
 
-Deno.test("with Redis's disk full orders are refused while the database is away, and spilled when there is room", () =>
+Deno.test("a full disk of Redis refuses orders while the database is away, and spills them when there is room", () =>
   withSmallDisk(
     REDIS_MIB,
     (disk) =>
@@ -78,7 +79,7 @@ Deno.test("with Redis's disk full orders are refused while the database is away,
           const count = (kind: EmbeddedEvent["kind"]) =>
             events.filter((event) => event.kind === kind).length;
           const { url } = await run.instance();
-          // Most send once, since callers who wait for both to be back would add up.
+          // Most callers send once: callers who wait for both servers would add up.
           const load = run.load({ urls: () => [url], ratePerSecond: 250, once: 0.8 });
           const { history } = load;
           load.start();
@@ -111,7 +112,7 @@ Deno.test("with Redis's disk full orders are refused while the database is away,
           const said = Object.entries(Object.groupBy(events, ({ kind }) => kind))
             .map(([kind, them]) => [kind, them.length]);
           report("Redis's disk full", { ...load.figures, ...Object.fromEntries(said), backMs });
-          assertGreater(count("ready"), 1, "it was started again");
+          assertGreater(count("ready"), 1, "Redis was started again");
           assertGreater(refused, 0);
           assertEquals(load.figures.outcomes["internal"], undefined);
           assertLess(backMs, RESTART_MS, "milliseconds until orders are spilled again");

@@ -1,4 +1,4 @@
-/** Several hosts: a standby that is asked first, and a standby that becomes the primary. */
+/** An address with two hosts: the standby is asked first, and later it becomes the primary. */
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { migrate } from "../../../sql/migrate.ts";
 import {
@@ -12,10 +12,10 @@ import { outcomeOf } from "../../support/recount/history.ts";
 import { until } from "../../support/services/services.ts";
 import { eitherOf, promote, withStandby } from "../../support/services/standby.ts";
 
-/** How long there is no primary: somebody has to notice, and to decide. */
+/** The time without a primary, in which somebody would notice and decide. */
 const WITHOUT_PRIMARY_MS = 3_000;
 
-/** Resolves when the rollups have moved on. */
+/** Resolves after one more fold. */
 async function folded(run: FaultRun): Promise<void> {
   const version = () =>
     run.ask(async (sql) => {
@@ -27,7 +27,7 @@ async function folded(run: FaultRun): Promise<void> {
   await until("a fold", async () => await version() > before);
 }
 
-Deno.test("orders find the primary behind a standby that is asked first, and the next one after a failover", () =>
+Deno.test("orders find the primary behind a standby that is asked first, and the new primary after a failover", () =>
   withFaults(async (run) => {
     await migrate({ databaseUrl: run.postgres.url });
     await withStandby(run.postgres, async (standby) => {
@@ -44,7 +44,7 @@ Deno.test("orders find the primary behind a standby that is asked first, and the
       await primary.kill();
       const killedAt = performance.now();
       const circuits = new Set<string>();
-      await until("the fault's own length", async () => {
+      await until("the end of the time without a primary", async () => {
         circuits.add((await statusOf(url)).writer.circuit);
         return performance.now() - killedAt > WITHOUT_PRIMARY_MS;
       });

@@ -1,4 +1,4 @@
-/** A half-open circuit under load: exactly as many batches reach the database as it probes. */
+/** A half-open circuit under load lets its probes through, and no other batch. */
 import { assertEquals } from "@std/assert";
 import type { TestSql } from "../../support/services/database.ts";
 import type { FaultLoad } from "../../support/faults/fault_load.ts";
@@ -9,14 +9,14 @@ import { WireProxy } from "../../support/faults/wire_proxy.ts";
 
 const CALLERS = 1_000;
 const PROBES = 2;
-/** Calls that share a request, and so wait for the one of them that was let in. */
+/** Most calls of one request. They all wait for the call among them that was let in. */
 const MAX_BATCH = 50;
-/** Long, so that a probe that is held up has not failed. */
+/** Long, so that a probe that is held up does not fail. */
 const TIMEOUT_MS = 20_000;
 
 /**
- * Counts the batches that reach the database, empty ones too, in a sequence, which no rollback takes
- * back; each then waits for a lock of its own number.
+ * Counts the batches that reach the database, empty ones too. A sequence counts them, because no
+ * rollback takes it back. Each batch then waits for a lock with its own number.
  */
 async function countBatches(sql: TestSql): Promise<void> {
   await sql`create sequence batches`;
@@ -33,7 +33,7 @@ async function batchesOf(run: FaultRun): Promise<number> {
   return Number(row?.count);
 }
 
-/** So many calls at once. @returns their answers' outcomes as they come. */
+/** Calls {@linkcode CALLERS} times at once. @returns the outcomes of the answers as they come. */
 function callAtOnce(load: FaultLoad): { readonly outcomes: string[]; readonly all: Promise<void> } {
   const outcomes: string[] = [];
   const calls = Array.from({ length: CALLERS }, async () => {
@@ -42,7 +42,7 @@ function callAtOnce(load: FaultLoad): { readonly outcomes: string[]; readonly al
   return { outcomes, all: Promise.all(calls).then(() => undefined) };
 }
 
-Deno.test("of 1,000 callers against a half-open circuit exactly the probes reach the database", () =>
+Deno.test("a half-open circuit under 1,000 callers lets exactly its probes reach the database", () =>
   withFaults(async (run) => {
     const proxy = WireProxy.to(run.postgres.url);
     try {

@@ -1,6 +1,6 @@
 /**
- * A standby that is waited for and does not answer: what the primary has committed for itself is
- * not acknowledged, since a failover would lose it.
+ * A synchronous standby does not answer. An order that only the primary has committed is not
+ * acknowledged, because a failover would lose it.
  */
 import { assert, assertEquals } from "@std/assert";
 import { migrate } from "../../../sql/migrate.ts";
@@ -15,7 +15,7 @@ import { eitherOf, promote, SYNCHRONOUS, withStandby } from "../../support/servi
 
 interface Way {
   readonly name: string;
-  /** Makes visible on the primary what the standby has not got. */
+  /** Makes the write visible on the primary, though the standby does not have it. */
   show(run: FaultRun): Promise<unknown>;
 }
 
@@ -38,11 +38,11 @@ const WAYS: readonly Way[] = [
 
 interface Session {
   readonly pid: number;
-  /** True while it waits for the standby. */
+  /** True while the session waits for the standby. */
   readonly waits: boolean;
 }
 
-/** The sessions that batches and cancellations go over. */
+/** The sessions of batches and cancellations. */
 function sessions(run: FaultRun): Promise<Session[]> {
   return run.ask(async (sql) => [
     ...await sql<Session[]>`
@@ -51,7 +51,7 @@ function sessions(run: FaultRun): Promise<Session[]> {
   ]);
 }
 
-/** The primary is gone, and the standby, asked from now on, without what was on its way to it. */
+/** Kills the primary, drops the writes on their way to the standby, and lets `run` ask it. */
 async function losePrimary(run: FaultRun, standby: ServerProcess): Promise<void> {
   await run.postgres.kill();
   await standby.kill();
@@ -60,12 +60,12 @@ async function losePrimary(run: FaultRun, standby: ServerProcess): Promise<void>
 }
 
 for (const { name, show } of WAYS) {
-  Deno.test(`an order that the standby has not got is not called committed, ${name}`, () =>
+  Deno.test(`an order that the standby does not have is not called committed, ${name}`, () =>
     withFaults(async (run) => {
       await migrate({ databaseUrl: run.postgres.url });
       await withStandby(run.postgres, async (standby) => {
         const { url } = await run.instance({ DATABASE_URL: eitherOf(run.postgres, standby) });
-        // The others have batches of the chosen order alone: sent again, nothing in them is new.
+        // Other instances get the chosen order alone. Sent again, its batch has nothing new in it.
         const other = await run.instance();
         const load = run.load({ urls: () => [url], ratePerSecond: 250 });
         const { attempts } = load.history;
@@ -79,19 +79,20 @@ for (const { name, show } of WAYS) {
         const frozenAt = performance.now();
         const placing = load.attempt(order, other.url);
         await until(
-          "its batch to wait",
+          "the batch to wait for the standby",
           async () => (await sessions(run)).some(({ pid, waits }) => waits && pids.has(pid)),
         );
         await show(run);
-        await until("it to be there", async () => await run.rowsOf([order]) === 1);
+        await until("the order to be visible", async () => await run.rowsOf([order]) === 1);
         const next = await run.instance();
         const answers = [await placing, await load.attempt(order, next.url)].map(outcomeOf);
         const meanwhile = attempts.filter(({ sentAt, answer }) =>
           sentAt > frozenAt && outcomeOf(answer) === "committed"
         );
-        for (const instance of [other, next]) await instance.kill(); // they know only this primary
+        // These two instances know only this primary.
+        for (const instance of [other, next]) await instance.kill();
         await losePrimary(run, standby);
-        // Asked before it takes writes: an order that was spilled is drained into it at once.
+        // Ask before the promotion: after it, a spilled order is drained into the standby at once.
         assertEquals(await run.rowsOf([order]), 0, "the standby did not get it");
         await promote(standby);
         await load.answered(300);
@@ -103,7 +104,7 @@ for (const { name, show } of WAYS) {
     }, { environment: { WEIR_STATEMENT_TIMEOUT_MS: "2000" } }));
 }
 
-Deno.test("a cancellation that the standby has not got is not called cancelled", () =>
+Deno.test("a cancellation that the standby does not have is not called cancelled", () =>
   withFaults(async (run) => {
     await migrate({ databaseUrl: run.postgres.url });
     await withStandby(run.postgres, async (standby) => {
@@ -121,7 +122,10 @@ Deno.test("a cancellation that the standby has not got is not called cancelled",
 
       await standby.freeze();
       const cancelling = cancel(first.url);
-      await until("it to wait", async () => (await sessions(run)).some(({ waits }) => waits));
+      await until(
+        "the cancellation to wait",
+        async () => (await sessions(run)).some(({ waits }) => waits),
+      );
       await WAYS[0]!.show(run);
       const answers = [await cancelling, await cancel(other.url), await cancel(first.url)];
       report("a cancellation not replicated", { answers });
@@ -130,12 +134,12 @@ Deno.test("a cancellation that the standby has not got is not called cancelled",
       await standby.thaw();
       const client = createTestClient(other.url, KEY);
       const again = await until(
-        "the standby to have it",
+        "the standby to have the cancellation",
         () =>
           client.api.orders.cancel.mutate({ storeId, orderId: stored!.orderId })
             .catch(() => null),
       );
-      assertEquals(again.replayed, true, "it had been cancelled all the while");
+      assertEquals(again.replayed, true, "the order was cancelled by the first call");
       await client.close();
       await run.ask(expectExact);
     });

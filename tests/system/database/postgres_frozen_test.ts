@@ -1,4 +1,4 @@
-/** PostgreSQL stopped where it is (SIGSTOP): sockets stay open, nobody answers, nothing fails. */
+/** PostgreSQL is stopped with SIGSTOP: its sockets stay open, nobody answers, nothing fails. */
 import { assertEquals, assertGreater, assertLess } from "@std/assert";
 import { BACK_MS, report, statusOf, withFaults } from "../../support/faults/fault_run.ts";
 import { answerMsOf, atOnceMs } from "../../support/recount/history.ts";
@@ -7,7 +7,7 @@ import { until } from "../../support/services/services.ts";
 const TIMEOUT_MS = 1_000;
 const FROZEN_MS = 15_000;
 
-Deno.test("PostgreSQL frozen for 15 s is noticed by its silence, and nothing sent to it is refused", () =>
+Deno.test("a PostgreSQL frozen for 15 s is noticed by its silence, and no order is refused", () =>
   withFaults(async (run) => {
     const { url } = await run.instance();
     const load = run.load({ urls: () => [url], ratePerSecond: 250 });
@@ -25,7 +25,7 @@ Deno.test("PostgreSQL frozen for 15 s is noticed by its silence, and nothing sen
       30_000,
     );
     const openAt = performance.now();
-    // The fault's own length; the circuit stays open for all of it.
+    // Wait for the rest of the fault. The circuit stays open until its end.
     await new Promise((resolve) => setTimeout(resolve, FROZEN_MS - (openAt - frozenAt)));
     const thawedAt = performance.now();
     await run.postgres.thaw();

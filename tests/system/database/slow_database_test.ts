@@ -1,4 +1,4 @@
-/** A database that is far away: a proxy's fixed delay, and not the machine, sets the capacity. */
+/** The database is far away: the fixed delay of a proxy sets the capacity, not the machine. */
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { report, statusOf, withFaults } from "../../support/faults/fault_run.ts";
 import { type Attempt, outcomeOf, quantileOf } from "../../support/recount/history.ts";
@@ -7,11 +7,11 @@ import { WireProxy } from "../../support/faults/wire_proxy.ts";
 
 const BATCH = 10;
 const LANES = 2;
-/** Answers of one batch come within this. */
+/** The answers of one batch come within this time. */
 const SAME_BATCH_MS = 50;
-/** Of each lane: so many that one more or less at the ends does not decide. */
+/** Batches of each lane. With this many, one more or less at the ends makes little difference. */
 const MEASURED_BATCHES = 10;
-/** What an order is given when it says nothing. */
+/** The deadline of an order that names none. */
 const DEADLINE_MS = 5_000;
 const ORDER_ID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
 
@@ -20,8 +20,8 @@ const committed = (attempts: readonly Attempt[]) =>
   attempts.filter(({ answer }) => outcomeOf(answer) === "committed");
 
 /**
- * Orders, each once however often it was sent; from one batch to another, since a period would cut
- * through some.
+ * Orders per second. Each order counts once, however often it was sent. The time runs from batch to
+ * batch, because a fixed period would cut through a batch.
  */
 function ratePerSecondOf(attempts: readonly Attempt[]): number {
   const firsts = new Map(attempts.toReversed().map((one) => [`${one.store}/${one.key}`, one]));
@@ -31,7 +31,7 @@ function ratePerSecondOf(attempts: readonly Attempt[]): number {
   return later.length * 1_000 / ((times.at(-1) ?? first) - first);
 }
 
-/** Orders in batches, and batches, since the instance started. */
+/** The batches since the instance started, and the orders in them. */
 async function batches(url: string): Promise<{ orders: number; count: number }> {
   const text = await (await fetch(`${url}/metrics`)).text();
   const valueOf = (name: string) =>
@@ -39,7 +39,7 @@ async function batches(url: string): Promise<{ orders: number; count: number }> 
   return { orders: valueOf("sum"), count: valueOf("count") };
 }
 
-Deno.test("with the database 200 ms and then 2 s away batches grow, and every order's first attempt commits", () =>
+Deno.test("batches grow while the database is 200 ms and then 2 s away, and every order's first attempt commits", () =>
   withFaults(async (run) => {
     const proxy = WireProxy.to(run.postgres.url);
     try {
@@ -50,7 +50,7 @@ Deno.test("with the database 200 ms and then 2 s away batches grow, and every or
       const sizes: Record<string, number> = {};
       for (const delayMs of [0, 200, 2_000]) {
         proxy.delayMs = delayMs;
-        await pause(delayMs + 500); // batches of the delay before are over
+        await pause(delayMs + 500); // batches of the previous delay are over
         const before = await batches(url);
         await until(
           "some batches",
@@ -61,7 +61,7 @@ Deno.test("with the database 200 ms and then 2 s away batches grow, and every or
       }
       proxy.delayMs = 0;
       await run.verify(load);
-      // A repeat waits for the batch that has its key, and then for its own turn.
+      // Only first attempts count: a repeat waits for the batch with its key, and then for its own.
       const others = attempts.filter(({ answer, number }) =>
         number === 1 && outcomeOf(answer) !== "committed"
       );
@@ -78,8 +78,8 @@ Deno.test("with the database 200 ms and then 2 s away batches grow, and every or
   }));
 
 /**
- * Counts, on their way, the second statements of batches that have keys which are not new: each
- * takes as long as a batch. They carry order ids, and no keys as a batch does.
+ * Counts the second statements of batches as they pass the proxy. A batch needs one when one of its
+ * keys is not new, and it takes as long as a batch. It carries order ids; a batch carries keys.
  */
 function countSecondTrips(proxy: WireProxy, seed: number): () => number {
   let count = 0;
@@ -90,7 +90,7 @@ function countSecondTrips(proxy: WireProxy, seed: number): () => number {
 }
 
 for (const delayMs of [200, 2_000]) {
-  Deno.test(`at 3 times the capacity of a database ${delayMs} ms away nearly all of it is used`, () =>
+  Deno.test(`an instance at 3 times the capacity of a database ${delayMs} ms away uses nearly all of it`, () =>
     withFaults(async (run) => {
       const proxy = WireProxy.to(run.postgres.url);
       try {
@@ -109,7 +109,7 @@ for (const delayMs of [200, 2_000]) {
           "shedding",
           () => attempts.some(({ answer }) => outcomeOf(answer) === "queue_full"),
         );
-        // A whole queue's worth, so that what was let in before the door knew has been answered.
+        // After one deadline, all orders that came in before the door knew the pace are answered.
         await pause(DEADLINE_MS);
         const secondTrips = countSecondTrips(proxy, seed);
         await pause(delayMs);

@@ -1,6 +1,6 @@
 /**
- * Every class of failure that PostgreSQL itself can answer with, had for real, under load: each is
- * told as what it is, puts nothing into the dead letters, and is over by itself when its cause is.
+ * Every class of error that PostgreSQL itself can answer with, caused for real and under load. Weir
+ * reports each one by its code, parks no order for it, and recovers by itself when its cause ends.
  */
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { commitBatch } from "../../../sql/orders/batch.ts";
@@ -18,17 +18,17 @@ import { outcomeOf } from "../../support/recount/history.ts";
 import { until } from "../../support/services/services.ts";
 import { placeInput } from "../../../client/contract/order.ts";
 
-/** Superusers are above most limits, so the instance connects as an ordinary role. */
+/** Most limits do not bind superusers, so the instance connects as an ordinary role. */
 const ROLE = "app";
 
 interface Fault {
   readonly code: string;
-  /** What the driver may say instead, when it sees the closed socket before what came over it. */
+  /** Codes of the driver, which may see the closed socket before it reads the error. */
   readonly orElse?: readonly string[];
   readonly name: string;
   begin(sql: TestSql, run: FaultRun): Promise<unknown>;
   end(sql: TestSql): Promise<unknown>;
-  /** Whether it counts against the circuit. */
+  /** Whether the circuit counts the error. */
   readonly opens: boolean;
 }
 
@@ -52,7 +52,7 @@ const FAULTS: readonly Fault[] = [
     name: "admin shutdown",
     begin: async (sql, run) => {
       for (let time = 0; time < 3; time++) {
-        // Held up, a batch is in flight for certain when its session is ended.
+        // The lock holds a batch up, so that one is surely in flight when its session is ended.
         await sql`begin`;
         await sql`lock table orders in access exclusive mode`;
         await until("a batch to wait", async () => await run.batchesWaiting() > 0);
@@ -113,7 +113,7 @@ async function committedSince(load: FaultLoad, from: number): Promise<void> {
 }
 
 for (const { code, orElse = [], name, begin, end, opens } of FAULTS) {
-  Deno.test(`${name} (${code}) loses and parks no order, and is over when its cause is`, () =>
+  Deno.test(`the error ${code} (${name}) loses and parks no order, and is over when its cause ends`, () =>
     withFaults(async (run) => {
       const { url } = await run.instance({ DATABASE_URL: await asOrdinaryRole(run) });
       const load = run.load({ urls: () => [url], ratePerSecond: 200, deadlineMs: 1_000 });
@@ -145,7 +145,7 @@ for (const { code, orElse = [], name, begin, end, opens } of FAULTS) {
     }));
 }
 
-/** Load that must not notice: all of it is committed, at the latest when its batch goes again. */
+/** Starts a load that must not notice: an order commits at the latest when its batch goes again. */
 async function underLoad(run: FaultRun, url: string): Promise<FaultLoad> {
   const load = run.load({ urls: () => [url], ratePerSecond: 200 });
   load.start();
@@ -153,7 +153,7 @@ async function underLoad(run: FaultRun, url: string): Promise<FaultLoad> {
   return load;
 }
 
-/** The writer met `code`, thought nothing of it, and committed everything. */
+/** Expects that the writer met `code`, kept its circuit closed, and committed everything. */
 async function expectOnlyRepeated(
   run: FaultRun,
   load: FaultLoad,
@@ -177,7 +177,8 @@ Deno.test("a deadlock (40P01) only makes a batch go again", () =>
       .sort((a, b) => (a.orderId < b.orderId ? -1 : 1));
     const [first, second] = [rows[0]!, rows[1]!];
     const placing = await run.ask(async (session) => {
-      await session`set deadlock_timeout = '30s'`; // so that the batch finds it, not this session
+      // The batch must find the deadlock, not this session.
+      await session`set deadlock_timeout = '30s'`;
       await session`begin`;
       await commitBatch(session, [second]);
       const answers = load.attemptMany(orders);

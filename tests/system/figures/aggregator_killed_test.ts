@@ -1,6 +1,6 @@
 /**
- * An aggregator killed or stopped at chosen moments of a fold: what it left is folded by the other
- * instance, the versions go on, and nobody who watches is stuck or moved back.
+ * An aggregator is killed or stopped at chosen moments of a fold. The other instance folds what it
+ * left, the versions go on, and no subscriber is stuck or goes back.
  */
 import { assertEquals, assertLess } from "@std/assert";
 import {
@@ -16,7 +16,7 @@ import { anInput } from "../../support/load/orders.ts";
 import { until } from "../../support/services/services.ts";
 import type { WireProxy } from "../../support/faults/wire_proxy.ts";
 
-/** By then the other instance has to have folded. */
+/** The other instance must have folded within this time. */
 const FOLDED_WITHIN_MS = 2_000;
 const SHOWN_WITHIN_MS = 5_000;
 const UNKNOWING_MS = 1_000;
@@ -24,13 +24,13 @@ const UNKNOWING_MS = 1_000;
 interface Moment {
   readonly name: string;
   readonly signal: "SIGKILL" | "SIGSTOP";
-  /** Whether the fold has been committed by then. */
+  /** Whether the fold is committed at that moment. */
   readonly isCommitted: boolean;
   /** Calls `act` when the moment has come, with the version of the fold. */
   readonly watch: (stage: DashboardRun, act: (version: number) => void) => void;
 }
 
-/** The notice with which a fold ends, and the session's name for its statements. */
+/** The notice at the end of a fold, and the session's name for its statements. */
 const NOTIFY = /B[^]{4}\0(\w+?)\d*\0[^]*weir_folds[^]*"version":(\d+)/;
 
 function atNotify({ postgres }: { postgres: WireProxy }, act: (version: number) => void): void {
@@ -40,7 +40,7 @@ function atNotify({ postgres }: { postgres: WireProxy }, act: (version: number) 
   };
 }
 
-/** COMMIT is what the session sends after its NOTIFY. */
+/** The session sends COMMIT right after its NOTIFY. */
 function atCommit({ postgres }: { postgres: WireProxy }, act: (version: number) => void): void {
   let fold: { readonly session: string; readonly version: number } | null = null;
   postgres.onRequest = (text) => {
@@ -60,7 +60,7 @@ const MOMENTS: readonly Moment[] = [
     watch: ({ wires: [wires] }, act) => atNotify(wires!, act),
   },
   {
-    name: "killed when it has sent COMMIT and not heard of it",
+    name: "killed after it sent COMMIT, before the answer",
     signal: "SIGKILL",
     isCommitted: true,
     watch: ({ wires: [wires] }, act) => atCommit(wires!, act),
@@ -121,15 +121,15 @@ async function placeAt({ services }: DashboardRun, place: 0 | 1): Promise<void> 
 }
 
 interface Reached {
-  /** That of the fold whose moment it was. */
+  /** The version of the fold at that moment. */
   readonly version: number;
   /** Unix milliseconds. */
   readonly at: number;
-  /** To the first instance, some of which it may answer when it wakes. */
+  /** Calls to the first instance. It may answer some of them when it wakes. */
   readonly calls: readonly Promise<void>[];
 }
 
-/** Places orders at the first instance until a fold of its comes to the moment. */
+/** Places orders at the first instance until one of its folds comes to the moment. */
 async function reach(
   stage: DashboardRun,
   { signal, watch }: Moment,
@@ -159,8 +159,8 @@ function nextFold({ run }: DashboardRun, at: number): Promise<FoldTime> {
 }
 
 /**
- * Wakes the first instance, which hears nothing of its database for a while: what it has in memory
- * is older than what those have seen who come home to it.
+ * Wakes the first instance, which gets no answer from its database for a while. Its figures in
+ * memory are older than those that returning subscribers have seen.
  */
 async function wakeUnknowing(stage: DashboardRun): Promise<void> {
   stage.wires[0]!.postgres.replies = "held";
@@ -176,7 +176,7 @@ for (const moment of MOMENTS) {
       const { isCommitted, signal } = moment;
       await stage.takeSeats();
       const movable = [...audience.members];
-      if (signal === "SIGSTOP") { // these wait until it wakes
+      if (signal === "SIGSTOP") { // these members wait until it wakes
         for (const scope of ["*", "north"]) audience.join(services[0]!.url, scope, "WebSocket");
       }
       await placeAt(stage, 0);

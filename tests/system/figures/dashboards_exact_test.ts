@@ -1,6 +1,6 @@
 /**
- * Dashboards on two instances under load, while Redis and an instance come and go: every frame of
- * every subscriber is held against what the folds up to its version consumed.
+ * Dashboards on two instances under load, while Redis and an instance come and go. Every frame of
+ * every subscriber is compared with what the folds up to its version consumed.
  */
 import { assertGreater } from "@std/assert";
 import { pause, withDashboards } from "../../support/load/dashboard_run.ts";
@@ -26,7 +26,7 @@ Deno.test("every frame on two instances is exact while Redis and an instance com
     await stage.startAgain(0);
     await stage.takeSeats();
     await pause(2_000);
-    balancers[0]!.dropConnections(); // those who went elsewhere come home
+    balancers[0]!.dropConnections(); // subscribers that went elsewhere come home
     await pause(2_000);
     await loseRedis(run, 3_000);
     await pause(3_000);
@@ -36,6 +36,6 @@ Deno.test("every frame on two instances is exact while Redis and an instance com
     const { cancellations = 0, folds = 0, fewest = 0, connections = 0, members = 0 } = figures;
     assertGreater(cancellations, 100);
     assertGreater(folds, 50);
-    assertGreater(fewest, 20, "frames of whoever had the fewest");
-    assertGreater(connections, members * 1.5, "connections, those of resuming included");
+    assertGreater(fewest, 20, "frames of the member with the fewest");
+    assertGreater(connections, members * 1.5, "connections, with those that resumed");
   }, { ordersPerSecond: 200 }));

@@ -1,4 +1,4 @@
-/** What dashboards cost where there are many stores, or many products: reads, and their time. */
+/** The cost of dashboards with many stores or many products: the reads, and their time. */
 import { assertEquals, assertGreater, assertLess } from "@std/assert";
 import { commitBatch } from "../../../sql/orders/batch.ts";
 import { cancelOrder } from "../../../sql/orders/cancellation.ts";
@@ -19,7 +19,7 @@ const SUBSCRIBERS_EACH = 3;
 const STORES = 10_000;
 const FOLDS = 10;
 const PRODUCTS = 1_000_000;
-/** Of the best products, in each fold that changes them. */
+/** The number of best products that one fold changes. */
 const CHANGED = 100;
 const FOLDS_UNDER_SNAPSHOT = 300;
 const READS = 50;
@@ -42,13 +42,13 @@ async function withPools(
   }
 }
 
-/** One order for each of `stores`, in one batch. */
+/** Commits an order for each of `stores`, in one batch. */
 async function commitFor({ write }: Database, stores: readonly number[]): Promise<void> {
   const orders = stores.map((index) => anOrder({ storeId: storeOf(index) }));
   await write.run((sql) => commitBatch(sql, orders));
 }
 
-/** The times of so many reads of `scope`, milliseconds. */
+/** Times `reads` reads of `scope`, in milliseconds. */
 async function timeReads({ read }: Database, scope: string, reads = READS) {
   const times: number[] = [];
   for (let index = 0; index < reads; index++) {
@@ -80,7 +80,7 @@ async function withCountedReads(
   }
 }
 
-Deno.test("10,000 stores of which 10 are watched cost as many reads as 10 stores", () =>
+Deno.test("10,000 stores with 10 watched ones cost as many reads as 10 stores", () =>
   withCountedReads((instance, reads, wire) =>
     withPools(instance.database, async (pools) => {
       const watched = Array.from({ length: WATCHED }, (_, index) => index);
@@ -94,7 +94,7 @@ Deno.test("10,000 stores of which 10 are watched cost as many reads as 10 stores
       wire.onReply = (text) => {
         if (text.includes('"scopes":"all"')) notices++;
       };
-      /** One order at each of `stores`, and what the watched ones among them cost to show. */
+      /** Places an order at each of `stores`, folds, and waits until the watched stores show it. */
       const fold = async (stores: readonly number[]) => {
         await commitFor(pools, stores);
         const folded = await instance.api.ops.aggregate.mutate();
@@ -122,15 +122,15 @@ Deno.test("10,000 stores of which 10 are watched cost as many reads as 10 stores
       assertGreater(notices, FOLDS - 1, "notices that name no scope");
       for (const { perFold } of [few, many]) {
         assertGreater(perFold, WATCHED - 1);
-        assertLess(perFold, WATCHED * 1.5, "a minute's turn reads each once more");
+        assertLess(perFold, WATCHED * 1.5, "each is read once more when the minute turns");
       }
       assertLess(many.readMs.p50, 5 * few.readMs.p50 + 5, "milliseconds");
     })
   ));
 
-/** Products of all stores together, of today: as many as there are, the last ones the best. */
+/** Inserts a million products of today, of all stores together. The last ones sell best. */
 async function insertProducts({ sql }: TestDatabase): Promise<void> {
-  // Of the day that comes in five minutes too, if it is another one.
+  // Near midnight the next day gets them as well: the test may run into it.
   await sql`
     insert into rollup_products (scope, currency, day, sku, version, units, revenue_minor)
     select distinct '*', 'EUR', ((now() + part * interval '5 minutes') at time zone 'UTC')::date,
@@ -139,8 +139,8 @@ async function insertProducts({ sql }: TestDatabase): Promise<void> {
 }
 
 /**
- * Makes some products by far the best, and takes that back again: two folds. To whoever holds an
- * old snapshot each such version stays, and stands before all that are best now.
+ * Makes some products by far the best, and cancels that again, in two folds. While an old snapshot
+ * is open, each such version stays in the table, and sorts before the products that are best now.
  */
 async function changeBest({ write, fold }: Database, round: number): Promise<void> {
   const lines = Array.from({ length: CHANGED }, (_, index) => ({
@@ -172,7 +172,7 @@ Deno.test("the figures of all stores with a million products are read in far les
       }
       figures["afterFoldsUnderASnapshot"] = await timeReads(pools, "*");
       const { currencies: [euro] } = await readFigures(pools.read, "*");
-      // Near midnight there are two days of them, alike, since each change was taken back.
+      // Near midnight there are two days of products. They are alike: each change was cancelled.
       const best = await database.sql<{ sku: string }[]>`
         select sku from rollup_products
         where scope = '*' and day = (select max(day) from rollup_products)

@@ -1,6 +1,6 @@
 /**
- * The database put back to an earlier point by a copy of its files, under running instances: same
- * identity, same timeline, and nothing in it knows that it has been further.
+ * The database is put back to an earlier point by a copy of its files, under running instances. The
+ * copy has the same identity and timeline, and nothing in it tells that it has been further.
  */
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import type { Snapshot } from "../../../client/mod.ts";
@@ -21,7 +21,7 @@ async function cp(from: string, to: string): Promise<void> {
 const ordersOf = ({ currencies }: Snapshot) =>
   currencies.reduce((sum, { today, last60m }) => sum + Math.max(today.orders, last60m.orders), 0);
 
-/** Instances, and subscribers of each scope on each of them. */
+/** Starts two instances, and a subscriber of each scope on each of them. */
 async function watched(run: FaultRun) {
   const urls = [await run.instance(), await run.instance()].map(({ url }) => url);
   const clients = urls.map((url) => createTestClient(url, KEY));
@@ -39,7 +39,7 @@ async function watched(run: FaultRun) {
       assert(results.every((result) => result.ok && result.status === "committed"));
     }
   };
-  /** Until every subscriber has what the database has. */
+  /** Resolves when every subscriber shows what the database has. */
   const upToDate = async () => {
     await until(
       "the journal to be folded",
@@ -62,7 +62,7 @@ async function watched(run: FaultRun) {
   return { feeds, place, upToDate, ready, close };
 }
 
-Deno.test("a database restored from a copy of its files begins a new epoch, and nobody is moved back in one", async () => {
+Deno.test("a database restored from a copy of its files begins a new epoch, and no subscriber goes back within one", async () => {
   const folder = await temporaryFolder();
   try {
     await withFaults(async (run) => {
@@ -75,7 +75,7 @@ Deno.test("a database restored from a copy of its files begins a new epoch, and 
       await run.postgres.start();
       const epochs: number[] = [];
       for (const round of [1, 2, 3]) {
-        // Further and further ahead of the copy, in versions that its next epoch has again.
+        // Each round gets further ahead of the copy, in versions that the next epoch uses again.
         await ready();
         await place(20 * round);
         await upToDate();
@@ -94,7 +94,7 @@ Deno.test("a database restored from a copy of its files begins a new epoch, and 
       await upToDate();
       for (const feed of feeds) assertEquals(feed.wentBack(), null);
 
-      // Who comes with what the lost database gave out is shown the new one, by anybody.
+      // A client that resumes from a frame of the lost database is shown the new one.
       const seen = feeds[0]!.frames.findLast(({ snapshot }) => snapshot.epoch === epochs[2])!;
       const client = createTestClient((await run.instance()).url, KEY);
       const late = new LiveFeed(client.api, { lastEventId: seen.id });

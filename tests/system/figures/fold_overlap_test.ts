@@ -1,4 +1,4 @@
-/** Folds that are slow, asked for too often, or wanted by two instances: never two at once. */
+/** Folds that are slow, asked for too often, or wanted by two instances never run at once. */
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { FOLD_LOCK } from "../../../sql/figures/fold.ts";
 import { createTestClient, KEY } from "../../support/services/instance.ts";
@@ -10,11 +10,11 @@ import { anInput } from "../../support/load/orders.ts";
 import { expectExact } from "../../support/recount/recount.ts";
 import { until } from "../../support/services/services.ts";
 
-/** Only a wake-up makes a fold within a test's time. */
+/** Within a test's time, only a wake-up starts a fold. */
 const NEVER_BY_ITSELF = { WEIR_AGGREGATOR_INTERVAL_MS: "60000" };
 const GAP_MS = 50;
 
-/** Places so many orders, one after the other. */
+/** Places `orders` orders, one after the other. */
 async function place(url: string, orders: number): Promise<void> {
   const client = createTestClient(url, KEY);
   try {
@@ -57,7 +57,7 @@ Deno.test("folds slower than the interval never overlap, on two instances under 
     environment: { WEIR_AGGREGATOR_INTERVAL_MS: "100" },
   }));
 
-Deno.test("however many wake-ups come during a fold, one more follows", () =>
+Deno.test("an aggregator that is woken many times during a fold folds once more", () =>
   withFaults(async (run) => {
     const { url } = await run.instance(NEVER_BY_ITSELF);
     await run.ask(keepSpans);
@@ -73,7 +73,7 @@ Deno.test("however many wake-ups come during a fold, one more follows", () =>
       await session`rollback`;
     });
     await until("both folds", async () => (await run.ask(readSpans)).length >= 2);
-    await pause(10 * GAP_MS); // a third would have come by then
+    await pause(10 * GAP_MS); // long enough for a third fold
     const spans = await run.ask(readSpans);
     expectApart(spans);
     const { state, overlaps } = await aggregator();

@@ -1,6 +1,6 @@
 /**
- * A snapshot held open elsewhere (a dump, a forgotten session) for a whole day of folds: no dead row
- * can be removed meanwhile, and folds stay exact and as quick as they were.
+ * A dump or a forgotten session holds a snapshot open for 1,500 folds. No dead row can be removed
+ * meanwhile. The folds stay exact and as quick as they were.
  */
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { commitBatch } from "../../../sql/orders/batch.ts";
@@ -14,10 +14,10 @@ import { anOrder } from "../../support/load/orders.ts";
 import { expectExact } from "../../support/recount/recount.ts";
 
 const MOST_TIMES = 3;
-/** A read is so quick that a busy machine shows in it. */
+/** A read is so quick that a busy machine is visible in its time. */
 const MOST_TIMES_READ = 10;
 const FOLDS = 1_500;
-/** Folds between what autovacuum does whenever it likes, and plans are made anew after. */
+/** Folds between two runs of ANALYZE, which autovacuum does at any time. New plans follow it. */
 const ANALYZED_EVERY = 500;
 const DEAD_ROWS = 120_000;
 const BATCHES = 4;
@@ -27,7 +27,7 @@ const PRODUCTS = 50;
 
 let made = 0;
 
-/** A tenth of the products is free: their revenue is the same in every version. */
+/** A tenth of the products is free, so their revenue is the same in every version. */
 const priceOf = (made: number) => made % 10 === 0 ? 0 : 100 + made % 997;
 
 /** Orders of all stores and of many products. */
@@ -40,7 +40,7 @@ const orders = () =>
     });
   });
 
-/** Journal rows as a fold leaves them behind: deleted, and still there for the held snapshot. */
+/** Leaves journal rows behind as a fold does: deleted, and still there for the held snapshot. */
 async function leaveDeadRows(sql: TestSql, count: number): Promise<void> {
   await sql`
     with rows as (

@@ -1,6 +1,6 @@
 /**
- * Redis loses everything, and then an instance that was stopped with old figures in its hands wakes
- * and keeps those there: nobody who has seen newer is shown them, whichever instance they come to.
+ * Redis loses everything. Then an instance that was stopped while it held old figures wakes, and
+ * keeps those in Redis. No instance shows them to a client that has seen newer figures.
  */
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { errorDataOf, type Snapshot, type WeirClient } from "../../../client/mod.ts";
@@ -16,9 +16,9 @@ const STORE = { storeId: "store-1" };
 
 interface Stage {
   readonly run: FaultRun;
-  /** An instance that has been there all along. */
+  /** An instance that ran all the time. */
   readonly witness: WeirClient["api"];
-  /** What a client has seen of the store. */
+  /** The newest frame of the store that a client has seen. */
   readonly seen: { readonly id: string; readonly version: number };
   /** The version that is kept in Redis now. */
   readonly old: number;
@@ -36,7 +36,7 @@ function ordersIn({ currencies }: Snapshot): number {
   return currencies[0]?.last60m.orders ?? 0;
 }
 
-/** What is kept of a minute is gone with it: enough of one has to be left. */
+/** Waits until enough of a minute is left: a kept snapshot ends with its minute. */
 async function earlyInAMinute(): Promise<void> {
   await until("a new minute", () => new Date().getUTCSeconds() < 35, 40_000);
 }
@@ -55,7 +55,7 @@ function withOldKept(test: (stage: Stage) => Promise<void>): Promise<void> {
       const [sleeper, other] = await Promise.all([
         run.instance({
           DATABASE_URL: proxy.through(run.postgres.url),
-          WEIR_STATEMENT_TIMEOUT_MS: "30000", // its answer is to be taken though it comes late
+          WEIR_STATEMENT_TIMEOUT_MS: "30000", // a late answer must still be used
         }),
         run.instance(),
       ]);
@@ -67,7 +67,7 @@ function withOldKept(test: (stage: Stage) => Promise<void>): Promise<void> {
       await earlyInAMinute();
       let stopped = false;
       proxy.onReply = (text) => {
-        if (stopped || !text.includes('"revenueMinor"')) return; // figures
+        if (stopped || !text.includes('"revenueMinor"')) return; // no figures
         sleeper.signal("SIGSTOP");
         stopped = true;
       };
@@ -77,7 +77,7 @@ function withOldKept(test: (stage: Stage) => Promise<void>): Promise<void> {
       await witness.orders.place.mutate(anInput(STORE));
       const { id, snapshot: { version } } = await feed.reaches((one) => ordersIn(one) === 4);
       feed.end();
-      await until("it to be kept", async () => await kept(run) === version);
+      await until("the newest version to be kept", async () => await kept(run) === version);
 
       await run.askRedis((redis) => redis.flushall());
       assertEquals(await kept(run), null);
@@ -93,7 +93,7 @@ function withOldKept(test: (stage: Stage) => Promise<void>): Promise<void> {
   });
 }
 
-/** The versions a feed was shown, all of which must be as new as what was seen. */
+/** Expects that each version of a feed is as new as the one that was seen before. */
 function expectNothingOlder(feed: LiveFeed, { version }: Stage["seen"]): void {
   assertGreater(feed.frames.length, 0);
   for (const { id, snapshot } of feed.frames) assert(snapshot.version >= version, `shown ${id}`);
@@ -115,7 +115,7 @@ Deno.test("old figures kept after Redis lost everything are not shown while the 
       assert(snapshot.source !== "cache", `from ${snapshot.source}`);
       expectNothingOlder(feed, seen);
     }
-    await until("it to be kept", async () => await kept(run) === seen.version);
+    await until("the newest version to be kept", async () => await kept(run) === seen.version);
   }));
 
 Deno.test("old figures kept after Redis lost everything are shown in an outage to newcomers alone", () =>
@@ -124,18 +124,21 @@ Deno.test("old figures kept after Redis lost everything are shown in an outage t
     const api = clientOf(await run.startService({}));
     const resumed = new LiveFeed(api, { ...STORE, lastEventId: seen.id });
     const newcomer = new LiveFeed(api, STORE);
-    // An instance that knows nothing else shows what is kept, so the others have to keep it off.
-    const { snapshot } = await newcomer.reaches(() => true, "what is kept");
+    // An instance that knows nothing newer shows the kept figures. The other instances must not.
+    const { snapshot } = await newcomer.reaches(() => true, "the kept figures");
     assertEquals([snapshot.source, snapshot.version], ["cache", old]);
     const refused = await witness.dashboard.snapshot.query(STORE).catch(errorDataOf);
-    assert(refused !== null && "reason" in refused, "the witness, which knows more, shows it");
+    assert(
+      refused !== null && "reason" in refused,
+      "the witness knows newer figures and does not show these",
+    );
     assertEquals(refused.reason, "unavailable");
-    await newcomer.reaches(({ stale }) => stale, "what is kept, as stale");
+    await newcomer.reaches(({ stale }) => stale, "the kept figures, as stale");
     assertEquals(resumed.frames, []);
 
     const begunAt = performance.now();
     await run.postgres.start();
-    await resumed.reaches(() => true, "what the database has");
+    await resumed.reaches(() => true, "the figures of the database");
     report("resumed after an outage", { afterMs: Math.round(performance.now() - begunAt) });
     await newcomer.reaches(({ version }) => version >= seen.version);
     await until(

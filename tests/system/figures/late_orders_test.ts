@@ -1,7 +1,6 @@
 /**
- * Orders that come out of the overflow buffer days after they were placed, by an instance whose
- * calendar is wrong as well: each counts in the minute and the day of its own time, and is taken
- * from there when it is cancelled.
+ * Orders are drained days after they were placed, by an instance whose calendar is wrong as well.
+ * Each counts in the minute and the day of its own time, and its cancellation takes it from there.
  */
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import type { WeirClient } from "../../../client/mod.ts";
@@ -20,7 +19,7 @@ import { until } from "../../support/services/services.ts";
 
 const SCOPES = ["store-1", "*"];
 
-/** An order that was spilled so long ago. */
+/** An order that was spilled at `placedAt`. */
 interface Late {
   readonly order: NewOrder;
   readonly placedAt: number;
@@ -31,8 +30,11 @@ function lateOrder(now: number, hoursAgo: number, sku: string): Late {
   return { order, placedAt: now - hoursAgo * HOUR_MS };
 }
 
-/** Leaves orders in the empty buffer as an outage has left them, the oldest first. */
-async function leaveInBuffer({ redis, prefix }: TestRedis, orders: readonly Late[]): Promise<void> {
+/** Leaves orders in the empty overflow as an outage does, the oldest first. */
+async function leaveInOverflow(
+  { redis, prefix }: TestRedis,
+  orders: readonly Late[],
+): Promise<void> {
   const { stream, records, bytes } = overflowKeys(prefix);
   for (const { order, placedAt } of orders) {
     const [text, entry] = [JSON.stringify(order), `${placedAt}-0`];
@@ -63,7 +65,7 @@ function sumsOf(orders: number, cancelled: number): Sums[] {
   }));
 }
 
-/** What must hold whenever all is folded: no bucket differs from its orders, and the auditor says so. */
+/** Expects that no bucket differs from its orders, and that an audit says so. */
 async function expectNoDrift(sql: TestSql, { api }: WeirClient): Promise<void> {
   await expectExact(sql);
   const { checked, drifted } = await api.ops.audit.mutate({ buckets: 200 });
@@ -75,18 +77,19 @@ Deno.test("orders drained days late count when they were placed, and are cancell
   withProcesses(async ({ database: { sql }, redis, start }) => {
     const [clock] = await sql<{ now: Date }[]>`select date_trunc('milliseconds', now()) as now`;
     const now = clock!.now.getTime();
-    // Of each day one; the minute of the youngest is within the two days for which minutes stay.
+    // Each day has one order. The youngest is within the two days for which minutes are kept.
     const late = [96, 72, 46].map((hours) => lateOrder(now, hours, `sku of ${hours} hours ago`));
-    await leaveInBuffer(redis, late);
+    await leaveInOverflow(redis, late);
 
     const { url } = await start(clockAhead(HOUR_MS));
     const client = createTestClient(url, KEY);
     const feed = new LiveFeed(client.api);
-    await until("the buffer to be drained", async () => {
+    await until("the overflow to be drained", async () => {
       const { stream } = overflowKeys(redis.prefix);
       return await redis.redis.xlen(stream) === 0;
     });
-    await client.api.orders.place.mutate(anInput()); // whose fold is after all of theirs
+    // The fold of this order follows the folds of the late orders.
+    await client.api.orders.place.mutate(anInput());
     const { snapshot } = await feed.reaches(({ currencies: [eur] }) => eur?.last60m.orders === 1);
     assertEquals(snapshot.currencies, await recountCurrencies(sql, "*", snapshot.minute));
     assertEquals(snapshot.currencies[0]?.topProducts.map(({ sku }) => sku), ["tea"]);

@@ -1,7 +1,6 @@
 /**
- * Notices that an instance hears on neither way, LISTEN or Redis, while both connections look
- * healthy: its subscribers have the new version all the same, by the regular check or by the next
- * notice that does arrive.
+ * An instance hears a notice on neither way, LISTEN or Redis, while both connections look healthy.
+ * Its subscribers get the new version by the regular check, or by the next notice that arrives.
  */
 import { assertEquals, assertGreater, assertLess } from "@std/assert";
 import type { Snapshot } from "../../../client/mod.ts";
@@ -18,19 +17,19 @@ import { WireProxy } from "../../support/faults/wire_proxy.ts";
 
 const ROUNDS = 5;
 const FOUND_WITHIN_MS = 3_000;
-/** What a read and a frame may take on a machine that is busy. */
+/** The time that a read and a frame may take on a busy machine. */
 const MARGIN_MS = 1_000;
 
-/** A fold's notice on its way to whoever listens, by PostgreSQL or by Redis; echoes are none. */
+/** A fold's notice on its way to an instance, by PostgreSQL or by Redis. An echo does not match. */
 const NOTICE = /(weir_folds|:folds)[^]*"version":/;
 
-/** By which the regular check asks. */
+/** The statement of the regular check. */
 const CHECK = /SELECT max\(epoch\) FROM epochs\)[^]*clock_timestamp/;
 
 interface Deaf {
   /** Takes orders, folds and hears everything. */
   readonly hearing: ServiceProcess;
-  /** The one whose notices can be taken away. */
+  /** The instance whose notices can be taken away. */
   readonly deaf: ServiceProcess;
   readonly checks: StatementCount;
   /** Notices taken away. */
@@ -71,7 +70,7 @@ function withDeaf(test: (run: FaultRun, stage: Deaf) => Promise<void>): Promise<
   });
 }
 
-/** When each version was shown first, by the test's clock, which is the machine's. */
+/** The time at which each version was first shown, by the clock of the machine. */
 class Arrivals {
   readonly at = new Map<number, number>();
   readonly errors: unknown[] = [];
@@ -93,14 +92,14 @@ async function place({ url }: ServiceProcess, order: Partial<PlaceInput>): Promi
   }
 }
 
-/** The fold that made `version`, once it is there. */
+/** The time of the fold that made `version`, once it is there. */
 const madeAt = (run: FaultRun, version: number) =>
   until("the fold", async () => {
     const times = await run.ask(readFoldTimes);
     return times.find((fold) => fold.version === version)?.at ?? null;
   });
 
-Deno.test("a notice lost on both ways is found within 3 s, right after a check as well", () =>
+Deno.test("a fold whose notice is lost on both ways is found within 3 s, right after a check as well", () =>
   withDeaf(async (run, stage) => {
     const { hearing, deaf, checks } = stage;
     const client = createTestClient(deaf.url, KEY);
@@ -117,7 +116,7 @@ Deno.test("a notice lost on both ways is found within 3 s, right after a check a
       await everyoneHas(0);
       stage.deafen(true);
       const foundAfterMs: number[] = [];
-      // The longest wait begins right after a check, which is what each later round begins with.
+      // The longest wait begins right after a check. Each later round begins there by itself.
       const { calls } = checks;
       await until("a check", () => checks.calls > calls);
       for (let version = 1; version <= ROUNDS; version++) {
@@ -138,7 +137,7 @@ Deno.test("a notice lost on both ways is found within 3 s, right after a check a
     }
   }));
 
-Deno.test("a notice that follows a lost one brings what that one would have brought", () =>
+Deno.test("a notice that follows a lost one brings the changes of both", () =>
   withDeaf(async (run, stage) => {
     const { hearing, deaf } = stage;
     const client = createTestClient(deaf.url, KEY);
@@ -150,7 +149,7 @@ Deno.test("a notice that follows a lost one brings what that one would have brou
       for (let lost = 1; lost < 2 * ROUNDS; lost += 2) {
         stage.deafen(true);
         await place(hearing, { storeId: "north" });
-        await until("the notice to be lost", () => stage.lost === lost + 1); // on either way
+        await until("the notice to be lost", () => stage.lost === lost + 1); // on both ways
         stage.deafen(false);
         await place(hearing, { storeId: "south" });
         const at = await madeAt(run, lost + 1);
@@ -160,7 +159,7 @@ Deno.test("a notice that follows a lost one brings what that one would have brou
       feed.end();
       report("found by the next notice", { afterMs: waits });
       assertEquals([arrivals.errors, feed.errors], [[], []]);
-      // A check alone would leave some of them waiting for most of its 3 s.
+      // With the check alone, some frames would wait for most of its 3 s.
       assertLess(Math.max(...waits), FOUND_WITHIN_MS / 2, "milliseconds");
     } finally {
       await client.close();

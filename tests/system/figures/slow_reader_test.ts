@@ -1,4 +1,4 @@
-/** Subscribers who stop reading, and a service that waits for them as long as in production. */
+/** Subscribers stop reading, and the service waits for them as long as in production. */
 import { assertEquals, assertGreater, assertLess, assertLessOrEqual } from "@std/assert";
 import { report } from "../../support/faults/fault_run.ts";
 import { createTestClient, KEY } from "../../support/services/instance.ts";
@@ -16,12 +16,12 @@ import { SLOW_READERS } from "../../support/load/slow_reader.ts";
 
 const MEBIBYTE = 1_048_576;
 const CLIENT_TIMEOUT_MS = 30_000;
-/** The service looks once a second, and not to the millisecond. */
+/** The service checks once a second, not to the millisecond. */
 const LOOK_MS = 1_500;
-/** How late a busy machine may be. */
+/** The delay that a busy machine may add. */
 const LATE_MS = 15_000;
 
-Deno.test("who reads nothing for 30 s costs 1 MiB at most until it is cut, and others do not notice", () =>
+Deno.test("a subscriber that reads nothing for 30 s costs 1 MiB at most until it is cut, and others do not notice", () =>
   withProcesses(async ({ start }) => {
     const service = await start();
     const client = createTestClient(service.url, KEY);
@@ -35,13 +35,13 @@ Deno.test("who reads nothing for 30 s costs 1 MiB at most until it is cut, and o
     await fill(instance, quick, slow.length);
     const filledAt = performance.now();
     let mostBytes = 0;
-    await until("them to be cut", async () => {
+    await until("the slow readers to be cut", async () => {
       await quick.round();
       mostBytes = Math.max(mostBytes, await unreadBytes(instance));
       return await subscribers(instance) === 1;
     }, CLIENT_TIMEOUT_MS + LATE_MS);
     const cutAt = performance.now();
-    report("subscribers who do not read", {
+    report("subscribers that do not read", {
       mostBytes,
       cutAfterMs: Math.round(cutAt - filledAt),
       slowestMs: Math.round(quick.slowestMs),
@@ -51,9 +51,12 @@ Deno.test("who reads nothing for 30 s costs 1 MiB at most until it is cut, and o
     assertLessOrEqual(mostBytes, slow.length * MEBIBYTE);
     assertGreater(cutAt - pausedAt, CLIENT_TIMEOUT_MS - LOOK_MS);
     assertLess(quick.slowestMs, 5_000);
-    assertEquals(await unreadBytes(instance), 0, "nothing is kept for them");
+    assertEquals(await unreadBytes(instance), 0, "nothing is kept for slow readers");
     for (const reader of slow) reader.resume();
-    await until("the ends of their connections", () => slow.every(({ closed }) => closed));
+    await until(
+      "the connections of the slow readers to end",
+      () => slow.every(({ closed }) => closed),
+    );
     await quick.round();
     quick.end();
     await client.close();

@@ -1,4 +1,4 @@
-/** One of two instances has a calendar that is an hour ahead: no figure and no time may show it. */
+/** The calendar of one of two instances is an hour ahead. No figure and no time may show it. */
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import type { Snapshot, WeirClient } from "../../../client/mod.ts";
 import { MINUTE_MS } from "../../../sql/time.ts";
@@ -12,7 +12,7 @@ import { until } from "../../support/services/services.ts";
 import { WireProxy } from "../../support/faults/wire_proxy.ts";
 
 const AHEAD_MS = 60 * MINUTE_MS;
-/** Far less than the clock is wrong, far more than anything here takes. */
+/** Far less than the error of the clock, and far more than any step here takes. */
 const MARGIN_MS = 10 * MINUTE_MS;
 const CANCELLED = 10;
 const SCOPES = ["*", "north"];
@@ -25,7 +25,7 @@ function databaseNow(run: FaultRun): Promise<number> {
   });
 }
 
-/** Orders of the last hour in all currencies, the cancelled ones with them or alone. */
+/** Counts the orders of the last hour in all currencies: all of them, and the cancelled ones. */
 function countIn({ currencies }: Snapshot): { readonly all: number; readonly cancelled: number } {
   let [all, cancelled] = [0, 0];
   for (const { last60m } of currencies) {
@@ -35,7 +35,7 @@ function countIn({ currencies }: Snapshot): { readonly all: number; readonly can
   return { all, cancelled };
 }
 
-/** Figures as a recount gives them, in windows of now, and of a sensible age. */
+/** Expects the figures of a recount, in the windows of now, with a sensible age. */
 async function expectOfNow(run: FaultRun, snapshot: Snapshot): Promise<void> {
   const { scope, minute, epoch, asOf, ageMs } = snapshot;
   const now = await databaseNow(run);
@@ -48,7 +48,7 @@ async function expectOfNow(run: FaultRun, snapshot: Snapshot): Promise<void> {
   assertEquals(snapshot.currencies, recounted);
 }
 
-/** How long frames took from the writing of their oldest change, milliseconds: no hour, and not none. */
+/** The mean freshness of all frames, in milliseconds. It must be above none and below a minute. */
 async function meanFreshness(url: string): Promise<number> {
   const { text } = await request(`${url}/metrics`);
   const figure = (name: string) =>
@@ -61,7 +61,7 @@ async function meanFreshness(url: string): Promise<number> {
   return Math.round(meanMs);
 }
 
-/** Cancels some orders, half of them at each instance. @returns when, by the answers. */
+/** Cancels some orders, half of them at each instance. @returns the times in the answers. */
 async function cancelSome(run: FaultRun, apis: readonly WeirClient["api"][]): Promise<number[]> {
   const orders = await run.ask((sql) =>
     sql<{ store_id: string; order_id: string }[]>`
@@ -74,7 +74,7 @@ async function cancelSome(run: FaultRun, apis: readonly WeirClient["api"][]): Pr
   }));
 }
 
-/** The feed comes to show every order, exactly, and has never gone back. */
+/** Expects that the feed comes to show every order exactly, and never went back. */
 async function expectExactFeed(run: FaultRun, feed: LiveFeed): Promise<void> {
   const { scope } = (await feed.reaches(() => true)).snapshot;
   const stored = await run.ask((sql) =>
@@ -91,7 +91,7 @@ async function expectExactFeed(run: FaultRun, feed: LiveFeed): Promise<void> {
   feed.end();
 }
 
-Deno.test("with the clock of one instance an hour ahead, every figure and every time is right", () =>
+Deno.test("an instance whose clock is an hour ahead gets every figure and every time right", () =>
   withFaults(async (run) => {
     const proxy = WireProxy.to(run.postgres.url);
     const right = await run.instance();
@@ -102,7 +102,11 @@ Deno.test("with the clock of one instance an hour ahead, every figure and every 
     const clients = [right, wrong].map(({ url }) => createTestClient(url, KEY));
     try {
       const { startedAt } = await statusOf(wrong.url);
-      assertGreater(Date.parse(startedAt), Date.now() + AHEAD_MS - MARGIN_MS, "its own calendar");
+      assertGreater(
+        Date.parse(startedAt),
+        Date.now() + AHEAD_MS - MARGIN_MS,
+        "the instance has the wrong calendar",
+      );
       const begunAt = await databaseNow(run);
       const apis = clients.map(({ api }) => api);
       const feeds = apis.flatMap((api) =>
@@ -115,7 +119,7 @@ Deno.test("with the clock of one instance an hour ahead, every figure and every 
 
       proxy.cut();
       await until("orders to be spilled", () => (load.history.outcomes()["spilled"] ?? 0) > 20);
-      const { spill: { oldestAgeMs } } = await until("it to be seen", async () => {
+      const { spill: { oldestAgeMs } } = await until("the spilled orders to be seen", async () => {
         const status = await statusOf(wrong.url);
         return status.spill.oldestAgeMs === null ? null : status;
       });
@@ -150,7 +154,7 @@ Deno.test("with the clock of one instance an hour ahead, every figure and every 
     }
   }));
 
-/** What the right instance keeps the wrong one serves, and what it keeps itself ends in time. */
+/** Expects the wrong instance to serve what the right one kept, and its own to end in time. */
 async function expectKept(
   run: FaultRun,
   proxy: WireProxy,

@@ -1,4 +1,4 @@
-/** An instance killed (SIGKILL) under load, at random moments and at chosen ones. */
+/** An instance is killed (SIGKILL) under load, at random moments and at chosen ones. */
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { commitBatch } from "../../../sql/orders/batch.ts";
 import { toNewOrder } from "../../../sql/orders/new_order.ts";
@@ -33,21 +33,21 @@ Deno.test("an instance killed at random moments, again and again, loses and doub
     assertGreater(load.figures.outcomes["no answer"] ?? 0, 0, "calls that the kills cut off");
   }));
 
-/** Orders whose instance is killed at a chosen moment of theirs, among those of the load. */
+/** Orders beside those of the load. The instance is killed at a chosen moment of these. */
 const ORDERS = 20;
 
-/** What is known of them on their way. */
+/** The progress of these orders. */
 interface Underway {
-  /** Keys that were seen in a batch on its way to the database. */
+  /** Keys seen in a batch on its way to the database. */
   readonly sent: ReadonlySet<string>;
   readonly answered: number;
   readonly rows: number;
 }
 
-/** A moment at which the instance is killed; then the callers repeat. */
+/** A moment to kill the instance. Afterwards the callers send again. */
 interface Moment {
   readonly name: string;
-  /** Keeps the moment, called when a batch with one of them is on its way to the database. */
+  /** Makes the moment last. Called when a batch with one of the orders is on its way. */
   freeze(proxy: WireProxy): void;
   hasCome(underway: Underway): boolean;
 }
@@ -59,7 +59,7 @@ const MOMENTS: readonly Moment[] = [
     hasCome: ({ sent, rows, answered }) => sent.size > 0 && rows === 0 && answered === 0,
   },
   {
-    name: "after COMMIT, before it hears of it",
+    name: "after COMMIT, before it gets the answer",
     freeze: (proxy) => proxy.replies = "held",
     hasCome: ({ sent, rows, answered }) => rows > 0 && rows === sent.size && answered === 0,
   },
@@ -113,10 +113,15 @@ Deno.test("an instance killed while the database works on its batch loses and do
     const load = await underLoad(run, () => service.url);
     const orders = Array.from({ length: ORDERS }, () => load.newOrder());
     const waiting = await run.ask(async (session) => {
-      // A batch with one of them waits for this session; the load's others pass it by.
+      // A batch with one of these orders waits for this session. Batches without them pass.
       await session`begin`;
       await commitBatch(session, orders.map((order) => toNewOrder(placeInput.parse(order))));
-      const placing = placeAll(load, orders, service, () => assert(false, "it was answered"));
+      const placing = placeAll(
+        load,
+        orders,
+        service,
+        () => assert(false, "an order was acknowledged before the kill"),
+      );
       await until("a batch to be under way", async () => await run.batchesWaiting() > 0);
       const waiting = await run.batchesWaiting();
       await service.kill();
@@ -124,7 +129,7 @@ Deno.test("an instance killed while the database works on its batch loses and do
       await session`rollback`;
       return waiting;
     });
-    // The server finds out that its client is gone only when it answers: the batch commits.
+    // PostgreSQL notices that its client is gone only when it answers, so the batch commits.
     await sessionsEnd(run);
     const rows = await run.rowsOf(orders);
     assertGreater(rows, 0);
@@ -141,9 +146,9 @@ async function underLoad(run: FaultRun, url: () => string): Promise<FaultLoad> {
   return load;
 }
 
-/** Resolves when the database has done all that a killed instance had asked of it. */
+/** Resolves when the database has finished all work of a killed instance. */
 async function sessionsEnd(run: FaultRun): Promise<void> {
-  await until("its sessions to end", () =>
+  await until("the sessions of the killed instance to end", () =>
     run.ask(async (sql) => {
       const left = await sql`
         select from pg_stat_activity where application_name = 'weir write'`;
@@ -151,7 +156,7 @@ async function sessionsEnd(run: FaultRun): Promise<void> {
     }));
 }
 
-/** Each of the orders sent once; resolves when all callers have an answer or know there is none. */
+/** Sends each order once. Resolves when each caller has an answer or knows that there is none. */
 async function placeAll(
   load: FaultLoad,
   orders: readonly PlaceInput[],
@@ -164,7 +169,7 @@ async function placeAll(
   }));
 }
 
-/** Sends all of them again: the `rows` that had been stored are replayed, and no others. */
+/** Sends all orders again. Exactly the `rows` orders that were stored before are replayed. */
 async function expectRepeated(
   load: FaultLoad,
   orders: readonly PlaceInput[],
@@ -174,5 +179,5 @@ async function expectRepeated(
   const answers = await Promise.all(orders.map((order) => load.persist(order, url)));
   assertEquals(new Set(answers.map(outcomeOf)), new Set(["committed"]));
   const replayed = answers.filter((answer) => answer.kind === "acknowledged" && answer.replayed);
-  assertEquals(replayed.length, rows, "those that had been stored, and no others");
+  assertEquals(replayed.length, rows, "exactly the orders stored before are replayed");
 }

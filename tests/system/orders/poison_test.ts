@@ -6,12 +6,12 @@ import { outcomeOf } from "../../support/recount/history.ts";
 const ORDERS = 500;
 const POISONED = [7, 250, 499];
 const LANES = 2;
-/** Begins the keys of the orders whose transactions are counted, also when they are rolled back. */
+/** Begins the keys of counted orders. Their transactions count even when they are rolled back. */
 const COUNTED = "counted-";
 
 /**
- * The constraint that makes some orders poison, and a counter of the transactions that had counted
- * orders: a sequence, which no rollback takes back, moved on by the first such row of each.
+ * Makes some orders poison by a constraint, and counts the transactions with counted orders. A
+ * sequence counts them, because no rollback takes it back. The first counted row of each moves it.
  */
 async function poison(run: FaultRun): Promise<void> {
   await run.ask(async (sql) => {
@@ -65,14 +65,14 @@ Deno.test("3 poisoned orders in 500 become 3 dead letters, and 497 commit in bou
     );
     const bound = 2 * POISONED.length * Math.ceil(Math.log2(ORDERS)) + LANES;
     report("3 poisoned orders in 500", { ...load.figures, transactions, bound });
-    assertGreater(transactions, 2 * POISONED.length, "they were counted");
+    assertGreater(transactions, 2 * POISONED.length, "the transactions were counted");
     assertLess(transactions, bound + 1);
     const { outcomes } = load.figures;
     assertEquals(Object.keys(outcomes).sort(), ["committed", "rejected"]);
-    assertEquals(outcomes["rejected"], POISONED.length, "no order of the load");
+    assertEquals(outcomes["rejected"], POISONED.length, "no order of the load was rejected");
   }));
 
-Deno.test("under load poisoned orders fail alone, and the circuit stays closed", () =>
+Deno.test("poisoned orders under load fail alone, and the circuit stays closed", () =>
   withFaults(async (run) => {
     const { url } = await run.instance();
     await poison(run);
@@ -86,7 +86,7 @@ Deno.test("under load poisoned orders fail alone, and the circuit stays closed",
       assertEquals(outcomeOf(await load.attempt(order, url)), "rejected");
       await new Promise((resolve) => setTimeout(resolve, 40)); // spread over the load
     }
-    // The same again is the same letter.
+    // The same order sent again is the same dead letter.
     assertEquals(outcomeOf(await load.attempt(poisoned[0]!, url)), "rejected");
     await run.verify(load, poisoned.length);
     const { outcomes } = load.figures;

@@ -1,4 +1,4 @@
-/** One idempotency key by several ways at once: two contents, two instances, buffer and database. */
+/** An idempotency key on several ways: two contents, two instances, overflow and database. */
 import { assert, assertEquals } from "@std/assert";
 import type { PlaceInput } from "../../../client/contract/order.ts";
 import type { FaultLoad } from "../../support/faults/fault_load.ts";
@@ -17,7 +17,7 @@ async function openCircuit(url: string): Promise<void> {
   );
 }
 
-/** Two instances under load, on buffers of their own if so wanted. */
+/** Starts two instances and a load on both. The second one may have an overflow of its own. */
 async function twoInstances(run: FaultRun, prefixOfSecond = run.prefix) {
   const first = await run.instance();
   const second = await run.instance({ WEIR_REDIS_PREFIX: prefixOfSecond });
@@ -39,7 +39,7 @@ async function lettersOf(run: FaultRun) {
   );
 }
 
-/** The row under the key has the content of `order`, and other content is one open conflict. */
+/** Expects the content of `order` in its row, and the other content in one dead letter. */
 async function expectConflict(run: FaultRun, order: PlaceInput): Promise<void> {
   const { orders } = await run.stored();
   const rows = orders.filter(({ key }) => key === order.idempotencyKey);
@@ -52,9 +52,9 @@ async function expectConflict(run: FaultRun, order: PlaceInput): Promise<void> {
   assertEquals(contentOf(letters[0]!.payload), contentOf(withOtherContent(order)));
 }
 
-Deno.test("a committed key sent again and then with other content while the database is away", () =>
+Deno.test("a committed key is spilled while the database is away, and its other content is a conflict", () =>
   withFaults(async (run) => {
-    // The second instance has a buffer of its own, so that it has not seen what the first one spilled.
+    // The second instance has an overflow of its own: it does not see what the first one spilled.
     const otherPrefix = `${run.prefix}-second`;
     const { urls: [first, second], load } = await twoInstances(run, otherPrefix);
     const order = load.newOrder();
@@ -83,7 +83,7 @@ Deno.test("a committed key sent again and then with other content while the data
     report("committed, then sent with other content", load.figures);
   }));
 
-Deno.test("within one buffer the content that comes first is spilled, the other one is a mismatch", () =>
+Deno.test("the first content of a key in the overflow is spilled, and other content is a mismatch", () =>
   withFaults(async (run) => {
     const { urls: [first, second], load } = await twoInstances(run);
     const [sooner, later] = [load.newOrder(), load.newOrder()];
@@ -92,25 +92,25 @@ Deno.test("within one buffer the content that comes first is spilled, the other 
     }
     await run.postgres.kill();
     for (const url of [first, second]) await openCircuit(url);
-    // The committed content first: the buffer knows it, and refuses the other one.
+    // The committed content comes first: the overflow knows it, and refuses the other content.
     assertEquals(outcomeOf(await load.attempt(sooner, first)), "spilled");
     const mismatch = await load.attempt(withOtherContent(sooner), second);
     assertEquals(outcomeOf(mismatch), "idempotency_mismatch");
-    // The other content first, on an instance that cannot know better: it is taken, and parked.
+    // The other content comes first: no instance can know better, so it is taken, and parked later.
     assertEquals(outcomeOf(await load.attempt(withOtherContent(later), second)), "spilled");
     assertEquals(outcomeOf(await load.attempt(later, first)), "idempotency_mismatch");
     await run.postgres.start();
     await run.drained();
     await expectConflict(run, later);
-    // As soon as an instance has found the database again, it says what the database's row says.
+    // Once an instance has found the database again, it answers with the row of the database.
     for (const [order, url] of [[later, first], [sooner, second]] as const) {
       await until(
-        "the row's own answer",
+        "the answer of the row",
         async () => outcomeOf(await load.attempt(order, url)) === "committed",
       );
     }
     await run.verify(load, 1);
-    report("two contents in one buffer", load.figures);
+    report("two contents in one overflow", load.figures);
   }));
 
 Deno.test("keys spilled through one instance and committed through another are one row each", () =>
@@ -126,7 +126,7 @@ Deno.test("keys spilled through one instance and committed through another are o
       for (let round = 0; round < 40; round++) {
         const order = load.newOrder();
         const ways = round % 2 === 0 ? [cutOff.url, whole.url] : [whole.url, cutOff.url];
-        // The whole instance drains as well: now before, now after the commit, now beside it.
+        // The whole instance drains as well: before the commit, after it, or at the same time.
         answers.push(
           round % 4 < 2
             ? await Promise.all(ways.map((url) => load.attempt(order, url)))
@@ -164,8 +164,12 @@ Deno.test("100 simultaneous calls with one key on two instances are one row and 
         [status, orderId, placedAt, totalMinor].join()
       );
       assertEquals(new Set(said).size, 1, "the same answer for all");
-      assertEquals(acknowledged.filter(({ replayed }) => !replayed).length, 1, "one placed it");
-      // Whichever content was first has the key; the others are told so.
+      assertEquals(
+        acknowledged.filter(({ replayed }) => !replayed).length,
+        1,
+        "one call placed the order",
+      );
+      // The first content has the key. Calls with other content are refused.
       const otherWon = rows[0]?.content === contentOf(other);
       assertEquals(acknowledged.length, mixed ? (otherWon ? 1 : 99) : 100);
       const refused = answers.filter((answer) => answer.kind !== "acknowledged").map(outcomeOf);

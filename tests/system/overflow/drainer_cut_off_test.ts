@@ -1,4 +1,4 @@
-/** A drainer that has taken spilled orders and does not reach the database, while others do. */
+/** A drainer has taken orders and cannot reach the database. Another instance can. */
 import { assertEquals, assertGreater, assertLess } from "@std/assert";
 import { report, statusOf, withFaults } from "../../support/faults/fault_run.ts";
 import { until } from "../../support/services/services.ts";
@@ -6,12 +6,12 @@ import { WireProxy } from "../../support/faults/wire_proxy.ts";
 
 const TIMEOUT_MS = 2_000;
 
-Deno.test("what a drainer took and cannot commit goes to an instance that reaches the database", () =>
+Deno.test("orders taken by a drainer that is cut off are drained by an instance that reaches the database", () =>
   withFaults(async (run) => {
     const proxy = WireProxy.to(run.postgres.url);
     try {
       const { url } = await run.instance();
-      // It gets no orders, so its circuit stays closed and it goes on trying.
+      // This instance gets no orders, so its circuit stays closed and its drainer goes on trying.
       const cutOff = await run.instance({ DATABASE_URL: proxy.through(run.postgres.url) });
       const load = run.load({ urls: () => [url], ratePerSecond: 250 });
       load.start();
@@ -19,7 +19,7 @@ Deno.test("what a drainer took and cannot commit goes to an instance that reache
       proxy.cut();
       await run.postgres.kill();
       await until("spilled orders", async () => await run.spilled() > 600);
-      const taken = await until("some to be taken", () => run.takenFromBuffer());
+      const taken = await until("some orders to be taken", () => run.takenFromOverflow());
       assertEquals((await statusOf(cutOff.url)).writer.circuit, "closed");
       await run.postgres.start();
       const backAt = performance.now();

@@ -1,4 +1,4 @@
-/** A drainer killed under load, between COMMIT and its acknowledgement to the buffer. */
+/** A drainer is killed under load, between COMMIT and its acknowledgement to the overflow. */
 import { assertEquals, assertGreater, assertLess } from "@std/assert";
 import { orderIdOf } from "../../../sql/orders/order_identity.ts";
 import type { PlaceInput } from "../../../client/contract/order.ts";
@@ -12,7 +12,7 @@ const TIMEOUT_MS = 2_000;
 
 const idOf = (order: PlaceInput) => orderIdOf(order.storeId, order.idempotencyKey);
 
-Deno.test("another instance takes over from a drainer killed before it acknowledged its batch", () =>
+Deno.test("a drainer killed before it acknowledged its batch is replaced by another instance", () =>
   withFaults(async (run) => {
     const proxy = WireProxy.to(run.redis.url);
     try {
@@ -28,13 +28,13 @@ Deno.test("another instance takes over from a drainer killed before it acknowled
         "the circuit to open",
         async () => (await statusOf(url)).writer.circuit === "open",
       );
-      // One of them becomes a dead letter: that, too, must happen once.
+      // The conflicting order becomes a dead letter. That must happen once, too.
       const conflicting: PlaceInput = { ...known, customerRef: "another" };
       const orders = [conflicting, ...Array.from({ length: ORDERS }, () => load.newOrder())];
       const spilled = await Promise.all(orders.map((order) => load.attempt(order)));
       assertEquals(new Set(spilled.map(outcomeOf)), new Set(["spilled"]));
 
-      // Batches before theirs may be acknowledged.
+      // Earlier batches may be acknowledged. The batch with the conflicting order may not.
       const unheard: PlaceInput[] = [];
       proxy.onRequest = (text) => {
         if (!text.includes("XACK") || !text.includes(idOf(conflicting))) return;
@@ -45,12 +45,12 @@ Deno.test("another instance takes over from a drainer killed before it acknowled
       await until("the drainer to acknowledge its batch", () => unheard.length > 0);
       const letters = await run.ask((sql) => sql`select from dead_letters where state = 'open'`);
       assertEquals(letters.length, 1);
-      assertEquals(await run.rowsOf(unheard), unheard.length, "they are committed");
+      assertEquals(await run.rowsOf(unheard), unheard.length, "the batch is committed");
       const left = await run.spilledIds();
       assertEquals(
         unheard.filter((order) => !left.has(idOf(order))),
         [],
-        "and still in the buffer",
+        "the batch is still in the overflow",
       );
       await drainer.kill();
 
@@ -63,10 +63,14 @@ Deno.test("another instance takes over from a drainer killed before it acknowled
       report("kill -9 of a drainer", { ...load.figures, unheard: unheard.length, takenOverMs });
       assertEquals((await run.ask((sql) => sql`select from dead_letters`)).length, 1);
       await until(
-        "the new drainer to say so",
+        "the new instance to report an empty overflow",
         async () => (await statusOf(next.url)).spill.orders === 0,
       );
-      assertGreater(load.figures.outcomes["spilled"] ?? 0, 2 * ORDERS, "the load was spilled, too");
+      assertGreater(
+        load.figures.outcomes["spilled"] ?? 0,
+        2 * ORDERS,
+        "orders of the load were spilled, too",
+      );
       assertLess(takenOverMs, 5 * TIMEOUT_MS, "milliseconds");
     } finally {
       await proxy.close();

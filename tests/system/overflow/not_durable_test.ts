@@ -1,4 +1,4 @@
-/** No order is called spilled by a Redis that may forget it, by itself or by a failover. */
+/** An order is never called spilled while Redis may lose it, in a crash or in a failover. */
 import { assertEquals, assertGreater } from "@std/assert";
 import type { FaultLoad } from "../../support/faults/fault_load.ts";
 import { type FaultRun, report, statusOf, withFaults } from "../../support/faults/fault_run.ts";
@@ -22,7 +22,7 @@ const SETTINGS: readonly Settings[] = [
 
 const spillState = async (url: string) => (await statusOf(url)).spill.state;
 
-/** Under load and with the database away, Redis as it is now must not be used. */
+/** Expects that Redis in its present state takes no order, under load and without a database. */
 async function expectUnused(
   run: FaultRun,
   load: FaultLoad,
@@ -30,10 +30,10 @@ async function expectUnused(
   what: string,
 ): Promise<number> {
   await until(
-    `the buffer to be called not durable, ${what}`,
+    `the overflow to be called not durable, ${what}`,
     async () => await spillState(url) === "not_durable",
   );
-  await load.answered(50); // what was on its way to the buffer has reached it
+  await load.answered(50); // orders on their way to the overflow have arrived
   const sentAt = performance.now();
   const before = await run.spilled();
   await load.answered(100);
@@ -45,10 +45,10 @@ async function expectUnused(
   return meanwhile.length;
 }
 
-Deno.test("no order is called spilled while Redis may forget it, whatever setting allows that", () =>
+Deno.test("an order is never called spilled while a setting lets Redis forget it", () =>
   withFaults(async (run) => {
     const { url } = await run.instance();
-    // Each sends once, since callers who wait for the database would add up.
+    // Each caller sends once: callers who wait for the database would add up.
     const load = run.load({ urls: () => [url], ratePerSecond: 200, once: 1 });
     load.start();
     await load.answered(100);
@@ -56,9 +56,9 @@ Deno.test("no order is called spilled while Redis may forget it, whatever settin
     for (const settings of SETTINGS) {
       await run.redis.stop();
       await run.redis.start(settings);
-      if (run.postgres.runs) { // from now on it is away
+      if (run.postgres.runs) { // the first setting: the database goes away after it
         await until(
-          "the buffer to be looked at",
+          "the overflow to be called not durable",
           async () => await spillState(url) === "not_durable",
         );
         await run.postgres.kill();
@@ -70,7 +70,7 @@ Deno.test("no order is called spilled while Redis may forget it, whatever settin
       const what = JSON.stringify(settings);
       refused[what] = await expectUnused(run, load, url, what);
     }
-    assertEquals(await run.spilled(), 0, "until now no Redis could be trusted");
+    assertEquals(await run.spilled(), 0, "no setting so far was durable");
     await run.redis.stop();
     await run.redis.start();
     await until("a durable Redis to be used", async () => await run.spilled() > 100);
@@ -91,7 +91,7 @@ Deno.test("no order is called spilled while Redis may forget it, whatever settin
     for (const count of Object.values(refused)) assertGreater(count, 50);
   }));
 
-Deno.test("no order is called spilled while no replica has it on disk", () =>
+Deno.test("an order is never called spilled while the replica does not confirm it", () =>
   withReplicatedRedis(({ master, startReplica }) =>
     withFaults(async (run) => {
       const { url } = await run.instance();
@@ -112,7 +112,7 @@ Deno.test("no order is called spilled while no replica has it on disk", () =>
       refused.frozen = await expectUnused(run, load, url, "with a replica that is stopped");
       const meanwhile = load.history.attempts.filter(({ sentAt }) => sentAt > frozenAt);
       const acknowledged = meanwhile.filter(({ answer }) => outcomeOf(answer) === "spilled");
-      assertEquals(acknowledged, [], "from the first moment");
+      assertEquals(acknowledged, [], "acknowledged since the replica was frozen");
       await replica.thaw();
       await used("whose replica is back");
 

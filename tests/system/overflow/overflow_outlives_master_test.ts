@@ -1,6 +1,6 @@
-/** A Redis lost for good, with the orders that it alone was given, and its replica in its place. */
+/** Redis is lost for good with orders that the database does not have. Its replica replaces it. */
 import { assertEquals, assertLess } from "@std/assert";
-import { pause } from "../../../server/pause.ts";
+import { pause } from "../../../sql/waiting.ts";
 import { report, statusOf, withFaults } from "../../support/faults/fault_run.ts";
 import { withReplicatedRedis } from "../../support/services/replicated_redis.ts";
 import { until } from "../../support/services/services.ts";
@@ -17,34 +17,36 @@ Deno.test("1,000 spilled orders outlive their Redis: the replica that confirmed 
       await withFaults(async (run) => {
         const replica = await startReplica();
         const { url } = await run.instance();
-        // Most send once, since callers who wait for both to be back would add up.
+        // Most callers send once: callers who wait for both servers would add up.
         const load = run.load({ urls: () => [url], ratePerSecond: 200, once: 0.9 });
-        const { attempts } = load.history;
-        const acknowledged = () =>
-          new Set(
-            attempts.flatMap(({ answer }) =>
-              answer.kind === "acknowledged" && answer.status === "spilled" ? [answer.orderId] : []
-            ),
-          );
+        const acknowledged = () => load.history.acknowledged("spilled");
         await run.postgres.kill();
         load.start();
         await until("1,000 spilled orders", () => acknowledged().size >= ORDERS, 60_000);
-        // The replica falls behind, and then both are gone before it has caught up.
+        // The replica falls behind, and both servers are killed before it has caught up.
         await replica.freeze();
         await run.askRedis((redis) => redis.set(LATE, 1));
-        await pause(BEHIND_MS, undefined);
+        await pause(BEHIND_MS);
         await Promise.all([master.kill(), replica.kill()]);
         const killedAt = performance.now();
         await until(
-          "the buffer to be missed",
+          "the overflow to be called unavailable",
           async () => (await statusOf(url)).spill.state === "unavailable",
         );
         const before = acknowledged();
         await replica.start({ replicaof: "no one" });
         proxy.redirect(replica.url);
         const kept = await run.spilledIds();
-        assertEquals([...before].filter((id) => !kept.has(id)), [], "not in the replica");
-        assertEquals(await run.askRedis((redis) => redis.exists(LATE)), 0, "it was behind");
+        assertEquals(
+          [...before].filter((id) => !kept.has(id)),
+          [],
+          "acknowledged, but not in the replica",
+        );
+        assertEquals(
+          await run.askRedis((redis) => redis.exists(LATE)),
+          0,
+          "the replica was behind",
+        );
         await until("more spilled orders", () => acknowledged().size > before.size + 100);
         const backMs = Math.round(performance.now() - killedAt);
         await run.postgres.start();

@@ -1,4 +1,4 @@
-/** Redis killed while it alone holds acknowledged orders. */
+/** Redis is killed while it alone holds acknowledged orders. */
 import { assertEquals, assertLess } from "@std/assert";
 import { report, statusOf, withFaults } from "../../support/faults/fault_run.ts";
 import { until } from "../../support/services/services.ts";
@@ -8,29 +8,27 @@ const ORDERS = 2_000;
 Deno.test("2,000 spilled orders outlive a kill -9 of Redis and are all committed once", () =>
   withFaults(async (run) => {
     const { url } = await run.instance();
-    // Most send once, since callers who wait for both to be back would add up.
+    // Most callers send once: callers who wait for both servers would add up.
     const load = run.load({ urls: () => [url], ratePerSecond: 400, once: 0.9 });
-    const { attempts } = load.history;
-    const acknowledged = () =>
-      new Set(
-        attempts.flatMap(({ answer }) =>
-          answer.kind === "acknowledged" && answer.status === "spilled" ? [answer.orderId] : []
-        ),
-      );
+    const acknowledged = () => load.history.acknowledged("spilled");
     await run.postgres.kill();
     load.start();
     await until("2,000 spilled orders", () => acknowledged().size >= ORDERS, 60_000);
-    // Killed while more are coming: what it was writing at that moment is part of the proof.
+    // Orders are still arriving, so Redis is killed while it writes some of them.
     await run.redis.kill();
     const killedAt = performance.now();
     await until(
-      "the buffer to be missed",
+      "the overflow to be called unavailable",
       async () => (await statusOf(url)).spill.state === "unavailable",
     );
     const before = acknowledged();
     await run.redis.start();
     const kept = await run.spilledIds();
-    assertEquals([...before].filter((id) => !kept.has(id)), [], "forgotten by the buffer");
+    assertEquals(
+      [...before].filter((id) => !kept.has(id)),
+      [],
+      "acknowledged, but forgotten by Redis",
+    );
     await until("more spilled orders", () => acknowledged().size > before.size + 100);
     await run.postgres.start();
     const backAt = performance.now();

@@ -1,4 +1,4 @@
-/** Redis stopped, cut off, killed and emptied while PostgreSQL is up: no order may notice. */
+/** Redis is stopped, cut off, killed and emptied while PostgreSQL is up. No order may notice. */
 import { assertEquals, assertLess } from "@std/assert";
 import { type FaultRun, report, statusOf, withFaults } from "../../support/faults/fault_run.ts";
 import {
@@ -47,7 +47,7 @@ Deno.test("orders do not notice that Redis is stopped, cut off, killed or emptie
       const load = run.load({ urls: () => [url], ratePerSecond: 250 });
       const { attempts } = load.history;
       load.start();
-      await load.answered(300); // before that nothing is warm
+      await load.answered(300); // connections and plans are warm now
       const figures: Record<string, AnswerTimes> = {};
       for (const { name, begin, end } of FAULTS) {
         const from = attempts.length;

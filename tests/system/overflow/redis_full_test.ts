@@ -1,6 +1,6 @@
 /**
- * The overflow buffer on a Redis at its `maxmemory`: it takes no more, says so, keeps what it has,
- * and gives it back.
+ * The overflow on a Redis at its `maxmemory`: it takes no more orders and says so. It keeps the
+ * orders that it has, and drainers can take them.
  */
 import { assert, assertEquals } from "@std/assert";
 import type { Redis } from "ioredis";
@@ -18,43 +18,43 @@ import { until } from "../../support/services/services.ts";
 const PREFIX = "weir";
 const KEYS = overflowKeys(PREFIX);
 
-async function withBuffer(
+async function withOverflow(
   url: string,
-  test: (spill: RedisOverflow, redis: Redis) => Promise<void>,
+  test: (overflow: RedisOverflow, redis: Redis) => Promise<void>,
 ) {
   const redis = openRedis(url, "test");
   const bounds = { maxOrders: 1_000, maxBytes: 1 << 20 };
-  const spill = new RedisOverflow({ redis, prefix: PREFIX, mode: "auto", ...bounds });
-  spill.start();
+  const overflow = new RedisOverflow({ redis, prefix: PREFIX, mode: "auto", ...bounds });
+  overflow.start();
   try {
-    await until("the buffer to be ready", () => spill.isReady());
-    await test(spill, redis);
+    await until("the overflow to be ready", () => overflow.isReady());
+    await test(overflow, redis);
   } finally {
-    await spill.stop();
+    await overflow.stop();
     await closeRedis(redis);
   }
 }
 
 /** Runs `test` on a Redis of its own, which has no replica. */
-async function withSpill(
-  test: (spill: RedisOverflow, redis: Redis) => Promise<void>,
+async function withOwnRedis(
+  test: (overflow: RedisOverflow, redis: Redis) => Promise<void>,
 ): Promise<void> {
   const server = await startRedis();
   try {
-    await withBuffer(server.url, test);
+    await withOverflow(server.url, test);
   } finally {
     await server.dispose();
   }
 }
 
-/** Gives Redis less than it uses by now. */
+/** Sets `maxmemory` below the memory that Redis uses now. */
 async function limit(redis: Redis): Promise<void> {
   const [, used] = /used_memory:(\d+)/.exec(await redis.info("memory")) ?? [];
   await redis.config("SET", "maxmemory", Math.floor(Number(used) * 0.9));
 }
 
-const outcomesOf = async (spill: RedisOverflow, orders: ReturnType<typeof anOrder>[]) => {
-  const results = await spill.write(orders);
+const outcomesOf = async (overflow: RedisOverflow, orders: ReturnType<typeof anOrder>[]) => {
+  const results = await overflow.write(orders);
   return orders.map(({ orderId }) => {
     const result = results.get(orderId);
     return result?.outcome === "spilled" ? { isNew: result.isNew } : result?.outcome;
@@ -64,69 +64,73 @@ const outcomesOf = async (spill: RedisOverflow, orders: ReturnType<typeof anOrde
 const idsOf = (orders: readonly { readonly orderId: string }[]) =>
   orders.map(({ orderId }) => orderId);
 
-Deno.test("at its memory limit Redis is full, knows what it has, and is drained", () =>
-  withSpill(async (spill, redis) => {
+Deno.test("the overflow at the memory limit of Redis is full, knows its orders, and is drained", () =>
+  withOwnRedis(async (overflow, redis) => {
     const orders = Array.from({ length: 7 }, () => anOrder());
-    await spill.write(orders);
-    await limit(redis); // before any drainer has come
+    await overflow.write(orders);
+    await limit(redis); // before the first drainer
     const [fresh, held] = [anOrder(), orders[0]!];
-    assertEquals(await outcomesOf(spill, [fresh, held]), ["full", { isNew: false }]);
+    assertEquals(await outcomesOf(overflow, [fresh, held]), ["full", { isNew: false }]);
     assertEquals(await redis.xlen(KEYS.stream), orders.length, "nothing was written");
     assertEquals(await redis.hlen(KEYS.records), orders.length);
-    assert(spill.isReady(), "it is full, and not away");
+    assert(overflow.isReady(), "a full overflow is still ready");
 
-    const taken = await spill.take("one", 5, 60_000);
+    const taken = await overflow.take("one", 5, 60_000);
     assertEquals(idsOf(taken.map(({ order }) => order)), idsOf(orders.slice(0, 5)));
-    await spill.remove(taken);
-    assertEquals(await spill.take("two", 5, 60_000).then((rest) => rest.length), 2);
+    await overflow.remove(taken);
+    assertEquals(await overflow.take("two", 5, 60_000).then((rest) => rest.length), 2);
     await until("the takeover", async () => {
-      const left = await spill.take("one", 5, 50);
-      await spill.remove(left);
+      const left = await overflow.take("one", 5, 50);
+      await overflow.remove(left);
       return left.length === 2;
     });
     assertEquals(await redis.xlen(KEYS.stream), 0);
     assertEquals(await redis.hlen(KEYS.records), 0);
     assertEquals(await redis.get(KEYS.bytes), "0");
-    assertEquals(await outcomesOf(spill, [fresh]), ["full"]);
+    assertEquals(await outcomesOf(overflow, [fresh]), ["full"]);
 
     await redis.config("SET", "maxmemory", 0);
-    assertEquals(await outcomesOf(spill, [fresh, held]), [{ isNew: true }, { isNew: true }]);
-    assertEquals((await spill.take("one", 5, 60_000)).length, 2);
+    assertEquals(await outcomesOf(overflow, [fresh, held]), [{ isNew: true }, { isNew: true }]);
+    assertEquals((await overflow.take("one", 5, 60_000)).length, 2);
   }));
 
-Deno.test("a refusal of another kind is not called full", () =>
-  withSpill(async (spill, redis) => {
+Deno.test("write() does not call another refusal of Redis full", () =>
+  withOwnRedis(async (overflow, redis) => {
     await redis.set(KEYS.bytes, "no number");
-    const outcome = await spill.write([anOrder()]).then(() => "answered", () => "failed");
+    const outcome = await overflow.write([anOrder()]).then(() => "answered", () => "failed");
     assertEquals(outcome, "failed");
   }));
 
-Deno.test("after Redis was emptied what comes then is drained", () =>
-  withSpill(async (spill, redis) => {
-    await spill.write([anOrder()]);
-    assertEquals((await spill.take("one", 5, 60_000)).length, 1);
+Deno.test("an order spilled after Redis was emptied is drained", () =>
+  withOwnRedis(async (overflow, redis) => {
+    await overflow.write([anOrder()]);
+    assertEquals((await overflow.take("one", 5, 60_000)).length, 1);
     await redis.flushall();
-    assertEquals(await spill.take("one", 5, 60_000), []);
+    assertEquals(await overflow.take("one", 5, 60_000), []);
     await redis.flushall();
     const order = anOrder();
-    await spill.write([order]);
-    const both = await Promise.all(["one", "two"].map((name) => spill.take(name, 5, 60_000)));
-    assertEquals(idsOf(both.flat().map((taken) => taken.order)), [order.orderId], "by one of them");
+    await overflow.write([order]);
+    const both = await Promise.all(["one", "two"].map((name) => overflow.take(name, 5, 60_000)));
+    assertEquals(
+      idsOf(both.flat().map((taken) => taken.order)),
+      [order.orderId],
+      "one drainer takes the order",
+    );
   }));
 
-Deno.test("at its memory limit a Redis with a replica is full, and still asked to confirm", () =>
+Deno.test("a full Redis with a replica is still asked to confirm the orders that it has", () =>
   withReplicatedRedis(async (servers: ReplicatedRedis) => {
     const replica = await servers.startReplica();
-    await withBuffer(servers.master.url, async (spill, redis) => {
+    await withOverflow(servers.master.url, async (overflow, redis) => {
       const held = anOrder();
-      await spill.write([held]);
+      await overflow.write([held]);
       await limit(redis);
-      await withBuffer(servers.master.url, async (other) => {
+      await withOverflow(servers.master.url, async (other) => {
         const orders = [held, anOrder()];
         assertEquals(await outcomesOf(other, orders), [{ isNew: false }, "full"]);
         await replica.freeze();
         const outcome = await other.write(orders).then(() => "answered", () => "failed");
-        assertEquals(outcome, "failed", "nobody has confirmed what it found");
+        assertEquals(outcome, "failed", "no replica has confirmed the order that was found");
         assertEquals(other.state, "not_durable");
         await replica.thaw();
       });

@@ -1,6 +1,6 @@
 /**
- * A Redis that is stopped where it is: its sockets stay open and nobody answers. What is asked
- * meanwhile must not pile up, and afterwards all is as before.
+ * Redis is stopped with SIGSTOP: its sockets stay open and nobody answers. Commands must not pile
+ * up meanwhile, and afterwards everything works as before.
  */
 import { assertEquals, assertRejects } from "@std/assert";
 import type { Redis } from "ioredis";
@@ -11,7 +11,7 @@ import { anOrder } from "../../support/load/orders.ts";
 import { type ServerProcess, startRedis } from "../../support/services/server_process.ts";
 import { until } from "../../support/services/services.ts";
 
-/** Runs `test` with connections of these names that are ready. */
+/** Runs `test` with ready connections of these names. */
 async function withConnections<T extends string>(
   names: readonly T[],
   test: (server: ServerProcess, connections: Record<T, Redis>) => Promise<void>,
@@ -35,7 +35,7 @@ function closed(redis: Redis): { readonly count: number } {
   return seen;
 }
 
-Deno.test("a connection that is asked and stays silent is replaced, one that is not asked is kept", () =>
+Deno.test("a connection that does not answer a command is replaced, and an idle one is kept", () =>
   withConnections(
     ["asked", "idle", "subscribed"],
     async (server, { asked, idle, subscribed }) => {
@@ -48,9 +48,13 @@ Deno.test("a connection that is asked and stays silent is replaced, one that is 
       const answers = Promise.allSettled(questions);
       await until("the silent connection to be cut", () => gone.count > 0);
       assertEquals((await answers).filter(({ status }) => status === "fulfilled"), []);
-      // What is asked now is not kept for later.
+      // A command sent now fails: it does not wait for the next connection.
       await assertRejects(() => asked.ping());
-      assertEquals(others.map(({ count }) => count), [0, 0], "nobody waits for them");
+      assertEquals(
+        others.map(({ count }) => count),
+        [0, 0],
+        "no command waits on the other connections",
+      );
 
       await server.thaw();
       await until("a connection", () => asked.status === "ready");
@@ -62,7 +66,7 @@ Deno.test("a connection that is asked and stays silent is replaced, one that is 
     },
   ));
 
-Deno.test("a connection is closed between two attempts as well, Redis being silent or gone", () =>
+Deno.test("closeRedis() ends a connection between two attempts, whether Redis is silent or gone", () =>
   withConnections(["one", "two"], async (server, { one, two }) => {
     const waits = (redis: Redis) =>
       until("a pause between attempts", () => redis.status === "reconnecting");
@@ -70,40 +74,40 @@ Deno.test("a connection is closed between two attempts as well, Redis being sile
     one.ping().catch(() => undefined); // answered by nobody
     await waits(one);
     closeRedis(one);
-    await until("its end", () => one.status === "end");
+    await until("the connection to end", () => one.status === "end");
     await server.kill();
     await waits(two);
     closeRedis(two);
-    await until("its end", () => two.status === "end");
+    await until("the connection to end", () => two.status === "end");
   }));
 
-Deno.test("while the buffer is away nothing is looked up in it, and that is said", () =>
-  withConnections(["spill", "counter"], async (server, { spill: redis, counter }) => {
+Deno.test("find() says that the overflow is unavailable, and asks Redis nothing", () =>
+  withConnections(["overflow", "counter"], async (server, { overflow: redis, counter }) => {
     const bounds = { maxOrders: 10, maxBytes: 1 << 20 };
-    const spill = new RedisOverflow({ redis, prefix: "weir", mode: "auto", ...bounds });
-    spill.start();
+    const overflow = new RedisOverflow({ redis, prefix: "weir", mode: "auto", ...bounds });
+    overflow.start();
     try {
-      await until("the buffer to be ready", () => spill.isReady());
+      await until("the overflow to be ready", () => overflow.isReady());
       const order = anOrder();
-      await spill.write([order]);
+      await overflow.write([order]);
       const before = await lookupsSeen(counter);
       await server.freeze();
-      await until("the buffer to be missed", () => spill.state === "unavailable");
-      const lookups = Array.from({ length: 1_000 }, () => spill.find(order.orderId));
+      await until("the overflow to be called unavailable", () => overflow.state === "unavailable");
+      const lookups = Array.from({ length: 1_000 }, () => overflow.find(order.orderId));
       const told = (await Promise.allSettled(lookups)).filter((lookup) =>
         lookup.status === "rejected" && lookup.reason instanceof OverflowUnreachable
       );
       assertEquals(told.length, lookups.length);
       await server.thaw();
-      await until("the buffer to be ready again", () => spill.isReady());
+      await until("the overflow to be ready again", () => overflow.isReady());
       assertEquals(await lookupsSeen(counter), before);
-      assertEquals((await spill.find(order.orderId))?.orderId, order.orderId);
+      assertEquals((await overflow.find(order.orderId))?.orderId, order.orderId);
     } finally {
-      await spill.stop();
+      await overflow.stop();
     }
   }));
 
-/** How many records Redis has been asked for. */
+/** The number of records that Redis has been asked for. */
 async function lookupsSeen(redis: Redis): Promise<number> {
   const [, calls] = /cmdstat_hget:calls=(\d+)/.exec(await redis.info("commandstats")) ?? [];
   return Number(calls ?? 0);

@@ -1,6 +1,6 @@
 /**
- * The overflow buffer on a Redis that has replicas: what is said of a write is what one of them has
- * confirmed, whatever happened since the buffer was last looked at.
+ * The overflow on a Redis with replicas: an order is called spilled only when a replica has
+ * confirmed it. Replicas may come and go between two checks of the overflow.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { OverflowUnreachable } from "../../../actors/order_writer/group_spill.ts";
@@ -13,8 +13,8 @@ import {
 } from "../../support/services/replicated_redis.ts";
 import { until } from "../../support/services/services.ts";
 
-/** Runs `test` with the buffers of two instances, before their first look. */
-function withBuffers(
+/** Runs `test` with the overflows of two instances, before their first check. */
+function withOverflows(
   test: (servers: ReplicatedRedis, one: RedisOverflow, two: RedisOverflow) => Promise<void>,
   mode: OverflowMode = "auto",
 ): Promise<void> {
@@ -31,107 +31,112 @@ function withBuffers(
   });
 }
 
-/** Resolves right after a look, so that the next one is 2 s away. */
-async function looked({ ask }: ReplicatedRedis): Promise<void> {
-  const looks = () =>
+/** Resolves right after a check, so that the next one is 2 s away. */
+async function checked({ ask }: ReplicatedRedis): Promise<void> {
+  const checks = () =>
     ask(async (redis) => /cmdstat_xlen:calls=(\d+)/.exec(await redis.info("commandstats"))?.[1]);
-  const before = await looks();
-  await until("a look", async () => await looks() !== before);
+  const before = await checks();
+  await until("a check", async () => await checks() !== before);
 }
 
-/** The write fails, and not because nothing was sent. */
+/** Expects that the write fails although it was sent. */
 async function assertUnknown(write: Promise<unknown>): Promise<void> {
   const error = await assertRejects(() => write);
-  assert(!(error instanceof OverflowUnreachable), "its outcome is unknown");
+  assert(!(error instanceof OverflowUnreachable), "the outcome of the write is unknown");
 }
 
 Deno.test("a write is acknowledged when a replica has synced it, and unknown until then", () =>
-  withBuffers(async (servers, one, two) => {
+  withOverflows(async (servers, one, two) => {
     const replica = await servers.startReplica();
-    for (const spill of [one, two]) {
-      spill.start();
-      await until("the buffer to be ready", () => spill.isReady());
+    for (const overflow of [one, two]) {
+      overflow.start();
+      await until("the overflow to be ready", () => overflow.isReady());
     }
     const [first, second] = [anOrder(), anOrder()];
     assertEquals((await one.write([first])).get(first.orderId)?.outcome, "spilled");
 
     await replica.freeze();
     // The second instance finds what the first one has written, and adds nothing.
-    const writes = Promise.all([one, two].map((spill) => assertUnknown(spill.write([second]))));
+    const writes = Promise.all(
+      [one, two].map((overflow) => assertUnknown(overflow.write([second]))),
+    );
     let ended = false;
     writes.finally(() => ended = true).catch(() => undefined); // awaited below
-    await until("it to be recalled", async () => (await one.recall([first.orderId])).size === 1);
+    await until(
+      "the first order to be recalled",
+      async () => (await one.recall([first.orderId])).size === 1,
+    );
     assertEquals((await one.find(first.orderId))?.orderId, first.orderId);
-    assert(!ended, "both answered while the connection waited for the replica");
+    assert(!ended, "recall() and find() answered while the connection waited for the replica");
     await writes;
     assertEquals([one.state, two.state], ["not_durable", "not_durable"]);
 
     await replica.thaw();
-    await until("the buffer to be ready again", () => one.isReady());
+    await until("the overflow to be ready again", () => one.isReady());
     const again = (await one.write([second])).get(second.orderId);
-    assert(again?.outcome === "spilled" && !again.isNew, "it was there already");
+    assert(again?.outcome === "spilled" && !again.isNew, "the order was there already");
   }));
 
-Deno.test("a replica that has come since the latest look has to confirm, and cannot without a file", () =>
-  withBuffers(async (servers, spill, fresh) => {
+Deno.test("a replica that joined since the latest check has to confirm, and cannot without a file", () =>
+  withOverflows(async (servers, overflow, fresh) => {
     const replica = await servers.startReplica({ appendonly: "no", replicaof: "no one" });
-    spill.start();
-    await until("the buffer to be ready", () => spill.isReady());
-    await looked(servers);
+    overflow.start();
+    await until("the overflow to be ready", () => overflow.isReady());
+    await checked(servers);
     await servers.ask((redis) => redis.replicaof("127.0.0.1", servers.master.port), replica);
     await until("the replica to be listed", async () => await servers.listed() === 1);
-    assert(spill.isReady(), "nobody has looked");
-    await assertUnknown(spill.write([anOrder()]));
-    fresh.start(); // of a connection that has written nothing WAITAOF would say the best
-    await until("its first look", () => fresh.state !== "unavailable");
-    assertEquals([spill.state, fresh.state], ["not_durable", "not_durable"]);
+    assert(overflow.isReady(), "there was no check meanwhile");
+    await assertUnknown(overflow.write([anOrder()]));
+    fresh.start(); // WAITAOF always succeeds on a connection that has written nothing
+    await until("the first check", () => fresh.state !== "unavailable");
+    assertEquals([overflow.state, fresh.state], ["not_durable", "not_durable"]);
     await replica.stop();
-    await until("the buffer to be ready without", () => spill.isReady());
-    await spill.write([anOrder()]);
+    await until("the overflow to be ready without the replica", () => overflow.isReady());
+    await overflow.write([anOrder()]);
   }));
 
-Deno.test("a replica that has left since the latest look is waited for: it may be the next master", () =>
-  withBuffers(async (servers, spill) => {
+Deno.test("a replica that left since the latest check must confirm: it may be the next master", () =>
+  withOverflows(async (servers, overflow) => {
     const replica = await servers.startReplica();
-    spill.start();
-    await until("the buffer to be ready", () => spill.isReady());
-    await looked(servers);
+    overflow.start();
+    await until("the overflow to be ready", () => overflow.isReady());
+    await checked(servers);
     await servers.ask((redis) => redis.replicaof("NO", "ONE"), replica);
     await until("the replica to be gone", async () => await servers.listed() === 0);
-    assert(spill.isReady(), "nobody has looked");
-    await assertUnknown(spill.write([anOrder()]));
+    assert(overflow.isReady(), "there was no check meanwhile");
+    await assertUnknown(overflow.write([anOrder()]));
   }));
 
-Deno.test("a Redis that became a replica since the latest look acknowledges nothing", () =>
-  withBuffers(async (servers, spill) => {
-    spill.start();
-    await until("the buffer to be ready", () => spill.isReady());
-    await looked(servers);
+Deno.test("a Redis that became a replica since the latest check acknowledges nothing", () =>
+  withOverflows(async (servers, overflow) => {
+    overflow.start();
+    await until("the overflow to be ready", () => overflow.isReady());
+    await checked(servers);
     await servers.ask(async (redis) => {
-      await redis.config("SET", "replica-read-only", "no"); // it would take the write
+      await redis.config("SET", "replica-read-only", "no"); // Redis would take the write
       await redis.replicaof("127.0.0.1", 1);
     });
-    assert(spill.isReady(), "nobody has looked");
-    await assertUnknown(spill.write([anOrder()]));
-    assertEquals(spill.state, "not_durable");
+    assert(overflow.isReady(), "there was no check meanwhile");
+    await assertUnknown(overflow.write([anOrder()]));
+    assertEquals(overflow.state, "not_durable");
   }));
 
-Deno.test("where Redis is told to have a replica, the buffer is not used without", () =>
-  withBuffers(async (servers, spill) => {
+Deno.test("the overflow is not used without the replica that `min-replicas-to-write` asks for", () =>
+  withOverflows(async (servers, overflow) => {
     await servers.ask((redis) => redis.config("SET", "min-replicas-to-write", 1));
-    spill.start();
-    await until("the first look", () => spill.state === "not_durable");
+    overflow.start();
+    await until("the first check", () => overflow.state === "not_durable");
     await servers.startReplica();
-    await until("the buffer to be ready", () => spill.isReady());
-    await spill.write([anOrder()]);
+    await until("the overflow to be ready", () => overflow.isReady());
+    await overflow.write([anOrder()]);
   }));
 
-Deno.test("a Redis that is trusted is not asked for its replicas", () =>
-  withBuffers(async (servers, spill) => {
+Deno.test("a trusted Redis is not asked about its replicas", () =>
+  withOverflows(async (servers, overflow) => {
     await servers.startReplica({ appendonly: "no" });
     await until("the replica to be listed", async () => await servers.listed() === 1);
-    spill.start();
-    await until("the buffer to be ready", () => spill.isReady());
+    overflow.start();
+    await until("the overflow to be ready", () => overflow.isReady());
     const order = anOrder();
-    assertEquals((await spill.write([order])).get(order.orderId)?.outcome, "spilled");
+    assertEquals((await overflow.write([order])).get(order.orderId)?.outcome, "spilled");
   }, "trust"));

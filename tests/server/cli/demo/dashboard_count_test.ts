@@ -13,7 +13,7 @@ interface Arrival {
 
 const BEGIN = Date.parse("2026-03-07T21:30:00Z");
 
-/** What a dashboard shows `minute` minutes after the beginning, when these orders are folded. */
+/** The frame of a dashboard `minute` minutes after the beginning, with these orders folded. */
 function frameOf(arrivals: readonly Arrival[], minute: number, version = minute): Frame {
   const sums = { units: "0", revenueMinor: "0" };
   const window = { orders: 0, ...sums, cancelledOrders: 0, cancelledRevenueMinor: "0" };
@@ -56,7 +56,7 @@ Deno.test("the count is exact over hours and over midnight, whenever frames come
   }));
 });
 
-Deno.test("a frame replaces what the one before said of the same minutes", () => {
+Deno.test("a frame replaces the counts of the frame before, for the same minutes", () => {
   const count = new DashboardCount();
   const order = { minute: 0, currency: "EUR" };
   count.take(frameOf([order, order, order], 0, 1));
@@ -73,7 +73,7 @@ Deno.test("a frame older than the last one is not counted", () => {
   assertEquals(count.orders, 0);
 });
 
-Deno.test("each store is counted for itself", () => {
+Deno.test("a store is counted apart from the others", () => {
   const count = new DashboardCount();
   const order = { minute: 0, currency: "EUR" };
   count.take(frameOf([order], 0));
@@ -94,7 +94,7 @@ Deno.test("reached() resolves with the frame that brings the last order", async 
   await count.reached(2, new AbortController().signal);
 });
 
-Deno.test("reached() gives up when it is told to", async () => {
+Deno.test("reached() resolves when its signal aborts", async () => {
   const giveUp = new AbortController();
   const reached = new DashboardCount().reached(1, giveUp.signal);
   giveUp.abort();

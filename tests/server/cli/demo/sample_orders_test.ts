@@ -7,12 +7,12 @@ function make(count: number, seed: number) {
   return Array.from({ length: count }, () => next());
 }
 
-Deno.test("the same seed makes the same orders, another seed others", () => {
+Deno.test("a seed makes the same orders each time, another seed makes others", () => {
   assertEquals(make(50, 7), make(50, 7));
   assert(JSON.stringify(make(50, 7)) !== JSON.stringify(make(50, 8)));
 });
 
-Deno.test("every sample order is one that Weir takes, under a key of its own", () => {
+Deno.test("sample orders are valid, each under a key of its own", () => {
   const orders = make(2_000, 0).map((order) => placeInput.parse(order));
   assertEquals(new Set(orders.map((order) => order.idempotencyKey)).size, orders.length);
 });

@@ -11,7 +11,7 @@ interface Refusal {
   readonly retryAfterMs?: number;
 }
 
-/** A service that answers from memory; `refuse` says what to answer instead. */
+/** A service that takes every order, but for the refusals that `refuse` returns. */
 class FakeService implements OrderCalls {
   readonly attempts = new Map<string, number>();
   largestCall = 0;
@@ -95,7 +95,7 @@ Deno.test("an order that is sent twice counts once", async () => {
   assertEquals(problems, []);
 });
 
-Deno.test("what says not now, and what nobody answers, is sent again until it is taken", async () => {
+Deno.test("an order that is refused for now, or gets no answer, is sent again until it is taken", async () => {
   const service = new FakeService((order, attempt) => {
     if (attempt > 2) return null;
     const kind = Number(order.idempotencyKey.split("-").at(-1)) % 3;
@@ -118,7 +118,7 @@ Deno.test("an order that is refused for good is reported and not counted", async
   assertMatch(problems[0] ?? "", /sample-5 was refused \(invalid_input\): not now/);
 });
 
-Deno.test("settled() gives up the orders that get no answer in time", async () => {
+Deno.test("settled() gives up the orders without an answer when its signal aborts", async () => {
   const { traffic } = await send(new FakeService(() => ({ reason: "circuit_open" })), 20);
   const giveUp = new AbortController();
   const settled = traffic.settled(giveUp.signal);

@@ -1,5 +1,7 @@
 /**
  * The gauges of one instance: what the status board and the metrics read, each value as it is now.
+ *
+ * Tested in tests/server/router/ops_test.ts.
  */
 import type {
   AggregatorStatus,

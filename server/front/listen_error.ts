@@ -1,0 +1,21 @@
+/**
+ * The failure to listen on HOST and PORT. It has a file of its own so that tasks can name it
+ * without loading the HTTP server. Tested in tests/server/service_start_test.ts.
+ */
+import { describe } from "../telemetry/log.ts";
+
+/** The server cannot listen on HOST and PORT; the message is one line for the operator. */
+export class ListenError extends Error {
+  constructor({ host, port }: { host: string; port: number }, cause: unknown) {
+    super(whyNot(host, port, cause), { cause });
+    this.name = "ListenError";
+  }
+}
+
+function whyNot(host: string, port: number, cause: unknown): string {
+  if (cause instanceof Deno.errors.AddrInUse) return `PORT ${port} is in use by another process`;
+  if (cause instanceof Deno.errors.AddrNotAvailable) {
+    return "HOST is not an address of this machine";
+  }
+  return `HOST and PORT are wrong: cannot listen on ${host}:${port}: ${describe(cause)}`;
+}
