@@ -1,10 +1,13 @@
 /**
- * The bus's machine: which ways the folds' notices are heard on. There is nothing to switch when
- * one falls silent, since both are always listened to; the state is for operators.
+ * The bus's machine: it tells operators on which ways the notices of folds are heard. Both ways are
+ * always listened to, so nothing is switched when one falls silent.
  *
- *   redis     Redis is heard, and PostgreSQL's LISTEN too unless it has just been lost.
- *   postgres  LISTEN alone is heard.
- *   down      neither is heard: only the regular check of the database finds what is new.
+ *   redis     Redis is heard. PostgreSQL's LISTEN is heard too, unless it has just been lost.
+ *   postgres  Only LISTEN is heard.
+ *   down      No way is heard. Only the regular check of the database finds new folds.
+ *   deciding  Passed through after each change; the machine never rests here.
+ *
+ * Tested in tests/actors/: bus_machine_test.ts and bus_table_test.ts. docs/machines.md shows the chart.
  */
 import { assign, setup } from "xstate";
 

@@ -1,15 +1,16 @@
 /**
- * Time as the actors see it: a clock that comes in from outside, so that the same machines run
- * under a simulated one.
+ * The clock of the actors. It comes in from outside, so that tests run the same machines in simulated
+ * time (tests/support/doubles/simulated_clock.ts). The system's clock has no test of its own: every
+ * test that starts an instance uses it.
  */
 
-/** XState's own clock interface, which the library does not export, and two things more. */
+/** The clock that XState expects (the library does not export its type), and two functions more. */
 export interface ActorClock {
   setTimeout(callback: () => void, ms: number): unknown;
   clearTimeout(timer: unknown): void;
   /** Monotonic, milliseconds from some fixed point. */
   readonly now: () => number;
-  /** Calls back once what is ready to run now has run. */
+  /** Calls back after everything that can run now has run. */
   readonly soon: (callback: () => void) => void;
 }
 

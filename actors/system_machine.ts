@@ -1,21 +1,25 @@
 /**
  * The system's machine: the life of one instance.
  *
- *   starting  what orders need is being prepared (the schema above all). While the database is away
- *             this fails, and is tried again with backoff; a failure that waiting cannot cure ends
- *             the instance.
- *   serving   orders are taken.
- *   draining  no new work is taken, what is here is finished. Entered by STOP.
- *   stopped   nothing runs any more. `failure` says why, unless it was asked for.
+ *   starting  The schema is brought up to date (`preparing`). While the database is away this fails and
+ *             is tried again after a pause (`waiting`). A failure that waiting cannot cure ends the
+ *             instance.
+ *   serving   Orders are taken.
+ *   stopping  No new work is taken, and the work under way is finished. Entered by STOP.
+ *   stopped   Nothing runs any more. `failure` says why, unless STOP asked for it.
+ *
+ * The pauses come in from server/instance.ts. docs/machines.md shows the chart.
+ *
+ * Tested in tests/actors/: system_machine_test.ts and system_table_test.ts.
  */
 import { assign, fromPromise, setup } from "xstate";
 import { backoffMs, type BackoffOptions } from "./backoff.ts";
 
 export interface SystemInput {
-  /** Prepares what orders need; called again after each failure until it succeeds. */
+  /** Prepares the database for orders. Called again after each failure until it succeeds. */
   readonly prepare: () => Promise<void>;
-  /** Finishes what is under way; it must not reject. */
-  readonly drain: () => Promise<void>;
+  /** Finishes the work under way and stops every part. Must not reject. */
+  readonly stop: () => Promise<void>;
   /** True for a failure that trying again cannot cure. */
   readonly isFatal: (error: unknown) => boolean;
   readonly onPrepareFailed: (error: unknown, retryAfterMs: number) => void;
@@ -39,7 +43,7 @@ export const systemMachine = setup({
   },
   actors: {
     prepare: fromPromise<void, SystemContext>(({ input }) => input.prepare()),
-    drain: fromPromise<void, SystemContext>(({ input }) => input.drain()),
+    stop: fromPromise<void, SystemContext>(({ input }) => input.stop()),
   },
   guards: { isFatal: ({ context }, error: unknown) => context.isFatal(error) },
   actions: {
@@ -59,7 +63,7 @@ export const systemMachine = setup({
   states: {
     starting: {
       initial: "preparing",
-      on: { STOP: "draining" },
+      on: { STOP: "stopping" },
       states: {
         preparing: {
           invoke: {
@@ -69,7 +73,7 @@ export const systemMachine = setup({
             onError: [
               {
                 guard: { type: "isFatal", params: errorOf },
-                target: "#system.draining",
+                target: "#system.stopping",
                 actions: { type: "keepFailure", params: errorOf },
               },
               {
@@ -82,10 +86,10 @@ export const systemMachine = setup({
         waiting: { after: { retryAfter: "preparing" } },
       },
     },
-    serving: { on: { STOP: "draining" } },
-    draining: {
+    serving: { on: { STOP: "stopping" } },
+    stopping: {
       invoke: {
-        src: "drain",
+        src: "stop",
         input: ({ context }) => context,
         onDone: "stopped",
         onError: { target: "stopped", actions: { type: "keepFailure", params: errorOf } },

@@ -45,7 +45,7 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
         const { applied } = await migrate({ databaseUrl: url });
         for (const name of applied) log.info(`applied migration ${name}`);
       },
-      drain: () => stopParts(parts, http, config.shutdownMs),
+      stop: () => stopParts(parts, http, config.shutdownMs),
       isFatal: cannotBeCured,
       onPrepareFailed: (error, retryAfterMs) =>
         log.warn(`the database is away: ${describe(error)}`, { retryAfterMs }),
@@ -71,7 +71,7 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
     ready: async () => {
       const { context } = await waitFor(
         system,
-        ({ value }) => value === "serving" || value === "draining" || value === "stopped",
+        ({ value }) => value === "serving" || value === "stopping" || value === "stopped",
       );
       if (context.failure !== null) throw context.failure;
     },

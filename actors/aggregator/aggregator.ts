@@ -1,8 +1,8 @@
 /**
- * The aggregator: keeps the rollups up with the orders by folding the journal.
+ * The aggregator: folds the journal into the rollups, again and again.
  *
- * The machine decides when (machine.ts); this handle starts it, keeps the figures an
- * operator wants to see, and lets one ask for a run.
+ * The machine decides when (machine.ts). This file starts it, keeps the figures that operators see, and
+ * lets an operator ask for a run.
  */
 import { type Actor, createActor, waitFor } from "xstate";
 import type { AggregatorStatus } from "../../client/contract/ops_status.ts";
@@ -12,34 +12,44 @@ import { aggregatorMachine, type FoldRun } from "./machine.ts";
 import type { ActorClock } from "../clock.ts";
 
 export interface AggregatorOptions {
-  /** Takes so many entries of the journal at the most. */
+  /** Folds at most `mostEntries` entries of the journal. */
   readonly fold: (mostEntries: number) => Promise<FoldResult>;
+  /** The journal is folded this often when nothing wakes the aggregator. */
   readonly intervalMs: number;
+  /** The shortest time between two folds. */
   readonly minGapMs: number;
   readonly clock: ActorClock;
   readonly random: () => number;
-  /** Called after every run, whatever came of it; it must not throw. */
+  /** Called after every run, also after one that failed. Must not throw. */
   readonly onRun?: (run: FoldRun) => void;
-  /** Called when the machine itself fails, which is a bug. */
+  /** Called when the machine itself fails. That is a bug. */
   readonly onBug: (error: unknown) => void;
 }
 
 export interface Aggregator {
-  /** Says that something was committed. Cheap: call it after every commit. */
+  /** Tells that something was committed. Cheap: call it after every commit. */
   wake(): void;
-  /** Folds now. @throws what the fold throws. */
+  /** Folds now. @throws the fold's error, or AggregatorStopped. */
   run(): Promise<AggregateResult>;
   status(): AggregatorStatus;
-  /** As in the status, but cheap. */
+  /** The same as in the status, without the cost of the whole status. */
   readonly state: AggregatorStatus["state"];
-  /** Calls `listener` after every change of the machine's state. @returns what ends that. */
+  /** Calls `listener` after every change of the machine's state. @returns a function that ends it. */
   onChange(listener: () => void): () => void;
-  /** Starts no more runs, and resolves when the one under way has ended. Legal twice. */
+  /** Starts no more runs. Resolves when the run under way has ended. May be called twice. */
   stop(): Promise<void>;
 }
 
-/** No run can be asked for any more. */
-export class AggregatorStopped extends Error {}
+/** A run was asked for after the aggregator had stopped. */
+export class AggregatorStopped extends Error {
+  override readonly name = "AggregatorStopped";
+}
+
+/**
+ * The pauses after failed folds. Chosen, not measured. First: one failed fold must not show on a
+ * dashboard. Most: dashboards follow at most this long after the database is back.
+ */
+const BACKOFF = { firstMs: 100, maxMs: 5_000 };
 
 /** Makes and starts an aggregator. */
 export function startAggregator(options: AggregatorOptions): Aggregator {
@@ -48,7 +58,7 @@ export function startAggregator(options: AggregatorOptions): Aggregator {
 
 class MachineAggregator implements Aggregator {
   readonly #actor: Actor<typeof aggregatorMachine>;
-  /** Those who asked for a run, until one ends. */
+  /** The callers who asked for a run. The next run that ends answers them all. */
   readonly #asking = new Set<(run: FoldRun) => void>();
   #lastRunMs: number | null = null;
   #lastRunAt: string | null = null;
@@ -62,7 +72,7 @@ class MachineAggregator implements Aggregator {
         maxEntries: MAX_BITE_ENTRIES,
         intervalMs,
         minGapMs,
-        backoff: { firstMs: 100, maxMs: 5_000 },
+        backoff: BACKOFF,
         now: clock.now,
         random,
         onRun: (run) => this.#ended(run),
@@ -77,7 +87,7 @@ class MachineAggregator implements Aggregator {
   }
 
   async run(): Promise<AggregateResult> {
-    if (this.state.startsWith("running")) return { skipped: "running" };
+    if (this.#isFolding) return { skipped: "running" };
     if (this.state === "stopped") throw new AggregatorStopped("the aggregator has stopped");
     const { promise, resolve } = Promise.withResolvers<FoldRun>();
     this.#asking.add(resolve);
@@ -91,7 +101,7 @@ class MachineAggregator implements Aggregator {
 
   status(): AggregatorStatus {
     const { wokenAt, servedAt, overlaps } = this.#actor.getSnapshot().context;
-    const oldest = this.state.startsWith("running") ? servedAt ?? wokenAt : wokenAt;
+    const oldest = this.#isFolding ? servedAt ?? wokenAt : wokenAt;
     return {
       state: this.state,
       lastRunMs: this.#lastRunMs,
@@ -117,6 +127,10 @@ class MachineAggregator implements Aggregator {
     const { value } = this.#actor.getSnapshot();
     if (typeof value === "string") return value;
     return "folding" in value ? value.folding : "idle";
+  }
+
+  get #isFolding(): boolean {
+    return this.#actor.getSnapshot().matches("folding");
   }
 
   #ended(run: FoldRun): void {

@@ -1,30 +1,34 @@
 /**
- * The aggregator's machine: when the journal is folded, and never twice at once.
+ * The aggregator's machine: it decides when the journal is folded. Two folds never run at once.
  *
- *   idle            nothing is to be done. At first it rests for the minimum gap, so that a stream
- *                   of commits becomes folds of many; then a wake-up, or the interval, starts a run.
- *   running         a fold is under way.
- *   running_pending a fold is under way and another was asked for meanwhile: one more follows after
- *                   the gap, however many asked. This is the overlap guard.
- *   standby         another instance holds the fold's lock. It may not have seen the row that woke
- *                   this one, so the next try comes after the minimum gap, not after the interval.
- *   backing_off     the fold failed. The next try comes with exponential backoff and jitter, and takes
- *                   half as much, since it may have been too much for the time that a fold has.
- *   stopped         no fold is started any more. Entered by STOP, after a run under way has ended.
+ *   idle            Nothing is to be done. It first rests for the minimum gap, so that one fold takes
+ *                   many commits. After that a wake-up or the interval starts a fold.
+ *   folding         A fold is under way: `running`, or `running_pending` once another fold was asked
+ *                   for. One more follows after the gap, however many asked. This is the overlap guard.
+ *   standby         Another instance holds the fold's lock. It may not have seen the row that woke this
+ *                   instance, so the next try comes after the minimum gap, not after the interval.
+ *   backing_off     The fold failed. The next try comes with exponential backoff and jitter. It takes
+ *                   half as much, because the fold may have been too large for its session's timeouts.
+ *   stopped         No fold is started any more.
+ *
+ * STOP is only noted. Every state in which no fold runs then leaves for `stopped` by itself. So a fold
+ * under way ends first. docs/machines.md shows the chart.
+ *
+ * Tested in tests/actors/aggregator/: table_test.ts and aggregator_test.ts.
  */
 import { assign, fromPromise, setup } from "xstate";
 import type { FoldResult } from "../../sql/figures/fold.ts";
 import { backoffMs, type BackoffOptions } from "../backoff.ts";
 
-/** What the machine works with; everything that is not a decision comes from outside. */
+/** The machine only decides. Everything else that it uses comes in from outside, through here. */
 export interface AggregatorInput {
-  /** Takes so many entries of the journal at the most. */
+  /** Folds at most `mostEntries` entries of the journal. */
   readonly fold: (mostEntries: number) => Promise<FoldResult>;
-  /** What a fold takes when all is well. */
+  /** The most entries of a fold while no fold fails. */
   readonly maxEntries: number;
-  /** How long the journal is left alone when nothing wakes the aggregator. */
+  /** The journal is folded this often when nothing wakes the aggregator. */
   readonly intervalMs: number;
-  /** What lies between two folds at the least. */
+  /** The shortest time between two folds. */
   readonly minGapMs: number;
   readonly backoff: BackoffOptions;
   /** Monotonic, milliseconds. */
@@ -41,15 +45,15 @@ export type FoldRun =
 
 interface AggregatorContext extends AggregatorInput {
   readonly begunAt: number;
-  /** When the oldest wake-up that no run has served came; null when there is none. */
+  /** The time of the oldest wake-up that no run has served. Null: there is none. */
   readonly wokenAt: number | null;
-  /** The wake-up that the run under way serves. */
+  /** The time of the wake-up that the run under way serves. */
   readonly servedAt: number | null;
   readonly overlaps: number;
   readonly failuresInARow: number;
-  /** What the next fold takes: halved by a failure, grown back by success. */
+  /** The most entries of the next fold. A failure halves it, a success doubles it. */
   readonly mostEntries: number;
-  /** STOP came during a run. */
+  /** STOP has come. */
   readonly stopping: boolean;
 }
 
@@ -90,7 +94,7 @@ export const aggregatorMachine = setup({
       context.onRun({ ms: context.now() - context.begunAt, wokenAt: context.servedAt, result }),
     reportError: ({ context }, error: unknown) =>
       context.onRun({ ms: context.now() - context.begunAt, wokenAt: context.servedAt, error }),
-    /** What a run did not do is still to be done. */
+    /** The run did not do everything, so its wake-up still waits. */
     resumeWake: assign({
       wokenAt: ({ context }) => context.servedAt ?? context.wokenAt ?? context.now(),
     }),
@@ -102,7 +106,7 @@ export const aggregatorMachine = setup({
       failuresInARow: 0,
       mostEntries: ({ context }) => Math.min(context.maxEntries, context.mostEntries * 2),
     }),
-    stopAfterRun: assign({ stopping: true }),
+    noteStop: assign({ stopping: true }),
   },
   delays: {
     minGap: ({ context }) => context.minGapMs,
@@ -122,7 +126,7 @@ export const aggregatorMachine = setup({
     stopping: false,
   }),
   initial: "idle",
-  on: { STOP: ".stopped", WAKE: { actions: "noteWake" } },
+  on: { STOP: { actions: "noteStop" }, WAKE: { actions: "noteWake" } },
   states: {
     idle: {
       initial: "resting",
@@ -175,7 +179,6 @@ export const aggregatorMachine = setup({
           ],
         },
       },
-      on: { STOP: { actions: "stopAfterRun" } },
       states: {
         running: {
           on: { WAKE: { target: "running_pending", actions: ["noteWake", "countOverlap"] } },

@@ -1,20 +1,25 @@
 /**
- * The auditor's machine: when the rollups are held against a recount.
+ * The auditor's machine: it decides when rollups are compared with a recount of their orders.
  *
- *   waiting   nothing is checked. Left after a pause with jitter, so that instances that were started
- *             together do not check together, or when an operator asks.
- *   checking  an audit is under way; one that is asked for meanwhile is answered by it. Left when it
- *             has ended, well or not: an audit that failed said nothing, and the next one will.
- *   stopped   nothing is checked any more. Entered by STOP, after an audit under way has ended.
+ *   waiting   Nothing is checked. Left when an operator asks, or after a pause with jitter: instances
+ *             that were started together must not check together.
+ *   checking  An audit is under way. It also answers callers who ask meanwhile. Left when it has ended,
+ *             also by a failure: a failed audit tells nothing, and the next one follows anyway.
+ *   stopped   Nothing is checked any more.
+ *
+ * STOP is only noted. `waiting` then leaves for `stopped` by itself. So an audit under way ends first.
+ * docs/machines.md shows the chart.
+ *
+ * Tested in tests/actors/auditor/: table_test.ts and auditor_test.ts.
  */
 import { assign, fromPromise, setup } from "xstate";
 import type { AuditReport } from "../../client/contract/ops_runs.ts";
 
 export interface AuditorInput {
-  /** Checks so many buckets. */
+  /** Checks `buckets` random buckets. */
   readonly audit: (buckets: number) => Promise<AuditReport>;
   readonly pauseMs: number;
-  /** Buckets of an audit that nobody asked for. */
+  /** The number of buckets in an audit that nobody asked for. */
   readonly buckets: number;
   /** 0 to 1, exclusive. */
   readonly random: () => number;
@@ -24,9 +29,9 @@ export interface AuditorInput {
 export type EndedAudit = { readonly report: AuditReport } | { readonly error: unknown };
 
 interface AuditorContext extends AuditorInput {
-  /** Of the audit that comes next, or is under way. */
+  /** The number of buckets that an operator asked for. Null: nobody asked. */
   readonly asked: number | null;
-  /** STOP came during an audit. */
+  /** STOP has come. */
   readonly stopping: boolean;
 }
 
@@ -51,15 +56,15 @@ export const auditorMachine = setup({
     noteAsked: assign({ asked: (_, buckets: number) => buckets }),
     forgetAsked: assign({ asked: null }),
     tell: ({ context }, audit: EndedAudit) => context.onEnded(audit),
-    stopAfterAudit: assign({ stopping: true }),
+    noteStop: assign({ stopping: true }),
   },
-  // Half of the pause to one and a half of it.
+  // From half of the pause to one and a half times the pause.
   delays: { pause: ({ context }) => context.pauseMs * (0.5 + context.random()) },
 }).createMachine({
   id: "auditor",
   context: ({ input }) => ({ ...input, asked: null, stopping: false }),
   initial: "waiting",
-  on: { STOP: ".stopped" },
+  on: { STOP: { actions: "noteStop" } },
   states: {
     waiting: {
       always: { guard: "isStopping", target: "stopped" },
@@ -72,7 +77,6 @@ export const auditorMachine = setup({
       after: { pause: "checking" },
     },
     checking: {
-      on: { STOP: { actions: "stopAfterAudit" } },
       invoke: {
         src: "audit",
         input: ({ context }) => context,
@@ -92,6 +96,6 @@ export const auditorMachine = setup({
         },
       },
     },
-    stopped: { on: { STOP: {} } },
+    stopped: {},
   },
 });

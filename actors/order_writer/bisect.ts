@@ -1,6 +1,6 @@
 /**
- * Committing orders although some of them may be at fault: a batch that the database refuses for its
- * data is taken apart until each order at fault stands alone, and the rest commit.
+ * Commits orders of which some may be at fault. A batch that the database refuses for its data is
+ * halved until each order at fault stands alone, and the others commit.
  *
  * With k orders at fault among n this costs at most 2k⌈log₂ n⌉ + 1 transactions: each order at fault
  * is met once on every level of the halving, with one good half beside it.
@@ -9,23 +9,23 @@ import type { StoredOrder } from "../../sql/orders/batch.ts";
 import type { NewOrder } from "../../sql/orders/new_order.ts";
 import { classify, type Failure } from "../../sql/connection/failure.ts";
 
-/** Commits orders; resolves after COMMIT, and may be called again with the same. */
+/** Commits orders and resolves after COMMIT. May be called again with the same orders. */
 export type Commit = (
   orders: readonly NewOrder[],
 ) => Promise<ReadonlyMap<string, StoredOrder>>;
 
 export interface CommitOutcome {
-  /** What is stored under each order's id that was sent without a failure. */
+  /** The stored row of each order that was sent without a failure, by order id. */
   readonly stored: ReadonlyMap<string, StoredOrder>;
-  /** Orders that the database refused for their content, each with its failure. */
+  /** The orders that the database refused for their content, by order id, each with its failure. */
   readonly atFault: ReadonlyMap<string, Failure>;
-  /** Why the rest was not committed; null when there is no rest. */
+  /** Why the other orders were not committed. Null: there are no others. */
   readonly failure: Failure | null;
-  /** The orders that were sent when that failure came. */
+  /** The ids of the orders that were being sent when that failure came. */
   readonly failed: ReadonlySet<string>;
 }
 
-/** A row that is neither inserted nor found was deleted in between: the same again will do. */
+/** A row that is neither inserted nor found was deleted in between. Sending it again helps. */
 const VANISHED: Failure = {
   kind: "contention",
   outcome: "none",
@@ -33,7 +33,7 @@ const VANISHED: Failure = {
   timedOut: false,
 };
 
-/** Commits `orders`, at most one per order id. Never rejects for what `commit` throws. */
+/** Commits `orders`, at most one for each order id. Does not reject when `commit` throws. */
 export async function commitApart(
   commit: Commit,
   orders: readonly NewOrder[],
@@ -68,7 +68,7 @@ function idsOf(orders: readonly NewOrder[]): Set<string> {
   return new Set(orders.map((order) => order.orderId));
 }
 
-/** The second half first, since the last one pushed is taken next. */
+/** The second half comes first, because the group that is pushed last is taken next. */
 function halvesOf(group: readonly NewOrder[]): [NewOrder[], NewOrder[]] {
   const middle = Math.ceil(group.length / 2);
   return [group.slice(middle), group.slice(0, middle)];

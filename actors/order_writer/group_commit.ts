@@ -1,10 +1,12 @@
 /**
  * One group commit: takes a batch out of the mailbox, commits it, and answers every caller.
  *
- * What an answer may say is decided here: `committed` only after the store said so; a refusal only
- * when surely nothing was stored. An order at fault is parked as a dead waitingOrder. After any other
- * failure the orders go back to the mailbox, marked when they may have been stored, and the machine
- * decides what becomes of them.
+ * This file decides what an answer may say. `committed` is said only after the store has said so. A
+ * refusal is said only when nothing can have been stored. An order at fault is parked as a dead
+ * letter. After any other failure the orders go back to the mailbox, marked if they may be stored, and
+ * the machine decides what happens to them next.
+ *
+ * Tested in tests/actors/order_writer/order_writer_test.ts and circuit_test.ts.
  */
 import type { NewOrder } from "../../sql/orders/new_order.ts";
 import type { StoredOrder } from "../../sql/orders/batch.ts";
@@ -14,14 +16,14 @@ import type { BatchEntry, Mailbox } from "./mailbox.ts";
 import { IDEMPOTENCY_MISMATCH, rejected, unlessStored } from "./order_refusals.ts";
 import type { Acknowledgement, Answer } from "../../client/contract/order.ts";
 
-/** Where batches go. */
+/** The place that batches go to. */
 export interface OrderStore {
   readonly commit: Commit;
-  /** Parks an order that is at fault. @returns the id of its dead waitingOrder. */
+  /** Parks an order at fault. @returns the id of its dead letter. */
   park(order: NewOrder, code: string): Promise<string>;
 }
 
-/** What became of a batch. */
+/** The result of a batch. */
 export interface BatchReport {
   /** Orders sent to the store, new or not. */
   readonly orders: number;
@@ -30,18 +32,18 @@ export interface BatchReport {
   /** From the first statement to the last answer, milliseconds. */
   readonly commitMs: number;
   /**
-   * The longest call of the store, milliseconds. This is what says how the database does: a batch with
-   * many orders at fault takes many calls, each as fast as ever.
+   * The longest call of the store, milliseconds. It tells how the database does. `commitMs` does not:
+   * a batch with many orders at fault takes many calls, each as fast as ever.
    */
   readonly longestCallMs: number;
-  /** Why the batch, or what was left of it, went back to the mailbox; null when all was answered. */
+  /** Why orders of the batch went back to the mailbox. Null: every order was answered. */
   readonly failure: Failure | null;
 }
 
 /**
- * Commits at most `maxOrders` waiting orders. With none waiting it still asks the store to commit an
- * empty batch, which is how a half-open circuit probes without an order. Never rejects for what the
- * store throws; the report says it.
+ * Commits at most `maxOrders` waiting orders. When none waits, the store is asked to commit an empty
+ * batch: a half-open circuit probes like that. Does not reject when the store throws; the report says
+ * it.
  */
 export async function groupCommit(
   mailbox: Mailbox,
@@ -65,14 +67,14 @@ export async function groupCommit(
     } else if (outcome.atFault.has(orderId)) atFault.push(entry);
     else putBack(mailbox, entry, outcome);
   }
-  for (const entry of atFault) { // last, so that nobody waits for another one's dead waitingOrder
+  for (const entry of atFault) { // last, so that no caller waits for another order's dead letter
     failure = await answerAtFault(mailbox, store, entry, outcome, failure);
   }
   const { longestCallMs } = store;
   return { orders: entries.length, newOrders, commitMs: now() - begunAt, longestCallMs, failure };
 }
 
-/** A store whose calls are timed. */
+/** A store that measures its calls. */
 class TimedStore implements OrderStore {
   longestCallMs = 0;
 
@@ -114,8 +116,8 @@ function answerOf(order: NewOrder, row: StoredOrder, isFirst: boolean): Answer {
 }
 
 /**
- * Parks an order and answers that it is. After a `failure` of the database nothing more is asked of
- * it: the order goes back to the mailbox. @returns the failure, if there was one by now.
+ * Parks an order and answers its callers. After a `failure` the database is not asked again and the
+ * order goes back to the mailbox. @returns the failure, the earlier one or a new one.
  */
 async function answerAtFault(
   mailbox: Mailbox,

@@ -1,49 +1,51 @@
 /**
- * The overflow buffer as the writer sees it: somewhere durable to put orders while the database is
- * out, and one group of them put there.
+ * The overflow as the writer sees it: a durable place for orders while the database is out. Also the
+ * step that puts one group of orders there and answers their callers.
  *
- * An answer follows the same rules as a commit's: `spilled` only after the buffer has the order on
- * disk, a refusal only when surely nothing was stored.
+ * Answers follow the same rules as those of a commit. `spilled` is said only after the overflow has the
+ * order on disk. A refusal is said only when nothing can have been stored.
  */
 import type { NewOrder } from "../../sql/orders/new_order.ts";
 import type { BatchEntry, Mailbox } from "./mailbox.ts";
 import { circuitOpen, IDEMPOTENCY_MISMATCH, unlessStored } from "./order_refusals.ts";
 
-/** What the buffer says to one order. */
+/** The overflow's answer to one order. */
 export type SpillResult =
-  /** It is on disk there. `isNew`: this call put it there. */
+  /** The order is on disk there. `isNew`: this call put it there. */
   | {
     readonly outcome: "spilled";
     readonly isNew: boolean;
     readonly contentHash: string;
-    /** ISO 8601, by the buffer's clock at the first writing. */
+    /** ISO 8601, by the overflow's clock when the order was first written. */
     readonly placedAt: string;
   }
-  /** The buffer's bounds are reached: nothing was written. */
+  /** The overflow has reached its bounds. Nothing was written. */
   | { readonly outcome: "full" };
 
 export interface Overflow {
-  /** True while it is proven to keep what it is given. */
+  /** True while it has proven that it keeps orders on disk. */
   isReady(): boolean;
   /**
-   * Writes orders, at most one per order id; may be called again with the same.
-   * @throws OverflowUnreachable when surely nothing was written, else anything: then all or nothing
-   *   of it may have been, now or in a moment.
+   * Writes orders, at most one for each order id. May be called again with the same orders.
+   * @throws OverflowUnreachable when nothing was written. After any other error the orders may be
+   *   written, all of them or none, now or a moment later.
    */
   write(orders: readonly NewOrder[]): Promise<ReadonlyMap<string, SpillResult>>;
 }
 
-/** Nothing was sent to the buffer. */
-export class OverflowUnreachable extends Error {}
+/** Nothing was sent to the overflow. */
+export class OverflowUnreachable extends Error {
+  override readonly name = "OverflowUnreachable";
+}
 
-/** What became of a group. */
+/** The result of one group. */
 export interface SpillReport {
   readonly spilled: number;
-  /** True when the buffer did not answer, and the orders are back in the mailbox. */
+  /** True when the overflow did not answer. The orders are back in the mailbox. */
   readonly failed: boolean;
 }
 
-/** Puts at most `maxOrders` waiting orders into the buffer and answers their callers. */
+/** Puts at most `maxOrders` waiting orders into the overflow and answers their callers. */
 export async function groupSpill(
   mailbox: Mailbox,
   overflow: Overflow,

@@ -1,38 +1,43 @@
 /**
- * The order writer's machine: it decides what may happen to the mailbox. Orders do not pass through
- * transitions; batches do.
+ * The order writer's machine: it decides when batches are sent, when orders are spilled, and when
+ * they are refused. Orders wait in the mailbox and never pass through a transition; batches do.
+ *
+ * It has five parts that run side by side. docs/machines.md shows their charts.
  *
  * circuit: whether the database is asked at all
- *   closed     batches are committed. Left when the window of latest calls is bad.
- *   open       nothing is sent there; orders go into the overflow buffer, or are refused where there
+ *   closed     Batches are committed. Left when the window of latest calls is bad.
+ *   open       Nothing is sent to the database. Orders go into the overflow, or are refused when there
  *              is none. Left after a pause that grows with each opening in a row.
- *   half_open  `probes` batches of one order (or of none) are sent, one after the other. All well:
- *              closed. One fails or hangs: open. What a hung one took is back in the mailbox when it
- *              ends at last, and goes the way of the state that the circuit is in by then.
+ *   half_open  `probes` batches of at most one order are sent, one after the other. If all succeed,
+ *              the circuit closes. If one fails or hangs, it opens. When a hung probe finally returns,
+ *              its order is put back in the mailbox and handled by the circuit's state of that moment.
  * intake: whether orders are taken
- *   accepting  orders come in.
- *   draining   none come in, what is here is committed. Entered by STOP.
- *   stopped    all is answered. Entered when nothing is left, or when STOP's time is up, which
- *              refuses the rest.
- * lanes: how many batches are in flight. While one commits the next gathers, so an idle writer adds
- *   no wait and a busy one makes larger batches. A lane pauses after a failure, with backoff.
- * overflow: while the circuit is not closed, what waits is put into the overflow buffer. It pauses when
- *   the buffer did not answer.
- * deadlines: while orders are here, those past their deadline are answered.
+ *   accepting  Orders come in.
+ *   draining   The writer is stopping: it takes no order and commits the ones it has. Entered by STOP.
+ *   stopped    Every order is answered. Entered when no order is left, or when the time that STOP gave
+ *              has run out; the remaining orders are refused then.
+ * lanes: the batches that may commit at once. While one batch commits the next one gathers, so an idle
+ *   writer adds no wait and a busy one makes larger batches. A lane pauses after a failure, with
+ *   backoff.
+ * overflow: moves waiting orders into the overflow while the circuit is not closed. It pauses when the
+ *   overflow did not answer.
+ * deadlines: answers orders that are past their deadline, for as long as there are orders.
+ *
+ * Tested in tests/actors/order_writer/: table_test.ts (each event in each state), circuit_test.ts,
+ * order_writer_test.ts and group_spill_test.ts.
  */
-import { stateIn } from "xstate";
 import type { BatchReport } from "./group_commit.ts";
 import { writer } from "./behaviour.ts";
 
 type Ended = { readonly event: { readonly output: BatchReport } };
 const reportOf = ({ event }: Ended) => event.output;
-const record = [
+const recordAdaptAnnounce = [
   { type: "recordBatch", params: reportOf },
   { type: "adaptBatch", params: reportOf },
   "announceBatch",
 ] as const;
 
-/** A lane takes a batch on PUMP when `guard` says that it is its turn. */
+/** A lane takes a batch on PUMP when `guard` allows it. */
 const laneFor = (guard: "mayCommit" | "mayCommitBeside") =>
   writer.createStateConfig({
     initial: "resting",
@@ -46,9 +51,9 @@ const laneFor = (guard: "mayCommit" | "mayCommitBeside") =>
             {
               guard: { type: "succeeded", params: reportOf },
               target: "resting",
-              actions: [...record, "pump"],
+              actions: [...recordAdaptAnnounce, "pump"],
             },
-            { target: "pausing", actions: [...record] },
+            { target: "pausing", actions: [...recordAdaptAnnounce] },
           ],
         },
       },
@@ -88,15 +93,15 @@ const circuit = writer.createStateConfig({
               {
                 guard: { type: "isLastProbe", params: reportOf },
                 target: "#closed",
-                actions: [...record],
+                actions: [...recordAdaptAnnounce],
               },
               {
                 guard: { type: "succeeded", params: reportOf },
                 target: "probing",
                 reenter: true,
-                actions: [...record, "countProbe"],
+                actions: [...recordAdaptAnnounce, "countProbe"],
               },
-              { target: "#open", actions: [...record] },
+              { target: "#open", actions: [...recordAdaptAnnounce] },
             ],
           },
           after: { probeTimeout: "#open" },
@@ -126,7 +131,7 @@ const overflow = writer.createStateConfig({
     pausing: {
       after: {
         spillPause: [
-          { guard: stateIn({ circuit: "closed" }), target: "resting", actions: "pump" },
+          { guard: "isClosed", target: "resting", actions: "pump" },
           { target: "resting", actions: ["refuseUnlessSpilled", "pump"] },
         ],
       },
@@ -137,10 +142,10 @@ const overflow = writer.createStateConfig({
 const intake = writer.createStateConfig({
   initial: "accepting",
   states: {
-    accepting: { on: { STOP: { target: "draining", actions: "planDrain" } } },
+    accepting: { on: { STOP: { target: "draining", actions: "noteStopTimeout" } } },
     draining: {
       always: { guard: "isEmpty", target: "stopped" },
-      after: { drainTime: { target: "stopped", actions: "refuseAll" } },
+      after: { stopTimeout: { target: "stopped", actions: "refuseAll" } },
     },
     stopped: {},
   },
@@ -171,7 +176,7 @@ export const orderWriterMachine = writer.createMachine({
     probesPassed: 0,
     halfOpenAt: 0,
     lastError: null,
-    drainMs: 0,
+    stopTimeoutMs: 0,
   }),
   type: "parallel",
   on: {

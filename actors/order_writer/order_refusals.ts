@@ -1,6 +1,11 @@
 /**
- * What an order's caller is told when it is not acknowledged, and the rule that comes before all
- * of it: an order that may have been stored is never refused.
+ * The refusals of orders, and the rule above them all: an order that may have been stored is never
+ * refused. Its caller hears `outcome_unknown` instead (`unlessStored`).
+ *
+ * Waits of 1,000 ms are chosen, not measured: the time in which a stopped instance is taken out by a
+ * balancer, or an overflow answers again.
+ *
+ * Tested in tests/actors/order_writer/order_writer_test.ts and group_spill_test.ts.
  */
 import type { WaitingOrder } from "./mailbox.ts";
 import { type Refusal, refuse } from "../../client/contract/refusal.ts";
@@ -12,7 +17,7 @@ export const OUTCOME_UNKNOWN = refuse(
   1_000,
 );
 
-/** For an order that was sent and that nothing was heard of. */
+/** The answer to an order that was sent and got no reply. */
 export const UNKNOWN_ANSWER: Answer = { ok: false, refusal: OUTCOME_UNKNOWN };
 
 export const DEADLINE_EXCEEDED = refuse(
@@ -20,7 +25,7 @@ export const DEADLINE_EXCEEDED = refuse(
   "the order was not being stored by its deadline: nothing was stored",
 );
 
-/** The writer's machine itself has failed, which is a bug. */
+/** Said when the writer's machine itself has failed. That is a bug. */
 export const BROKEN = refuse("internal", "the order writer has failed: nothing was stored");
 
 export const DRAINING = refuse("draining", "this instance is shutting down", 1_000);
@@ -30,7 +35,7 @@ export const IDEMPOTENCY_MISMATCH = refuse(
   "the idempotency key was used before, with other content: nothing was stored",
 );
 
-/** `retryAfterMs`: until the database has been asked again. */
+/** @param retryAfterMs the time until the database is asked again. */
 export function circuitOpen(retryAfterMs: number): Refusal {
   return refuse(
     "circuit_open",
@@ -43,7 +48,7 @@ export function queueFull(retryAfterMs: number): Refusal {
   return refuse("queue_full", "too many orders are waiting: nothing was stored", retryAfterMs);
 }
 
-/** `code` is the SQLSTATE that the database gave. */
+/** @param code the SQLSTATE that the database gave. */
 export function rejected(code: string, deadLetterId: string): Refusal {
   return {
     reason: "rejected",
@@ -53,7 +58,7 @@ export function rejected(code: string, deadLetterId: string): Refusal {
   };
 }
 
-/** `refusal` as the answer to a waitingOrder, unless its order may have been stored. */
+/** The answer to a waiting order: `refusal`, or `outcome_unknown` if it may have been stored. */
 export function unlessStored(waitingOrder: WaitingOrder, refusal: Refusal): Answer {
   return { ok: false, refusal: waitingOrder.maybeStored ? OUTCOME_UNKNOWN : refusal };
 }

@@ -1,13 +1,16 @@
 /**
- * How fast batches go, for the door: how long an order that comes now would wait for its batch.
+ * The pace of batches. From it the door knows how long an order that comes now would wait.
  *
- * Batches begin when a lane becomes free, so the wait follows from when those under way began and
- * from how long batches take. One that is under way for longer than usual counts with what it has
- * taken so far: a database that has become slow, or silent, is noticed before it has answered.
+ * A batch begins when a lane becomes free. So the wait follows from the start times of the batches
+ * under way, and from the usual time of a batch. A batch that takes longer than usual counts with its
+ * time so far: the door notices a slow or silent database before the batch has ended.
  */
 import { RecentTimes } from "./recent_times.ts";
 
-/** Few enough that a change shows within some batches. */
+/**
+ * The usual time of a batch is the median of this many. Chosen, not measured: few, so that a change
+ * shows after four batches; enough that one slow batch alone changes nothing.
+ */
 const LATEST = 8;
 
 export class Pace {
@@ -15,10 +18,10 @@ export class Pace {
   /** When each batch under way began, the oldest first. */
   readonly #begunAt: number[] = [];
 
-  /** @param lanes batches at once. @param now monotonic, milliseconds. */
+  /** @param lanes batches that may run at once. @param now monotonic, milliseconds. */
   constructor(readonly lanes: number, readonly now: () => number) {}
 
-  /** Runs a batch and takes its time. */
+  /** Runs a batch and measures it. */
   async during<T>(batch: () => Promise<T>): Promise<T> {
     const begunAt = this.now();
     this.#begunAt.push(begunAt);
@@ -30,7 +33,7 @@ export class Pace {
     }
   }
 
-  /** What a batch takes by now, milliseconds; null before the first. */
+  /** The present time of a batch, milliseconds. Null before the first batch. */
   get batchMs(): number | null {
     const usual = this.#times.quantile(0.5);
     const [oldest] = this.#begunAt;
@@ -38,13 +41,15 @@ export class Pace {
     return Math.max(usual ?? 0, this.now() - oldest);
   }
 
-  /** How long it will be, milliseconds, until a batch begins that has `batchesAhead` before it. */
+  /** The time, milliseconds, until a batch begins that has `batchesAhead` before it. */
   waitMs(batchesAhead: number): number {
     const batchMs = this.batchMs ?? 0;
-    const turn = batchesAhead - Math.max(0, this.lanes - this.#begunAt.length);
-    if (turn < 0) return 0;
-    const begunAt = this.#begunAt[turn % this.#begunAt.length] ?? this.now();
-    const rounds = 1 + Math.floor(turn / Math.max(1, this.#begunAt.length));
+    const freeLanes = Math.max(0, this.lanes - this.#begunAt.length);
+    if (batchesAhead < freeLanes) return 0;
+    /** The batches under way end in the order of their start; this is the place in that order. */
+    const place = batchesAhead - freeLanes;
+    const begunAt = this.#begunAt[place % this.#begunAt.length] ?? this.now();
+    const rounds = 1 + Math.floor(place / Math.max(1, this.#begunAt.length));
     return Math.max(0, begunAt + rounds * batchMs - this.now());
   }
 }

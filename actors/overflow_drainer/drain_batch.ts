@@ -1,23 +1,28 @@
 /**
- * One step of the drain: a batch out of the overflow buffer, through the same commit as any other,
- * and out of the buffer only after COMMIT.
+ * One step of the drain: takes a batch of orders from the overflow, commits it like any other batch,
+ * and removes it from the overflow only after COMMIT.
  *
- * Whatever dies in between, the batch is still in the buffer, and committing it again adds nothing.
- * An order that the database refuses for its content becomes a dead letter, and so does one whose
- * key holds other content: both were acknowledged as `spilled`, so both are kept.
+ * If anything dies before the removal, the batch is still in the overflow, and committing it again
+ * adds nothing. An order that the database refuses for its content becomes a dead letter. So does an
+ * order whose key holds other content. Both were acknowledged as `spilled`, so both are kept.
+ *
+ * Tested in tests/actors/overflow_drainer/overflow_drainer_test.ts.
  */
 import { MAX_BATCH_LINES } from "../../sql/orders/batch.ts";
 import type { NewOrder } from "../../sql/orders/new_order.ts";
 import { type Commit, commitApart } from "../order_writer/bisect.ts";
 import type { Failure } from "../../sql/connection/failure.ts";
 
-/** An order that waits in the buffer; the entry is the buffer's own business. */
+/** An order that waits in the overflow. Only the overflow knows more of its entry. */
 export interface Spilled {
   readonly order: NewOrder;
 }
 
 export interface DrainSource<Entry extends Spilled> {
-  /** The next orders for this instance, at most one per order id; the same ones until removed. */
+  /**
+   * The next orders for this instance, at most one for each order id. Until they are removed, each call
+   * returns the same orders.
+   */
   take(): Promise<readonly Entry[]>;
   remove(entries: readonly Entry[]): Promise<void>;
 }
@@ -29,24 +34,25 @@ export interface DrainStore {
 }
 
 export interface DrainReport {
-  /** Orders that have left the buffer. */
+  /** Orders that have left the overflow. */
   readonly drained: number;
-  /** Those of them that were committed now. */
+  /** Drained orders that were not in the database before. */
   readonly newOrders: number;
-  /** Those of them that became dead letters. */
+  /** Drained orders that became dead letters. */
   readonly parked: number;
 }
 
-/** The database did not take what was drained; it stays in the buffer. */
+/** The database did not take the batch. Its orders stay in the overflow. */
 export class DrainFailed extends Error {
+  override readonly name = "DrainFailed";
+
   /** @param orders how many the batch had. */
   constructor(readonly failure: Failure, readonly orders: number) {
     super(`the overflow was not drained: ${failure.code}`);
-    this.name = "DrainFailed";
   }
 }
 
-/** Drains a batch of at most `maxOrders` orders. @throws DrainFailed, or what the buffer throws. */
+/** Drains a batch of at most `maxOrders` orders. @throws DrainFailed, or the overflow's error. */
 export async function drainBatch<Entry extends Spilled>(
   source: DrainSource<Entry>,
   store: DrainStore,
@@ -74,7 +80,7 @@ export async function drainBatch<Entry extends Spilled>(
   return { drained: done.length, newOrders, parked };
 }
 
-/** Those that one batch may have; the others are taken again with the next one. */
+/** As many entries as one batch may have. The next batch takes the others. */
 function oneBatch<Entry extends Spilled>(
   entries: readonly Entry[],
   maxOrders: number,
@@ -84,5 +90,5 @@ function oneBatch<Entry extends Spilled>(
   return entries.slice(0, end === -1 ? maxOrders : Math.min(end, maxOrders));
 }
 
-/** What a letter's code says of a conflict, which has no SQLSTATE. */
+/** The code of a dead letter for a conflict, which has no SQLSTATE. */
 const CONFLICT = "idempotency_mismatch";

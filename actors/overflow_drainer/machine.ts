@@ -1,12 +1,17 @@
 /**
- * The spill drainer's machine: when overflow goes back to the database.
+ * The overflow drainer's machine: it decides when orders go from the overflow into the database.
  *
- *   idle         nothing is drained. Left when it is told that the database takes orders again, and
- *                now and then anyway, since another instance may have left something.
- *   draining     a batch is on its way; the next one follows until the buffer is empty.
- *   backing_off  the last batch failed. The next try comes with exponential backoff and jitter, and is
- *                half as large when the failure was a timeout: the same again would not do.
- *   stopped      no batch is taken any more. Entered by STOP, after one under way has ended.
+ *   idle         Nothing is drained. Left when the drainer hears that the database takes orders again.
+ *                Also left now and then without a word: another instance may have left orders.
+ *   draining     A batch is on its way. The next one follows until the overflow is empty.
+ *   backing_off  The last batch failed. The next try comes with exponential backoff and jitter. After a
+ *                timeout it is half as large, because the same batch would time out again.
+ *   stopped      No batch is taken any more.
+ *
+ * STOP is only noted. Every state in which no batch is on its way then leaves for `stopped` by itself.
+ * So a batch under way ends first. docs/machines.md shows the chart.
+ *
+ * Tested in tests/actors/overflow_drainer/: table_test.ts and overflow_drainer_test.ts.
  */
 import { assign, fromPromise, setup } from "xstate";
 import { backoffMs, type BackoffOptions } from "../backoff.ts";
@@ -17,7 +22,7 @@ export interface OverflowDrainerInput {
   /** Drains a batch of at most `maxOrders` orders. */
   readonly drain: (maxOrders: number) => Promise<DrainReport>;
   readonly maxBatchOrders: number;
-  /** True when the database takes orders, by what is known here. */
+  /** True when the database takes orders, as far as this instance knows. */
   readonly mayDrain: () => boolean;
   readonly pollMs: number;
   readonly backoff: BackoffOptions;
@@ -27,9 +32,10 @@ export interface OverflowDrainerInput {
 }
 
 interface OverflowDrainerContext extends OverflowDrainerInput {
-  /** At most this many orders in the next batch: halved by a timeout, grown back by success. */
+  /** At most this many orders in the next batch. A timeout halves it, success lets it grow. */
   readonly batchOrders: number;
   readonly failuresInARow: number;
+  /** STOP has come. */
   readonly stopping: boolean;
 }
 
@@ -59,26 +65,27 @@ export const overflowDrainerMachine = setup({
   guards: {
     mayDrain: ({ context }) => context.mayDrain(),
     isStopping: ({ context }) => context.stopping,
-    drainedSome: ({ context }, report: DrainReport) => report.drained > 0 && context.mayDrain(),
+    goesOn: ({ context }, report: DrainReport) =>
+      !context.stopping && report.drained > 0 && context.mayDrain(),
   },
   actions: {
     tellDrained: ({ context }, report: DrainReport) => context.onDrained(report),
     tellFailed: ({ context }, error: unknown) => context.onFailed(error),
     countFailure: assign({ failuresInARow: ({ context }) => context.failuresInARow + 1 }),
-    /** By what the batch really had, which may have been fewer than it was allowed to have. */
+    /** Halves the size that the batch really had. Its lines may have kept it below the bound. */
     shrinkBatch: assign({
       batchOrders: ({ context }, error: unknown) =>
         error instanceof DrainFailed && error.failure.timedOut
           ? halvedBound(error.orders)
           : context.batchOrders,
     }),
-    /** An empty buffer says nothing about how much the database can take. */
+    /** An empty batch does not tell how much the database can take. */
     growBatch: assign({
       batchOrders: ({ context: { batchOrders, maxBatchOrders } }, { drained }: DrainReport) =>
         drained > 0 ? grownBound(batchOrders, maxBatchOrders) : batchOrders,
     }),
     recover: assign({ failuresInARow: 0 }),
-    stopAfterBatch: assign({ stopping: true }),
+    noteStop: assign({ stopping: true }),
   },
   delays: {
     poll: ({ context }) => context.pollMs,
@@ -93,7 +100,7 @@ export const overflowDrainerMachine = setup({
     stopping: false,
   }),
   initial: "idle",
-  on: { STOP: ".stopped" },
+  on: { STOP: { actions: "noteStop" } },
   states: {
     idle: {
       always: { guard: "isStopping", target: "stopped" },
@@ -106,18 +113,12 @@ export const overflowDrainerMachine = setup({
       },
     },
     draining: {
-      on: { STOP: { actions: "stopAfterBatch" } },
       invoke: {
         src: "drain",
         input: ({ context }) => context,
         onDone: [
           {
-            guard: "isStopping",
-            target: "stopped",
-            actions: { type: "tellDrained", params: reportOf },
-          },
-          {
-            guard: { type: "drainedSome", params: reportOf },
+            guard: { type: "goesOn", params: reportOf },
             target: "draining",
             reenter: true,
             actions: [...succeed],
@@ -138,6 +139,6 @@ export const overflowDrainerMachine = setup({
       always: { guard: "isStopping", target: "stopped" },
       after: { backoff: "idle" },
     },
-    stopped: { on: { STOP: {} } },
+    stopped: {},
   },
 });

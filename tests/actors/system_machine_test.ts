@@ -6,13 +6,13 @@ import { SimulatedClock } from "../support/doubles/simulated_clock.ts";
 
 function aSystem(input: Partial<SystemInput>) {
   const clock = new SimulatedClock();
-  const drained: number[] = [];
+  const stops: number[] = [];
   const actor = createActor(systemMachine, {
     clock,
     input: {
       prepare: () => Promise.resolve(),
-      drain: () => {
-        drained.push(clock.now());
+      stop: () => {
+        stops.push(clock.now());
         return Promise.resolve();
       },
       isFatal: () => false,
@@ -23,7 +23,7 @@ function aSystem(input: Partial<SystemInput>) {
     },
   }).start();
   const value = () => JSON.stringify(actor.getSnapshot().value);
-  return { actor, clock, drained, value };
+  return { actor, clock, stops, value };
 }
 
 Deno.test("while the database is away it keeps trying, and serves when it comes", async () => {
@@ -41,24 +41,24 @@ Deno.test("while the database is away it keeps trying, and serves when it comes"
 
 Deno.test("a failure that waiting cannot cure ends it, and says which", async () => {
   const fatal = new Error("the schema is newer");
-  const { actor, clock, drained, value } = aSystem({
+  const { actor, clock, stops, value } = aSystem({
     prepare: () => Promise.reject(fatal),
     isFatal: (error) => error === fatal,
   });
   await clock.advance(10);
   assertEquals(value(), `"stopped"`);
-  assertEquals([actor.getSnapshot().context.failure, drained.length], [fatal, 1]);
+  assertEquals([actor.getSnapshot().context.failure, stops.length], [fatal, 1]);
 });
 
 Deno.test("a stop drains once, in every state, and is legal twice", async () => {
   const preparing = gate();
   for (const prepare of [() => Promise.resolve(), () => preparing.passed]) {
-    const { actor, clock, drained, value } = aSystem({ prepare });
+    const { actor, clock, stops, value } = aSystem({ prepare });
     await clock.advance(10);
     actor.send({ type: "STOP" });
     actor.send({ type: "STOP" });
     await clock.advance(10);
-    assertEquals([value(), drained.length], [`"stopped"`, 1]);
+    assertEquals([value(), stops.length], [`"stopped"`, 1]);
     assertEquals(actor.getSnapshot().context.failure, null);
   }
 });
