@@ -1,8 +1,8 @@
 /**
  * The journal: the rows that a fold takes, and the delta that they make for each rollup row.
  *
- * A row holds two lists, column by column. One has what a batch adds per store, currency and
- * minute. The other has what it adds per store, currency, day and product. Every addition counts
+ * A row holds two lists, column by column. One has the sums of a batch per store, currency and
+ * minute. The other has them per store, currency, day and product. Every addition counts
  * for its store and for the scope `*`. The lists stand in a table of their own under the row's id;
  * 0008_journal_sums.sql says why. Sums are `bigint` here, since sums over orders may pass the
  * largest exact number.

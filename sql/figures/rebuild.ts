@@ -23,7 +23,7 @@ import { minuteHorizon } from "./retention.ts";
 import { takeSessionLock } from "../connection/session_lock.ts";
 
 const LOCK_TIMEOUT_MS = 60_000;
-/** An attempt fails when outdated rows are deleted meanwhile. The next attempt does without them. */
+/** An attempt fails when outdated rows are deleted meanwhile. The next one does without them. */
 const ATTEMPTS = 5;
 
 export interface Rebuilt extends Position {

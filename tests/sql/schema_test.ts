@@ -22,7 +22,7 @@ Deno.test("sql/schema.sql makes the same schema in an empty database", async () 
   }
 });
 
-Deno.test("schemaText() shows every kind of change, or refuses what it cannot write", () =>
+Deno.test("schemaText() shows every kind of change, or refuses an object that it cannot write", () =>
   withDatabase(async ({ sql }) => {
     const before = (await schemaText(sql)).split("\n");
     const changes: [change: string, shown: string][] = [
