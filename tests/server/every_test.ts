@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
 import { every } from "../../server/every.ts";
 
-Deno.test("every() does its work again, never twice at once, and goes on when it failed", async () => {
+Deno.test("every() repeats its work, never twice at once, and goes on after a failure", async () => {
   using time = new FakeTime();
   const calls: PromiseWithResolvers<void>[] = [];
   const failures: unknown[] = [];

@@ -1,4 +1,4 @@
-/** The start of a process: with a database that is away, and with what no waiting can cure. */
+/** The start of a process: with a database that is away, and with failures that stay. */
 import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
 import { createTestClient, KEY } from "../support/services/instance.ts";
 import { testDatabase } from "../support/services/database.ts";
@@ -14,7 +14,7 @@ import {
 import { temporaryFolder, testServices, until } from "../support/services/services.ts";
 import { WireProxy } from "../support/faults/wire_proxy.ts";
 
-/** A start that failed as a start may: exit code 1, one line on stderr, no place in the code. */
+/** Expects a tidy failure: exit code 1, one line on stderr, no place in the code. */
 function expectOneLine({ code, stderr }: Ended, line: RegExp): void {
   assertEquals(code, 1, stderr);
   const lines = stderr.trimEnd().split("\n");

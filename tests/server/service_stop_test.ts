@@ -1,4 +1,4 @@
-/** The end of a process: asked for, asked for twice, and not asked for. */
+/** The end of a process: after one signal, after two signals, and without any. */
 import { assert, assertEquals, assertLess } from "@std/assert";
 import type { TestDatabase } from "../support/services/database.ts";
 import { createTestClient, KEY, withInstance } from "../support/services/instance.ts";
@@ -11,7 +11,7 @@ import { type ServiceProcess, withProcesses } from "../support/services/service_
 import { until } from "../support/services/services.ts";
 import { RawConnection } from "../support/load/slow_reader.ts";
 
-/** What was acknowledged is in the database, as it was acknowledged. */
+/** Expects each acknowledged order in the database, as it was acknowledged. */
 async function expectStored(placed: readonly Placed[], { sql }: TestDatabase): Promise<void> {
   const rows = await sql<{ order_id: string; placed_at: Date; total_minor: string }[]>`
     select order_id, placed_at, total_minor from orders`;
@@ -30,7 +30,7 @@ async function holdOrders(database: TestDatabase) {
   await session`lock table orders in access exclusive mode`;
   return {
     release: async () => void await session`rollback`,
-    /** True when a batch waits for it; one that an instance calls in flight may just have ended. */
+    /** True when a batch waits for the lock. A batch in the instance's count may just have ended. */
     isWaitedFor: async () => {
       const [row] = await database.sql<{ waiting: string }[]>`
         select count(*) as waiting from pg_locks
@@ -47,7 +47,7 @@ async function statusHas({ url }: ServiceProcess, part: RegExp): Promise<boolean
 
 Deno.test("SIGTERM under load: the door closes, every answer is kept, the exit code is 0", () =>
   withProcesses(async ({ database, start }) => {
-    // However long the lock is held on a busy machine, no batch may give up meanwhile.
+    // No batch may give up while the lock is held, even when a busy machine holds it for long.
     const service = await start({ WEIR_STATEMENT_TIMEOUT_MS: "30000" });
     const client = createTestClient(service.url, KEY);
     const load = new OrderLoad(client.api, 50);
@@ -66,8 +66,8 @@ Deno.test("SIGTERM under load: the door closes, every answer is kept, the exit c
     await client.close();
     assertEquals([code, stderr], [0, ""]);
     await expectStored(load.acknowledged, database);
-    // Whoever waited while the door closed has an answer: nothing is stored that nobody was told of.
-    // Later callers found a closed door, or nobody there.
+    // Each caller that waited while the door closed has an answer, so no order is stored unknown to
+    // its caller. Later callers found a closed door or no process.
     assertEquals((await database.sql`select from orders`).length, load.acknowledged.length);
     for (const reason of load.refused.keys()) assert(["draining", "no answer"].includes(reason));
     await expectExact(database.sql);
@@ -102,7 +102,7 @@ Deno.test("the second SIGTERM ends the process at once, with exit code 1", () =>
     let code: number | null = null;
     service.ended.then((ended) => code = ended.code);
     await until("the end", () => {
-      service.signal("SIGTERM"); // a terminal may send one twice, which is not meant so
+      service.signal("SIGTERM"); // a terminal may send a signal twice by accident
       return code !== null;
     });
     assertEquals(code, 1);
@@ -143,7 +143,7 @@ Deno.test("kill -9 under load loses no acknowledged order, and another one goes 
     await expectExact(database.sql);
   }));
 
-Deno.test("whoever subscribes is told to go elsewhere when the process stops", () =>
+Deno.test("a subscriber is told to go elsewhere when the process stops", () =>
   withProcesses(async ({ start }) => {
     const service = await start();
     const socket = await RawSocket.open(service.url, KEY);
@@ -153,12 +153,12 @@ Deno.test("whoever subscribes is told to go elsewhere when the process stops", (
     assertEquals((await service.stop()).code, 0);
     await told;
     await socket.ended();
-    // Not a word that the subscription is over: it is not, it goes on elsewhere.
+    // The server does not say that the subscription is over, because it goes on at another instance.
     const last = socket.messages.filter((message) => message.id === id).at(-1);
     assertEquals(last?.result?.type, "data");
   }));
 
-Deno.test("a stop breaks off what streams over SSE, so that clients ask another instance for the rest", () =>
+Deno.test("a stop breaks off SSE streams, so that clients ask another instance for the rest", () =>
   withInstance(async ({ url, instance }) => {
     const stream = new RawConnection(url);
     stream.send(
@@ -168,6 +168,6 @@ Deno.test("a stop breaks off what streams over SSE, so that clients ask another 
     await until("the first frame", () => stream.received.includes("\nid: "));
     await instance.stop();
     await until("the end of the connection", () => stream.closed);
-    // With this event the stock client would take the subscription for ended, and ask for no more.
+    // This event would tell the stock client that the subscription has ended for good.
     assertEquals(stream.received.includes("event: return"), false);
   }));

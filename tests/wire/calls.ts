@@ -1,4 +1,4 @@
-/** What the scenes send: every procedure with an input of the right shape, and plain orders. */
+/** The calls of the scenes: every procedure with an input of the right shape, and plain orders. */
 
 export type ProcedureType = "query" | "mutation" | "subscription";
 
@@ -6,11 +6,11 @@ export interface Procedure {
   readonly type: ProcedureType;
   readonly path: string;
   readonly scope: "orders:write" | "orders:read" | "dashboard:read" | "ops";
-  /** Names `store-1` wherever it may. */
+  /** The input. It names `store-1` in each field that may name a store. */
   readonly input: unknown;
 }
 
-/** A well-formed id that nothing has. */
+/** A well-formed id that no order and no letter has. */
 export const NO_ID = "00000000-0000-5000-8000-000000000000";
 
 const NO_ORDER = { storeId: "store-1", orderId: NO_ID };
@@ -75,7 +75,7 @@ export function anOrder(
   };
 }
 
-/** An order that the database refuses for its content, once it was told to. */
+/** An order whose content the database refuses, after it was told to. */
 export function aPoisonOrder(
   idempotencyKey: string,
   parts: Readonly<Record<string, unknown>> = {},

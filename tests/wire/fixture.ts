@@ -1,6 +1,6 @@
 /**
- * The fixture: what every exchange was when it was recorded. It is compared as text, so that a key
- * that moved shows as well as one that changed.
+ * The fixture: every exchange as it was recorded. It is compared as text, so that a moved key shows
+ * as well as a changed one.
  */
 import type { Exchanges } from "./wire.ts";
 
@@ -11,7 +11,7 @@ const FILE = new URL("./fixture.json", import.meta.url);
 const CONTEXT_LINES = 3;
 const MOST_LINES = 60;
 
-/** The page's files may be built or not, so of these two one is played. */
+/** Two exchanges. The page's files may be built or not, so each run plays one of the two. */
 const PAGE_IS_BUILT = "the page, built";
 const PAGE_IS_MISSING = "the page, not built";
 
@@ -24,7 +24,7 @@ export async function readFixture(): Promise<Fixture> {
   return JSON.parse(await Deno.readTextFile(FILE));
 }
 
-/** Writes the fixture. Of the page's two exchanges the one that was not played stays as it was. */
+/** Writes the fixture. The one of the page's two exchanges that was not played stays as it was. */
 export async function writeFixture(fixture: Fixture): Promise<void> {
   const before = await readFixture().catch((): Fixture => ({}));
   const whole = Object.fromEntries(
@@ -38,7 +38,7 @@ export async function writeFixture(fixture: Fixture): Promise<void> {
   await Deno.writeTextFile(FILE, `${JSON.stringify(whole, null, 2)}\n`);
 }
 
-/** What differs, with the name of each exchange; empty when nothing does. */
+/** The differences, with the name of each exchange; empty when nothing differs. */
 export function differences(recorded: Exchanges, played: Exchanges): string[] {
   const names = new Set([...Object.keys(recorded), ...Object.keys(played)]);
   return [...names].flatMap((name) => {

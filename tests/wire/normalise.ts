@@ -1,11 +1,12 @@
 /**
- * The one place where values that differ from run to run become placeholders. Each is told by its
- * shape or by the name of its field; everything else stays as it was, the order of keys included.
+ * The one place where values that differ from run to run become placeholders. A value is known by
+ * its shape or by the name of its field. Everything else stays, also the order of keys.
  *
- * A run of equal elements of an array stands once, with a line that says how many more there are.
+ * Equal elements that follow each other in an array are written once, with a line that counts the
+ * others.
  */
 
-/** Text of this run (a key's token, a cursor, a letter's id) and what stands for it. */
+/** Texts of this run (a key's token, a cursor, a letter's id), each with its placeholder. */
 export type Names = ReadonlyMap<string, string>;
 
 /** Numbers that are measured, counted by chance, or taken from a clock. Null stays null. */
@@ -23,7 +24,7 @@ const NUMBERS: Readonly<Record<string, string>> = {
   version: "<version>",
 };
 
-/** Their `retryAfterMs` is worked out from how fast the database is; all others are constants. */
+/** Reasons whose `retryAfterMs` depends on the database's speed; all others have constants. */
 const CALCULATED_WAIT = new Set<unknown>(["circuit_open", "queue_full"]);
 
 const TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
@@ -65,16 +66,16 @@ export function normalisedHeaders(
   );
 }
 
-/** Half a character, escaped: valid as JSON, but the formatter of JSON files refuses it. */
+/** Half a character, escaped. It is valid JSON, but the formatter of JSON files refuses it. */
 const HALF_CHARACTER = /\\ud[89a-f]/i;
 
-/** Text as JSON where that loses nothing of it, else its lines. */
+/** The text as JSON if JSON keeps all of it, else its lines. */
 export function readable(text: string): unknown {
   try {
     const value: unknown = JSON.parse(text);
     if (JSON.stringify(value) === text && !HALF_CHARACTER.test(text)) return value;
   } catch {
-    // Text that is no JSON.
+    // The text is no JSON.
   }
   return text.includes("\n") ? text.split("\n") : text;
 }

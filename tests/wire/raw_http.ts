@@ -1,6 +1,6 @@
 /**
- * HTTP by hand, over a plain TCP connection: every byte of a request is written here, and nothing of
- * an answer is hidden by a client. One request for each connection.
+ * HTTP by hand, over a plain TCP connection. Every byte of a request is written here, and no client
+ * hides a part of an answer. Each connection has one request.
  */
 
 export interface HttpRequest {
@@ -21,7 +21,7 @@ export interface HttpAnswer extends HttpHead {
   readonly text: string;
 }
 
-/** They are of the connection, or of the second: they say nothing of the contract. */
+/** Headers of the connection or of the moment. They say nothing about the contract. */
 const LEFT_OUT = new Set(["connection", "content-length", "date", "transfer-encoding"]);
 const WITHOUT_BODY = new Set(["101", "204", "304"]);
 

@@ -1,10 +1,10 @@
 /**
- * A WebSocket connection whose messages are written and read as text, without tRPC's client. What
- * was sent and what was taken is kept in its order.
+ * A WebSocket connection whose messages are written and read as text, without tRPC's client. Sent
+ * and taken messages are kept in their order.
  */
 import { WebSocket } from "ws";
 
-/** What stands in the fixture of one message, or of the end of the connection. */
+/** The record in the fixture of one message, or of the end of the connection. */
 export type SocketEvent =
   | { readonly sent: string }
   | { readonly received: string }

@@ -12,7 +12,7 @@ import { type Exchanges, Wire } from "./wire.ts";
 
 export interface Scene {
   readonly name: string;
-  /** Plays the scene. @returns what it recorded */
+  /** Plays the scene. @returns the recorded exchanges */
   play(): Promise<Exchanges>;
 }
 
@@ -35,7 +35,7 @@ export function scene(name: string, play: Play, options: InstanceOptions = {}): 
   };
 }
 
-/** A scene whose instance reaches its database by a proxy. */
+/** A scene whose instance reaches its database through a proxy. */
 export function sceneWithProxy(
   name: string,
   play: PlayWithProxy,

@@ -1,8 +1,8 @@
 /**
- * Plays exchanges with one instance, in raw form, and writes down what was sent and what came back.
+ * Plays exchanges with one instance, in raw form, and records each request and each answer.
  *
- * An exchange is an HTTP call, a stream of server-sent events, or a WebSocket connection. Of HTTP
- * requests the fixture leaves out `Host`, `Connection` and `Content-Length`, which are always sent.
+ * An exchange is an HTTP call, a stream of server-sent events, or a WebSocket connection. The
+ * headers `Host`, `Connection` and `Content-Length` are always sent, so the fixture leaves them out.
  */
 import { KEY } from "../support/services/instance.ts";
 import { authorization } from "../support/load/raw_calls.ts";
@@ -23,7 +23,7 @@ export interface CallOptions {
 }
 
 export interface HttpOptions extends Pick<CallOptions, "fits"> {
-  /** Gives what stands in the fixture for the body of the answer. */
+  /** Returns the record in the fixture for the body of the answer. */
   readonly show?: (text: string) => unknown;
 }
 
@@ -127,7 +127,7 @@ export class Wire {
     });
   }
 
-  /** A WebSocket connection on which nothing is sent but by `play`. */
+  /** A WebSocket connection on which only `play` sends. */
   async bareSocket(
     name: string,
     target: string,
@@ -150,7 +150,7 @@ export class Wire {
   }
 }
 
-/** What an answer's text holds under `result.data`. */
+/** The value under `result.data` in an answer's text. */
 export function dataOf<T>({ text }: { readonly text: string }): T {
   const { result } = JSON.parse(text) as { result?: { data: T } };
   if (result === undefined) throw new Error(`no result: ${text}`);

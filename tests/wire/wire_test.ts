@@ -1,5 +1,5 @@
 /**
- * The wire is unchanged: every exchange of tests/wire is played with real instances and compared
+ * The wire is unchanged. Every exchange of tests/wire is played with real instances and compared
  * with the fixture, which record.ts made.
  */
 import { assertEquals } from "@std/assert";

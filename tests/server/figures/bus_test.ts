@@ -1,4 +1,4 @@
-/** Which way the bus is heard, while a server falls silent and comes back. */
+/** The ways by which the bus is heard, while a server falls silent and comes back. */
 import { assertEquals } from "@std/assert";
 import { type Bus, startBus } from "../../../server/figures/bus.ts";
 import { Pool } from "../../../sql/connection/pool.ts";
@@ -7,7 +7,7 @@ import { withRedis } from "../../support/services/redis.ts";
 import { until } from "../../support/services/services.ts";
 import { WireProxy } from "../../support/faults/wire_proxy.ts";
 
-/** Several turns of the echo. */
+/** The time of several echoes. */
 const QUIET_MS = 7_000;
 
 interface Stage {
@@ -43,7 +43,7 @@ async function withBus(hasRedis: boolean, test: (stage: Stage) => Promise<void>)
   );
 }
 
-Deno.test("LISTEN that was lost is heard again, and stays", () =>
+Deno.test("a lost LISTEN is heard again, and stays", () =>
   withBus(false, async ({ bus, postgres, becomes }) => {
     await becomes("postgres");
     postgres.replies = "held";
@@ -59,7 +59,7 @@ Deno.test("LISTEN that was lost is heard again, and stays", () =>
     assertEquals(changes, []);
   }));
 
-Deno.test("a Redis that says nothing is not heard, and is again when it answers", () =>
+Deno.test("a silent Redis counts as not heard, and as heard again when it answers", () =>
   withBus(true, async ({ redis, becomes }) => {
     await becomes("redis");
     redis.replies = "held";

@@ -11,7 +11,7 @@ import { until } from "../../support/services/services.ts";
 
 const ORDERS = 15;
 
-Deno.test("who hears of a version, either way, finds it in the database at once", () =>
+Deno.test("a version that either way tells is in the database at once", () =>
   withInstance(async ({ api, database, redis }) => {
     const options = { name: "heard", maxConnections: 1, statementTimeoutMs: 5_000 };
     const pool = new Pool({ url: database.url, ...options });

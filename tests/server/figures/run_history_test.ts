@@ -53,7 +53,7 @@ Deno.test("runs that changed something or failed are written together, each with
   assertEquals(written.length, 2, "a stop writes what is here");
 });
 
-Deno.test("what the database did not take is written when it is back, within a bound", async () => {
+Deno.test("runs that the database did not take are written when it is back, within a bound", async () => {
   using time = new FakeTime();
   const written: Written[] = [];
   let away = true;

@@ -19,7 +19,7 @@ function aToken(number: number): string {
 
 const [A, B] = [aToken(1), aToken(2)];
 
-/** What `authenticate` says, in a word. */
+/** The answer of `authenticate` in one word: the key's id, or the reason of the refusal. */
 async function said(answer: Promise<{ keyId: string }>): Promise<string> {
   try {
     return (await answer).keyId;
@@ -44,7 +44,7 @@ function anAuth() {
   return { auth, database, time };
 }
 
-Deno.test("a key is read once and then remembered; one that there is not is remembered too", async () => {
+Deno.test("a key is read once and then remembered, also when the key does not exist", async () => {
   const { auth, database } = anAuth();
   assertEquals(await said(auth.authenticate(A)), "k1");
   assertEquals(await said(auth.authenticate(A)), "k1");
@@ -82,7 +82,7 @@ Deno.test("while the database hangs a known key does not wait for it", async () 
   assertEquals(await said(auth.authenticate(A)), "k1");
 });
 
-Deno.test("guesses put no known key out, those that wait for the database neither", async () => {
+Deno.test("guesses, also those that wait for the database, put out no known key", async () => {
   const { auth, database, time } = anAuth();
   assertEquals(await said(auth.authenticate(A)), "k1");
   const guess = () =>
@@ -100,7 +100,7 @@ Deno.test("guesses put no known key out, those that wait for the database neithe
   assertEquals(await said(auth.authenticate(A)), "k1");
 });
 
-Deno.test("what is no token costs no read, and is not kept", async () => {
+Deno.test("text that is no token costs no read, and is not kept", async () => {
   const { auth, database } = anAuth();
   database.answer = () => Promise.resolve(null);
   const before = Deno.memoryUsage().heapUsed;
@@ -115,7 +115,7 @@ Deno.test("what is no token costs no read, and is not kept", async () => {
   assertLess(Deno.memoryUsage().heapUsed - before, 300_000_000);
 });
 
-Deno.test("a guess that becomes a key is let in, and who asks at once reads once", async () => {
+Deno.test("a guess that becomes a key is let in, and callers of one moment share one read", async () => {
   const { auth, database, time } = anAuth();
   database.answer = () => Promise.resolve(null);
   assertEquals(await said(auth.authenticate(A)), "unauthenticated");

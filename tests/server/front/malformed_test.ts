@@ -28,7 +28,7 @@ async function inParallel(count: number, each: (index: number) => Promise<void>)
   await Promise.all(Array.from({ length: PARALLEL }, work));
 }
 
-/** Runs `test` with a process, which has to be alive and free of bugs afterwards. */
+/** Runs `test` with a process. Afterwards the process must live and have reported no bug. */
 function withService(test: (service: ServiceProcess) => Promise<void>): Promise<void> {
   return withProcesses(async ({ database, start }) => {
     const service = await start();
@@ -49,7 +49,7 @@ function withService(test: (service: ServiceProcess) => Promise<void>): Promise<
   });
 }
 
-/** What an answer says, as far as it comes: a stream is left after its first event. */
+/** The text of an answer. A stream is left after its first event. */
 async function textOf(response: Response): Promise<string> {
   const type = response.headers.get("content-type") ?? "";
   if (!/event-stream|jsonl/.test(type)) return await response.text();
@@ -66,7 +66,7 @@ async function textOf(response: Response): Promise<string> {
   return text;
 }
 
-/** No answer may speak of a bug, or show where the code is. */
+/** Checks that the answer reports no bug and shows no place in the code. */
 function expectHarmless(text: string, what: () => string): void {
   const wrong = /"httpStatus":5\d\d|INTERNAL_SERVER_ERROR|"stack"|node_modules|\.ts:\d/.exec(text);
   assert(wrong === null, `seed ${SEED}: ${wrong?.[0]} in ${text.slice(0, 500)}\nto ${what()}`);
@@ -108,7 +108,8 @@ Deno.test("5,000 malformed WebSocket messages: never a bug, and the next good or
       };
       if (query === "?connectionParams=1") send(connectionParams(random, KEY));
       for (let count = 0; count < MESSAGES_EACH; count++) send(malformedMessage(random));
-      // An answer to the last message means that all before it were read; bad params end it before.
+      // The server reads in order, so an answer to the last message means that it read all of them.
+      // Bad params end the connection earlier.
       socket.send(JSON.stringify({ id: "last", method: "query", params: { path: "nothing" } }));
       await until(
         "the last answer",

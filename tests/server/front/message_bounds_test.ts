@@ -14,10 +14,10 @@ import { until } from "../../support/services/services.ts";
 import { RawConnection } from "../../support/load/slow_reader.ts";
 
 const BOUND_BYTES = 1_048_576;
-/** As many views of 64 KiB would be 512 MiB. */
+/** The number of chunks. If each were kept as a view of 64 KiB, they would take 512 MiB. */
 const TINY_CHUNKS = 8_192;
 
-/** JSON of exactly `bytes`: a good order after a lot of white space. */
+/** JSON of exactly `bytes`: much white space, then a good order. */
 function paddedOrder(bytes: number): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(JSON.stringify(anInput()).padStart(bytes));
 }
@@ -27,7 +27,7 @@ function post(url: string, body: BodyInit) {
   return request(`${url}/trpc/orders.place`, { method: "POST", headers, body });
 }
 
-/** A body that is sent in chunks, without a word on its length. */
+/** A body that is sent in chunks and does not declare its length. */
 function chunked(bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array<ArrayBuffer>> {
   return new Blob([bytes]).stream();
 }
@@ -50,7 +50,7 @@ Deno.test("a body over 1 MiB is payload_too_large, one of exactly 1 MiB is not",
     }
   }));
 
-Deno.test("a length that is declared wrong lets no larger body through", () =>
+Deno.test("a wrong declared length lets no larger body through", () =>
   withInstance(async (instance) => {
     const { hostname, port } = new URL(instance.url);
     const body = "a".repeat(BOUND_BYTES * 2);
@@ -70,7 +70,7 @@ Deno.test("a length that is declared wrong lets no larger body through", () =>
     await expectGoodOrder(instance);
   }));
 
-Deno.test("a body in thousands of small chunks is read right, and costs what its bytes do", () =>
+Deno.test("a body in thousands of small chunks is read right, and costs no more than its bytes", () =>
   withInstance(async (instance) => {
     const { url } = instance;
     const connection = new RawConnection(url);
@@ -83,7 +83,7 @@ Deno.test("a body in thousands of small chunks is read right, and costs what its
     let most = before;
     const chunks = [...new TextDecoder().decode(paddedOrder(TINY_CHUNKS))]
       .map((byte) => `1\r\n${byte}\r\n`);
-    // By and by, so that most of it has been read when the last of it is sent.
+    // The chunks are sent slowly, so that the server has read most of them before the last is sent.
     for (let index = 0; index < chunks.length; index += 50) {
       await new Promise((resolve) =>
         connection.socket.write(chunks.slice(index, index + 50).join(""), resolve)
@@ -146,7 +146,7 @@ Deno.test("the largest order of the contract is taken, alone and among many", ()
     const fit = Array.from({ length: 15 }, largest);
     const { results } = await api.orders.placeMany.mutate({ orders: fit });
     assertEquals(results.map(({ ok }) => ok), fit.map(() => true));
-    // One call more than a body holds: each of the calls that the client batched is told so.
+    // The calls are one more than a body holds, so each call in the client's batch is refused.
     const over = { orders: [...fit, ...Array.from({ length: 15 }, largest)] };
     const refused = await Promise.allSettled([
       api.orders.placeMany.mutate(over),
@@ -158,7 +158,7 @@ Deno.test("the largest order of the contract is taken, alone and among many", ()
     }
   }));
 
-Deno.test("a refusal does not grow with what is wrong", () =>
+Deno.test("a refusal does not grow with the number of mistakes", () =>
   withInstance(async ({ url }) => {
     const many = (value: unknown) =>
       Object.fromEntries(Array.from({ length: 50_000 }, (_, index) => [`key ${index}`, value]));

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Slots } from "../../../server/front/slots.ts";
 
-/** Slots on a connection that is drained when the test says so, and who was given one so far. */
+/** Slots on a connection whose client reads when the test says so, and the streams that had one. */
 function connection() {
   const drains: (() => void)[] = [];
   const slots = new Slots(() => new Promise((resolve) => void drains.push(resolve)));
@@ -10,7 +10,7 @@ function connection() {
     const lane = slots.open();
     return { ...lane, ask: () => void lane.turn().then(() => given.push(name)) };
   };
-  /** What was given once the client has taken everything; null: nobody had asked for that. */
+  /** The client reads everything. @returns the streams that had a slot; null: nothing waited */
   const drain = async (): Promise<string[] | null> => {
     await settled();
     const resolve = drains.shift();
@@ -22,7 +22,7 @@ function connection() {
   return { stream, drain, given };
 }
 
-/** Every promise that can go on has gone on. */
+/** Resolves when every promise that can go on has gone on. */
 async function settled(): Promise<void> {
   for (let round = 0; round < 50; round++) await Promise.resolve();
 }
@@ -58,11 +58,11 @@ Deno.test("a stream that is gone holds nobody up, and lets nobody overtake", asy
   b[Symbol.dispose]();
   assertEquals(await drain(), null);
   a[Symbol.dispose]();
-  assertEquals(await drain(), ["a", "b"]); // nobody listens to it any more
+  assertEquals(await drain(), ["a", "b"]); // the stream is gone, so nothing listens
   assertEquals(await drain(), ["a", "b", "c"]);
 });
 
-Deno.test("who asks again has sent", async () => {
+Deno.test("a stream that asks again has sent its frame", async () => {
   const { stream, drain } = connection();
   const [a, b] = [stream("a"), stream("b")];
   a.ask();

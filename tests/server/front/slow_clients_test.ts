@@ -1,8 +1,8 @@
 /**
- * Subscribers who do not read: what they cost, what they see when they read again, and their end.
+ * Subscribers that do not read: their cost, their first frame when they read again, and their end.
  *
- * The system itself keeps a few megabytes for each of them on the way, so that many large frames
- * have to be sent before the server notices anything.
+ * The operating system keeps a few megabytes for each connection. The test must therefore send many
+ * large frames before the server notices that a subscriber does not read.
  */
 import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual } from "@std/assert";
 import { KEY, withInstance } from "../../support/services/instance.ts";
@@ -21,11 +21,11 @@ import { until } from "../../support/services/services.ts";
 import { SLOW_READERS, type SlowReader } from "../../support/load/slow_reader.ts";
 
 const MEBIBYTE = 1_048_576;
-/** Less may be unread by chance. */
+/** The least that counts as unread. Less may be unread by chance. */
 const SLICE_BYTES = 65_536;
 const ROUNDS = 40;
 const CLIENT_TIMEOUT_MS = 2_000;
-/** For who is to stay: several times what a machine may be held up. */
+/** The timeout for clients that must stay: several times the longest pause of a busy machine. */
 const LONG_PATIENCE_MS = 5_000;
 
 function expectForward(ids: readonly string[]): void {
@@ -34,7 +34,7 @@ function expectForward(ids: readonly string[]): void {
 }
 
 for (const [transport, open] of Object.entries(SLOW_READERS)) {
-  Deno.test(`over ${transport}, who does not read costs 1 MiB at most and skips to the newest frame`, () =>
+  Deno.test(`over ${transport}, a client that does not read costs 1 MiB at most and skips to the newest`, () =>
     withInstance(async (instance) => {
       await makeFramesLarge(instance);
       const quick = new Quick(instance);
@@ -61,7 +61,7 @@ for (const [transport, open] of Object.entries(SLOW_READERS)) {
       await everyoneIsGone(instance);
     }));
 
-  Deno.test(`over ${transport}, who takes nothing for long enough is cut, also when nothing is sent`, () =>
+  Deno.test(`over ${transport}, a client that reads nothing is cut, also when nothing is sent`, () =>
     withInstance(async (instance) => {
       await makeFramesLarge(instance);
       const quick = new Quick(instance);
@@ -71,7 +71,7 @@ for (const [transport, open] of Object.entries(SLOW_READERS)) {
       await fill(instance, quick);
       await until("one to be left", async () => await subscribers(instance) === 1);
       assertEquals(await unreadBytes(instance), 0, "nothing is kept for it");
-      // When it reads again it finds what had been sent, and the end.
+      // When the client reads again, it finds the frames that were sent, and the end.
       slow.resume();
       await until("the end of the connection", () => slow.closed);
       await quick.round();
@@ -79,7 +79,7 @@ for (const [transport, open] of Object.entries(SLOW_READERS)) {
       await everyoneIsGone(instance);
     }, { clientTimeoutMs: CLIENT_TIMEOUT_MS }));
 
-  Deno.test(`over ${transport}, who reads slowly stays`, () =>
+  Deno.test(`over ${transport}, a client that reads slowly stays`, () =>
     withInstance(async (instance) => {
       await makeFramesLarge(instance);
       const quick = new Quick(instance);
@@ -89,7 +89,7 @@ for (const [transport, open] of Object.entries(SLOW_READERS)) {
       await fill(instance, quick);
       for (let part = 0; part < 5; part++) {
         await takesSomething(slow);
-        for (let round = 0; round < 2; round++) await quick.round(); // as much as it took
+        for (let round = 0; round < 2; round++) await quick.round(); // as much as the client read
         await new Promise((resolve) => setTimeout(resolve, LONG_PATIENCE_MS / 4));
       }
       assertEquals([slow.closed, await subscribers(instance)], [false, 2]);
@@ -102,7 +102,7 @@ for (const [transport, open] of Object.entries(SLOW_READERS)) {
     }, { clientTimeoutMs: LONG_PATIENCE_MS }));
 }
 
-/** Reads until the server can send more: a frame's worth. */
+/** Reads about one frame, so that the server can send more. */
 async function takesSomething(slow: SlowReader): Promise<void> {
   const before = slow.receivedBytes();
   slow.resume();
@@ -137,7 +137,7 @@ Deno.test("many subscriptions over one connection cost no more than one", () =>
     await everyoneIsGone(instance);
   }));
 
-Deno.test("fifty who do not read cost a frame each, however much is sent", () =>
+Deno.test("fifty clients that do not read cost a frame each, however much is sent", () =>
   withInstance(async (instance) => {
     await makeFramesLarge(instance);
     const quick = new Quick(instance);
@@ -154,7 +154,7 @@ Deno.test("fifty who do not read cost a frame each, however much is sent", () =>
     const { rss } = Deno.memoryUsage();
     for (let round = 0; round < ROUNDS; round++) await quick.round();
     assertLessOrEqual(await unreadBytes(instance), slow.length * MEBIBYTE);
-    // Kept for each of them, the frames of these rounds would be one and a half gigabytes.
+    // If each subscriber kept the frames of these rounds, they would take 1.5 GB.
     assertLess(Deno.memoryUsage().rss - rss, 300 * MEBIBYTE);
     assertLess(quick.slowestMs, 5_000);
     quick.end();
@@ -166,7 +166,7 @@ function isFrame({ result }: SocketMessage): boolean {
   return result?.type === "data";
 }
 
-Deno.test("who vanishes without a word is no subscriber any more", () =>
+Deno.test("a client that vanishes without a word is no subscriber any more", () =>
   withInstance(async (instance) => {
     const sockets = await Promise.all(
       Array.from({ length: 10 }, () => RawSocket.open(instance.url, KEY)),

@@ -1,4 +1,4 @@
-/** Clients who do not finish what they send, and callers who do not read their answers. */
+/** Clients that do not finish their request, and callers that do not read their answers. */
 import { assertEquals, assertLess, assertMatch } from "@std/assert";
 import currencies from "currency-codes";
 import { type InstanceTest, KEY, withInstance } from "../../support/services/instance.ts";
@@ -8,7 +8,7 @@ import { until } from "../../support/services/services.ts";
 import { RawConnection } from "../../support/load/slow_reader.ts";
 
 const CLIENT_TIMEOUT_MS = 2_000;
-/** Of most of a megabyte each. */
+/** The number of calls. Each answer has most of a megabyte. */
 const CALLS = 60;
 
 function head(line: string, url: string, ...headers: string[]): string {
@@ -20,7 +20,7 @@ async function expectGoodOrder({ api }: InstanceTest): Promise<void> {
   assertEquals((await api.orders.place.mutate(anInput())).status, "committed");
 }
 
-Deno.test("a body that does not come to its end is ended, however much of it is there", () =>
+Deno.test("a request whose body never ends is cut off, however much of it is there", () =>
   withInstance(async (instance) => {
     const begun = head("POST /trpc/orders.place", instance.url, "Content-Length: 1000");
     const chunked = head("POST /trpc/orders.place", instance.url, "Transfer-Encoding: chunked");
@@ -42,7 +42,7 @@ Deno.test("a body that does not come to its end is ended, however much of it is 
     await expectGoodOrder(instance);
   }, { clientTimeoutMs: CLIENT_TIMEOUT_MS }));
 
-Deno.test("a caller over WebSocket who asks for far more than it reads is cut", () =>
+Deno.test("a WebSocket caller that asks for far more than it reads is cut", () =>
   withInstance(async (instance) => {
     const codes = currencies.codes().slice(0, 150);
     await instance.api.orders.placeMany.mutate({

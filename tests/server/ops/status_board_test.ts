@@ -5,7 +5,7 @@ import type { OpsStatus } from "../../../client/contract/ops_status.ts";
 
 const VIEWERS = 200;
 
-/** A board on which the test changes a state and a figure, and counts what reading them costs. */
+/** A board. The test changes its state and its figure, and counts the reads of both. */
 function aBoard() {
   const listeners = new Set<() => void>();
   const cost = { reads: 0, listeners };
@@ -52,7 +52,7 @@ function aBoard() {
   return { board, cost, now, change };
 }
 
-/** What `viewers` viewers of a board have seen, and what ends them. */
+/** The statuses that `viewers` viewers of a board have seen, and the function that ends them. */
 function watching(board: StatusBoard, viewers: number) {
   const gone = new AbortController();
   const seen = Array.from({ length: viewers }, () => [] as OpsStatus[]);
@@ -66,7 +66,7 @@ async function settle(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await Promise.resolve();
 }
 
-Deno.test("a change is read once for all who watch, and each sees it at once", async () => {
+Deno.test("a change is read once for all viewers, and each sees it at once", async () => {
   using time = new FakeTime();
   const { board, cost, change } = aBoard();
   const { seen, end, ended } = watching(board, VIEWERS);
@@ -85,7 +85,7 @@ Deno.test("a change is read once for all who watch, and each sees it at once", a
   await ended;
 });
 
-Deno.test("changes that follow each other fast are shown together, the newest of them for sure", async () => {
+Deno.test("changes that follow each other fast are shown together, always with the newest", async () => {
   using time = new FakeTime();
   const { board, cost, change } = aBoard();
   const { seen, end, ended } = watching(board, VIEWERS);
@@ -104,7 +104,7 @@ Deno.test("changes that follow each other fast are shown together, the newest of
   await ended;
 });
 
-Deno.test("a figure is shown within 1.2 seconds, and what stays as it is not again", async () => {
+Deno.test("a changed figure is shown within 1.2 seconds, an unchanged one is not shown again", async () => {
   using time = new FakeTime();
   const { board, cost, now } = aBoard();
   const { seen, end, ended } = watching(board, VIEWERS);
@@ -126,7 +126,7 @@ Deno.test("a figure is shown within 1.2 seconds, and what stays as it is not aga
   await ended;
 });
 
-Deno.test("who comes later sees the status of now, and nothing goes on when all have left", async () => {
+Deno.test("a later viewer sees the status of now, and nothing runs on when all have left", async () => {
   using time = new FakeTime();
   const { board, cost, now } = aBoard();
   const first = watching(board, 1);
@@ -148,7 +148,7 @@ Deno.test("who comes later sees the status of now, and nothing goes on when all 
   assertEquals(third.seen, [[]]);
 });
 
-Deno.test("who is slow gets the newest, and not what lies between", async () => {
+Deno.test("a slow viewer gets the newest status, and none between", async () => {
   using time = new FakeTime();
   const { board, change } = aBoard();
   const gone = new AbortController();

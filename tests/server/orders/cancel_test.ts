@@ -1,4 +1,4 @@
-/** Cancelling orders: committed ones, spilled ones, and ones that are not there. */
+/** Cancelling orders: committed orders, spilled orders, and missing orders. */
 import { assertEquals, assertRejects, fail } from "@std/assert";
 import { errorDataOf } from "../../../client/mod.ts";
 import type { Order } from "../../../client/contract/order.ts";
@@ -12,7 +12,7 @@ import { expectExact } from "../../support/recount/recount.ts";
 import { expectRefused } from "../../support/load/refusals.ts";
 import { until } from "../../support/services/services.ts";
 
-Deno.test("a cancelled order is told so, once and again, and leaves the figures", () =>
+Deno.test("a cancelled order answers the same on each cancel, and leaves the figures", () =>
   withInstance(async ({ api, database: { sql } }) => {
     const { orderId } = await api.orders.place.mutate(anInput());
     await api.orders.place.mutate(anInput());
@@ -44,7 +44,7 @@ Deno.test("a cancelled order placed again still answers its first answer", () =>
     assertEquals(await api.orders.place.mutate(input), { ...placed, replayed: true });
   }));
 
-Deno.test("what is not there, is another store's or is malformed is not cancelled", () =>
+Deno.test("an order that is missing, malformed or another store's is not cancelled", () =>
   withInstance(async ({ url, api, createKey }) => {
     const { orderId } = await api.orders.place.mutate(anInput());
     const call = (input: unknown, token = KEY) =>
@@ -87,7 +87,7 @@ Deno.test("a spilled order is not committed yet; while the database is away othe
     assertEquals(cancelled.replayed, false);
   }, { WEIR_SPILL: "auto" }));
 
-Deno.test("a flood of cancellations is bounded, and stands in no order's way", () =>
+Deno.test("a flood of cancellations is bounded, and holds up no order", () =>
   withInstance(async ({ api }) => {
     const outcomes = new Map<string, number>();
     const cancel = async (index: number) => {

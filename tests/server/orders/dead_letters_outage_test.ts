@@ -18,7 +18,7 @@ import { WireProxy } from "../../support/faults/wire_proxy.ts";
 interface Operating {
   readonly database: TestDatabase;
   readonly proxy: WireProxy;
-  /** Dead letters that reach the database by the proxy, and place orders by `place`. */
+  /** Dead letters. They reach the database through the proxy, and place orders with `place`. */
   operating(place: (order: PlaceOrder) => Promise<Answer>): DeadLetters;
 }
 
@@ -104,7 +104,7 @@ Deno.test("a replay that is only spilled leaves its letter open, and its commit 
     assertEquals((await letters.get(id)).state, "settled");
   }));
 
-Deno.test("a database that goes away after the commit leaves the letter settled, and nobody deceived", () =>
+Deno.test("a database that goes away after the commit leaves the letter settled, and no answer is false", () =>
   withLetters(async ({ database: { sql }, proxy, operating }) => {
     const order = anOrder();
     const id = await parkOrder(sql, order, "rejected", "23514");
@@ -119,7 +119,7 @@ Deno.test("a database that goes away after the commit leaves the letter settled,
     assertEquals((await letters.get(id)).state, "settled");
   }));
 
-Deno.test("replayMany stops at what every further letter would meet, and tells what it did", () =>
+Deno.test("replayMany stops at a failure that every further letter would meet, and reports its work", () =>
   withLetters(async ({ database: { sql }, operating }) => {
     const ids: string[] = [];
     for (let count = 0; count < 3; count++) {

@@ -28,7 +28,7 @@ const discard = (id: string, reason: string, token = KEY): Call => ({
   token,
 });
 
-Deno.test("a poison order is rejected with its letter, alone, and the same again is the same letter", () =>
+Deno.test("a poison order is rejected with its letter, alone, and sent again it has the same letter", () =>
   withInstance(async (instance) => {
     const { url, api, database: { sql } } = instance;
     await refusePoison(sql);
@@ -52,7 +52,7 @@ Deno.test("a poison order is rejected with its letter, alone, and the same again
     assertEquals((await keysStored(sql)).length, 3);
   }));
 
-Deno.test("placed again under its key with content that is taken, the order settles its letter", () =>
+Deno.test("an order placed again under its key with accepted content settles its letter", () =>
   withInstance(async ({ api, database: { sql } }) => {
     await refusePoison(sql);
     const poison = aPoison();
@@ -106,7 +106,7 @@ Deno.test("replays at once, with the order's own client among them, place one or
       api.orders.place.mutate(poison),
     ]);
     for (const answer of answers) {
-      // Whoever read the letter after it was closed is told so.
+      // A replay that read the letter after it was closed is told so.
       if (answer.status === "rejected") {
         assertEquals(errorDataOf(answer.reason)?.reason, "invalid_input");
       }
@@ -154,7 +154,7 @@ Deno.test("a corrected replay keeps the original beside what was placed, under t
     assertEquals((await api.ops.deadLetters.get.query({ id: deadLetterId })).state, "settled");
   }));
 
-Deno.test("a conflict stays open whatever is replayed, until somebody discards it and says why", () =>
+Deno.test("a conflict stays open after any replay, until an operator discards it and says why", () =>
   withInstance(async (instance) => {
     const { url, api, database: { sql } } = instance;
     const order = anInput();
@@ -174,7 +174,7 @@ Deno.test("a conflict stays open whatever is replayed, until somebody discards i
     await expectRefused(url, replay(id), "invalid_input");
     assertEquals((await keysStored(sql)).length, 1);
 
-    // With the content that the database has, a replay finds its order there.
+    // A replay with the database's own content finds its order there.
     const same = await parkOrder(sql, other, "conflict", "idempotency_mismatch");
     const { order: found } = await api.ops.deadLetters.replay.mutate({ id: same, payload: order });
     assertEquals([found.status, found.replayed], ["committed", true]);

@@ -6,7 +6,7 @@ import { Refused } from "../../../client/contract/refused.ts";
 import { withDatabase } from "../../support/services/database.ts";
 import { anOrder } from "../../support/load/orders.ts";
 
-Deno.test("while the buffer does not answer a stored order is found, and no other is called missing", () =>
+Deno.test("a silent overflow hides no stored order, and makes no other order count as missing", () =>
   withDatabase(async ({ url, sql }) => {
     const pool = new Pool({ url, name: "test", maxConnections: 1, statementTimeoutMs: 5_000 });
     const silent = { find: () => Promise.reject(new Error("Connection is closed.")) };

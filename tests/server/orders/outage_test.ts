@@ -1,4 +1,4 @@
-/** What callers are told while the database is slow, silent or away. */
+/** The answers to callers while the database is slow, silent or away. */
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { errorDataOf } from "../../../client/mod.ts";
 import type { PlaceInput } from "../../../client/contract/order.ts";
@@ -29,7 +29,7 @@ async function holdOrders({ database }: InstanceTest): Promise<{ release(): Prom
   return { release: async () => void await session`rollback` };
 }
 
-/** Places two orders in a batch each, so that both lanes are busy while orders are held up. */
+/** Places two orders, each in its own batch, so that both lanes are busy while orders are held. */
 async function beginTwoBatches(instance: InstanceTest, deadlineMs = 5_000) {
   const begun: Promise<string | undefined>[] = [];
   for (const batches of [1, 2]) {
@@ -66,7 +66,7 @@ Deno.test("orders past the mailbox's bound are queue_full, those within it commi
     const waiting = [anInput(), anInput(), anInput()].map((order) =>
       outcomeOf(api.orders.place.mutate(order))
     );
-    // An order counts 512 bytes and its texts, which are fewer than half as many here.
+    // An order counts as 512 bytes plus its texts. The texts here have less than half of that.
     await until("three orders", async () => (await writerOf(instance)).queuedBytes > 3 * 512);
     await expectRefused(url, place(), "queue_full");
     const { results } = await api.orders.placeMany.mutate({ orders: [anInput(), anInput()] });
@@ -103,10 +103,10 @@ Deno.test("an order that is not being stored by its deadline is deadline_exceede
     const { url, database } = instance;
     const held = await holdOrders(instance);
     const begun = await beginTwoBatches(instance, 50);
-    // Both lanes are busy: what comes now waits, and its time runs out.
+    // Both lanes are busy, so the next order waits and its deadline passes.
     await expectRefused(url, place(anInput({ deadlineMs: 100 })), "deadline_exceeded");
     await held.release();
-    // Those two were being stored by their deadline, and waited out.
+    // The two orders in the lanes were sent before their deadlines, so the instance waits for both.
     assertEquals(await Promise.all(begun), ["committed", "committed"]);
     assertEquals((await database.sql`select from orders`).length, 2);
   }));
@@ -128,7 +128,7 @@ Deno.test("while the database is away orders are circuit_open at once, reads una
 
     const begunAt = performance.now();
     await expectRefused(url, place(anInput(), known.token), "circuit_open");
-    await expectRefused(url, place(order, known.token), "circuit_open"); // no memory of old keys
+    await expectRefused(url, place(order, known.token), "circuit_open"); // old keys are not kept
     assert(performance.now() - begunAt < 1_000, "refusals wait for nothing");
     await expectRefused(url, place(anInput(), unknown.token), "unavailable");
     for (
@@ -167,7 +167,7 @@ Deno.test("an order whose answer was lost is outcome_unknown, and the same key f
       expectRefusedOverHttp(url, place(orders[0]), "outcome_unknown"),
       expectRefusedOverSocket(url, place(orders[1]), "outcome_unknown"),
     ]);
-    // One statement timeout (a second here) after the deadline, and several times that to be sure.
+    // The answer comes one statement timeout (1 s here) after the deadline. The test allows more.
     assertLess(performance.now() - begunAt, (500 + 1_000) * 3);
     for (const { retryAfterMs } of data) assertGreater(retryAfterMs ?? 0, 0);
     assertEquals((await sql`select from orders`).length, 4, "both were stored, unknown to us");
@@ -182,7 +182,7 @@ Deno.test("an order whose answer was lost is outcome_unknown, and the same key f
     assertEquals((await sql`select from orders`).length, 4);
   }));
 
-Deno.test("an instance that stops answers what it has, and tells new orders draining", () =>
+Deno.test("an instance that stops answers its orders, and tells new ones draining", () =>
   withInstance(async (instance) => {
     const { url, api, database } = instance;
     const held = await holdOrders(instance);
@@ -200,7 +200,7 @@ Deno.test("an instance that stops answers what it has, and tells new orders drai
     assertEquals((await database.sql`select from orders`).length, 1);
   }));
 
-Deno.test("a stop waits WEIR_SHUTDOWN_MS at the most, and calls what it leaves unknown", () =>
+Deno.test("a stop waits WEIR_SHUTDOWN_MS at most, and calls the remaining orders unknown", () =>
   withInstance(async (instance) => {
     const { api } = instance;
     const held = await holdOrders(instance);

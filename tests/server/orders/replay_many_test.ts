@@ -13,7 +13,7 @@ import {
 } from "../../support/faults/poison.ts";
 import { type Call, expectRefused } from "../../support/load/refusals.ts";
 
-Deno.test("a dry run tells what would happen to each letter and writes nothing", () =>
+Deno.test("a dry run tells the outcome of each letter and writes nothing", () =>
   withInstance(async (instance) => {
     const { api, database: { sql } } = instance;
     const placed = anInput();
@@ -70,7 +70,7 @@ Deno.test("replayMany tries every letter, no faster than it may, and two at once
     const begunAt = performance.now();
     const { results } = await api.ops.deadLetters.replayMany.mutate({ limit: 20 });
     assertGreaterOrEqual(performance.now() - begunAt, 19 * 10 - 1);
-    // What failed last comes last, so that a run of few letters gets on all the same.
+    // Letters that failed last come last, so that a run of few letters reaches other letters too.
     const tried = new Set(failing.results.map(({ id }) => id));
     assert(results.every(({ id, outcome }) => outcome === "committed" && !tried.has(id)));
 
@@ -88,7 +88,7 @@ Deno.test("replayMany tries every letter, no faster than it may, and two at once
     }
   }));
 
-Deno.test("an order that is there answers as before, whatever the database would refuse by now", () =>
+Deno.test("a stored order answers as before, even when the database would refuse it now", () =>
   withInstance(async (instance) => {
     const { url, api, database: { sql } } = instance;
     const poison = aPoison();
@@ -107,7 +107,7 @@ Deno.test("an order that is there answers as before, whatever the database would
     assertEquals((await api.ops.deadLetters.replayMany.mutate({ limit: 1 })).results, dry.results);
   }));
 
-Deno.test("a letter that is no order any more does not stand before the others", () =>
+Deno.test("a letter that is no valid order any more does not hold up the others", () =>
   withInstance(async ({ api, database: { sql } }) => {
     const broken = await parkOrder(sql, anOrder(), "rejected", "23514");
     await sql`update dead_letters set payload = payload - 'currency'`;

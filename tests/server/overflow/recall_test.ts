@@ -6,7 +6,7 @@ import { ScriptedStore } from "../../support/doubles/scripted_store.ts";
 
 const SPILLED_AT = "2026-11-22T09:00:00.000Z";
 
-/** A commit beside a buffer that holds `held`. */
+/** A commit beside an overflow that holds `held`. */
 function aCommit(held: ReadonlyMap<string, OverflowRecord>) {
   const store = new ScriptedStore();
   const sent: (string | null)[] = [];
@@ -30,7 +30,7 @@ function aCommit(held: ReadonlyMap<string, OverflowRecord>) {
   return { commit, store, sent, woken };
 }
 
-Deno.test("an order that waits in the buffer is committed as it was acknowledged, as a replay", async () => {
+Deno.test("an order that waits in the overflow is committed as it was acknowledged, as a replay", async () => {
   const [spilled, fresh] = [anOrder(), anOrder()];
   const record = { contentHash: spilled.contentHash, placedAt: SPILLED_AT };
   const { commit, sent, woken } = aCommit(new Map([[spilled.orderId, record]]));
@@ -41,7 +41,7 @@ Deno.test("an order that waits in the buffer is committed as it was acknowledged
   assertEquals(woken.times, 1, "its fold is not left to the interval");
 });
 
-Deno.test("other content than what waits is not stored, unless the database has it already", async () => {
+Deno.test("content that differs from the waiting order is stored only if the database has it", async () => {
   const order = anOrder();
   const other = anOrder({ idempotencyKey: order.idempotencyKey, customerRef: "other" });
   const record = { contentHash: order.contentHash, placedAt: SPILLED_AT };
@@ -52,7 +52,7 @@ Deno.test("other content than what waits is not stored, unless the database has 
   assertEquals((await commit([other])).get(order.orderId)?.contentHash, other.contentHash);
 });
 
-Deno.test("with nothing in the buffer a batch goes as it is, an empty one too", async () => {
+Deno.test("a batch is unchanged when the overflow is empty, also an empty batch", async () => {
   const { commit, store } = aCommit(new Map());
   await commit([anOrder(), anOrder()]);
   await commit([]);

@@ -10,7 +10,7 @@ import { anOrder } from "../../support/load/orders.ts";
 import { type TestRedis, withRedis } from "../../support/services/redis.ts";
 import { until } from "../../support/services/services.ts";
 
-/** Runs `test` with a buffer that is ready. Its keys begin with a brace, so they go by themselves. */
+/** Runs `test` with an overflow that is ready, and deletes its keys: they begin with a brace. */
 function withSpill(
   test: (spill: RedisOverflow, redis: TestRedis) => Promise<void>,
   options: Partial<RedisOverflowOptions> = {},
@@ -37,7 +37,7 @@ function withSpill(
   });
 }
 
-Deno.test("an order is written once, and the same key is told what was written first", () =>
+Deno.test("an order is written once, and its key answers with the content that came first", () =>
   withSpill(async (spill, { redis, prefix }) => {
     const [a, b] = [anOrder(), anOrder()];
     const [before] = await redis.time() as unknown as [string];
@@ -56,7 +56,7 @@ Deno.test("an order is written once, and the same key is told what was written f
     assertEquals(await spill.find(anOrder().orderId), null);
   }));
 
-Deno.test("what waits is recalled by its key, with its content and its time", () =>
+Deno.test("a waiting order is recalled by its key, with its content and its time", () =>
   withSpill(async (spill) => {
     const [held, other] = [anOrder(), anOrder()];
     assertEquals((await spill.recall([held.orderId])).size, 0);
@@ -67,7 +67,7 @@ Deno.test("what waits is recalled by its key, with its content and its time", ()
     assertEquals([...recalled], [[held.orderId, { contentHash, placedAt }]]);
   }));
 
-Deno.test("what is taken stays until it is removed, and nothing is left behind then", () =>
+Deno.test("a taken order stays until it is removed, and then nothing of it is left", () =>
   withSpill(async (spill, { redis, prefix }) => {
     const orders = Array.from({ length: 7 }, () => anOrder());
     await spill.write(orders);
@@ -87,7 +87,7 @@ Deno.test("what is taken stays until it is removed, and nothing is left behind t
     assert(renewed?.outcome === "spilled" && renewed.isNew);
   }));
 
-Deno.test("what a dead drainer took is taken over when it has been idle, and not before", () =>
+Deno.test("an order of a dead drainer is taken over when it has been idle, and not before", () =>
   withSpill(async (spill) => {
     const order = anOrder();
     await spill.write([order]);
@@ -100,7 +100,7 @@ Deno.test("what a dead drainer took is taken over when it has been idle, and not
     assertEquals(taken.map((entry) => entry.order.orderId), [order.orderId]);
   }));
 
-Deno.test("what a drainer takes again and again in vain is taken over as well", () =>
+Deno.test("an order that a drainer takes again and again without success is taken over as well", () =>
   withSpill(async (spill) => {
     const order = anOrder();
     await spill.write([order]);
@@ -113,7 +113,7 @@ Deno.test("what a drainer takes again and again in vain is taken over as well", 
     assertEquals(await spill.take("cut off", 5, 60_000), []);
   }));
 
-Deno.test("the buffer is full at its bound in orders, and at its bound in bytes", async () => {
+Deno.test("the overflow is full at its bound in orders, and at its bound in bytes", async () => {
   const outcomes = async (spill: RedisOverflow) => {
     const orders = Array.from({ length: 4 }, () => anOrder());
     const results = await spill.write(orders);
@@ -131,7 +131,7 @@ Deno.test("the buffer is full at its bound in orders, and at its bound in bytes"
   }, { maxBytes: 1_100 });
 });
 
-Deno.test("an entry of a layout not known here is left alone", () =>
+Deno.test("an entry of an unknown layout is left alone", () =>
   withSpill(async (spill, { redis, prefix }) => {
     const { stream } = overflowKeys(prefix);
     await redis.xadd(stream, "*", "format", "2", "order", "of the next version");
@@ -143,7 +143,7 @@ Deno.test("an entry of a layout not known here is left alone", () =>
     assertEquals(await redis.xlen(stream), 1);
   }));
 
-Deno.test("while Redis is away nothing is sent, and that is said", () =>
+Deno.test("write() sends nothing while Redis is away, and says so", () =>
   withRedis(async ({ prefix }) => {
     const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const url = `redis://127.0.0.1:${listener.addr.port}/0`;

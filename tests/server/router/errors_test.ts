@@ -77,7 +77,7 @@ Deno.test("no key, a wrong one and a revoked one are unauthenticated on every pr
     await revokeKey(revoked.keyId);
     const otherSecret = known.token.replace(/.$/, (last) => (last === "A" ? "B" : "A"));
     for (const token of [null, "nonsense", otherSecret, revoked.token]) {
-      // The input is wrong too, which is not looked at before the key.
+      // The input is wrong too, but the key is checked first.
       for (const [type, path] of EVERY_CALL) {
         await expectRefused(url, { type, path, input: { no: 1 }, token }, "unauthenticated");
       }
@@ -175,7 +175,7 @@ Deno.test("placeMany takes 1 to 500 orders and nothing beside them", () =>
     assertEquals(results.map((result) => result.ok), Array(500).fill(true));
   }));
 
-Deno.test("an order that is not there is not_found", () =>
+Deno.test("a missing order is not_found", () =>
   withInstance(async ({ url, api }) => {
     const { orderId } = await api.orders.place.mutate(anInput());
     for (
@@ -206,7 +206,7 @@ Deno.test("a key used with other content is idempotency_mismatch and stores noth
     assertEquals((await sql`select from orders`).length, 1);
   }));
 
-Deno.test("an order that the database refuses for its content is rejected, alone", () =>
+Deno.test("an order whose content the database refuses is rejected, alone", () =>
   withInstance(async ({ url, api, database: { sql } }) => {
     await sql`alter table orders add constraint no_poison check (customer_ref <> 'poison')`;
     const poison = anInput({ customerRef: "poison" });

@@ -1,4 +1,4 @@
-/** What operators see and can ask for: the status, a fold, the metrics. */
+/** The procedures for operators: the status, a fold, an audit; and the metrics. */
 import { assert, assertEquals, assertGreater, assertMatch } from "@std/assert";
 import type { OpsStatus } from "../../../client/mod.ts";
 import { FOLD_LOCK } from "../../../sql/figures/fold.ts";
@@ -8,7 +8,7 @@ import { anInput } from "../../support/load/orders.ts";
 import { callHttp, request } from "../../support/load/raw_calls.ts";
 import { until } from "../../support/services/services.ts";
 
-/** The metrics of the contract that are built, and what each of them counts. */
+/** The metrics of docs/contract.md, each with its type. */
 const METRICS: readonly (readonly [name: string, type: string])[] = [
   ["weir_orders_total", "counter"],
   ["weir_order_ack_seconds", "histogram"],
@@ -70,7 +70,7 @@ function expectShape({ writer, aggregator, bus, spill, ...status }: OpsStatus): 
   assertEquals(typeof status.live.subscribers, "number");
 }
 
-Deno.test("ops.status has what the contract names, and it moves", () =>
+Deno.test("ops.status has each field of the contract, and its figures move", () =>
   withInstance(async ({ api }) => {
     const first = await api.ops.status.query();
     expectShape(first);
@@ -198,7 +198,7 @@ Deno.test("/metrics has the contract's names and types, with help, without a key
     }
   }));
 
-Deno.test("the metrics move with what happens", () =>
+Deno.test("the metrics move with the events that they count", () =>
   withInstance(async (instance) => {
     const { api, url } = instance;
     const feed = new LiveFeed(api);

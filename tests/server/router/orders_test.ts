@@ -1,4 +1,4 @@
-/** Reading orders back: one, many by pages, and one as it changes. */
+/** Reading orders back: one order, many orders by pages, and one order as it changes. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Order } from "../../../client/mod.ts";
 import { type InstanceTest, KEY, withInstance } from "../../support/services/instance.ts";
@@ -89,7 +89,7 @@ Deno.test("pages are newest first, skip nothing and show nothing twice while ord
     assertEquals(before, sorted);
   }));
 
-Deno.test("a list is of one status when it is asked for, of 50 unless told, and its cursors are checked", () =>
+Deno.test("a list filters by status, has 50 orders by default, and checks its cursors", () =>
   withInstance(async ({ url, api }) => {
     await api.orders.placeMany.mutate({ orders: Array.from({ length: 60 }, () => anInput()) });
     const lengthOf = async (more: { status?: Order["status"]; storeId?: string }) =>
@@ -118,7 +118,7 @@ Deno.test("a list is of one status when it is asked for, of 50 unless told, and 
     }
   }));
 
-Deno.test("onStatus tells a committed order's status and ends; of no order it is not_found", () =>
+Deno.test("onStatus tells a committed order's status and ends; a missing order is not_found", () =>
   withInstance(async ({ url, api }) => {
     const { orderId } = await api.orders.place.mutate(anInput());
     const socket = await RawSocket.open(url, KEY);

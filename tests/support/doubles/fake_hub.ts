@@ -54,7 +54,7 @@ export class FakeDatabase {
   }
 }
 
-/** As many orders as the day of the month, so that each day has another figure. */
+/** Counts as many orders as the day of the month, so that each day has another figure. */
 function ordersOfTheDay(now: number): CurrencyFigures {
   const none = {
     orders: 0,
@@ -90,7 +90,7 @@ export interface HubTest {
   readonly freshnessMs: number[];
   readonly skipped: () => number;
   watch(scope?: string, floor?: Position): Watcher;
-  /** Lets `ms` pass, and everything run that is due. */
+  /** Lets `ms` pass, and runs everything that is due. */
   pass(ms: number): Promise<void>;
 }
 
@@ -158,7 +158,7 @@ export function briefly({ minute, source, stale }: Snapshot): string {
   return `${minute.slice(11, 16)} ${source}${stale ? " stale" : ""}`;
 }
 
-/** Lets all promises run that are ready. */
+/** Lets all ready promises run. */
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 40; turn++) await Promise.resolve();
 }

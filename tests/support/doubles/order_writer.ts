@@ -1,5 +1,5 @@
 /**
- * An order writer in simulated time over a scripted store, and what its callers were told.
+ * An order writer in simulated time over a scripted store, with the answers to its callers.
  */
 import {
   type OrderWriterOptions,
@@ -40,7 +40,7 @@ export function aWriter(options: Partial<OrderWriterOptions> = {}) {
   return { clock, store, writer, place, bugs };
 }
 
-/** What was said, in a word. */
+/** The answer in one word. */
 export function said({ answer }: { answer: Answer | null }): string {
   if (answer === null) return "nothing";
   if (!answer.ok) return answer.refusal.reason;

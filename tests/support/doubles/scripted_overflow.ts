@@ -8,7 +8,7 @@ export class ScriptedOverflow implements Overflow {
   readonly held = new Map<string, NewOrder>();
   ready = true;
   maxOrders = Infinity;
-  /** What happens before a write is done, and after it; throwing loses the answer. */
+  /** Steps before a write and after it. A step that throws loses the answer. */
   before: () => Promise<void> | void = () => undefined;
   after: () => Promise<void> | void = () => undefined;
 

@@ -1,6 +1,6 @@
 /**
- * An order store whose every commit is answered by the test: when, and how. It remembers what was
- * committed, as the database does.
+ * An order store for tests. The test decides how and when each commit is answered. The store keeps
+ * committed orders, as the database does.
  */
 import type { OrderStore } from "../../../actors/order_writer/group_commit.ts";
 import type { StoredOrder } from "../../../sql/orders/batch.ts";
@@ -22,9 +22,9 @@ export class ScriptedStore implements OrderStore {
   readonly rows = new Map<string, StoredOrder>();
   /** The sizes of the batches that were sent, in order. */
   readonly sent: number[] = [];
-  /** What happens to each batch before it is committed; throwing keeps it from being. */
+  /** A step before each commit. If it throws, the batch is not committed. */
   before: Script = () => undefined;
-  /** What happens after it was committed; throwing loses the answer. */
+  /** A step after each commit. If it throws, the answer is lost. */
   after: Script = () => undefined;
 
   /** The keys of parked orders, each with the code. */
@@ -52,7 +52,7 @@ export class ScriptedStore implements OrderStore {
   };
 }
 
-/** A step that a test holds up until it says so. */
+/** A step that waits until the test lets it go on. */
 export function gate() {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   return { passed: promise, open: resolve, fail: reject };

@@ -1,6 +1,6 @@
 /**
- * Simulated time for machines: nothing happens until a test lets it. What promises have to do
- * between two timers is done before the next timer fires.
+ * Simulated time for machines: nothing happens until a test lets it. Ready promises run before the
+ * next timer fires.
  */
 import { SimulatedClock as XStateClock } from "xstate";
 import type { ActorClock } from "../../../actors/clock.ts";
@@ -20,7 +20,7 @@ export class SimulatedClock implements ActorClock {
 
   readonly soon = (callback: () => void): void => queueMicrotask(callback);
 
-  /** Lets promises run until nothing more comes of them. */
+  /** Lets promises run until none is ready. */
   async settle(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
   }

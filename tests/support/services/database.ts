@@ -112,7 +112,7 @@ async function connectionsTo(admin: TestSql, name: string): Promise<string[]> {
   return rows.map((row) => row.line);
 }
 
-/** Made once per server and set of migrations; a half-made one is made anew. */
+/** Made once per server and set of migrations. A half-made template is replaced. */
 async function ensureTemplate(admin: TestSql): Promise<string> {
   const name = `weir_template_${await migrationsHash()}`;
   if (await isTemplate(admin, name)) return name;

@@ -1,4 +1,4 @@
-/** What callers are told while the database is slow, and what a dead letter's replay then does. */
+/** The answers to callers while the database is slow, and a dead letter's replay during that time. */
 import type { InstanceTest } from "../../support/services/instance.ts";
 import { refusePoison } from "../../support/faults/poison.ts";
 import { until } from "../../support/services/services.ts";
@@ -7,7 +7,7 @@ import { scene } from "../scene.ts";
 import type { Wire } from "../wire.ts";
 
 const MOST_ORDERS = 3;
-/** An order counts so many bytes and its texts, which are fewer than half as many here. */
+/** The bytes of an order without its texts. The texts here have less than half of that. */
 const ORDER_BYTES = 512;
 
 export const busy = scene("busy", async (wire, instance) => {
@@ -59,7 +59,7 @@ async function playDeadline(wire: Wire, instance: InstanceTest): Promise<void> {
   await Promise.all(begun);
 }
 
-/** Holds every order up in the database. @returns what lets them go */
+/** Holds every order up in the database. @returns the function that lets them go */
 async function hold({ database }: InstanceTest): Promise<() => Promise<void>> {
   const session = database.session();
   await session`begin`;

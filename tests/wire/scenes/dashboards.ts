@@ -6,7 +6,7 @@ import { dataOf, type Wire } from "../wire.ts";
 
 const STORE = { storeId: "store-1" };
 
-/** Figures of the first currency that count so many orders, from a source. */
+/** True for figures from `source` whose first currency counts this many orders. */
 const counts = (orders: number, source: string) => (text: string) =>
   text.includes(`"source":"${source}"`) &&
   text.includes(`"today":{"orders":${orders},`) &&
@@ -32,7 +32,7 @@ export const dashboards = withinOneMinute(scene("dashboards", async (wire, { api
   );
   const elsewhere = anOrder("three", { storeId: "store-2" });
   await wire.mutate("place in another store", "orders.place", elsewhere);
-  // It keeps the figures in the instance's memory, which the frames below come from.
+  // This call keeps the figures in the instance's memory. The frames below come from there.
   const watching = await watch(api);
   await playOnce(wire);
   await playLive(wire);

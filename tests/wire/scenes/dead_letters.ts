@@ -34,7 +34,7 @@ export const deadLetters = scene("dead letters", async (wire, { database, create
   await wire.mutate("discard, without a reason", "ops.deadLetters.discard", { id: three });
   await wire.mutate("discard, of nothing", "ops.deadLetters.discard", { id: NO_ID, reason: "a" });
   await wire.mutate("replay, of nothing", "ops.deadLetters.replay", { id: NO_ID });
-  // Also while the orders that were replayed are there.
+  // Replayed orders with this content are stored already, so the constraint is not validated.
   await sql`
     alter table orders add constraint no_poison check (customer_ref <> 'poison') not valid`;
   await playSettled(wire);
@@ -78,7 +78,7 @@ async function playLists(wire: Wire): Promise<void> {
   }
 }
 
-/** While the database still refuses. */
+/** Replays while the database still refuses the orders. */
 async function playCorrections(wire: Wire, id: string): Promise<void> {
   const replay = (name: string, payload?: unknown) =>
     wire.mutate(`replay, ${name}`, "ops.deadLetters.replay", { id, payload });
@@ -139,7 +139,7 @@ async function playMany(wire: Wire, { sql }: { sql: Sql }): Promise<void> {
   }
 }
 
-/** What a bug looks like: a letter whose payload is no order any more, replayed by itself. */
+/** The answer to a bug: replays a letter whose payload is no order any more. */
 async function playBug(wire: Wire, { sql }: { sql: Sql }): Promise<void> {
   const [letter] = await sql<{ id: string }[]>`
     select letter_id as id from dead_letters where payload = '{}'`;

@@ -1,11 +1,11 @@
-/** What is no procedure: health, metrics, the page, and paths that are not there. */
+/** The front without procedures: health, metrics, the page, and unknown paths. */
 import { anOrder } from "../calls.ts";
 import { pageName } from "../fixture.ts";
 import { exchange } from "../raw_http.ts";
 import { scene } from "../scene.ts";
 import type { Wire } from "../wire.ts";
 
-/** Series that are there from their first event on. */
+/** Series that exist only after their first event. */
 const SERIES = [
   'weir_orders_total{outcome="committed"}',
   'weir_orders_total{outcome="replayed"}',

@@ -1,4 +1,4 @@
-/** tRPC over HTTP: batches, streams, and what is refused before a procedure is reached. */
+/** tRPC over HTTP: batches, streams, and requests that are refused before any procedure. */
 import { KEY } from "../../support/services/instance.ts";
 import { authorization } from "../../support/load/raw_calls.ts";
 import { anOrder, NO_ID, PROCEDURES } from "../calls.ts";

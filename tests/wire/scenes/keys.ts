@@ -44,7 +44,7 @@ async function namedKey(
   return key;
 }
 
-/** Over HTTP, and over WebSocket. */
+/** Plays the calls over HTTP and over WebSocket. */
 async function playOne(
   wire: Wire,
   { type, path, input }: Procedure,

@@ -4,7 +4,7 @@ import { FOLD_LOCK } from "../../../sql/figures/fold.ts";
 import { anOrder } from "../calls.ts";
 import { scene } from "../scene.ts";
 
-/** Nothing is on its way to another state, and everything was measured once. */
+/** True when no state is about to change and each figure was measured once. */
 function isSteady(text: string): boolean {
   return ['"circuit":"closed"', '"state":"idle"', '"state":"redis"', '"state":"ready"']
     .every((part) => text.includes(part)) &&

@@ -81,7 +81,7 @@ async function playLists(wire: Wire): Promise<void> {
   }
 }
 
-/** A cursor holds a time, so it is another one in each run. */
+/** The cursor of a page. A cursor holds a time, so it differs in each run. */
 function nameCursor(wire: Wire, text: string): boolean {
   const { result } = JSON.parse(text) as { result?: { data: { nextCursor: string | null } } };
   const cursor = result?.data.nextCursor ?? null;
@@ -105,7 +105,7 @@ async function playCancel(wire: Wire, orderId: string): Promise<void> {
   await wire.query("list, with a cancelled one", "orders.list", { storeId: "store-1" });
 }
 
-/** With a key that is for one store. */
+/** Calls with a key of one store. */
 async function playMany(wire: Wire, token: string): Promise<void> {
   const many = (name: string, input: unknown) =>
     wire.mutate(name, "orders.placeMany", input, { token });

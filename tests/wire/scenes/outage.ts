@@ -1,4 +1,4 @@
-/** The database is away and there is no overflow: what each procedure answers. */
+/** The answer of each procedure while the database is away and there is no overflow. */
 import { KEY } from "../../support/services/instance.ts";
 import { until } from "../../support/services/services.ts";
 import { anOrder, NO_ID, PROCEDURES } from "../calls.ts";

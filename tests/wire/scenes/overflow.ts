@@ -11,7 +11,7 @@ const SPILLED = {
   lines: [{ sku: "tea", quantity: 2, unitPriceMinor: 450 }],
 };
 
-/** All figures of the status have come to rest: those of the overflow are counted now and then. */
+/** True when the status is at rest. The overflow's figures are counted only now and then. */
 function isOut(text: string): boolean {
   return [
     '"circuit":"open"',

@@ -1,4 +1,4 @@
-/** An instance that stops: what it tells new orders, subscribers and load balancers. */
+/** An instance that stops: its answers to new orders, subscribers and load balancers. */
 import { until } from "../../support/services/services.ts";
 import { anOrder } from "../calls.ts";
 import { scene, withinOneMinute } from "../scene.ts";

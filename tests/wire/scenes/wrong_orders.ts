@@ -1,4 +1,4 @@
-/** Orders that break a rule of their shape: each issue's path and message. */
+/** Orders that break a rule of their shape, with the path and message of each issue. */
 import { KEY } from "../../support/services/instance.ts";
 import { authorization } from "../../support/load/raw_calls.ts";
 import { anOrder } from "../calls.ts";

@@ -4,7 +4,7 @@ import { TRPCClientError } from "@trpc/client";
 import { type FeedHandlers, keepSubscribed } from "../../../../client/dashboard/data/feed.ts";
 import { problemOf } from "../../../../client/dashboard/data/problem.ts";
 
-/** A feed whose server is the test; `seen` is what came of it. */
+/** A feed whose server is the test. `seen` holds the events that the page got. */
 function startFeed() {
   const seen: string[] = [];
   const handlers: FeedHandlers<string>[] = [];
@@ -32,7 +32,7 @@ function refusal(reason: string, retryAfterMs?: number) {
   return TRPCClientError.from({ error: { message: `because ${reason}`, code: -32_000, data } });
 }
 
-Deno.test("a feed that the server ends is asked for again", () => {
+Deno.test("a feed is asked for again after the server ends it", () => {
   using time = new FakeTime();
   const { seen, stop, newest } = startFeed();
   newest().onStarted();
@@ -45,7 +45,7 @@ Deno.test("a feed that the server ends is asked for again", () => {
   assertEquals(seen.slice(4), ["subscribe", "b", "unsubscribe"]);
 });
 
-Deno.test("a refusal that passes is followed by another try, when the server said", () => {
+Deno.test("a passing refusal is followed by another try, at the time that the server said", () => {
   using time = new FakeTime();
   const { seen, stop, newest } = startFeed();
   newest().onError(refusal("internal", 10_000));
@@ -65,7 +65,7 @@ Deno.test("a refusal that waiting does not cure is shown, and nothing is asked a
   stop();
 });
 
-Deno.test("a lost connection is told, and is the client's to mend", () => {
+Deno.test("a lost connection is shown, and the client mends it", () => {
   using time = new FakeTime();
   const { seen, stop, newest } = startFeed();
   newest().onConnectionStateChange({ state: "pending" });
@@ -87,7 +87,7 @@ Deno.test("a stopped feed says and asks nothing more", () => {
   assertEquals(seen.slice(2), ["unsubscribe"]);
 });
 
-Deno.test("problemOf() tells what is final, and when to try again", () => {
+Deno.test("problemOf() tells final problems from others, and when to try again", () => {
   const reasons = ["unauthenticated", "forbidden", "invalid_input", "unavailable", "internal"];
   assertEquals(
     reasons.map((reason) => problemOf(refusal(reason)).retryAfterMs),

@@ -12,7 +12,7 @@ import {
   NONE,
 } from "../../../../client/dashboard/data/format.ts";
 
-/** Between a code and its amount `Intl` sets a space that does not break. */
+/** The space that `Intl` sets between a code and its amount: it does not break. */
 const money = (minor: string, currency: string, locale: string) =>
   formatMoney(minor, currency, locale).replaceAll("\u00a0", " ");
 
@@ -24,7 +24,7 @@ Deno.test("formatMoney() sets the point where the currency has it", () => {
   assertEquals(money("123450", "EUR", "de-DE"), "1.234,50 €");
 });
 
-Deno.test("formatMoney() pads what is less than one unit", () => {
+Deno.test("formatMoney() pads amounts below one unit", () => {
   assertEquals(money("0", "EUR", "en-US"), "€0.00");
   assertEquals(money("7", "EUR", "en-US"), "€0.07");
   assertEquals(money("-7", "EUR", "en-US"), "-€0.07");

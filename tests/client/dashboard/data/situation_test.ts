@@ -26,7 +26,7 @@ function situation(input: Partial<SituationInput>) {
   return situationOf({ ...given, ...input } as SituationInput);
 }
 
-Deno.test("the gravest situation is the one that is told", () => {
+Deno.test("the gravest situation is the one that is shown", () => {
   const stale = follow(null, STALE, NOW);
   const kinds = [
     situation({ connection: "reconnecting", problem: PROBLEM, shown: stale, isCurrent: false }),
@@ -58,7 +58,7 @@ Deno.test("a problem that waiting does not cure is not called passing", () => {
   assertEquals(situation({ problem: final }).sentence, "This is not yours.");
 });
 
-Deno.test("a silence that this page saw begin is told exactly, and counts on", () => {
+Deno.test("a silence that began on this page is shown exactly, and counts on", () => {
   const shown = follow(follow(null, FRESH, NOW - 10_000), STALE, NOW);
   assertEquals(
     situation({ shown, now: NOW + 2_000 }).sentence,
@@ -72,7 +72,7 @@ Deno.test("a silence that this page saw begin is told exactly, and counts on", (
   assertEquals(follow(again, FRESH, NOW + 61_000).silence, null);
 });
 
-Deno.test("a silence that had begun before is told as longer than what is known", () => {
+Deno.test("a silence that began earlier is shown as longer than the known time", () => {
   const { sentence, announcement } = situation({ shown: follow(null, STALE, NOW) });
   assertEquals(
     sentence,
@@ -81,7 +81,7 @@ Deno.test("a silence that had begun before is told as longer than what is known"
   assertEquals(announcement, "The database does not answer; figures as of 12:00:00 UTC.");
 });
 
-Deno.test("the age counts on from what the server said", () => {
+Deno.test("the age counts on from the age that the server said", () => {
   const shown: Shown = follow(null, FRESH, NOW);
   assertEquals([NOW, NOW + 2_500, NOW - 60_000].map((now) => ageOf(shown, now)), [
     1_000,
