@@ -18,6 +18,7 @@ import {
   testSwitches,
 } from "./support/architecture/leftovers.ts";
 import { environment, sqlPlace } from "./support/architecture/places.ts";
+import { commentBeginnings, testNames } from "./support/architecture/prose.ts";
 import { journal, roomOrder } from "./support/architecture/rooms.ts";
 import {
   fileLength,
@@ -27,6 +28,8 @@ import {
   headers,
   topLevel,
 } from "./support/architecture/shape.ts";
+import { sqlStates } from "./support/architecture/sqlstates.ts";
+import { tested } from "./support/architecture/tested.ts";
 import { type Rule, Source } from "./support/architecture/source.ts";
 import { listFiles, readSources } from "./support/architecture/tree.ts";
 
@@ -39,6 +42,7 @@ const RULES: readonly Rule[] = [
   deadExports,
   environment,
   sqlPlace,
+  sqlStates,
   calendar,
   fileLength,
   functionLength,
@@ -51,6 +55,9 @@ const RULES: readonly Rule[] = [
   testSwitches,
   looseTypes,
   machinePaths,
+  commentBeginnings,
+  testNames,
+  tested,
 ];
 
 let project: Promise<Source[]> | undefined;
