@@ -53,9 +53,9 @@ export const ORDERS: readonly Mutant[] = [
   {
     name: "a broken pipe taken for a SQLSTATE",
     file: "sql/connection/failure.ts",
-    find: `  const severity = textOf(error, "severity");`,
+    find: `  const severity = textOf(error, "severity");\n  if (severity === null) return {`,
     replace: `  const looks = code.length === 5 ? "ERROR" : null;\n` +
-      `  const severity = textOf(error, "severity") ?? looks;`,
+      `  const severity = textOf(error, "severity") ?? looks;\n  if (severity === null) return {`,
     tests: ["unit", "tests/sql/connection/failure_test.ts"],
   },
   {

@@ -3,7 +3,7 @@ import { createApiKey, findApiKey, listApiKeys, revokeApiKey } from "../../sql/a
 import { Pool } from "../../sql/connection/pool.ts";
 import { withDatabase } from "../support/services/database.ts";
 
-Deno.test("a key is found by its token alone, until it is revoked", () =>
+Deno.test("findApiKey() finds a key by its token alone, until it is revoked", () =>
   withDatabase(async ({ url, sql }) => {
     const pool = new Pool({ url, name: "test", maxConnections: 1, statementTimeoutMs: 5_000 });
     const { keyId, token } = await createApiKey(pool, {

@@ -14,7 +14,7 @@ async function withEmptyDatabase(test: (database: DisposableDatabase) => Promise
   }
 }
 
-Deno.test("an empty database is brought up to date, and one that is stays as it is", () =>
+Deno.test("migrate() brings an empty database up to date, and changes nothing the second time", () =>
   withEmptyDatabase(async ({ url, sql }) => {
     const begunAt = Date.now();
     const before = await migrationStatus({ databaseUrl: url });
@@ -28,7 +28,7 @@ Deno.test("an empty database is brought up to date, and one that is stays as it 
     assertEquals(after.every(({ appliedAt }) => appliedAt !== null), true);
   }));
 
-Deno.test("of migrators that start at once each migration is applied by exactly one", () =>
+Deno.test("migrate() called five times at once applies each migration once", () =>
   withEmptyDatabase(async ({ url }) => {
     const results = await Promise.all(
       Array.from({ length: 5 }, () => migrate({ databaseUrl: url })),
@@ -38,31 +38,31 @@ Deno.test("of migrators that start at once each migration is applied by exactly 
     assertEquals(applied.length, (await migrationStatus({ databaseUrl: url })).length);
   }));
 
-Deno.test("a migration that was edited after it was applied is refused by name", () =>
+Deno.test("migrate() refuses a migration that was edited after it ran, and names it", () =>
   withEmptyDatabase(async ({ url, sql }) => {
     await migrate({ databaseUrl: url });
     await sql`update weir_migrations set sha256 = 'other' where name = '0002_journal.sql'`;
     await assertRejects(() => migrate({ databaseUrl: url }), MigrationError, "0002_journal.sql");
   }));
 
-Deno.test("a schema newer than the code is refused", () =>
+Deno.test("migrate() refuses a schema that is newer than the code", () =>
   withEmptyDatabase(async ({ url, sql }) => {
     await migrate({ databaseUrl: url });
     await sql`insert into weir_migrations values ('9999_later.sql', 'x', now())`;
     await assertRejects(() => migrate({ databaseUrl: url }), MigrationError, "newer");
   }));
 
-Deno.test("a migration waits for a lock by stepping back, and goes on when it is free", () =>
+Deno.test("migrate() pauses while a lock is taken, and goes on when it is free", () =>
   withEmptyDatabase(async ({ url, sql, session }) => {
     await migrate({ databaseUrl: url });
-    // The last migration again, with its table in use by another session at first.
+    // One migration runs again while another session holds the name of its table.
     await sql`delete from weir_migrations where name = '0005_api_keys.sql'`;
     await sql`drop table api_keys`;
     const holder = session();
     await holder`begin`;
-    await holder`create table api_keys ()`; // holds the name until it is undone
+    await holder`create table api_keys ()`; // holds the name until the rollback
     const migrating = migrate({ databaseUrl: url });
-    // A migrator that tried again at once would be idle for far less than a look at it takes.
+    // A migrator without a pause would be idle for far less than 150 ms.
     await until("the migrator to pause after its first attempt", async () => {
       const [migrator] = await sql<{ pauses: boolean }[]>`
         select state = 'idle' and query ilike 'rollback%'
@@ -75,7 +75,7 @@ Deno.test("a migration waits for a lock by stepping back, and goes on when it is
     assertEquals((await migrating).applied, ["0005_api_keys.sql"]);
   }));
 
-Deno.test("orders come in while an index on them is built, and a half-built one is built anew", () =>
+Deno.test("migrate() lets orders in while it builds an index on them, and builds a half-built one again", () =>
   withEmptyDatabase(async ({ url, sql, session }) => {
     await migrate({ databaseUrl: url });
     await sql`delete from weir_migrations where name = '0011_orders_cancelled.sql'`;
@@ -94,11 +94,11 @@ Deno.test("orders come in while an index on them is built, and a half-built one 
     };
     const holder = session();
     await holder`begin`;
-    await commitBatch(holder, [anOrder()]); // which a build waits for
+    await commitBatch(holder, [anOrder()]); // the build of an index waits for this transaction
     const migrating = migrate({ databaseUrl: url });
     await until("a build to begin", async () => await isValid() === false);
     assertEquals((await commitBatch(sql, [anOrder()])).size, 1);
-    await until("what it left, when it was given up, to be dropped", isDropped);
+    await until("the half-built index to be dropped", isDropped);
     assertEquals(await isValid(), false);
     await holder`rollback`;
     assertEquals((await migrating).applied, ["0011_orders_cancelled.sql"]);

@@ -1,4 +1,4 @@
-/** The embedded PostgreSQL over starts, crashes and damage; every test has a folder of its own. */
+/** The embedded PostgreSQL through starts, crashes and damage. Every test has its own folder. */
 import postgres from "postgres";
 import {
   assert,
@@ -80,7 +80,7 @@ function kinds(events: readonly EmbeddedEvent[]): string[] {
   return events.map((event) => event.kind);
 }
 
-/** Why the start failed: one line, and nothing left locked. */
+/** The reason why the start failed, in one line. Nothing is left locked. */
 async function refusal(folder: string): Promise<string> {
   const { message } = await assertRejects(() => start(folder), EmbeddedError);
   assertEquals(message.split("\n").length, 1);
@@ -99,7 +99,7 @@ Deno.test("a fresh folder gets a database that is kept between runs", () =>
     });
   }));
 
-Deno.test("it is durable, in UTF-8, and listens on the loopback address alone", () =>
+Deno.test("the embedded PostgreSQL is durable, in UTF-8, and listens on the loopback address alone", () =>
   withFolder(async (folder) => {
     const services = await startEmbedded({ dataDir: folder, postgres: true, redis: false });
     try {
@@ -149,7 +149,7 @@ Deno.test("a server whose Weir was killed is stopped, and its data is there", ()
     });
   }));
 
-Deno.test("after Weir and server were killed it recovers by itself", () =>
+Deno.test("the embedded PostgreSQL recovers by itself after it and Weir were killed", () =>
   withFolder(async (folder) => {
     const owner = await spawnOwner(folder, "postgres");
     await remember(owner.url, "kept");
@@ -161,10 +161,10 @@ Deno.test("after Weir and server were killed it recovers by itself", () =>
     });
   }));
 
-Deno.test("a pid file that names another living process is in nobody's way", () =>
+Deno.test("a pid file that names another living process does not prevent a start", () =>
   withFolder(async (folder) => {
     await withRunning(folder, ({ postgres }) => remember(postgres.url, "kept"));
-    // As after a reboot or in a restarted container, where small numbers come again.
+    // After a reboot or in a restarted container other processes get the same small numbers.
     const lines = [Deno.pid, `${folder}/postgres`, 1_700_000_000, 1, "", "127.0.0.1", "1 1"];
     await Deno.writeTextFile(`${folder}/postgres/postmaster.pid`, `${lines.join("\n")}\n`);
     await withRunning(folder, async ({ postgres, events }) => {
@@ -230,7 +230,7 @@ Deno.test("a folder in use by a live Weir is refused with its process id", () =>
     await withRunning(folder, () => Promise.resolve()); // stops the orphan
   }));
 
-Deno.test("a damaged folder is refused with the log's place and its telling line", () =>
+Deno.test("a damaged folder is refused with the log's place and the line that explains it", () =>
   withFolder(async (folder) => {
     await withRunning(folder, () => Promise.resolve());
     await Deno.truncate(`${folder}/postgres/global/pg_control`, 100);
@@ -257,7 +257,7 @@ Deno.test("data without PG_VERSION, of another version or without its password i
     await withRunning(folder, () => Promise.resolve());
   }));
 
-Deno.test("what an unfinished initdb left is removed or set aside, not taken for data", () =>
+Deno.test("an unfinished initdb's files are removed or set aside, not taken for data", () =>
   withFolder(async (folder) => {
     await Deno.mkdir(`${folder}/postgres.new-abc/base`, { recursive: true });
     await Deno.mkdir(`${folder}/postgres/base/1`, { recursive: true });

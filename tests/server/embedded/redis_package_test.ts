@@ -1,4 +1,4 @@
-/** Where Redis comes from; apt's and dpkg's part is played by scripts, so no network is needed. */
+/** The search for a Redis. Scripts stand in for apt and dpkg, so no network is needed. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { openDataFolder } from "../../../server/embedded/data_folder.ts";
 import {
@@ -9,7 +9,7 @@ import {
 } from "../../../server/embedded/redis_package.ts";
 import { temporaryFolder } from "../../support/services/services.ts";
 
-/** As apt-cache prints it on Debian 12, shortened. */
+/** The output of apt-cache on Debian 12, shortened. */
 const DEPENDS = `redis-server
   PreDepends: init-system-helpers
  |Depends: lsb-base
@@ -49,7 +49,7 @@ printf '#!/bin/sh\\ncase "$LD_LIBRARY_PATH" in *any-linux-gnu) exit 0;; esac; ex
 /bin/chmod +x "$3/usr/bin/redis-server"`,
 };
 
-/** Searches with only `scripts` and `env` on PATH; answers the result and apt-get's calls. */
+/** Searches with only `scripts` and `env` on PATH. @returns the result, and the calls of apt-get */
 async function search(
   scripts: Record<string, string>,
   times = 1,
@@ -114,7 +114,7 @@ Deno.test("findRedis() unpacks what is not installed, once", async () => {
   assertStringIncludes(calls, "download redis-server redis-tools liblzf1 lua-bitop liblua5.1-0");
 });
 
-Deno.test("findRedis() says why where there is none", async () => {
+Deno.test("findRedis() gives the reason when there is no Redis", async () => {
   const bare = await search({});
   assertStringIncludes(JSON.stringify(bare.found), "dpkg-query fails");
   const unknown = await search({ ...SCRIPTS, "apt-cache": "exit 100" });

@@ -1,4 +1,4 @@
-/** The embedded Redis over starts and crashes, and where the program comes from. */
+/** The embedded Redis through starts and crashes. */
 import { Redis } from "ioredis";
 import {
   assert,
@@ -73,7 +73,7 @@ function kinds(events: readonly EmbeddedEvent[]): string[] {
   return events.map((event) => event.kind);
 }
 
-Deno.test("it syncs every write before it answers, and evicts nothing", () =>
+Deno.test("the embedded Redis syncs every write before it answers, and evicts nothing", () =>
   withFolder((folder) =>
     withRunning(folder, async ({ redis }) => {
       const wanted = {
@@ -90,7 +90,7 @@ Deno.test("it syncs every write before it answers, and evicts nothing", () =>
     })
   ));
 
-Deno.test("it takes no command without the password, which is in 0600 files alone", () =>
+Deno.test("the embedded Redis takes no command without the password, which is in 0600 files alone", () =>
   withFolder((folder) =>
     withRunning(folder, async ({ redis }) => {
       const open = `redis://127.0.0.1:${redis.port}/0`;
@@ -102,7 +102,7 @@ Deno.test("it takes no command without the password, which is in 0600 files alon
     })
   ));
 
-Deno.test("what it holds is kept between runs, also in a folder with a quote in its name", () =>
+Deno.test("the embedded Redis keeps its data between runs, also in a folder with a quote in its name", () =>
   withFolder(async (outer) => {
     const folder = `${outer}/with "quotes" and spaces`;
     await withRunning(folder, async ({ redis }) => {
@@ -142,7 +142,7 @@ Deno.test("another folder's Redis is left alone, even when our settings name its
     )
   ));
 
-Deno.test("what listens on the old port and says nothing could be ours, so it is refused", () =>
+Deno.test("a silent server on the old port may be ours, so the start is refused", () =>
   withFolder(async (folder) => {
     const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const accepted: Deno.Conn[] = [];
@@ -185,7 +185,7 @@ Deno.test("an append-only file that cannot be read is refused in one line with t
     assertStringIncludes(message, `(log: ${folder}/redis.log)`);
   }));
 
-Deno.test("the lock covers Redis too", () =>
+Deno.test("the data folder's lock covers Redis too", () =>
   withFolder(async (path) => {
     const folder = await openDataFolder(path);
     const { message } = await assertRejects(() => start(path), EmbeddedError);

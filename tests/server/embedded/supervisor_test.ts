@@ -1,10 +1,10 @@
-/** The supervision of one child process, with processes that only sleep or fail. */
+/** The supervisor, with child processes that only sleep or fail. */
 import { assertEquals, assertNotEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { EmbeddedError, type EmbeddedEvent } from "../../../server/embedded/embedded_event.ts";
 import { type ServiceSpec, supervise } from "../../../server/embedded/supervisor.ts";
 
 interface Play {
-  /** What the n-th process does, from 1. */
+  /** The shell script of the n-th process, from 1. */
   script(start: number): string;
   prepare?(): Promise<void>;
   onStart?(start: number): void;
@@ -22,7 +22,7 @@ interface Stage {
   next(kind: EmbeddedEvent["kind"]): Promise<EmbeddedEvent>;
 }
 
-/** A service that answers once its newest process has said so in the log. */
+/** A service that answers once its newest process has written so to the log. */
 async function withStage(play: Play, test: (stage: Stage) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
   const logPath = `${folder}/service.log`;
@@ -77,7 +77,7 @@ Deno.test("a first start that fails is tried again on another port", () =>
     await supervisor.stop();
   }));
 
-Deno.test("what cannot be prepared is refused at once", () =>
+Deno.test("a service that cannot be prepared is refused at once", () =>
   withStage({
     script: up,
     prepare: () => Promise.reject(new EmbeddedError("it does not stop")),
@@ -112,7 +112,7 @@ Deno.test("a process that ends is started again on its port, as often as it take
     ]);
   }));
 
-Deno.test("without restart an exit is only reported", () =>
+Deno.test("an exit without restart is only reported", () =>
   withStage({ script: up }, async (stage) => {
     const supervisor = await supervise(stage.spec, { ...stage.options, restart: false });
     const exited = stage.next("exited");
@@ -123,7 +123,7 @@ Deno.test("without restart an exit is only reported", () =>
     assertEquals(stage.ports.length, 1);
   }));
 
-Deno.test("stop() ends a process that is only just being started again", async () => {
+Deno.test("stop() ends a process that is just being started again", async () => {
   const { promise: secondStart, resolve } = Promise.withResolvers<void>();
   const play: Play = {
     script: (start) => start === 1 ? up(start) : "exec sleep 300",

@@ -9,7 +9,7 @@ function aGate() {
   return { gate, entered, come };
 }
 
-Deno.test("so many are let in at once, and the others in the order they came", async () => {
+Deno.test("a gate lets a bounded number in at once, and the others in the order they came", async () => {
   const { gate, entered, come } = aGate();
   const all = ["a", "b", "c", "d", "e"].map(come);
   await Promise.all(all.slice(0, 2));
@@ -27,7 +27,7 @@ Deno.test("so many are let in at once, and the others in the order they came", a
   assertEquals(entered.slice(5), ["f", "g"]);
 });
 
-Deno.test("who would wait behind too many, or has waited too long, is not let in", async () => {
+Deno.test("a gate refuses a call behind too many others, or after too long a wait", async () => {
   using time = new FakeTime();
   const { gate, entered, come } = aGate();
   await Promise.all([come("a"), come("b")]);
@@ -40,7 +40,7 @@ Deno.test("who would wait behind too many, or has waited too long, is not let in
   assertEquals(entered, ["a", "b", "g"]);
 });
 
-Deno.test("at the end all who wait are told so", async () => {
+Deno.test("clear() refuses all calls that wait", async () => {
   const { gate, come } = aGate();
   await Promise.all([come("a"), come("b")]);
   const waiting = assertRejects(() => come("c"), Error, "it was ended");

@@ -24,7 +24,7 @@ Deno.test("a transaction whose session the server ends fails, and the next one w
     await pool.end();
   }));
 
-Deno.test("queries whose sessions are ended one after the other never leave a dead pool behind", () =>
+Deno.test("a pool works again however many of its sessions the server ends", () =>
   withDatabase(async ({ url, sql }) => {
     const pool = poolOf(url);
     let failed = 0;
@@ -59,7 +59,7 @@ Deno.test("a statement past its timeout is cancelled by the server, and the pool
     await pool.end();
   }));
 
-Deno.test("a server that says nothing at all is given up, and the connections are replaced", async () => {
+Deno.test("a call to a silent server is given up, and the connections are replaced", async () => {
   const sockets: Deno.Conn[] = [];
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const accepting = (async () => {
@@ -75,7 +75,7 @@ Deno.test("a server that says nothing at all is given up, and the connections ar
   for (const socket of sockets) socket.close();
 });
 
-Deno.test("of several hosts the next one is tried first after the one before was lost", () => {
+Deno.test("nextHostFirst() moves the first host of a URL to the end", () => {
   const url = "postgres://u:p%40x@h1:5432,h2:5433,h3/db?application_name=a,b";
   const next = "postgres://u:p%40x@h2:5433,h3,h1:5432/db?application_name=a,b";
   assertEquals(nextHostFirst(url), next);
@@ -83,7 +83,7 @@ Deno.test("of several hosts the next one is tried first after the one before was
   assertEquals(nextHostFirst("postgres://u:p@h1:5432/db"), "postgres://u:p@h1:5432/db");
 });
 
-Deno.test("a bug inside a transaction is told as what it is, and costs no connection", () =>
+Deno.test("a bug inside a transaction is thrown as it is, and costs no connection", () =>
   withDatabase(async ({ url }) => {
     const pool = poolOf(url, 5_000, 1);
     const pids: unknown[] = [];

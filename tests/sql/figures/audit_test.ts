@@ -15,11 +15,11 @@ const HOUR_MS = 3_600_000;
 interface Audited {
   readonly sql: TestSql;
   readonly pools: Database;
-  /** What an audit large enough to see every bucket finds. */
+  /** An audit that is large enough to see every bucket. */
   audit(): Promise<readonly Drift[]>;
 }
 
-/** Two stores with orders of some minutes and days, one of them cancelled, all folded. */
+/** Two stores with orders of some minutes and days, one of them cancelled. All are folded. */
 function withOrders(test: (audited: Audited) => Promise<void>): Promise<void> {
   return withDatabase(async ({ url, sql }) => {
     const pools = openDatabase({ url, statementTimeoutMs: 5_000, writeConnections: 2 });
@@ -57,7 +57,7 @@ const placesOf = (drifts: readonly Drift[]) =>
     `${scope} ${bucket.length > 10 ? "minute" : "day"} ${sku}`
   );
 
-Deno.test("rollups that are right show no drift, whether the journal is folded or not", () =>
+Deno.test("an audit of correct rollups finds no drift, whether the journal is folded or not", () =>
   withOrders(async ({ sql, pools, audit }) => {
     assertEquals(await audit(), []);
     await commitBatch(sql, [anOrder(), { ...anOrder(), placedAt: "2026-01-01T00:00:00.000Z" }]);
@@ -66,7 +66,7 @@ Deno.test("rollups that are right show no drift, whether the journal is folded o
     assertEquals(await audit(), []);
   }));
 
-Deno.test("while folds are far behind nothing is audited: all of the journal would have to be read", () =>
+Deno.test("an audit is skipped while the journal is too long to read", () =>
   withOrders(async ({ sql, pools }) => {
     await sql`update rollup_days set orders = orders + 1`;
     await sql`insert into journal (batch_id, format, orders)
@@ -86,14 +86,14 @@ Deno.test("while folds are far behind nothing is audited: all of the journal wou
     assertGreater((await auditRollups(pools.audit, 50)).drifted.length, 0);
   }));
 
-Deno.test("nothing to look at is no drift", () =>
+Deno.test("an audit of an empty database finds no drift", () =>
   withDatabase(async ({ url }) => {
     const pools = openDatabase({ url, statementTimeoutMs: 5_000, writeConnections: 1 });
     assertEquals(await auditRollups(pools.audit, 10), { checked: 0, drifted: [] });
     await pools.end();
   }));
 
-Deno.test("drift is named by its bucket, with what the orders say and what the rollups say", () =>
+Deno.test("an audit names drift by its bucket, with the sums of the orders and of the rollups", () =>
   withOrders(async ({ sql, audit }) => {
     await sql`
       update rollup_minutes set orders = orders + 1, revenue_minor = revenue_minor + 900
@@ -170,7 +170,7 @@ for (const [name, breaks, shows] of BREAKS) {
     }));
 }
 
-Deno.test("a minute past its horizon is not looked at, its day is", () =>
+Deno.test("an audit does not look at a minute that is no longer kept, but at its day", () =>
   withOrders(async ({ sql, audit }) => {
     const [{ count } = { count: "" }] = await sql<{ count: string }[]>`
       select count(*) from rollup_minutes where minute < now() - interval '48 hours'`;

@@ -1,4 +1,4 @@
-/** A fold takes as much of the journal as it can add in time, of what it can read. */
+/** Bites: a fold takes as many rows of the journal as it can add in time, of the formats it knows. */
 import { assert, assertEquals, assertGreater, assertRejects } from "@std/assert";
 import { commitBatch, MAX_BATCH_LINES } from "../../../sql/orders/batch.ts";
 import { foldJournal } from "../../../sql/figures/fold.ts";
@@ -8,7 +8,7 @@ import { anOrder, manyLines } from "../../support/load/orders.ts";
 import { expectExact } from "../../support/recount/recount.ts";
 import { until } from "../../support/services/services.ts";
 
-Deno.test("a backlog is folded in bites, and asOf does not pass what still waits", () =>
+Deno.test("a fold takes a bite of a backlog, and asOf does not pass the orders that still wait", () =>
   withPools(async (pools, sql) => {
     const [before] = await sql<{ now: Date }[]>`select clock_timestamp() as now`;
     await commitBatch(sql, [anOrder()]);
@@ -36,7 +36,7 @@ Deno.test("a backlog is folded in bites, and asOf does not pass what still waits
     assertEquals(sum?.["orders"], "4500");
   }));
 
-Deno.test("a bite has as many rows as have its entries, and one row at the least", () =>
+Deno.test("a bite has as many rows as fit its entries, and at least one", () =>
   withPools(async (pools, sql) => {
     const lines = manyLines(9);
     for (let batch = 0; batch < 7; batch++) await commitBatch(sql, [anOrder({ lines }), anOrder()]);
@@ -52,7 +52,7 @@ Deno.test("a bite has as many rows as have its entries, and one row at the least
     await expectExact(sql);
   }));
 
-Deno.test("rows of the version before, which do not say how many entries they have, are folded", () =>
+Deno.test("a fold takes rows of an older Weir that have no count of entries", () =>
   withPools(async (pools, sql) => {
     for (let batch = 0; batch < 3; batch++) await commitBatch(sql, [anOrder(), anOrder()]);
     await sql`update journal set entries = null`;
@@ -61,7 +61,7 @@ Deno.test("rows of the version before, which do not say how many entries they ha
     await expectExact(sql);
   }));
 
-Deno.test("what thousands of products add is folded within a session's timeouts", () =>
+Deno.test("a fold of thousands of products stays within its session's timeouts", () =>
   withPools(async (pools, sql) => {
     for (let batch = 0; batch < 12; batch++) {
       await commitBatch(
@@ -82,7 +82,7 @@ Deno.test("what thousands of products add is folded within a session's timeouts"
     await expectExact(sql);
   }));
 
-Deno.test("a journal row of a format not known here is left alone, and asOf does not pass it", () =>
+Deno.test("a fold leaves a journal row of a newer format alone, and asOf does not pass it", () =>
   withPools(async (pools, sql) => {
     const [before] = await sql<{ now: Date }[]>`select clock_timestamp() as now`;
     const asOf = async () => (await readFigures(pools.read, "*")).asOf;
@@ -100,12 +100,12 @@ Deno.test("a journal row of a format not known here is left alone, and asOf does
     });
     assertEquals((await fold(pools)).orders, 0, "and none can be said to be");
     assert(await asOf() <= before!.now.toISOString());
-    await sql`update journal set format = 2`; // as if a newer version took it
+    await sql`update journal set format = 2`; // now this version may fold it
     assertEquals((await fold(pools)).orders, 1);
     assert(await asOf() > before!.now.toISOString());
   }));
 
-Deno.test("a row that the version before wrote, with its lists in itself, is folded as well", () =>
+Deno.test("a fold takes rows of an older Weir that hold their lists themselves", () =>
   withPools(async (pools, sql) => {
     await commitBatch(sql, [anOrder(), anOrder()]);
     await sql`
@@ -124,7 +124,7 @@ Deno.test("a row that the version before wrote, with its lists in itself, is fol
     await expectExact(sql);
   }));
 
-Deno.test("a row whose lists are gone is not taken for one that adds nothing", () =>
+Deno.test("a fold fails when the lists of a journal row are gone", () =>
   withPools(async (pools, sql) => {
     await commitBatch(sql, [anOrder()]);
     await sql`delete from journal_sums`;

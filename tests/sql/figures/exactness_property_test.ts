@@ -1,7 +1,7 @@
 /**
- * Any interleaving of batches, folds and crashes between their statements leaves rollups and journal
- * together equal to a recount. Sessions are real ones; a crash is the end of a session by the
- * server, in the middle of what it was doing.
+ * Rollups and journal together equal a recount, after any interleaving of batches, folds and crashes
+ * between their statements. The sessions are real. In a crash the server ends a session in the middle
+ * of its work.
  */
 import fc from "fast-check";
 import { assert } from "@std/assert";
@@ -38,7 +38,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 const STORES = ["a", "b", "c"];
 const CURRENCIES = ["EUR", "USD"];
 
-/** The order with this number: the same number is the same key and content. */
+/** The order with this number. The same number has the same key and content. */
 function orderOf(run: string, number: number) {
   return anOrder({
     storeId: STORES[number % 3]!,
@@ -54,7 +54,7 @@ interface History {
   readonly fold: () => Promise<unknown>;
 }
 
-Deno.test("any interleaving of batches, folds and crashes leaves rollups + journal exact", () =>
+Deno.test("rollups and journal together stay exact in any interleaving of batches, folds and crashes", () =>
   withDatabase(async ({ url, sql }) => {
     const pools = openDatabase({ url, statementTimeoutMs: 5_000, writeConnections: 2 });
     try {
@@ -77,14 +77,14 @@ Deno.test("any interleaving of batches, folds and crashes leaves rollups + journ
     }
   }));
 
-/** A connection of its own, thrown away when it is done: what is left of a crashed one is unsound. */
+/** Each actor has a connection of its own, because a connection is of no use after a crash. */
 type Session = Sql;
 
 async function replay(steps: readonly Step[], history: History): Promise<void> {
   const { sql, fold } = history;
   const run = crypto.randomUUID();
   const open = new Map<number, Session>();
-  /** Keys inside an open transaction: a second writer of one would wait for ever in this thread. */
+  /** Keys in an open transaction. A second writer of one would wait for ever, in this one thread. */
   const held = new Map<number, Set<number>>();
   const free = (numbers: number[]) => {
     const taken = new Set([...held.values()].flatMap((set) => [...set]));
@@ -133,7 +133,7 @@ async function replay(steps: readonly Step[], history: History): Promise<void> {
   for (const writer of [...open.keys()]) await close(writer, (session) => session`commit`);
 }
 
-/** The server ends the session: what it had not committed is gone. */
+/** The server ends the session, and all that was not committed is gone. */
 async function crash(session: Session): Promise<void> {
   await session`select pg_terminate_backend(pg_backend_pid())`.catch(() => undefined);
 }

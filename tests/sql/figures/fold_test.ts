@@ -47,7 +47,7 @@ Deno.test("a fold of nothing changes no version and tells nobody, but moves asOf
     assert(after.asOf >= before.asOf, `${after.asOf} is not before ${before.asOf}`);
   }));
 
-Deno.test("a late committer is counted once, however many folds it was held open over", () =>
+Deno.test("an order that commits late is counted once, however many folds ran before", () =>
   withPools(async (pools, sql, session) => {
     const late = session();
     const undone = session();
@@ -68,7 +68,7 @@ Deno.test("a late committer is counted once, however many folds it was held open
     assertEquals((await readFigures(pools.read, "*")).currencies[0]?.today.orders, 5);
   }));
 
-Deno.test("only one fold runs at a time: the other one is told that it is locked", () =>
+Deno.test("a fold returns locked while another one runs", () =>
   withPools(async (pools, sql, session) => {
     await commitBatch(sql, [anOrder()]);
     const holder = session();
@@ -79,7 +79,7 @@ Deno.test("only one fold runs at a time: the other one is told that it is locked
     assertEquals((await fold(pools)).orders, 1);
   }));
 
-Deno.test("a holder that stops in mid-fold loses lock and transaction, and its process lives on", () =>
+Deno.test("a fold that hangs loses lock and transaction, and its process lives on", () =>
   withPools(async (pools, sql) => {
     await commitBatch(sql, [anOrder()]);
     const holding = Promise.withResolvers<void>();
@@ -88,7 +88,7 @@ Deno.test("a holder that stops in mid-fold loses lock and transaction, and its p
       await tx`select pg_advisory_xact_lock(${FOLD_LOCK})`;
       await tx`delete from journal`;
       holding.resolve();
-      await resume.promise; // it says nothing for longer than its session may idle
+      await resume.promise; // the fold is silent for longer than its session may be idle
     }).then(() => "survived", () => "ended");
     await holding.promise;
     assertEquals(await isFree(sql), false);
@@ -99,7 +99,7 @@ Deno.test("a holder that stops in mid-fold loses lock and transaction, and its p
     await expectExact(sql);
   }));
 
-/** Whether the fold's lock can be had just now, with the journal as it was. */
+/** True when the fold's lock is free and the journal is as it was. */
 async function isFree(sql: TestSql): Promise<boolean> {
   const [row] = await sql<{ got: boolean; left: string }[]>`
     select pg_try_advisory_xact_lock(${FOLD_LOCK}) as got, (select count(*) from journal) as left`;
@@ -122,7 +122,7 @@ Deno.test("a fold that changes 300 scopes with long names sends one notice, and 
     await unlisten();
   }));
 
-Deno.test("on another database or timeline than the epoch's, the next fold begins a new epoch", () =>
+Deno.test("a fold on another database or timeline than the epoch's begins a new epoch", () =>
   withPools(async (pools, sql) => {
     await commitBatch(sql, [anOrder()]);
     const first = await fold(pools);
@@ -143,7 +143,7 @@ Deno.test("on another database or timeline than the epoch's, the next fold begin
     await expectExact(sql);
   }));
 
-Deno.test("a database with less than was seen of it went back in time, and begins a new epoch", () =>
+Deno.test("a fold begins a new epoch when the database is behind the newest known version", () =>
   withPools(async (pools, sql) => {
     await commitBatch(sql, [anOrder()]);
     const { epoch, version } = await fold(pools);
@@ -163,7 +163,7 @@ Deno.test("a database with less than was seen of it went back in time, and begin
     await expectExact(sql);
   }));
 
-Deno.test("what comes for a minute past the horizon goes to its day alone", () =>
+Deno.test("a fold adds an order of a minute that is no longer kept to its day alone", () =>
   withPools(async (pools, sql) => {
     const [clock] = await sql<{ now: Date }[]>`select now()`;
     const placedAgo = (hours: number) => iso(clock!.now.getTime() - hours * 3_600_000);
@@ -176,13 +176,13 @@ Deno.test("what comes for a minute past the horizon goes to its day alone", () =
     const [days] = await sql`select sum(orders) as orders from rollup_days where scope = '*'`;
     assertEquals([minutes.length, days?.["orders"]], [2, "4"]);
     await expectExact(sql);
-    // The two that are kept grow old.
+    // The two minutes that are kept grow old.
     await sql`update rollup_minutes set minute = minute - interval '2 hours'`;
     assertEquals(await deleteOutdated(pools.read), 2);
     assertEquals((await sql`select minute from rollup_minutes`).length, 2);
   }));
 
-Deno.test("an order that commits while a fold takes the journal is in the next one, and after asOf", () =>
+Deno.test("an order that commits while a fold takes the journal is in the next fold, and after asOf", () =>
   withPools(async (pools, sql, session) => {
     const HELD_UP = 4_242;
     await sql`

@@ -4,7 +4,7 @@ import { type JournalRow, mergeJournal } from "../../../sql/figures/journal.ts";
 type Totals = [store: string, currency: string, minute: string, ...sums: number[]];
 type Product = [store: string, currency: string, day: string, sku: string, ...sums: number[]];
 
-/** A journal row from its lists' entries; amounts left out are zero. */
+/** A journal row with these entries in its lists. An amount that is left out is zero. */
 function aRow(totals: Totals[], products: Product[] = []): JournalRow {
   const sums = (index: number) => totals.map((entry) => BigInt(entry[index] ?? 0).toString());
   const amounts = (index: number) => products.map((entry) => BigInt(entry[index] ?? 0).toString());
@@ -32,7 +32,7 @@ const LAST = "2026-11-22 23:59:00+00";
 const FIRST = "2026-11-23 00:00:00+00";
 const DAY = "2026-11-22";
 
-Deno.test("what several batches add to one minute becomes one delta for the store and one for all", () => {
+Deno.test("mergeJournal() makes the sums of several batches in one minute one delta for the store and one for all", () => {
   const deltas = mergeJournal([
     aRow([["s1", "EUR", LAST, 2, 5, 900]], [["s1", "EUR", DAY, "tea", 5, 900]]),
     aRow(
@@ -69,12 +69,12 @@ Deno.test("what several batches add to one minute becomes one delta for the stor
   assertEquals(deltas.scopes, ["*", "s1", "s2"]);
 });
 
-Deno.test("sums past the safe range stay exact", () => {
+Deno.test("mergeJournal() keeps sums past the safe range exact", () => {
   const row = aRow([["s", "EUR", LAST, 1, 1, Number.MAX_SAFE_INTEGER]]);
   const { days } = mergeJournal([row, row, row]);
   assertEquals(days[0]?.revenueMinor, 3n * BigInt(Number.MAX_SAFE_INTEGER));
 });
 
-Deno.test("an empty journal changes no scope", () => {
+Deno.test("mergeJournal() of an empty journal changes no scope", () => {
   assertEquals(mergeJournal([]), { minutes: [], days: [], products: [], scopes: [] });
 });

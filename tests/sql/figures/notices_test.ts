@@ -8,7 +8,7 @@ Deno.test("a notice comes back from its payload as it was sent", () => {
   assertEquals(parseNotice(JSON.stringify(notice)), notice);
 });
 
-Deno.test("300 scopes with long names become all, so that no payload passes 8,000 bytes", () => {
+Deno.test("a notice of 300 scopes with long names says all, so that no payload passes 8,000 bytes", () => {
   const scopes = Array.from({ length: 300 }, (_, index) => `${index}-`.padEnd(64, "x"));
   const notice = noticeOf({ ...fold, scopes });
   assertEquals(notice.scopes, "all");
@@ -18,7 +18,7 @@ Deno.test("300 scopes with long names become all, so that no payload passes 8,00
   assert(JSON.stringify(named).length < 8_000);
 });
 
-Deno.test("a notice of another format, or no notice at all, is left alone", () => {
+Deno.test("parseNotice() is null for a notice of another format and for any other text", () => {
   const notice = noticeOf({ ...fold, scopes: "all" });
   assertEquals(parseNotice(JSON.stringify({ ...notice, format: 2 })), null);
   assertEquals(parseNotice("not JSON"), null);

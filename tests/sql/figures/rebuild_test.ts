@@ -23,7 +23,7 @@ function withPools(test: (database: TestDatabase, pools: Database) => Promise<vo
   });
 }
 
-Deno.test("a rebuild makes spoiled rollups right, in a new epoch, and tells everybody", () =>
+Deno.test("a rebuild corrects wrong rollups in a new epoch, and notifies all instances", () =>
   withPools(async ({ url, sql }, pools) => {
     const heard: string[] = [];
     const { unlisten } = await sql.listen(NOTICE_CHANNEL, (payload) => heard.push(payload));
@@ -61,11 +61,11 @@ Deno.test("a rebuild makes spoiled rollups right, in a new epoch, and tells ever
     await unlisten();
   }));
 
-Deno.test("rebuilds while orders come in, are cancelled and folded leave nothing out and nothing twice", () =>
+Deno.test("a rebuild leaves nothing out and counts nothing twice while orders come in, are cancelled and folded", () =>
   withPools(async ({ url, sql, session }, pools) => {
     const late = session();
     await late`begin`;
-    await commitBatch(late, [anOrder()]); // committed after the first rebuild has looked
+    await commitBatch(late, [anOrder()]); // commits after the first rebuild's snapshot
     let placing = true;
     let placed = 0;
     const place = async (store: number) => {

@@ -18,7 +18,7 @@ function withPools(test: (pools: Database, sql: TestSql) => Promise<void>) {
   });
 }
 
-Deno.test("an empty database gives version 0, an epoch and no currencies", () =>
+Deno.test("readFigures() of an empty database gives version 0, an epoch and no currencies", () =>
   withPools(async (pools) => {
     const figures = await readFigures(pools.read, "*");
     assertEquals([figures.version, figures.epoch, figures.currencies], [0, 1, []]);
@@ -27,7 +27,7 @@ Deno.test("an empty database gives version 0, an epoch and no currencies", () =>
     assertEquals([newest.epoch, newest.version], [1, 0]);
   }));
 
-Deno.test("a scope keeps its version while others change, and tells up to which fold it is", () =>
+Deno.test("readFigures() gives a scope its own version, and the newest fold of all", () =>
   withPools(async (pools, sql) => {
     const place = async (storeId: string) => {
       await commitBatch(sql, [anOrder({ storeId })]);
@@ -91,7 +91,7 @@ Deno.test("a snapshot has today, the last hour by minute, and the ten best produ
     assertEquals((await readFigures(pools.read, "no-such-store")).currencies, []);
   }));
 
-Deno.test("only the ten best products are shown, equal skus of two stores as one in *", () =>
+Deno.test("a snapshot has only the ten best products, and in * one for equal skus of two stores", () =>
   withPools(async (pools, sql) => {
     const orders = Array.from(
       { length: 12 },
@@ -112,7 +112,7 @@ Deno.test("only the ten best products are shown, equal skus of two stores as one
     assertEquals(one[0], { sku: "sku-11", units: "1", revenueMinor: "110" });
   }));
 
-Deno.test("sums past the safe range are exact to the last digit", () =>
+Deno.test("a snapshot's sums past the safe range are exact to the last digit", () =>
   withPools(async (pools, sql) => {
     const dear = [{ sku: "x", quantity: 9_007, unitPriceMinor: 10 ** 12 }];
     await commitBatch(sql, Array.from({ length: 3 }, () => anOrder({ lines: dear })));
@@ -122,7 +122,7 @@ Deno.test("sums past the safe range are exact to the last digit", () =>
     assertEquals(eur?.topProducts[0]?.revenueMinor, "27021000000000000");
   }));
 
-Deno.test("version, asOf and figures are of one moment while folds run", () =>
+Deno.test("a snapshot's version, asOf and figures are of one moment while folds run", () =>
   withPools(async (pools, sql) => {
     const ordersAt = new Map<number, number>();
     let folded = 0;

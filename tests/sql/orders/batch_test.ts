@@ -9,7 +9,7 @@ async function journalOf(sql: TestSql): Promise<(JournalRow & { count: number })
   return (await readJournal(sql, 1_000))!.map((row) => ({ ...row, count: Number(row.orders) }));
 }
 
-Deno.test("a batch is stored with one journal row that says what its new orders add", () =>
+Deno.test("commitBatch() stores a batch with one journal row of the sums of its new orders", () =>
   withDatabase(async ({ sql }) => {
     const [a, b, c] = [
       anOrder({ lines: [{ sku: "tea", quantity: 2, unitPriceMinor: 300 }] }),
@@ -48,7 +48,7 @@ Deno.test("a batch is stored with one journal row that says what its new orders 
     ]);
   }));
 
-Deno.test("a batch sent again adds nothing and returns the first answer", () =>
+Deno.test("commitBatch() of a batch sent again adds nothing and returns the first answer", () =>
   withDatabase(async ({ sql }) => {
     const orders = [anOrder(), anOrder()];
     const first = await commitBatch(sql, orders);
@@ -61,7 +61,7 @@ Deno.test("a batch sent again adds nothing and returns the first answer", () =>
     assertEquals((await journalOf(sql)).map((row) => row.count).sort(), [1, 2]);
   }));
 
-Deno.test("a batch of known orders alone writes no journal row, and an empty one nothing", () =>
+Deno.test("commitBatch() writes no journal row for known orders alone, and nothing for an empty batch", () =>
   withDatabase(async ({ sql }) => {
     const order = anOrder();
     await commitBatch(sql, [order]);
@@ -70,7 +70,7 @@ Deno.test("a batch of known orders alone writes no journal row, and an empty one
     assertEquals((await journalOf(sql)).length, 1);
   }));
 
-Deno.test("the content that was stored first is returned, whatever comes under its key later", () =>
+Deno.test("commitBatch() returns the content that was stored first, whatever comes under its key later", () =>
   withDatabase(async ({ sql }) => {
     const order = anOrder();
     const other = anOrder({ idempotencyKey: order.idempotencyKey, customerRef: "someone else" });
@@ -81,7 +81,7 @@ Deno.test("the content that was stored first is returned, whatever comes under i
     assertEquals(stored.get(order.orderId)?.isNew, false);
   }));
 
-Deno.test("a key that another commits while the batch waits for it is answered as known", () =>
+Deno.test("commitBatch() answers a key as known that another transaction commits while the batch waits", () =>
   withDatabase(async ({ sql, session }) => {
     const shared = anOrder();
     const own = anOrder();
@@ -105,7 +105,7 @@ Deno.test("a key that another commits while the batch waits for it is answered a
     assertEquals((await journalOf(sql)).map((row) => row.count), [1, 1]);
   }));
 
-Deno.test("two batches with the same keys in opposite order do not deadlock", () =>
+Deno.test("commitBatch() of two batches with the same keys in opposite order does not deadlock", () =>
   withDatabase(async ({ sql }) => {
     for (let round = 0; round < 20; round++) {
       const orders = Array.from({ length: 50 }, () => anOrder());
@@ -120,7 +120,7 @@ Deno.test("two batches with the same keys in opposite order do not deadlock", ()
     }
   }));
 
-Deno.test("an order that breaks a constraint takes its batch and the journal row with it", () =>
+Deno.test("commitBatch() stores neither batch nor journal row when one order breaks a constraint", () =>
   withDatabase(async ({ sql }) => {
     await sql`alter table orders add check (customer_ref <> 'poison')`;
     const orders = [anOrder(), anOrder({ customerRef: "poison" })];
@@ -146,7 +146,7 @@ Deno.test("placedAt is the database's time, cut to the millisecond, unless the o
     assertEquals(row, undefined);
   }));
 
-Deno.test("what was inserted is said to be, when the read of the known ones fails", () =>
+Deno.test("commitBatch() returns the inserted orders when the read of the known ones fails", () =>
   withDatabase(async ({ sql }) => {
     const [known, fresh] = [anOrder(), anOrder()];
     await commitBatch(sql, [known]);
@@ -164,7 +164,7 @@ Deno.test("what was inserted is said to be, when the read of the known ones fail
     await assertRejects(() => commitBatch(lostAfterOne, [known, fresh]));
   }));
 
-Deno.test("an empty batch meets what a full one would: a server that takes no writes", () =>
+Deno.test("commitBatch() of an empty batch fails like a full one on a server that takes no writes", () =>
   withDatabase(async ({ sql, session }) => {
     assertEquals((await commitBatch(sql, [])).size, 0);
     const readOnly = session();

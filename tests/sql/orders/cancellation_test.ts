@@ -8,7 +8,7 @@ import { withDatabase } from "../../support/services/database.ts";
 import { anOrder } from "../../support/load/orders.ts";
 import { expectExact } from "../../support/recount/recount.ts";
 
-Deno.test("a cancelled order leaves its own minute, day and products, and is counted as cancelled", () =>
+Deno.test("cancelOrder() takes an order out of its own minute, day and products, and counts it as cancelled", () =>
   withDatabase(async ({ url, sql }) => {
     const pools = openDatabase({ url, statementTimeoutMs: 5_000, writeConnections: 2 });
     const [kept, gone] = [anOrder(), { ...anOrder(), placedAt: "2026-11-19T10:00:30.000Z" }];
@@ -36,7 +36,7 @@ Deno.test("a cancelled order leaves its own minute, day and products, and is cou
     await pools.end();
   }));
 
-Deno.test("an order cancelled by many at once is taken out once", () =>
+Deno.test("cancelOrder() called many times at once takes the order out once", () =>
   withDatabase(async ({ sql }) => {
     const order = anOrder();
     await commitBatch(sql, [order]);
@@ -52,14 +52,14 @@ Deno.test("an order cancelled by many at once is taken out once", () =>
     assertEquals(await cancelOrder(sql, missing), null);
   }));
 
-Deno.test("an order that is committed while it is being cancelled is cancelled, whichever was first", () =>
+Deno.test("cancelOrder() cancels an order that commits at the same time, whichever is first", () =>
   withDatabase(async ({ sql, session }) => {
     const late = session();
     for (let round = 0; round < 20; round++) {
       const order = anOrder();
       await late`begin`;
       await commitBatch(late, [order]);
-      // The one statement cannot see it yet; the other one can, if the commit comes in between.
+      // The first statement cannot see the order yet. The second can, if the commit comes in between.
       const cancelling = cancelOrder(sql, { ...order, reason: null });
       await late`commit`;
       const cancelled = await cancelling ?? await cancelOrder(sql, { ...order, reason: null });

@@ -44,7 +44,7 @@ async function pages(
   return found;
 }
 
-Deno.test("pages skip no letter and show none twice, also among those of one millisecond", () =>
+Deno.test("listLetters() skips no letter and shows none twice, even of one millisecond", () =>
   withPool(async ({ sql }, pool) => {
     // 40 letters, two stores, four a microsecond: twelve distinct times within 12 µs.
     await sql`
@@ -68,7 +68,7 @@ Deno.test("pages skip no letter and show none twice, also among those of one mil
     assertEquals(await pages(pool, null, 10, "discarded"), [[]]);
   }));
 
-Deno.test("a page is read from the index, however many letters there are", () =>
+Deno.test("listLetters() reads a page from the index, however many letters there are", () =>
   withPool(async ({ sql }, pool) => {
     await sql`
       insert into dead_letters (store_id, letter_id, order_id, content_hash, state, reason, code,
@@ -87,7 +87,7 @@ Deno.test("a page is read from the index, however many letters there are", () =>
     }
   }));
 
-/** What has been read of the table, the pool's own reads included. */
+/** The full scans of the table so far, and the rows fetched by an index, of all sessions. */
 async function reads(sql: TestSql, pool: Pool): Promise<{ scans: number; fetched: number }> {
   await pool.run((session) => session`select pg_stat_force_next_flush()`);
   const [row] = await sql<{ scans: string; fetched: string }[]>`
@@ -96,7 +96,7 @@ async function reads(sql: TestSql, pool: Pool): Promise<{ scans: number; fetched
   return { scans: Number(row?.scans), fetched: Number(row?.fetched) };
 }
 
-Deno.test("a cursor that is none of ours is told from one that is", () => {
+Deno.test("decodeLetterCursor() reads its own cursors and no other text", () => {
   const id = crypto.randomUUID();
   const wrong: readonly unknown[] = [
     null,
@@ -113,7 +113,7 @@ Deno.test("a cursor that is none of ours is told from one that is", () => {
   assertEquals(decodeLetterCursor(btoa(JSON.stringify([lastFailedAt, id]))), { lastFailedAt, id });
 });
 
-Deno.test("a letter is closed once, and only a replay may take over what a commit has settled", () =>
+Deno.test("closeLetter() closes a letter once, and only a replay closes a settled one", () =>
   withPool(async ({ sql }, pool) => {
     const closing = { by: "me", note: null, replayPayload: null };
     const order = anOrder();
@@ -134,7 +134,7 @@ Deno.test("a letter is closed once, and only a replay may take over what a commi
     assertEquals(await closeLetter(pool, discarded, { ...closing, state: "replayed" }), null);
   }));
 
-Deno.test("an order is tried without a trace, also against what is checked at COMMIT", () =>
+Deno.test("tryOrder() leaves no trace, and also checks the constraints of COMMIT", () =>
   withPool(async ({ sql }, pool) => {
     const order = anOrder();
     const id = await parkOrder(sql, order, "rejected", "23514");
@@ -157,13 +157,13 @@ Deno.test("an order is tried without a trace, also against what is checked at CO
     assertEquals((await sql`select from orders`).length, 1);
   }));
 
-Deno.test("an order that was acknowledged before it became a dead letter keeps its time", () =>
+Deno.test("commitBatch() keeps the time of an order that was acknowledged before it became a dead letter", () =>
   withPool(async ({ sql }, pool) => {
     const placedAt = "2026-01-02T03:04:05.678Z";
     const [spilled, refused] = [anOrder(), anOrder()];
     const id = await parkOrder(sql, { ...spilled, placedAt }, "rejected", "23514");
     await parkOrder(sql, refused, "rejected", "23514");
-    // Refused once more at a placing of its own, which acknowledges nothing.
+    // The same order is placed again and refused again. A refusal acknowledges nothing.
     assertEquals(await parkOrder(sql, spilled, "rejected", "23514"), id);
     assertEquals((await readLetter(pool, id))?.placedAt, placedAt);
     const stored = await commitBatch(sql, [spilled, refused, anOrder()]);
@@ -176,7 +176,7 @@ Deno.test("an order that was acknowledged before it became a dead letter keeps i
     assertEquals((await readLetter(pool, id))?.state, "settled");
   }));
 
-Deno.test("of two times that an order was acknowledged with, it keeps the first", () =>
+Deno.test("commitBatch() keeps the first of two times that an order was acknowledged with", () =>
   withPool(async ({ sql }) => {
     const order = anOrder();
     const [first, second] = ["2026-01-01T00:00:00.000Z", "2026-01-02T00:00:00.000Z"];
