@@ -142,7 +142,7 @@ const STANDBY: ReadonlySet<string> = new Set([
   SQLSTATE.notInPrerequisiteState,
 ]);
 
-/** Says what the error of a database call means. Anything may have been thrown. */
+/** The meaning of an error of a database call. Anything may have been thrown. */
 export function classify(error: unknown): Failure {
   const code = codeOf(error) ?? "UNKNOWN";
   const timedOut = TIMED_OUT.has(code);

@@ -38,14 +38,14 @@ Deno.test("exactly one of several migrators that start at once applies each migr
     assertEquals(applied.length, (await migrationStatus({ databaseUrl: url })).length);
   }));
 
-Deno.test("a migration that was edited after it was applied is refused by name", () =>
+Deno.test("migrate() refuses a migration that was edited after it ran, and names it", () =>
   withEmptyDatabase(async ({ url, sql }) => {
     await migrate({ databaseUrl: url });
     await sql`update weir_migrations set sha256 = 'other' where name = '0002_journal.sql'`;
     await assertRejects(() => migrate({ databaseUrl: url }), MigrationError, "0002_journal.sql");
   }));
 
-Deno.test("a schema newer than the code is refused", () =>
+Deno.test("migrate() refuses a schema that is newer than the code", () =>
   withEmptyDatabase(async ({ url, sql }) => {
     await migrate({ databaseUrl: url });
     await sql`insert into weir_migrations values ('9999_later.sql', 'x', now())`;
@@ -60,9 +60,9 @@ Deno.test("a migration that gets no lock steps back, and goes on when the lock i
     await sql`drop table api_keys`;
     const holder = session();
     await holder`begin`;
-    await holder`create table api_keys ()`; // holds the name until it is undone
+    await holder`create table api_keys ()`; // holds the name until the rollback
     const migrating = migrate({ databaseUrl: url });
-    // A migrator that tried again at once would be idle for far less than a look at it takes.
+    // A migrator without a pause would be idle for far less than 150 ms.
     await until("the migrator to pause after its first attempt", async () => {
       const [migrator] = await sql<{ pauses: boolean }[]>`
         select state = 'idle' and query ilike 'rollback%'

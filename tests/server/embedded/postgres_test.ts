@@ -1,4 +1,4 @@
-/** The embedded PostgreSQL over starts, crashes and damage; every test has a folder of its own. */
+/** The embedded PostgreSQL through starts, crashes and damage. Every test has its own folder. */
 import postgres from "postgres";
 import {
   assert,
@@ -230,7 +230,7 @@ Deno.test("a folder in use by a live Weir is refused with its process id", () =>
     await withRunning(folder, () => Promise.resolve()); // stops the orphan
   }));
 
-Deno.test("a damaged folder is refused with the log's place and its telling line", () =>
+Deno.test("a damaged folder is refused with the log's place and the line that explains it", () =>
   withFolder(async (folder) => {
     await withRunning(folder, () => Promise.resolve());
     await Deno.truncate(`${folder}/postgres/global/pg_control`, 100);

@@ -185,7 +185,7 @@ Deno.test("an append-only file that cannot be read is refused in one line with t
     assertStringIncludes(message, `(log: ${folder}/redis.log)`);
   }));
 
-Deno.test("the lock covers Redis too", () =>
+Deno.test("the data folder's lock covers Redis too", () =>
   withFolder(async (path) => {
     const folder = await openDataFolder(path);
     const { message } = await assertRejects(() => start(path), EmbeddedError);

@@ -1,4 +1,4 @@
-/** The supervision of one child process, with processes that only sleep or fail. */
+/** The supervisor, with child processes that only sleep or fail. */
 import { assertEquals, assertNotEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { EmbeddedError, type EmbeddedEvent } from "../../../server/embedded/embedded_event.ts";
 import { type ServiceSpec, supervise } from "../../../server/embedded/supervisor.ts";
@@ -112,7 +112,7 @@ Deno.test("a process that ends is started again on its port, as often as it take
     ]);
   }));
 
-Deno.test("without restart an exit is only reported", () =>
+Deno.test("an exit without restart is only reported", () =>
   withStage({ script: up }, async (stage) => {
     const supervisor = await supervise(stage.spec, { ...stage.options, restart: false });
     const exited = stage.next("exited");
@@ -123,7 +123,7 @@ Deno.test("without restart an exit is only reported", () =>
     assertEquals(stage.ports.length, 1);
   }));
 
-Deno.test("stop() ends a process that is only just being started again", async () => {
+Deno.test("stop() ends a process that is just being started again", async () => {
   const { promise: secondStart, resolve } = Promise.withResolvers<void>();
   const play: Play = {
     script: (start) => start === 1 ? up(start) : "exec sleep 300",

@@ -5,7 +5,7 @@ import { WireProxy } from "../../support/faults/wire_proxy.ts";
 import { withDatabase } from "../../support/services/database.ts";
 import { until } from "../../support/services/services.ts";
 
-Deno.test("any text array goes to PostgreSQL and back as it was", () =>
+Deno.test("arrayLiteral() takes any text array to PostgreSQL and back as it was", () =>
   withDatabase(async ({ sql }) => {
     const text = fc.string({ unit: "binary" }).filter((s) => s.isWellFormed() && !s.includes("\0"));
     const tricky = fc.constantFrom(null, "", "NULL", "null", '"', "\\", "a,b", "{}", " ", '\\"');

@@ -100,7 +100,7 @@ Deno.test("a fold leaves a journal row of an unknown format, and asOf does not p
     });
     assertEquals((await fold(pools)).orders, 0, "the later fold takes no order either");
     assert(await asOf() <= before!.now.toISOString());
-    await sql`update journal set format = 2`; // as if a newer version took it
+    await sql`update journal set format = 2`; // now this version may fold it
     assertEquals((await fold(pools)).orders, 1);
     assert(await asOf() > before!.now.toISOString());
   }));

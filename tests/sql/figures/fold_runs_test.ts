@@ -25,7 +25,7 @@ const FAILED: FoldRunRecord = {
   error: "57014",
 };
 
-Deno.test("runs are listed newest first, each with its instance, and old ones are deleted", () =>
+Deno.test("listRuns() lists runs newest first with their instance, and deleteOutdated() deletes old ones", () =>
   withDatabase(async ({ url, sql }) => {
     const options = { name: "runs", maxConnections: 1, statementTimeoutMs: 5_000 };
     const pool = new Pool({ url, ...options });

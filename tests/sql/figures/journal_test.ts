@@ -75,6 +75,6 @@ Deno.test("mergeJournal() keeps sums past the safe range exact", () => {
   assertEquals(days[0]?.revenueMinor, 3n * BigInt(Number.MAX_SAFE_INTEGER));
 });
 
-Deno.test("an empty journal changes no scope", () => {
+Deno.test("mergeJournal() of an empty journal changes no scope", () => {
   assertEquals(mergeJournal([]), { minutes: [], days: [], products: [], scopes: [] });
 });

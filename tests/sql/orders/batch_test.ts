@@ -9,7 +9,7 @@ async function journalOf(sql: TestSql): Promise<(JournalRow & { count: number })
   return (await readJournal(sql, 1_000))!.map((row) => ({ ...row, count: Number(row.orders) }));
 }
 
-Deno.test("a batch is stored with one journal row that says what its new orders add", () =>
+Deno.test("commitBatch() stores a batch with one journal row of the sums of its new orders", () =>
   withDatabase(async ({ sql }) => {
     const [a, b, c] = [
       anOrder({ lines: [{ sku: "tea", quantity: 2, unitPriceMinor: 300 }] }),
@@ -48,7 +48,7 @@ Deno.test("a batch is stored with one journal row that says what its new orders 
     ]);
   }));
 
-Deno.test("a batch sent again adds nothing and returns the first answer", () =>
+Deno.test("commitBatch() of a batch sent again adds nothing and returns the first answer", () =>
   withDatabase(async ({ sql }) => {
     const orders = [anOrder(), anOrder()];
     const first = await commitBatch(sql, orders);
@@ -61,7 +61,7 @@ Deno.test("a batch sent again adds nothing and returns the first answer", () =>
     assertEquals((await journalOf(sql)).map((row) => row.count).sort(), [1, 2]);
   }));
 
-Deno.test("a batch of known orders alone writes no journal row, and an empty one nothing", () =>
+Deno.test("commitBatch() writes no journal row for known orders alone, and nothing for an empty batch", () =>
   withDatabase(async ({ sql }) => {
     const order = anOrder();
     await commitBatch(sql, [order]);
@@ -105,7 +105,7 @@ Deno.test("a key that another batch commits while this one waits is answered as 
     assertEquals((await journalOf(sql)).map((row) => row.count), [1, 1]);
   }));
 
-Deno.test("two batches with the same keys in opposite order do not deadlock", () =>
+Deno.test("commitBatch() of two batches with the same keys in opposite order does not deadlock", () =>
   withDatabase(async ({ sql }) => {
     for (let round = 0; round < 20; round++) {
       const orders = Array.from({ length: 50 }, () => anOrder());
@@ -120,7 +120,7 @@ Deno.test("two batches with the same keys in opposite order do not deadlock", ()
     }
   }));
 
-Deno.test("an order that breaks a constraint takes its batch and the journal row with it", () =>
+Deno.test("commitBatch() stores neither batch nor journal row when one order breaks a constraint", () =>
   withDatabase(async ({ sql }) => {
     await sql`alter table orders add check (customer_ref <> 'poison')`;
     const orders = [anOrder(), anOrder({ customerRef: "poison" })];

@@ -8,7 +8,7 @@ import { withDatabase } from "../../support/services/database.ts";
 import { anOrder } from "../../support/load/orders.ts";
 import { expectExact } from "../../support/recount/recount.ts";
 
-Deno.test("a cancelled order leaves its own minute, day and products, and is counted as cancelled", () =>
+Deno.test("cancelOrder() takes an order out of its own minute, day and products, and counts it as cancelled", () =>
   withDatabase(async ({ url, sql }) => {
     const pools = openDatabase({ url, statementTimeoutMs: 5_000, writeConnections: 2 });
     const [kept, gone] = [anOrder(), { ...anOrder(), placedAt: "2026-11-19T10:00:30.000Z" }];
@@ -36,7 +36,7 @@ Deno.test("a cancelled order leaves its own minute, day and products, and is cou
     await pools.end();
   }));
 
-Deno.test("an order cancelled by many at once is taken out once", () =>
+Deno.test("cancelOrder() called many times at once takes the order out once", () =>
   withDatabase(async ({ sql }) => {
     const order = anOrder();
     await commitBatch(sql, [order]);

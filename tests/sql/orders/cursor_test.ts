@@ -14,7 +14,7 @@ Deno.test("encodeCursor() writes what decodeCursor() reads", () => {
   }));
 });
 
-Deno.test("encodeCursor() is base64 of JSON, as clients of the version before hold it", () => {
+Deno.test("encodeCursor() is base64 of JSON, as in the cursors that clients hold", () => {
   const text =
     "WyIyMDI2LTAxLTAyVDAzOjA0OjA1LjA2N1oiLCIwMDAwMDAwMC0wMDAwLTUwMDAtODAwMC0wMDAwMDAwMDAwMDAiXQ==";
   assertEquals(encodeCursor(["2026-01-02T03:04:05.067Z", ID]), text);

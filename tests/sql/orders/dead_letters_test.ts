@@ -44,7 +44,7 @@ async function pages(
   return found;
 }
 
-Deno.test("pages skip no letter and show none twice, also among those of one millisecond", () =>
+Deno.test("listLetters() skips no letter and shows none twice, even of one millisecond", () =>
   withPool(async ({ sql }, pool) => {
     // 40 letters, two stores, four a microsecond: twelve distinct times within 12 µs.
     await sql`
@@ -68,7 +68,7 @@ Deno.test("pages skip no letter and show none twice, also among those of one mil
     assertEquals(await pages(pool, null, 10, "discarded"), [[]]);
   }));
 
-Deno.test("a page is read from the index, however many letters there are", () =>
+Deno.test("listLetters() reads a page from the index, however many letters there are", () =>
   withPool(async ({ sql }, pool) => {
     await sql`
       insert into dead_letters (store_id, letter_id, order_id, content_hash, state, reason, code,
@@ -157,7 +157,7 @@ Deno.test("a dry run leaves no trace and meets constraints that are checked at C
     assertEquals((await sql`select from orders`).length, 1);
   }));
 
-Deno.test("an order that was acknowledged before it became a dead letter keeps its time", () =>
+Deno.test("commitBatch() keeps the time of an order that was acknowledged before it became a dead letter", () =>
   withPool(async ({ sql }, pool) => {
     const placedAt = "2026-01-02T03:04:05.678Z";
     const [spilled, refused] = [anOrder(), anOrder()];

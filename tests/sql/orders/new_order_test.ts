@@ -14,12 +14,12 @@ function line(parts: object): PlaceInput["lines"] {
   return [{ sku: "tea", quantity: 1, unitPriceMinor: 1, ...parts }];
 }
 
-Deno.test("the order's id is the UUIDv5 of store and key that RFC 9562's tools give", () => {
+Deno.test("orderIdOf() is the UUIDv5 of store and key, as other tools make it", () => {
   // python3 -c 'import uuid; print(uuid.uuid5(uuid.NAMESPACE_URL, "a/k1"))'
   assertEquals(orderIdOf("a", "k1"), "6d21c82e-fa72-5948-8e18-8a35c57addfe");
 });
 
-Deno.test("every bound of the contract's table lets its limit in and nothing past it", () => {
+Deno.test("placeInput lets in every limit of the contract's table, and nothing past it", () => {
   const cases: [Partial<PlaceInput>, string | null][] = [
     [{ storeId: "a" }, null],
     [{ storeId: "a".repeat(64) }, null],
@@ -71,7 +71,7 @@ Deno.test("every bound of the contract's table lets its limit in and nothing pas
   assertEquals(wrongPaths({ ...anInput(), extra: 1 }), [""]);
 });
 
-Deno.test("text with a control character or a lone surrogate is refused wherever text goes", () => {
+Deno.test("placeInput refuses a control character or a lone surrogate in every text", () => {
   for (const text of ["a\u0000b", "a\tb", "a\u007f", "a\u0085", "\ud800", "x\udc00x"]) {
     assertEquals(wrongPaths(anInput({ lines: line({ sku: text }) })), ["lines.0.sku"]);
     assertEquals(wrongPaths(anInput({ customerRef: text })), ["customerRef"]);
@@ -81,7 +81,7 @@ Deno.test("text with a control character or a lone surrogate is refused wherever
   assertEquals(wrongPaths(anInput({ customerRef: "Zoë 👩‍🚀 ☕" })), []);
 });
 
-Deno.test("a total is worked out exactly up to the safe range and refused past it", () => {
+Deno.test("placeInput counts a total exactly up to the safe range, and refuses a larger one", () => {
   const most = { sku: "a", quantity: 9_007, unitPriceMinor: 10 ** 12 };
   const rest = { sku: "b", quantity: 1, unitPriceMinor: 199_254_740_991 };
   assertEquals(anOrder({ lines: [most, rest] }).totalMinor, Number.MAX_SAFE_INTEGER);
@@ -89,7 +89,7 @@ Deno.test("a total is worked out exactly up to the safe range and refused past i
   assertEquals(wrongPaths(anInput({ lines: [most, over] })), ["lines"]);
 });
 
-Deno.test("content is everything but the deadline; metadata's order and absence do not count", () => {
+Deno.test("toNewOrder() hashes everything but the deadline; the order of metadata does not count", () => {
   const input = anInput({ metadata: { a: "1", b: "2" } });
   const hashOf = (parts: Partial<PlaceInput>) =>
     toNewOrder(placeInput.parse({ ...input, ...parts })).contentHash;
@@ -115,7 +115,7 @@ Deno.test("content is everything but the deadline; metadata's order and absence 
   assertNotEquals(hashOf({ customerRef: "" }), hashOf({}));
 });
 
-Deno.test("the deadline is five seconds unless the client says otherwise", () => {
+Deno.test("placeInput gives a deadline of five seconds unless the client sends one", () => {
   assertEquals(placeInput.parse(anInput()).deadlineMs, 5_000);
   assert(!("deadlineMs" in anOrder()));
 });

@@ -7,7 +7,7 @@ import { withDatabase } from "../../support/services/database.ts";
 import { anOrder } from "../../support/load/orders.ts";
 import { until } from "../../support/services/services.ts";
 
-Deno.test("an order is read back as it was placed", () =>
+Deno.test("readOrder() returns an order as it was placed", () =>
   withDatabase(async ({ url, sql }) => {
     const pool = new Pool({ url, name: "test", maxConnections: 1, statementTimeoutMs: 5_000 });
     const order = anOrder({ customerRef: "Zoë ☕", metadata: { till: "7", "a b": '"quoted\\"' } });
@@ -21,11 +21,11 @@ Deno.test("an order is read back as it was placed", () =>
     await pool.end();
   }));
 
-Deno.test("pages, newest first, skip nothing and show nothing twice while orders come in", () =>
+Deno.test("listOrders() skips nothing and shows nothing twice while orders come in", () =>
   withDatabase(async ({ url, sql }) => {
     const pool = new Pool({ url, name: "test", maxConnections: 1, statementTimeoutMs: 5_000 });
     const there = Array.from({ length: 25 }, () => anOrder());
-    await commitBatch(sql, there); // one placedAt for all: the id alone orders them
+    await commitBatch(sql, there); // all have one placedAt, so the id alone sorts them
     const seen: string[] = [];
     let cursor = null;
     do {
@@ -38,7 +38,7 @@ Deno.test("pages, newest first, skip nothing and show nothing twice while orders
     await pool.end();
   }));
 
-Deno.test("a list can be of one status alone", () =>
+Deno.test("listOrders() lists the orders of one status alone when asked", () =>
   withDatabase(async ({ url, sql }) => {
     const pool = new Pool({ url, name: "test", maxConnections: 1, statementTimeoutMs: 5_000 });
     const [kept, gone] = [anOrder(), anOrder()];
@@ -76,7 +76,7 @@ Deno.test("a list of cancelled orders reads cancelled orders alone", () =>
     const options = { storeId: "store-1", limit: 10, cursor: null, status: "cancelled" } as const;
     const page = await listOrders(pools.read, options);
     assertEquals(page.orders.map(({ orderId }) => orderId), [gone]);
-    await pools.end(); // its sessions hand in what they counted
+    await pools.end(); // a session reports its counts when it ends
     const read = await until("the count", async () => {
       const [row] = await sql<{ read: string }[]>`
         select idx_tup_read as read from pg_stat_user_indexes
