@@ -7,7 +7,7 @@
  *   down      No way is heard. Only the regular check of the database finds new folds.
  *   deciding  Passed through after each change; the machine never rests here.
  *
- * Tested in tests/actors/: bus_machine_test.ts and bus_table_test.ts. docs/machines.md shows the chart.
+ * Tested in tests/actors/bus_machine_test.ts and reactions_test.ts. docs/machines.md shows the chart.
  */
 import { assign, setup } from "xstate";
 

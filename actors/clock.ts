@@ -1,7 +1,8 @@
 /**
  * The clock of the actors. It comes in from outside, so that tests run the same machines in simulated
- * time (tests/support/doubles/simulated_clock.ts). The system's clock has no test of its own: every
- * test that starts an instance uses it.
+ * time (tests/support/doubles/simulated_clock.ts).
+ *
+ * Tested in tests/server/two_instances_test.ts: every instance runs by the system's clock.
  */
 
 /** The clock that XState expects (the library does not export its type), and two functions more. */

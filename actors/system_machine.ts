@@ -10,7 +10,7 @@
  *
  * The pauses come in from server/instance.ts. docs/machines.md shows the chart.
  *
- * Tested in tests/actors/: system_machine_test.ts and system_table_test.ts.
+ * Tested in tests/actors/system_machine_test.ts and reactions_test.ts.
  */
 import { assign, fromPromise, setup } from "xstate";
 import { backoffMs, type BackoffOptions } from "./backoff.ts";

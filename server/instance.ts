@@ -41,7 +41,7 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
     input: {
       prepare: async () => {
         const url = databaseUrl;
-        databaseUrl = nextHostFirst(url); // of several hosts the next try asks the next one
+        databaseUrl = nextHostFirst(url); // the next try asks the next of several hosts
         const { applied } = await migrate({ databaseUrl: url });
         for (const name of applied) log.info(`applied migration ${name}`);
       },

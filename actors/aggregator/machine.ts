@@ -14,7 +14,8 @@
  * STOP is only noted. Every state in which no fold runs then leaves for `stopped` by itself. So a fold
  * under way ends first. docs/machines.md shows the chart.
  *
- * Tested in tests/actors/aggregator/: table_test.ts and aggregator_test.ts.
+ * Tested in tests/actors/reactions_test.ts (each event in each state) and
+ * aggregator/aggregator_test.ts.
  */
 import { assign, fromPromise, setup } from "xstate";
 import type { FoldResult } from "../../sql/figures/fold.ts";

@@ -10,7 +10,7 @@
  * STOP is only noted. `waiting` then leaves for `stopped` by itself. So an audit under way ends first.
  * docs/machines.md shows the chart.
  *
- * Tested in tests/actors/auditor/: table_test.ts and auditor_test.ts.
+ * Tested in tests/actors/reactions_test.ts (each event in each state) and auditor/auditor_test.ts.
  */
 import { assign, fromPromise, setup } from "xstate";
 import type { AuditReport } from "../../client/contract/ops_runs.ts";

@@ -2,8 +2,7 @@
  * The parts that the order writer's machine is put together from, each under the name that machine.ts
  * uses: its context, events, effects, guards, actions and delays. machine.ts says when each is used.
  *
- * Tested through the machine, in tests/actors/order_writer/: circuit_test.ts, order_writer_test.ts,
- * group_spill_test.ts and table_test.ts.
+ * Tested in tests/actors/order_writer/circuit_test.ts and order_writer_test.ts.
  */
 import { and, assign, fromPromise, not, raise, setup, stateIn } from "xstate";
 import { backoffMs, type BackoffOptions } from "../backoff.ts";

@@ -21,10 +21,10 @@
  *   backoff.
  * overflow: moves waiting orders into the overflow while the circuit is not closed. It pauses when the
  *   overflow did not answer.
- * deadlines: answers orders that are past their deadline, for as long as there are orders.
+ * deadlines: answers orders that are past their deadline, while there are orders.
  *
- * Tested in tests/actors/order_writer/: table_test.ts (each event in each state), circuit_test.ts,
- * order_writer_test.ts and group_spill_test.ts.
+ * Tested in tests/actors/reactions_test.ts (each event in each state) and, in order_writer/ there,
+ * circuit_test.ts, order_writer_test.ts and group_spill_test.ts.
  */
 import type { BatchReport } from "./group_commit.ts";
 import { writer } from "./behaviour.ts";

@@ -1,7 +1,7 @@
 /**
  * The latest durations of batches, from which the status takes its quantiles and the pace its median.
  *
- * Tested through both, in tests/actors/order_writer/order_writer_test.ts and pace_test.ts.
+ * Tested in tests/actors/order_writer/pace_test.ts.
  */
 
 /**

@@ -11,7 +11,8 @@
  * STOP is only noted. Every state in which no batch is on its way then leaves for `stopped` by itself.
  * So a batch under way ends first. docs/machines.md shows the chart.
  *
- * Tested in tests/actors/overflow_drainer/: table_test.ts and overflow_drainer_test.ts.
+ * Tested in tests/actors/reactions_test.ts (each event in each state) and
+ * overflow_drainer/overflow_drainer_test.ts.
  */
 import { assign, fromPromise, setup } from "xstate";
 import { backoffMs, type BackoffOptions } from "../backoff.ts";

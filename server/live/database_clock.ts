@@ -2,7 +2,7 @@
  * The database's clock as an instance knows it: the last time that the database told, carried on by
  * the monotonic clock. The instance's own calendar is not used, because it may be wrong.
  *
- * Tested through the hub, in tests/server/live/live_minute_test.ts.
+ * Tested in tests/server/live/live_minute_test.ts.
  */
 import { MINUTE_MS } from "../../sql/time.ts";
 

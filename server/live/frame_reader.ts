@@ -5,7 +5,7 @@
  * Each read of the database reports to the database's health and to the newest position, and its
  * figures are kept in the cache for other instances.
  *
- * Tested through the hub, in tests/server/live/live_kept_test.ts.
+ * Tested in tests/server/live/live_kept_test.ts.
  */
 import type { NewestPosition } from "../../sql/figures/position.ts";
 import type { Figures } from "../../sql/figures/snapshots.ts";

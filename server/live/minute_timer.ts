@@ -5,7 +5,7 @@
  * It starts with each read of a watched scope and runs to the end of the minute that the read shows,
  * by the database's clock.
  *
- * Tested through the hub, in tests/server/live/live_minute_test.ts.
+ * Tested in tests/server/live/live_minute_test.ts.
  */
 import type { Figures } from "../../sql/figures/snapshots.ts";
 import { MINUTE_MS } from "../../sql/time.ts";

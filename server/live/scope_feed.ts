@@ -32,7 +32,7 @@ export class ScopeFeed {
   #frame: Frame | null = null;
   #source: SnapshotSource = "live";
   #reading: Promise<void> | null = null;
-  /** What the next read must show; null when the read under way covers everything asked for. */
+  /** The request that the next read must answer; null when the read under way covers everything asked for. */
   #waiting: ReadRequest | null = null;
   /** The request of the latest read, if that read failed or lagged behind the request. */
   #unanswered: ReadRequest | null = null;

@@ -2,7 +2,7 @@
  * Snapshots as dashboards see them: the figures, their age and their source. Also the order in which
  * snapshots follow each other.
  *
- * Tested through the hub, in tests/server/live/live_hub_test.ts.
+ * Tested in tests/server/live/live_hub_test.ts.
  */
 import type { Snapshot, SnapshotSource } from "../../client/contract/snapshot.ts";
 import { comparePositions, type Position } from "../../sql/figures/position.ts";

@@ -122,7 +122,7 @@ export class DeadLetters {
     }
   }
 
-  /** What a replay would do. @throws Refused as `replay` does for the letter and its payload */
+  /** The result that a replay would have. @throws Refused as `replay` does for the letter and its payload */
   async dryRun(letter: DeadLetter, corrected: PlaceOrder | null): Promise<ReplayResult> {
     if (letter.state !== "open") throw alreadyClosed(letter);
     const order = toNewOrder(orderOf(letter, corrected));

@@ -16,13 +16,13 @@ const FOLDED: FoldResult = {
   notice: null,
 };
 
-/** An aggregator over a fold that the test answers, in simulated time. */
+/** An aggregator in simulated time. The test answers its folds. */
 function anAggregator(options: Partial<AggregatorOptions> = {}) {
   const clock = new SimulatedClock();
   const runs: FoldRun[] = [];
-  /** When each fold began. */
+  /** The time at which each fold began. */
   const begun: number[] = [];
-  /** How much each fold was to take. */
+  /** The most entries that each fold was given. */
   const taken: number[] = [];
   const folds = { answer: (): Promise<FoldResult> => Promise.resolve(FOLDED), atOnce: 0, most: 0 };
   const aggregator = startAggregator({
@@ -50,13 +50,13 @@ function anAggregator(options: Partial<AggregatorOptions> = {}) {
   return { aggregator, clock, runs, begun, taken, folds };
 }
 
-Deno.test("with nothing to wake it, it folds once every interval", async () => {
+Deno.test("the aggregator folds once every interval when nothing wakes it", async () => {
   const { clock, begun } = anAggregator();
   await clock.advance(3_500);
   assertEquals(begun, [1_000, 2_000, 3_000]);
 });
 
-Deno.test("a commit wakes it at once, and a stream of commits makes folds a minimum gap apart", async () => {
+Deno.test("wake() folds at once, and a stream of commits makes folds a minimum gap apart", async () => {
   const { aggregator, clock, begun } = anAggregator();
   await clock.advance(200);
   aggregator.wake();
@@ -72,7 +72,7 @@ Deno.test("a commit wakes it at once, and a stream of commits makes folds a mini
   assertEquals(begun.length, 11);
 });
 
-Deno.test("never two folds at once, at most one pending, and overlaps count", async () => {
+Deno.test("the aggregator never folds twice at once, keeps one fold pending, and counts overlaps", async () => {
   const { aggregator, clock, begun, folds } = anAggregator();
   const slow = [gate(), gate()];
   let started = 0;
@@ -89,14 +89,14 @@ Deno.test("never two folds at once, at most one pending, and overlaps count", as
   assertEquals([begun.length, aggregator.status().overlaps], [1, 1]);
   slow[0]!.open();
   await clock.advance(100);
-  assertEquals(begun.length, 2, "one more, however many asked");
+  assertEquals(begun.length, 2, "one fold more, however many asked");
   slow[1]!.open();
   await clock.advance(500);
   assertEquals([begun.length, folds.most], [2, 1]);
   assertEquals(aggregator.status().state, "idle");
 });
 
-Deno.test("a lock that was not got is tried again after the gap, not after the interval", async () => {
+Deno.test("a lock that another instance holds is tried again after the gap, not after the interval", async () => {
   const { aggregator, clock, begun, folds, runs } = anAggregator();
   folds.answer = () => Promise.resolve({ outcome: "locked" });
   await clock.advance(100);
@@ -111,10 +111,10 @@ Deno.test("a lock that was not got is tried again after the gap, not after the i
   assertEquals(aggregator.status().state, "idle");
   const last = runs.at(-1);
   assert(last !== undefined && "result" in last);
-  assertEquals(last.wokenAt, 100, "what woke it first is what was served at last");
+  assertEquals(last.wokenAt, 100, "the fold serves the first wake-up");
 });
 
-Deno.test("a failed fold is tried again with backoff, and what woke it is not forgotten", async () => {
+Deno.test("a failed fold is tried again with backoff, and its wake-up is not forgotten", async () => {
   const { aggregator, clock, begun, folds, runs } = anAggregator();
   folds.answer = () => Promise.reject(socketError("ECONNREFUSED"));
   await clock.advance(100);
@@ -132,7 +132,7 @@ Deno.test("a failed fold is tried again with backoff, and what woke it is not fo
   assertEquals(runs.findLast((run) => run.wokenAt !== null)?.wokenAt, 100);
 });
 
-Deno.test("a backlog that did not fit into one fold is folded on after the gap", async () => {
+Deno.test("a backlog too large for one fold is folded on after the gap", async () => {
   const { clock, begun, folds } = anAggregator();
   let left = 3;
   folds.answer = () => Promise.resolve({ ...FOLDED, more: --left > 0 });
@@ -140,7 +140,7 @@ Deno.test("a backlog that did not fit into one fold is folded on after the gap",
   assertEquals(begun, [1_000, 1_050, 1_100]);
 });
 
-Deno.test("run() folds now and says what it did, or why it did nothing", async () => {
+Deno.test("run() folds now and tells its result, or the reason why it did nothing", async () => {
   const { aggregator, clock, folds } = anAggregator();
   assertEquals(await aggregator.run(), { version: 7, journalRows: 2, orders: 5, ms: 0 });
   folds.answer = () => Promise.resolve({ outcome: "locked" });
@@ -156,7 +156,7 @@ Deno.test("run() folds now and says what it did, or why it did nothing", async (
   await assertRejects(() => aggregator.run(), Error, "ECONNRESET");
 });
 
-Deno.test("stop lets the fold under way end, starts no more, and is legal twice", async () => {
+Deno.test("stop() lets the fold under way end, starts no more, and may be called twice", async () => {
   const { aggregator, clock, begun, folds } = anAggregator();
   const slow = gate();
   folds.answer = () => slow.passed.then(() => FOLDED);
@@ -176,7 +176,7 @@ Deno.test("stop lets the fold under way end, starts no more, and is legal twice"
   assertEquals(begun.length, 1);
 });
 
-Deno.test("a fold that fails is tried again with half of it, and what succeeds takes more again", async () => {
+Deno.test("a fold that fails is tried again with half of its entries, and success doubles them", async () => {
   const { clock, taken, folds } = anAggregator();
   folds.answer = () => Promise.reject(socketError("CONNECTION_CLOSED"));
   await clock.advance(2_000);

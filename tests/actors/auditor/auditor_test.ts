@@ -5,7 +5,7 @@ import type { AuditReport } from "../../../client/contract/ops_runs.ts";
 import { gate, socketError } from "../../support/doubles/scripted_store.ts";
 import { SimulatedClock } from "../../support/doubles/simulated_clock.ts";
 
-/** An auditor whose audits the test answers, in simulated time. */
+/** An auditor in simulated time. The test answers its audits. */
 function anAuditor() {
   const clock = new SimulatedClock();
   const asked: number[] = [];
@@ -27,7 +27,7 @@ function anAuditor() {
   return { clock, auditor, asked, ended, script };
 }
 
-Deno.test("it checks a few buckets each minute, also after a check that failed", async () => {
+Deno.test("the auditor checks a few buckets each minute, also after an audit that failed", async () => {
   const { clock, auditor, asked, ended, script } = anAuditor();
   await clock.advance(59_000, 1_000);
   assertEquals(asked, []);
@@ -40,7 +40,7 @@ Deno.test("it checks a few buckets each minute, also after a check that failed",
   await auditor.stop();
 });
 
-Deno.test("who asks gets an audit at once, or the report of the one under way", async () => {
+Deno.test("run() audits at once, or gives the report of the audit under way", async () => {
   const { clock, auditor, asked, script } = anAuditor();
   const running = gate();
   script.audit = () => running.passed;
@@ -52,11 +52,11 @@ Deno.test("who asks gets an audit at once, or the report of the one under way", 
   script.audit = () => Promise.reject(socketError("ECONNRESET"));
   await assertRejects(() => auditor.run(5), Error, "ECONNRESET");
   await clock.advance(61_000, 1_000);
-  assertEquals(asked, [300, 5, 10], "the next one is of the usual size");
+  assertEquals(asked, [300, 5, 10], "the next audit has the usual size");
   await auditor.stop();
 });
 
-Deno.test("a stop waits for the audit under way, and none begins after it", async () => {
+Deno.test("stop() waits for the audit under way, and no audit begins after it", async () => {
   const { clock, auditor, asked, script } = anAuditor();
   const running = gate();
   script.audit = () => running.passed;

@@ -4,7 +4,7 @@ import { commitApart } from "../../../actors/order_writer/bisect.ts";
 import { anOrder } from "../../support/load/orders.ts";
 import { ScriptedStore, socketError, sqlError } from "../../support/doubles/scripted_store.ts";
 
-Deno.test("k orders at fault among n cost at most 2k⌈log₂ n⌉ + 1 transactions, and the rest commit", async () => {
+Deno.test("commitApart() needs at most 2k⌈log₂ n⌉ + 1 transactions for k orders at fault among n", async () => {
   const faults = fc.uniqueArray(fc.nat(199), { maxLength: 12 });
   await fc.assert(fc.asyncProperty(fc.integer({ min: 1, max: 200 }), faults, async (n, indexes) => {
     const orders = Array.from({ length: n }, () => anOrder());
@@ -23,7 +23,7 @@ Deno.test("k orders at fault among n cost at most 2k⌈log₂ n⌉ + 1 transacti
   }));
 });
 
-Deno.test("a fault of the database ends it: what was sent then is told from what never was", async () => {
+Deno.test("commitApart() ends at a fault of the database, and tells sent orders from unsent ones", async () => {
   const orders = Array.from({ length: 8 }, () => anOrder());
   const store = new ScriptedStore();
   store.before = ({ length }) =>
@@ -34,7 +34,7 @@ Deno.test("a fault of the database ends it: what was sent then is told from what
   assertEquals([outcome.stored.size, outcome.atFault.size], [0, 0]);
 });
 
-Deno.test("a row that is neither inserted nor found is a failure to be tried again", async () => {
+Deno.test("commitApart() reports a row that is neither inserted nor found as a failure to try again", async () => {
   const outcome = await commitApart(() => Promise.resolve(new Map()), [anOrder()]);
   assertEquals([outcome.failure?.kind, outcome.failure?.outcome], ["contention", "none"]);
 });

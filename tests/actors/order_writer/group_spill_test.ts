@@ -5,11 +5,15 @@ import { anOrder } from "../../support/load/orders.ts";
 import { ScriptedOverflow, SPILLED_AT } from "../../support/doubles/scripted_overflow.ts";
 import { gate, socketError } from "../../support/doubles/scripted_store.ts";
 
-Deno.test("while the circuit is open orders are spilled, the same key with the same answer", async () => {
+Deno.test("an order is spilled while the circuit is open, and the same key gets the same answer", async () => {
   const overflow = new ScriptedOverflow();
   const parts = aWriter({ overflow });
   const { place, clock } = parts;
-  assertEquals(said(await openCircuit(parts)), "spilled", "what waited when it opened as well");
+  assertEquals(
+    said(await openCircuit(parts)),
+    "spilled",
+    "also an order that waited when the circuit opened",
+  );
   const order = anOrder();
   const placed = await placedLater(place, order, clock);
   assert(placed.answer?.ok);
@@ -30,7 +34,7 @@ Deno.test("an order that may have been committed is spilled too, and never refus
   assertEquals([said(placed), store.rows.size, overflow.held.size], ["spilled", 1, 1]);
 });
 
-Deno.test("a full overflow refuses what it has no room for, and says so", async () => {
+Deno.test("a full overflow refuses the orders that it has no room for", async () => {
   const overflow = new ScriptedOverflow();
   const parts = aWriter({ overflow });
   await openCircuit(parts);
@@ -40,7 +44,7 @@ Deno.test("a full overflow refuses what it has no room for, and says so", async 
   assertEquals(placed.map(said), ["spilled", "circuit_open"]);
 });
 
-Deno.test("with an overflow that is not ready orders are refused at the door", async () => {
+Deno.test("an overflow that is not ready makes the door refuse orders", async () => {
   const overflow = new ScriptedOverflow();
   overflow.ready = false;
   const parts = aWriter({ overflow });
@@ -49,7 +53,7 @@ Deno.test("with an overflow that is not ready orders are refused at the door", a
   assertEquals(overflow.held.size, 0);
 });
 
-Deno.test("an overflow that was cut before it got an order leaves it refusable, after it unknown", async () => {
+Deno.test("an overflow that was cut before it got an order lets it be refused; after that it is unknown", async () => {
   for (
     const [error, word] of [
       [new OverflowUnreachable(), "circuit_open"],
@@ -80,7 +84,7 @@ Deno.test("a spill whose answer was lost is sent again and found to be there onc
   assertEquals([said(placed), overflow.held.size], ["replayed", 2]);
 });
 
-Deno.test("what a hung probe had is spilled as soon as the probe has ended", async () => {
+Deno.test("an order of a hung probe is spilled as soon as the probe ends", async () => {
   const overflow = new ScriptedOverflow();
   const parts = aWriter({ overflow });
   const { place, clock, store, writer } = parts;
@@ -102,7 +106,7 @@ Deno.test("what a hung probe had is spilled as soon as the probe has ended", asy
   assertEquals(placed.map(said), ["spilled", "spilled"]);
 });
 
-Deno.test("when the database is back orders are committed again, and nothing is left waiting", async () => {
+Deno.test("a database that is back gets the orders again, and none is left waiting", async () => {
   const overflow = new ScriptedOverflow();
   const parts = aWriter({ overflow });
   await openCircuit(parts);
@@ -114,7 +118,7 @@ Deno.test("when the database is back orders are committed again, and nothing is 
   assertEquals([overflow.held.size, parts.writer.status().queuedOrders], [held, 0]);
 });
 
-Deno.test("a stop while the circuit is open spills what waits before it ends", async () => {
+Deno.test("stop() while the circuit is open spills the waiting orders before it ends", async () => {
   const overflow = new ScriptedOverflow();
   const parts = aWriter({ overflow });
   await openCircuit(parts);

@@ -8,7 +8,7 @@ import type { Answer } from "../../../client/contract/order.ts";
 
 const ANSWER: Answer = { ok: false, refusal: refuse("draining", "test") };
 
-function aLetter(order = anOrder(), deadlineAt = 0) {
+function aWaitingOrder(order = anOrder(), deadlineAt = 0) {
   const answers: Answer[] = [];
   const waitingOrder: WaitingOrder = {
     order,
@@ -19,7 +19,7 @@ function aLetter(order = anOrder(), deadlineAt = 0) {
   return { waitingOrder, answers };
 }
 
-Deno.test("whatever is done with it, each waitingOrder taken in is answered exactly once", () => {
+Deno.test("the mailbox answers each order that it took in exactly once, whatever is done with it", () => {
   const action = fc.oneof(
     fc.record({ do: fc.constant("offer" as const), key: fc.nat(2), content: fc.nat(1) }),
     fc.record({ do: fc.constant("take" as const), most: fc.integer({ min: 1, max: 4 }) }),
@@ -37,7 +37,7 @@ Deno.test("whatever is done with it, each waitingOrder taken in is answered exac
       for (const step of actions) {
         if (step.do === "offer") {
           const order = anOrder({ idempotencyKey: `${step.key}`, customerRef: `${step.content}` });
-          const { waitingOrder, answers } = aLetter(order, made++);
+          const { waitingOrder, answers } = aWaitingOrder(order, made++);
           if (mailbox.offer(waitingOrder)) accepted.push(answers);
         } else if (step.do === "take") {
           const entries = mailbox.take(step.most);
@@ -55,9 +55,9 @@ Deno.test("whatever is done with it, each waitingOrder taken in is answered exac
           for (const waitingOrder of taken.splice(0)) mailbox.settle(waitingOrder, ANSWER);
         } else if (step.do === "giveUp") {
           mailbox.giveUp((waitingOrder) => waitingOrder.deadlineAt < step.before, ANSWER);
-        } else {mailbox.dismiss((waitingOrder) =>
-            waitingOrder.deadlineAt < step.before, () =>
-            ANSWER);}
+        } else {
+          mailbox.dismiss((waitingOrder) => waitingOrder.deadlineAt < step.before, () => ANSWER);
+        }
         const unanswered = accepted.filter((answers) => answers.length === 0).length;
         assertEquals(mailbox.orders + mailbox.taken, unanswered);
         assert(mailbox.orders + mailbox.taken <= 8);
@@ -71,9 +71,9 @@ Deno.test("whatever is done with it, each waitingOrder taken in is answered exac
   );
 });
 
-Deno.test("what is put back goes to the front, in its order", () => {
+Deno.test("putBack() puts orders to the front, in their order", () => {
   const mailbox = new Mailbox({ maxOrders: 10, maxBytes: 100_000 });
-  const waiting = Array.from({ length: 4 }, () => aLetter().waitingOrder);
+  const waiting = Array.from({ length: 4 }, () => aWaitingOrder().waitingOrder);
   for (const waitingOrder of waiting.slice(0, 3)) mailbox.offer(waitingOrder);
   const taken = mailbox.take(2).flatMap((entry) => entry.waiting);
   mailbox.offer(waiting[3]!);
@@ -82,9 +82,12 @@ Deno.test("what is put back goes to the front, in its order", () => {
   assertEquals(again, waiting);
 });
 
-Deno.test("a batch has no more lines than it may, and the rest waits in its order", () => {
+Deno.test("a batch has no more lines than allowed, and the rest waits in its order", () => {
   const mailbox = new Mailbox({ maxOrders: 100, maxBytes: 100_000_000 });
-  const waiting = Array.from({ length: 60 }, () => aLetter(anOrder({ lines: manyLines(199) })));
+  const waiting = Array.from(
+    { length: 60 },
+    () => aWaitingOrder(anOrder({ lines: manyLines(199) })),
+  );
   for (const { waitingOrder } of waiting) assert(mailbox.offer(waitingOrder));
   const full = Math.floor(MAX_BATCH_LINES / 199);
   const batches = [];

@@ -3,7 +3,7 @@ import { anOrder, manyLines } from "../../support/load/orders.ts";
 import { aWriter, placedLater, said } from "../../support/doubles/order_writer.ts";
 import { gate, socketError, sqlError } from "../../support/doubles/scripted_store.ts";
 
-Deno.test("an order is answered after its commit and not before", async () => {
+Deno.test("place() answers after the order's commit and not before", async () => {
   const { clock, store, place } = aWriter();
   const commit = gate();
   store.before = () => commit.passed;
@@ -26,7 +26,7 @@ Deno.test("an order is answered after its commit and not before", async () => {
   });
 });
 
-Deno.test("while batches commit the next one gathers, and an idle writer waits for nothing", async () => {
+Deno.test("a batch gathers while others commit, and an idle writer waits for nothing", async () => {
   const { clock, store, place } = aWriter();
   const commit = gate();
   store.before = () => commit.passed;
@@ -44,7 +44,7 @@ Deno.test("while batches commit the next one gathers, and an idle writer waits f
   assertEquals(new Set(rest.map(said)), new Set(["committed"]));
 });
 
-Deno.test("one key in one batch: the same content is one row, other content is a mismatch", async () => {
+Deno.test("a key that is twice in a batch is one row for the same content, and a mismatch for other content", async () => {
   const { clock, store, place } = aWriter();
   const order = anOrder();
   const other = anOrder({ idempotencyKey: order.idempotencyKey, customerRef: "other" });
@@ -55,7 +55,7 @@ Deno.test("one key in one batch: the same content is one row, other content is a
   assertEquals(said(await placedLater(place, order, clock)), "replayed");
 });
 
-Deno.test("of two contents under one key the first to come is stored, whichever lane is free", async () => {
+Deno.test("a key with two contents keeps the one that came first, whichever lane is free", async () => {
   const { clock, store, place } = aWriter();
   const commit = gate();
   store.before = () => commit.passed;
@@ -65,13 +65,17 @@ Deno.test("of two contents under one key the first to come is stored, whichever 
   const other = anOrder({ idempotencyKey: order.idempotencyKey, customerRef: "other" });
   const placed = [first, place(other), place(order)];
   await clock.advance(100);
-  assertEquals(store.sent, [1], "what waits for its key is not sent, nor anything in its place");
+  assertEquals(
+    store.sent,
+    [1],
+    "orders that wait for their key are not sent, and no empty batch in their place",
+  );
   commit.open();
   await clock.advance(100);
   assertEquals(placed.map(said), ["committed", "idempotency_mismatch", "replayed"]);
 });
 
-Deno.test("past its bounds in rows or in bytes the mailbox takes nothing and says for how long", async () => {
+Deno.test("place() refuses past the mailbox's bounds in rows or bytes, and says how long to wait", async () => {
   const rows = aWriter({ maxOrders: 3 });
   const commit = gate();
   rows.store.before = () => commit.passed;
@@ -90,10 +94,10 @@ Deno.test("past its bounds in rows or in bytes the mailbox takes nothing and say
   await bytes.clock.settle();
   assertGreater(many.map(said).filter((word) => word === "queue_full").length, 0);
   await bytes.clock.settle();
-  assertEquals(bytes.writer.status().queuedBytes, 0, "what was answered weighs nothing");
+  assertEquals(bytes.writer.status().queuedBytes, 0, "answered orders weigh nothing");
 });
 
-Deno.test("an order that is not being stored by its deadline is answered so, and never stored", async () => {
+Deno.test("an order whose batch has not begun at its deadline is refused, and never stored", async () => {
   const { clock, store, place } = aWriter({ maxBatchOrders: 1 });
   const commit = gate();
   store.before = () => commit.passed;
@@ -104,7 +108,11 @@ Deno.test("an order that is not being stored by its deadline is answered so, and
   assertEquals(said(late), "nothing");
   await clock.advance(40);
   assertEquals(said(late), "deadline_exceeded");
-  assertEquals(busy.map(said), ["nothing", "nothing"], "what is being stored is past refusing");
+  assertEquals(
+    busy.map(said),
+    ["nothing", "nothing"],
+    "an order that is being stored is no longer refused",
+  );
   commit.open();
   await clock.advance(50);
   assertEquals(busy.map(said), ["committed", "committed"]);
@@ -127,7 +135,7 @@ Deno.test("an order that was sent is answered one statement timeout after its de
   assertEquals(said(await placedLater(place, order, clock)), "replayed");
 });
 
-Deno.test("the door refuses what would wait past its deadline, as soon as batches take longer", async () => {
+Deno.test("the door refuses orders that would wait past their deadline, as soon as batches take longer", async () => {
   const { clock, store, place } = aWriter({ maxBatchOrders: 1 });
   const commit = gate();
   store.before = () => commit.passed;
@@ -144,7 +152,7 @@ Deno.test("the door refuses what would wait past its deadline, as soon as batche
   assertEquals(store.rows.size, 5);
 });
 
-Deno.test("the door counts batches that are full by their lines, not by their orders", async () => {
+Deno.test("the door counts a batch as full by its lines too, not by its orders alone", async () => {
   const { clock, store, place } = aWriter();
   store.before = () => new Promise((done) => clock.setTimeout(done, 100));
   const early = Array.from({ length: 500 }, () => place(anOrder({ lines: manyLines(200) })));
@@ -158,7 +166,7 @@ Deno.test("the door counts batches that are full by their lines, not by their or
   assertEquals(new Set(early.map(said)), new Set(["committed"]));
 });
 
-Deno.test("after an unknown outcome the same order is sent again and found to be stored once", async () => {
+Deno.test("an order with an unknown outcome is sent again and found to be stored once", async () => {
   const { clock, store, place } = aWriter();
   let cuts = 1;
   store.after = () => cuts-- > 0 ? Promise.reject(socketError("CONNECTION_CLOSED")) : undefined;
@@ -175,7 +183,7 @@ Deno.test("an order that may have been stored is outcome_unknown, never refused"
     const placed = place(anOrder());
     await clock.advance(3_000);
     assertEquals([code, said(placed)], [code, "outcome_unknown"]);
-    assertEquals(store.rows.size, 1, "it was stored all the same");
+    assertEquals(store.rows.size, 1, "the order was stored all the same");
     assertEquals(writer.status().circuit, "open");
   }
   const { clock, store, place } = aWriter();
@@ -207,26 +215,26 @@ Deno.test("an order at fault is rejected alone, at a bounded cost, and its neigh
   assertEquals(writer.status().circuit, "closed", "a fault of data is no fault of the database");
 });
 
-Deno.test("nobody waits for another one's dead waitingOrder", async () => {
+Deno.test("an order does not wait while another order of its batch becomes a dead letter", async () => {
   const { clock, store, place } = aWriter();
   store.before = (orders) =>
     orders.some((order) => order.customerRef === "poison")
       ? Promise.reject(sqlError("23514"))
       : undefined;
   const parking = gate();
-  store.park = () => parking.passed.then(() => "waitingOrder");
+  store.park = () => parking.passed.then(() => "dead letter");
   const placed = [place(anOrder({ customerRef: "poison" })), place(anOrder()), place(anOrder())];
   await clock.advance(20);
   assertEquals(placed.map(said), ["nothing", "committed", "committed"]);
   parking.fail(socketError("ECONNREFUSED"));
   await clock.advance(5);
-  assertEquals(said(placed[0]!), "nothing", "it is tried again");
-  store.park = () => Promise.resolve("waitingOrder");
+  assertEquals(said(placed[0]!), "nothing", "parking is tried again");
+  store.park = () => Promise.resolve("dead letter");
   await clock.advance(200);
   assertEquals(said(placed[0]!), "rejected");
 });
 
-Deno.test("stop commits what is here, takes nothing more, and is legal twice", async () => {
+Deno.test("stop() commits the orders that are here, takes no more, and may be called twice", async () => {
   const { clock, store, writer, place } = aWriter();
   const commit = gate();
   store.before = () => commit.passed;
@@ -244,7 +252,7 @@ Deno.test("stop commits what is here, takes nothing more, and is legal twice", a
   await writer.stop(1_000);
 });
 
-Deno.test("what cannot be committed in time at a stop is answered: unsent refused, sent unknown", async () => {
+Deno.test("stop() answers the orders that its time is too short for: unsent ones refused, sent ones unknown", async () => {
   const { clock, store, writer, place } = aWriter({ maxBatchOrders: 1 });
   store.before = () => new Promise(() => undefined);
   const sent = [place(anOrder()), place(anOrder())];

@@ -8,14 +8,14 @@ function aPace() {
   return { time, pace: new Pace(2, () => time.now) };
 }
 
-/** Two batches of 100 ms, one after the other. */
+/** Runs two batches of 100 ms, one after the other. */
 async function warm({ time, pace }: ReturnType<typeof aPace>): Promise<void> {
   for (let batch = 0; batch < 2; batch++) {
     await pace.during(() => Promise.resolve(void (time.now += 100)));
   }
 }
 
-Deno.test("with a lane free a batch waits for nothing", async () => {
+Deno.test("a batch waits for nothing while a lane is free", async () => {
   const both = aPace();
   assertEquals([both.pace.waitMs(0), both.pace.batchMs], [0, null]);
   await warm(both);
@@ -28,7 +28,7 @@ Deno.test("with a lane free a batch waits for nothing", async () => {
   await batch;
 });
 
-Deno.test("with the lanes busy a batch waits for its turn, by when those under way began", async () => {
+Deno.test("a batch waits for a lane by the times at which those under way began", async () => {
   const both = aPace();
   await warm(both);
   const { pace, time } = both;
@@ -37,7 +37,7 @@ Deno.test("with the lanes busy a batch waits for its turn, by when those under w
   time.now += 40;
   batches.push(pace.during(() => busy.passed));
   time.now += 10;
-  // They end in 50 and in 90 ms, and those that follow them 100 ms later each.
+  // These two end in 50 and in 90 ms. Each following batch ends 100 ms after the one before it.
   assertEquals([0, 1, 2, 3].map((ahead) => pace.waitMs(ahead)), [50, 90, 150, 190]);
   busy.open();
   await Promise.all(batches);

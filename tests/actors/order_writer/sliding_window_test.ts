@@ -12,7 +12,7 @@ function aWindow() {
   });
 }
 
-Deno.test("it says nothing before it holds the least number of calls", () => {
+Deno.test("the window is not bad before it holds the least number of calls", () => {
   const window = aWindow();
   for (let call = 0; call < 3; call++) window.record(0, 1, true);
   assertEquals(window.isBad(0), false);
@@ -20,7 +20,7 @@ Deno.test("it says nothing before it holds the least number of calls", () => {
   assertEquals(window.isBad(0), true);
 });
 
-Deno.test("it is bad from the failure rate on, and not below it", () => {
+Deno.test("the window is bad from the failure rate on, and not below it", () => {
   const window = aWindow();
   for (let call = 0; call < 6; call++) window.record(0, 1, false);
   for (let call = 0; call < 4; call++) window.record(0, 1, true);
@@ -29,7 +29,7 @@ Deno.test("it is bad from the failure rate on, and not below it", () => {
   assertEquals(window.isBad(0), true);
 });
 
-Deno.test("slow calls count like failures, at a rate of their own", () => {
+Deno.test("the window counts slow calls like failures, at a rate of their own", () => {
   const window = aWindow();
   for (const ms of [100, 100, 99, 150]) window.record(0, ms, false);
   assertEquals(window.isBad(0), true);
@@ -37,7 +37,7 @@ Deno.test("slow calls count like failures, at a rate of their own", () => {
   assertEquals(window.isBad(0), false);
 });
 
-Deno.test("calls leave it with age, and all of them when it is cleared", () => {
+Deno.test("the window loses calls with age, and all of them when it is cleared", () => {
   const window = aWindow();
   for (let call = 0; call < 5; call++) window.record(0, 1, true);
   assertEquals(window.isBad(1_000), true);
@@ -46,11 +46,11 @@ Deno.test("calls leave it with age, and all of them when it is cleared", () => {
   assertEquals(window.isBad(0), false);
 });
 
-Deno.test("two calls in a row that nobody answered are enough, however good those before were", () => {
+Deno.test("the window is bad after two unanswered calls in a row, however good those before were", () => {
   const window = aWindow();
   for (let call = 0; call < 10; call++) window.record(0, 1, false);
   window.record(0, 1_500, true, true);
-  assertEquals(window.isBad(0), false, "one alone may be a connection that was lost");
+  assertEquals(window.isBad(0), false, "one unanswered call may be a lost connection");
   window.record(0, 1_500, true, true);
   assertEquals(window.isBad(0), true);
   window.record(0, 1, false);

@@ -6,10 +6,15 @@ import {
 } from "../../../actors/overflow_drainer/drain_batch.ts";
 import { startOverflowDrainer } from "../../../actors/overflow_drainer/overflow_drainer.ts";
 import { anOrder, manyLines } from "../../support/load/orders.ts";
-import { ScriptedStore, socketError, sqlError } from "../../support/doubles/scripted_store.ts";
+import {
+  gate,
+  ScriptedStore,
+  socketError,
+  sqlError,
+} from "../../support/doubles/scripted_store.ts";
 import { SimulatedClock } from "../../support/doubles/simulated_clock.ts";
 
-/** A buffer that holds `orders` until they are removed. */
+/** An overflow that holds `orders` until they are removed. */
 function aSource(orders: Spilled["order"][]) {
   const held = orders.map((order) => ({ order }));
   return {
@@ -22,7 +27,7 @@ function aSource(orders: Spilled["order"][]) {
   };
 }
 
-/** A store that remembers what was parked, and why. */
+/** A store that keeps the key, reason and code of each parked order. */
 function aStore() {
   const store = new ScriptedStore();
   const parked: [key: string, reason: string, code: string][] = [];
@@ -33,13 +38,13 @@ function aStore() {
       commit: store.commit,
       park: (order: Spilled["order"], reason: string, code: string) => {
         parked.push([order.idempotencyKey, reason, code]);
-        return Promise.resolve("letter");
+        return Promise.resolve("dead letter");
       },
     },
   };
 }
 
-Deno.test("drained orders leave the buffer after their commit, and committing them twice adds none", async () => {
+Deno.test("drainBatch() removes orders after their commit, and committing them twice adds none", async () => {
   const source = aSource([anOrder(), anOrder()]);
   const { store, drains } = aStore();
   store.after = () => Promise.reject(socketError("CONNECTION_CLOSED"));
@@ -50,7 +55,7 @@ Deno.test("drained orders leave the buffer after their commit, and committing th
   assertEquals([source.held.length, store.rows.size], [0, 2]);
 });
 
-Deno.test("what has more lines than a batch may have is drained in several", async () => {
+Deno.test("drainBatch() takes no more lines than a batch may have, and leaves the rest", async () => {
   const source = aSource(Array.from({ length: 30 }, () => anOrder({ lines: manyLines(200) })));
   const { store, drains } = aStore();
   const drained = [await drainBatch(source, drains, 30), await drainBatch(source, drains, 30)];
@@ -58,7 +63,7 @@ Deno.test("what has more lines than a batch may have is drained in several", asy
   assertEquals([source.held.length, store.rows.size], [0, 30]);
 });
 
-Deno.test("other content under the key, or content that is refused, becomes a dead letter", async () => {
+Deno.test("drainBatch() keeps refused content, and other content under a stored key, as dead letters", async () => {
   const taken = anOrder();
   const conflict = anOrder({ idempotencyKey: taken.idempotencyKey, customerRef: "other" });
   const poison = anOrder({ idempotencyKey: "poison" });
@@ -79,7 +84,7 @@ Deno.test("other content under the key, or content that is refused, becomes a de
   assertEquals(source.held.length, 0);
 });
 
-Deno.test("an outage parks nothing and removes nothing", async () => {
+Deno.test("drainBatch() parks nothing and removes nothing in an outage", async () => {
   for (const code of ["42703", "42501", "53100", "57014"]) {
     const source = aSource([anOrder()]);
     const { store, drains, parked } = aStore();
@@ -89,7 +94,7 @@ Deno.test("an outage parks nothing and removes nothing", async () => {
   }
 });
 
-/** A drainer in simulated time, and what it said. */
+/** A drainer in simulated time, and its reports. */
 function aDrainer(source: ReturnType<typeof aSource>, mayDrain = () => true) {
   const clock = new SimulatedClock();
   const { store, drains } = aStore();
@@ -110,13 +115,17 @@ function aDrainer(source: ReturnType<typeof aSource>, mayDrain = () => true) {
   return { clock, store, drainer, told };
 }
 
-Deno.test("the drainer empties the buffer when it is woken, backs off from failures, and stops", async () => {
+Deno.test("the drainer empties the overflow when it is woken, backs off from failures, and stops", async () => {
   const source = aSource(Array.from({ length: 35 }, () => anOrder()));
   let mayDrain = false;
   const { clock, store, drainer, told } = aDrainer(source, () => mayDrain);
   drainer.wake();
   await clock.advance(3_000);
-  assertEquals([told.drained, drainer.state], [0, "idle"], "not while the database is out");
+  assertEquals(
+    [told.drained, drainer.state],
+    [0, "idle"],
+    "nothing is drained while the database is out",
+  );
   mayDrain = true;
   store.before = () => Promise.reject(socketError("ECONNREFUSED"));
   drainer.wake();
@@ -130,7 +139,7 @@ Deno.test("the drainer empties the buffer when it is woken, backs off from failu
   assertEquals(drainer.state, "stopped");
 });
 
-Deno.test("a batch that takes too long is tried again half as large, and success grows it back", async () => {
+Deno.test("a batch that times out is tried again half as large, and success lets it grow again", async () => {
   const source = aSource(Array.from({ length: 60 }, () => anOrder()));
   const { clock, store, drainer } = aDrainer(source);
   store.before = ({ length }) => length > 10 ? Promise.reject(sqlError("57014")) : undefined;
@@ -143,7 +152,7 @@ Deno.test("a batch that takes too long is tried again half as large, and success
   await drainer.stop();
 });
 
-Deno.test("what is halved is what the batch had, when its lines allowed it no more", async () => {
+Deno.test("a batch that its lines kept small is halved from its own size", async () => {
   const source = aSource(Array.from({ length: 30 }, () => anOrder({ lines: manyLines(200) })));
   const { clock, store, drainer } = aDrainer(source);
   store.before = ({ length }) => length > 12 ? Promise.reject(sqlError("57014")) : undefined;
@@ -151,4 +160,26 @@ Deno.test("what is halved is what the batch had, when its lines allowed it no mo
   await clock.advance(1_500);
   assertEquals(store.sent.slice(0, 2), [25, 12]);
   await drainer.stop();
+});
+
+Deno.test("stop() lets the batch under way end, tells it, takes no more, and may be called twice", async () => {
+  for (const fails of [false, true]) {
+    const source = aSource(Array.from({ length: 35 }, () => anOrder()));
+    const { clock, store, drainer, told } = aDrainer(source);
+    const commit = gate();
+    store.before = () => commit.passed;
+    drainer.wake();
+    await clock.advance(10);
+    let stopped = false;
+    const stopping = Promise.all([drainer.stop(), drainer.stop()]).then(() => stopped = true);
+    await clock.advance(5_000);
+    assertEquals([stopped, drainer.state], [false, "draining"]);
+    if (fails) commit.fail(socketError("ECONNREFUSED"));
+    else commit.open();
+    await stopping;
+    drainer.wake();
+    await clock.advance(5_000);
+    assertEquals([drainer.state, store.sent], ["stopped", [30]]);
+    assertEquals([told.drained, told.failures.length], fails ? [0, 1] : [30, 0]);
+  }
 });

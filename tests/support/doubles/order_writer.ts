@@ -1,5 +1,5 @@
 /**
- * An order writer in simulated time over a scripted store, with the answers to its callers.
+ * An order writer in simulated time over a scripted store, and the answers that its callers get.
  */
 import {
   type OrderWriterOptions,
@@ -27,7 +27,7 @@ export function aWriter(options: Partial<OrderWriterOptions> = {}) {
     onBug: (error) => bugs.push(error),
     ...options,
   });
-  /** Places and remembers the answer when it comes. */
+  /** Places an order, and keeps the answer when it comes. */
   const place = (order: NewOrder, deadlineMs = 5_000) => {
     const placed: { answer: Answer | null; ms: number | null } = { answer: null, ms: null };
     const begunAt = clock.now();
@@ -40,14 +40,14 @@ export function aWriter(options: Partial<OrderWriterOptions> = {}) {
   return { clock, store, writer, place, bugs };
 }
 
-/** The answer in one word. */
+/** The answer in one word: the refusal's reason, `replayed`, the status, or `nothing`. */
 export function said({ answer }: { answer: Answer | null }): string {
   if (answer === null) return "nothing";
   if (!answer.ok) return answer.refusal.reason;
   return answer.acknowledgement.replayed ? "replayed" : answer.acknowledgement.status;
 }
 
-/** Opens the circuit by failures that store nothing. */
+/** Opens the circuit: every commit fails, and none stores anything. */
 export async function openCircuit({ clock, store, place }: ReturnType<typeof aWriter>) {
   store.before = () => Promise.reject(socketError("ECONNREFUSED"));
   const placed = place(anOrder());
@@ -55,7 +55,7 @@ export async function openCircuit({ clock, store, place }: ReturnType<typeof aWr
   return placed;
 }
 
-/** Places an order and waits a little. */
+/** Places an order and waits 50 ms for its answer. */
 export async function placedLater(
   place: ReturnType<typeof aWriter>["place"],
   order: NewOrder,

@@ -1,4 +1,4 @@
-/** An overflow in memory, whose every write is answered as the test says. */
+/** An overflow in memory. The test decides how each write is answered. */
 import type { Overflow, SpillResult } from "../../../actors/order_writer/group_spill.ts";
 import type { NewOrder } from "../../../sql/orders/new_order.ts";
 
@@ -8,8 +8,9 @@ export class ScriptedOverflow implements Overflow {
   readonly held = new Map<string, NewOrder>();
   ready = true;
   maxOrders = Infinity;
-  /** Steps before a write and after it. A step that throws loses the answer. */
+  /** Runs before each write. An error keeps the orders from being written. */
   before: () => Promise<void> | void = () => undefined;
+  /** Runs after each write. An error loses the answer. */
   after: () => Promise<void> | void = () => undefined;
 
   isReady(): boolean {

@@ -1,12 +1,12 @@
 /**
- * An order store for tests. The test decides how and when each commit is answered. The store keeps
- * committed orders, as the database does.
+ * An order store in memory. The test decides when and how each commit is answered. The store keeps the
+ * committed rows, as the database does.
  */
 import type { OrderStore } from "../../../actors/order_writer/group_commit.ts";
 import type { StoredOrder } from "../../../sql/orders/batch.ts";
 import type { NewOrder } from "../../../sql/orders/new_order.ts";
 
-/** An error of the server: the statement was rolled back, unless it is FATAL. */
+/** An error of the database server. The statement was rolled back, unless the error is FATAL. */
 export function sqlError(code: string, severity = "ERROR"): Error {
   return Object.assign(new Error(`the server said ${code}`), { code, severity });
 }
@@ -22,17 +22,17 @@ export class ScriptedStore implements OrderStore {
   readonly rows = new Map<string, StoredOrder>();
   /** The sizes of the batches that were sent, in order. */
   readonly sent: number[] = [];
-  /** A step before each commit. If it throws, the batch is not committed. */
+  /** Runs before each commit. An error keeps the batch from being committed. */
   before: Script = () => undefined;
-  /** A step after each commit. If it throws, the answer is lost. */
+  /** Runs after each commit. An error loses the answer. */
   after: Script = () => undefined;
 
-  /** The keys of parked orders, each with the code. */
+  /** The code of each parked order, under its idempotency key. */
   readonly parked = new Map<string, string>();
 
   park = (order: NewOrder, code: string): Promise<string> => {
     this.parked.set(order.idempotencyKey, code);
-    return Promise.resolve(`waitingOrder of ${order.idempotencyKey}`);
+    return Promise.resolve(`dead letter of ${order.idempotencyKey}`);
   };
 
   readonly commit = async (
@@ -52,7 +52,7 @@ export class ScriptedStore implements OrderStore {
   };
 }
 
-/** A step that waits until the test lets it go on. */
+/** A step that waits until the test opens it. */
 export function gate() {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   return { passed: promise, open: resolve, fail: reject };

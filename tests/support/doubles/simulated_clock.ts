@@ -1,6 +1,6 @@
 /**
- * Simulated time for machines: nothing happens until a test lets it. Ready promises run before the
- * next timer fires.
+ * Simulated time for machines. Time stands still until a test advances it. Promises run to their end
+ * between two timers.
  */
 import { SimulatedClock as XStateClock } from "xstate";
 import type { ActorClock } from "../../../actors/clock.ts";
@@ -20,12 +20,12 @@ export class SimulatedClock implements ActorClock {
 
   readonly soon = (callback: () => void): void => queueMicrotask(callback);
 
-  /** Lets promises run until none is ready. */
+  /** Lets all promises run that are ready, and those that they make ready. */
   async settle(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
   }
 
-  /** Lets `ms` pass, in steps, with everything that becomes due on the way. */
+  /** Lets `ms` pass in steps, and runs each timer that becomes due on the way. */
   async advance(ms: number, stepMs = 5): Promise<void> {
     await this.settle();
     for (let left = ms; left > 0; left -= stepMs) {
