@@ -1,6 +1,6 @@
 /**
- * A machine as a Mermaid `stateDiagram-v2`, read from the machine object: nested states, parallel
- * regions, guards, delays and the end of invoked work.
+ * A machine as a Mermaid `stateDiagram-v2`, read from the machine object: nested states, guards,
+ * delays and the end of invoked work. Each parallel region has a chart of its own.
  *
  * The chart shows moves alone. A transition without a target is in the table of states and events.
  * Mermaid draws no arrow from a state into itself as a group, so a transition that leads from a group
@@ -8,47 +8,66 @@
  */
 import type { AnyStateMachine, AnyStateNode, AnyTransitionDefinition } from "xstate";
 
-export function chartOf(machine: AnyStateMachine): string {
-  const { root } = machine;
-  const body = root.type === "parallel" ? group(root, 1) : bodyOf(root, 1);
-  return ["stateDiagram-v2", ...body].join("\n");
+/** The chart of a machine, or of one region of it: `path` names the region. */
+export function chartOf(machine: AnyStateMachine, path = ""): string {
+  const names = path === "" ? [] : path.split(".");
+  const top = names.reduce<AnyStateNode>((node, name) => nodeIn(node, name), machine.root);
+  return ["stateDiagram-v2", ...bodyOf(top, top, 1)].join("\n");
 }
 
-/** The states inside a node and the arrows between them. */
-function bodyOf(node: AnyStateNode, depth: number): string[] {
+/** The states inside a node, and the arrows that begin and end inside it. */
+function bodyOf(node: AnyStateNode, top: AnyStateNode, depth: number): string[] {
   const children = Object.values(node.states);
-  if (node.type === "parallel") {
-    return children.flatMap((child, index) => [
-      ...(index === 0 ? [] : [line(depth, "--")]),
-      ...group(child, depth),
-    ]);
-  }
   const first = node.initial?.target[0];
   return [
-    ...children.flatMap((child) => group(child, depth)),
-    ...(first === undefined ? [] : [line(depth, `[*] --> ${idOf(first)}`)]),
-    ...children.flatMap((child) => arrowsFrom(child).map((arrow) => line(depth, arrow))),
+    ...children.flatMap((child) => group(child, top, depth)),
+    ...(first === undefined ? [] : [line(depth, `[*] --> ${idOf(first, top)}`)]),
+    ...arrowsIn(node).map(({ source, target, label }) =>
+      line(depth, `${idOf(source, top)} --> ${idOf(target, top)}: ${label}`)
+    ),
     ...children.filter(({ type }) => type === "final").map((child) =>
-      line(depth, `${idOf(child)} --> [*]`)
+      line(depth, `${idOf(child, top)} --> [*]`)
     ),
   ];
 }
 
-function group(node: AnyStateNode, depth: number): string[] {
-  const head = node.key === idOf(node) ? node.key : `"${node.key}" as ${idOf(node)}`;
-  if (Object.keys(node.states).length === 0) return [line(depth, `state ${head}`)];
-  return [line(depth, `state ${head} {`), ...bodyOf(node, depth + 1), line(depth, "}")];
+function group(node: AnyStateNode, top: AnyStateNode, depth: number): string[] {
+  const id = idOf(node, top);
+  const head = node.key === id ? node.key : `"${node.key}" as ${id}`;
+  if (Object.keys(node.states).length === 0) {
+    // Mermaid refuses the line `state open` in front of a group.
+    return [line(depth, node.key === id ? id : `state ${head}`)];
+  }
+  return [line(depth, `state ${head} {`), ...bodyOf(node, top, depth + 1), line(depth, "}")];
 }
 
-function arrowsFrom(node: AnyStateNode): string[] {
-  const { parent } = node;
-  const inherited = parent === undefined || isLeftAtOnce(node) ? [] : movesOf(parent).filter(
-    ({ target, eventType }) => isInside(target, parent) && !takes(node, eventType),
+/**
+ * The arrows that begin and end inside the node and not inside one of its groups. Mermaid would draw
+ * the end of an arrow inside the group in which the arrow stands.
+ */
+function arrowsIn(node: AnyStateNode): Arrow[] {
+  return Object.values(node.states).flatMap((child) => {
+    const arrows = [child, ...inside(child)].flatMap(arrowsFrom);
+    return arrows.filter(({ source, target }) =>
+      isInside(target, node) &&
+      (source === target
+        ? source === child
+        : ![source, target].every((end) => isInside(end, child)))
+    );
+  });
+}
+
+interface Arrow extends Move {
+  readonly source: AnyStateNode;
+}
+
+function arrowsFrom(source: AnyStateNode): Arrow[] {
+  const { parent } = source;
+  const inherited = parent === undefined || isLeftAtOnce(source) ? [] : movesOf(parent).filter(
+    ({ target, eventType }) => isInside(target, parent) && !takes(source, eventType),
   );
-  const own = movesOf(node).filter(({ target }) => target === node || !isInside(target, node));
-  return [...own, ...inherited].map(({ target, label }) =>
-    `${idOf(node)} --> ${idOf(target)}: ${label}`
-  );
+  const own = movesOf(source).filter(({ target }) => !isInside(target, source));
+  return [...own, ...inherited].map((move) => ({ ...move, source }));
 }
 
 interface Move {
@@ -105,13 +124,26 @@ function isLeftAtOnce(node: AnyStateNode): boolean {
   return last !== undefined && last.guard === undefined;
 }
 
+/** By the path: an id may be a name of its own. */
 function isInside(node: AnyStateNode, group: AnyStateNode): boolean {
-  return node !== group && `${node.id}.`.startsWith(`${group.id}.`);
+  return node.path.length > group.path.length &&
+    group.path.every((key, index) => node.path[index] === key);
 }
 
-/** The path as one word; a state directly in the machine keeps its name. */
-function idOf(node: AnyStateNode): string {
-  return node.path.join("_") || node.key;
+/** All states inside the node. */
+function inside(node: AnyStateNode): AnyStateNode[] {
+  return Object.values(node.states).flatMap((child) => [child, ...inside(child)]);
+}
+
+function nodeIn(node: AnyStateNode, name: string): AnyStateNode {
+  const found = node.states[name];
+  if (found === undefined) throw new Error(`${node.id} has no state ${name}`);
+  return found;
+}
+
+/** The path below the top of the chart, as one word. */
+function idOf(node: AnyStateNode, top: AnyStateNode): string {
+  return node.path.slice(top.path.length).join("_");
 }
 
 function line(depth: number, text: string): string {

@@ -59,11 +59,12 @@ export function pageText(): string {
 }
 
 function sectionOf({ title, file, about, machine, regions }: MachinePage): string {
-  const chart = `\`\`\`mermaid\n${chartOf(machine)}\n\`\`\``;
-  const tables = regions.map((region) =>
-    region.path === "" ? tableOf(region) : `### ${title}: ${region.path}\n\n${tableOf(region)}`
-  );
-  return [`## ${title}`, `\`${file}\``, wrapped(about), chart, ...tables].join("\n\n") + "\n";
+  const parts = regions.flatMap((region) => [
+    ...(region.path === "" ? [] : [`### ${title}: ${region.path}`]),
+    `\`\`\`mermaid\n${chartOf(machine, region.path)}\n\`\`\``,
+    tableOf(region),
+  ]);
+  return [`## ${title}`, `\`${file}\``, wrapped(about), ...parts].join("\n\n") + "\n";
 }
 
 function tableOf({ rows }: Region): string {
