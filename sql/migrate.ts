@@ -22,7 +22,7 @@ import { pause } from "./waiting.ts";
 /** The key of the migrators' advisory lock. */
 const MIGRATION_LOCK = 0x6d696772; // "migr"
 /** A migrator that holds the lock for longer counts as hung, and the other one gives up. */
-const MIGRATOR_TIMEOUT_MS = 30_000;
+const MIGRATOR_TIMEOUT_MS = 60_000;
 /** A statement gives up its wait for a lock on a table after this time, to let the traffic pass. */
 const LOCK_TIMEOUT_MS = 2_000;
 const LOCK_ATTEMPTS = 10;

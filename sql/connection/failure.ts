@@ -168,7 +168,8 @@ export function isSilence({ code }: Failure): boolean {
 
 /** True when the connection of the call is of no use any more. */
 export function isConnectionLost(error: unknown): boolean {
-  const severity = textOf(error, "severity");
+  // A pooler may send the severity in the server's language alone.
+  const severity = textOf(error, "severity") ?? textOf(error, "severity_local");
   if (severity !== null) return endsSession(severity);
   // The driver and the socket give each error a code. An error without one is a bug of ours.
   return error instanceof Error && codeOf(error) !== null;
@@ -197,7 +198,10 @@ function endsSession(severity: string): boolean {
   return severity === "FATAL" || severity === "PANIC";
 }
 
-function textOf(error: unknown, name: "code" | "severity"): string | null {
+function textOf(
+  error: unknown,
+  name: "code" | "severity" | "severity_local",
+): string | null {
   if (typeof error !== "object" || error === null || !(name in error)) return null;
   const value: unknown = Reflect.get(error, name);
   return typeof value === "string" ? value : null;
