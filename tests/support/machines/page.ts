@@ -8,7 +8,7 @@
 import { aggregator } from "./aggregator.ts";
 import { auditor } from "./auditor.ts";
 import { bus } from "./bus.ts";
-import { chartOf } from "./chart.ts";
+import { chartsOf } from "./chart.ts";
 import { orderWriter } from "./order_writer.ts";
 import { overflowDrainer } from "./overflow_drainer.ts";
 import {
@@ -59,11 +59,13 @@ export function pageText(): string {
 }
 
 function sectionOf({ title, file, about, machine, regions }: MachinePage): string {
-  const chart = `\`\`\`mermaid\n${chartOf(machine)}\n\`\`\``;
-  const tables = regions.map((region) =>
-    region.path === "" ? tableOf(region) : `### ${title}: ${region.path}\n\n${tableOf(region)}`
-  );
-  return [`## ${title}`, `\`${file}\``, wrapped(about), chart, ...tables].join("\n\n") + "\n";
+  const charts = new Map(chartsOf(machine).map(({ path, text }) => [path, text]));
+  const parts = regions.flatMap((region) => [
+    ...(region.path === "" ? [] : [`### ${title}: ${region.path}`]),
+    `\`\`\`mermaid\n${charts.get(region.path) ?? ""}\n\`\`\``,
+    tableOf(region),
+  ]);
+  return [`## ${title}`, `\`${file}\``, wrapped(about), ...parts].join("\n\n") + "\n";
 }
 
 function tableOf({ rows }: Region): string {
