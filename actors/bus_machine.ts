@@ -1,6 +1,6 @@
 /**
- * The bus's machine: it tells operators on which ways the notices of folds are heard. Both ways are
- * always listened to, so nothing is switched when one falls silent.
+ * The bus's machine: it tells operators which ways bring the notices of folds. An instance always
+ * listens on both ways. So it switches nothing when one way falls silent.
  *
  *   redis     Redis is heard. PostgreSQL's LISTEN is heard too, unless it has just been lost.
  *   postgres  Only LISTEN is heard.

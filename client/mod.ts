@@ -25,8 +25,8 @@
  *
  * Tested in tests/examples.
  */
-// `deno task check` compiles that snippet. Deno imports every export of this file for it, and an
-// unused import is an error: a new export needs a line there.
+// `deno task check` compiles the snippet above. Deno imports every export of this file into it, and
+// an unused import is an error. So a new export must be used in the snippet.
 import {
   createTRPCClient,
   createWSClient,

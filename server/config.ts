@@ -77,7 +77,10 @@ export interface Config {
   /** Null: a Redis beside the embedded PostgreSQL, or none. */
   readonly redisUrl: string | null;
   readonly dataDir: string;
-  /** `auto` asks Redis whether it is durable; `trust` does not ask for its settings; `off`: none. */
+  /**
+   * `auto`: Redis must prove that it is durable. `trust`: Redis is used without a question. `off`:
+   * there is no overflow.
+   */
   readonly overflowMode: "auto" | "trust" | "off";
   readonly overflowMaxOrders: number;
   readonly overflowMaxBytes: number;

@@ -10,8 +10,8 @@ export interface Repeating {
 }
 
 /**
- * Does `work` after each `everyMs`. While it is under way the next time is skipped.
- * @param onFailed called with what `work` throws; it goes on all the same.
+ * Does `work` every `everyMs`. When the work is still under way, that turn is skipped.
+ * @param onFailed called with what `work` throws. The work is repeated all the same.
  */
 export function every(
   everyMs: number,

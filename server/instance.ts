@@ -17,7 +17,7 @@ import { describe, getLogger } from "./telemetry/log.ts";
 const log = getLogger(["weir"]);
 
 export interface InstanceOptions extends PartsOptions {
-  /** How long a client that reads nothing is waited for; left out: slow_clients.ts. */
+  /** A client that reads nothing for this time is disconnected; default `CLIENT_TIMEOUT_MS`. */
   readonly clientTimeoutMs?: number;
 }
 

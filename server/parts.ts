@@ -80,7 +80,7 @@ interface FigureParts {
   readonly hub: LiveHub;
 }
 
-/** Ground that both journeys stand on. */
+/** The base that the parts of orders and the parts of figures share. */
 interface Base extends PartsOptions {
   readonly instanceId: string;
   readonly metrics: Metrics;

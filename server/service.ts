@@ -84,7 +84,7 @@ async function whenReady(
   }
 }
 
-/** Starts what no URL was given for; null when both were given. */
+/** Starts the embedded services that are needed; null when DATABASE_URL is given. */
 async function startNeeded(config: Config): Promise<EmbeddedServices | null> {
   if (config.databaseUrl !== null) return null;
   return await startEmbedded({

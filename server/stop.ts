@@ -12,8 +12,8 @@ const LAST_CALLS_MS = 1_000;
 
 /**
  * Stops an instance: orders first, since their callers wait; then dashboards; then connections.
- * @param http null: it did not come about.
- * @param timeoutMs past it, calls that still hang on the database are cut off from it.
+ * @param http null when the HTTP server did not start.
+ * @param timeoutMs after this time, calls that still wait for the database are cut off.
  */
 export async function stopParts(
   parts: Parts,
@@ -24,8 +24,9 @@ export async function stopParts(
   const cut = setTimeout(() => void database.cut(), timeoutMs);
   await parts.writer.stop(timeoutMs);
   await folding.aggregator.stop();
-  // Sockets before subscriptions: a subscription that ends while its socket is open is over for
-  // good in tRPC's client. One that loses its socket goes on at another instance.
+  // The sockets close before the subscriptions end. A subscription that ends while its socket is
+  // open is over for good in tRPC's client. A subscription that loses its socket goes on at another
+  // instance.
   const callsEnded = http?.stop(LAST_CALLS_MS);
   parts.statusBoard.stop();
   await parts.hub.stop();

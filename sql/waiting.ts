@@ -53,7 +53,7 @@ export function answerUnless<T>(signal: AbortSignal, promise: Promise<T>): Promi
   return unlessGivenUp(promise, (giveUp) => onAbort(signal, giveUp));
 }
 
-/** @param arm sees to it that `giveUp` is called; returns how to take that back. */
+/** @param arm arranges the call of `giveUp`, and returns a function that cancels the call. */
 async function unlessGivenUp<T>(
   promise: Promise<T>,
   arm: (giveUp: (reason: unknown) => void) => () => void,

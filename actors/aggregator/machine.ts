@@ -3,8 +3,9 @@
  *
  *   idle            Nothing is to be done. It first rests for the minimum gap, so that one fold takes
  *                   many commits. After that a wake-up or the interval starts a fold.
- *   folding         A fold is under way: `running`, or `running_pending` once another fold was asked
- *                   for. One more follows after the gap, however many asked. This is the overlap guard.
+ *   folding         A fold is under way. `running` becomes `running_pending` at the first wake-up.
+ *                   All wake-ups during a fold cause one more fold, which follows after the gap.
+ *                   This is the overlap guard: folds never overlap.
  *   standby         Another instance holds the fold's lock. It may not have seen the row that woke this
  *                   instance, so the next try comes after the minimum gap, not after the interval.
  *   backing_off     The fold failed. The next try comes with exponential backoff and jitter. It takes

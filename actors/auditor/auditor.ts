@@ -19,8 +19,9 @@ export interface AuditorOptions {
 
 export interface Auditor {
   /**
-   * Audits now. While an audit is under way its report is the answer, also if its number of buckets
-   * is another one. @throws the audit's error, or AuditorStopped.
+   * Audits now. If an audit is already under way, no second one starts: the answer is the report of
+   * the first, even when it checks another number of buckets.
+   * @throws the audit's error, or AuditorStopped.
    */
   run(buckets: number): Promise<AuditReport>;
   /** Starts no more audits. Resolves when the audit under way has ended. May be called twice. */

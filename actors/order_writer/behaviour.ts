@@ -54,7 +54,7 @@ interface OrderWriterContext extends OrderWriterInput {
 }
 
 interface ProbeInput extends OrderWriterContext {
-  /** Called when a probe ends after its timeout. Its order is already back in the mailbox. */
+  /** Called when a probe ends after its timeout. Its order is answered or back in the mailbox. */
   readonly onLate: (report: BatchReport) => void;
 }
 
@@ -65,14 +65,18 @@ export type OrderWriterEvent =
   | { readonly type: "BATCH_ENDED" }
   /** A probe has ended after its timeout. The circuit has opened without waiting for it. */
   | { readonly type: "PROBE_LATE"; readonly report: BatchReport }
-  /** A call that is no batch has failed. A successful one is not sent: it says nothing of batches. */
+  /**
+   * A database call that is no batch has failed. A successful call sends no event, because it does
+   * not show that batches succeed.
+   */
   | { readonly type: "CALL_FAILED"; readonly failure: Failure }
   | { readonly type: "STOP"; readonly timeoutMs: number };
 
 /**
- * The deadlines of all orders are looked at this often, so an answer about a deadline comes at most
- * this late. Chosen, not measured: it is small beside deadlines of seconds, and one sweep only walks
- * through the mailbox. There is no timer for each order: ten thousand orders would mean as many.
+ * The time between two checks of all deadlines. The answer to an order past its deadline comes at
+ * most this late. The time is chosen, not measured: it is small beside deadlines of seconds. One
+ * check only walks through the mailbox. Orders have no timers of their own, because ten thousand
+ * orders would need ten thousand timers.
  */
 const SWEEP_MS = 25;
 /**
@@ -222,9 +226,10 @@ function recordCall({ window, now }: OrderWriterContext, ms: number, failure: Fa
 }
 
 /**
- * From this many waiting orders on, a lane takes only half of them. Fewer go out in one transaction,
- * since a second one costs another disk sync. Chosen, not measured on its own: with it, and with two
- * lanes, the writer reached 0.63 to 0.78 of the rate of one connection that sends full batches.
+ * From this many waiting orders on, a lane takes only half of them. Fewer orders go out in one
+ * transaction, because a second transaction costs another disk sync. The number is chosen. It was
+ * measured only together with two lanes: the writer then reached 0.63 to 0.78 of the rate of one
+ * connection that sends full batches.
  */
 const WORTH_SHARING = 64;
 

@@ -25,7 +25,10 @@ export interface CommitOutcome {
   readonly failed: ReadonlySet<string>;
 }
 
-/** A row that is neither inserted nor found was deleted in between. Sending it again helps. */
+/**
+ * The failure of an order that the commit neither inserted nor found. Its row was deleted in
+ * between, or could not be read. Sending the order again helps.
+ */
 const VANISHED: Failure = {
   kind: "contention",
   outcome: "none",

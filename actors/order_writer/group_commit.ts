@@ -41,9 +41,9 @@ export interface BatchReport {
 }
 
 /**
- * Commits at most `maxOrders` waiting orders. When none waits, the store is asked to commit an empty
- * batch: a half-open circuit probes like that. Does not reject when the store throws; the report says
- * it.
+ * Commits at most `maxOrders` waiting orders. When no order waits, the store commits an empty
+ * batch, because a half-open circuit needs a probe also then. When the store throws, this does not
+ * reject: the report has the failure.
  */
 export async function groupCommit(
   mailbox: Mailbox,

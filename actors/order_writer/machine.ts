@@ -1,6 +1,6 @@
 /**
  * The order writer's machine: it decides when batches are sent, when orders are spilled, and when
- * they are refused. Orders wait in the mailbox and never pass through a transition; batches do.
+ * they are refused. Orders wait in the mailbox. The machine handles batches, never a single order.
  *
  * It has five parts that run side by side. docs/machines.md shows their charts.
  *
@@ -9,8 +9,9 @@
  *   open       Nothing is sent to the database. Orders go into the overflow, or are refused when there
  *              is none. Left after a pause that grows with each opening in a row.
  *   half_open  `probes` batches of at most one order are sent, one after the other. If all succeed,
- *              the circuit closes. If one fails or hangs, it opens. When a hung probe finally returns,
- *              its order is put back in the mailbox and handled by the circuit's state of that moment.
+ *              the circuit closes. If one fails or hangs, the circuit opens. A hung probe that ends
+ *              late answers its order if it can. Otherwise it puts the order back in the mailbox,
+ *              where the circuit's state of that moment decides.
  * intake: whether orders are taken
  *   accepting  Orders come in.
  *   draining   The writer is stopping: it takes no order and commits the ones it has. Entered by STOP.

@@ -1,8 +1,8 @@
 /**
  * The mailbox: orders that wait for the next batch, bounded in number and in bytes.
  *
- * It is a plain buffer and decides nothing. An order in it is either waiting (`offer`, `putBack`) or
- * taken (`take`). It leaves by being answered, and every way out of the mailbox answers it once.
+ * The mailbox decides nothing. An order in it is either waiting (`offer`, `putBack`) or taken
+ * (`take`). An order leaves the mailbox only with an answer, and gets exactly one.
  */
 import type { Answer } from "../../client/contract/order.ts";
 import { MAX_BATCH_LINES } from "../../sql/orders/batch.ts";

@@ -2,8 +2,8 @@
  * The refusals of orders, and the rule above them all: an order that may have been stored is never
  * refused. Its caller hears `outcome_unknown` instead (`unlessStored`).
  *
- * Waits of 1,000 ms are chosen, not measured: the time in which a stopped instance is taken out by a
- * balancer, or an overflow answers again.
+ * Waits of 1,000 ms are chosen, not measured. In that time a balancer takes out a stopped instance,
+ * or an overflow answers again.
  *
  * Tested in tests/actors/order_writer/order_writer_test.ts and group_spill_test.ts.
  */

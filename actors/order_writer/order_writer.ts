@@ -73,7 +73,7 @@ export const LANES = 2;
  * batch of free room would be gone before most of the callers are back.
  */
 const FULL_WAIT_BATCHES = 4;
-/** Stands for the time of a batch before the first one has ended. Chosen: a slow commit's time. */
+/** The assumed time of a batch until the first one has ended. Chosen: the time of a slow commit. */
 const FIRST_BATCH_MS = 50;
 
 /** Makes and starts an order writer. */
@@ -200,7 +200,10 @@ class MachineOrderWriter implements OrderWriter {
     return Math.floor(Math.max(orders / batchOrders, lines / MAX_BATCH_LINES));
   }
 
-  /** Waits a moment: callers that were answered together send their next orders together. */
+  /**
+   * Plans one PUMP for all orders of this moment. Callers that were answered together send their
+   * next orders together, and these orders should share a batch.
+   */
   #planPump(): void {
     if (this.#pumpPlanned) return;
     this.#pumpPlanned = true;
@@ -226,7 +229,8 @@ function circuitOptions(statementTimeoutMs: number) {
       maxCalls: 20,
       // A quiet shop makes few calls. What happened longer ago says nothing of the database now.
       maxAgeMs: 10_000,
-      // One failure of two calls is chance. Five calls come soon, since a lane tries again by itself.
+      // One failure among two calls may be chance. Waiting for five calls costs little time,
+      // because a lane tries again by itself.
       minCalls: 5,
       // The default of Resilience4j.
       failureRate: 0.5,
@@ -243,7 +247,8 @@ function circuitOptions(statementTimeoutMs: number) {
     answerTimeoutMs: statementTimeoutMs,
     // First: a database that restarts is away for about a second. Most: it is found again within 10 s.
     openBackoff: { firstMs: 500, maxMs: 10_000 },
-    // First: two transactions in each other's way need a moment only. Most: a caller still waits.
+    // `firstMs` is short: two transactions that conflict are apart again after a moment. `maxMs` is
+    // short too, because a caller still waits.
     retryBackoff: { firstMs: 20, maxMs: 1_000 },
   };
 }

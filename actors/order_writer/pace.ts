@@ -46,7 +46,8 @@ export class Pace {
     const batchMs = this.batchMs ?? 0;
     const freeLanes = Math.max(0, this.lanes - this.#begunAt.length);
     if (batchesAhead < freeLanes) return 0;
-    /** The batches under way end in the order of their start; this is the place in that order. */
+    // The batches under way end in the order of their start. `place` counts the batches that end
+    // before the one whose lane becomes free for the new batch.
     const place = batchesAhead - freeLanes;
     const begunAt = this.#begunAt[place % this.#begunAt.length] ?? this.now();
     const rounds = 1 + Math.floor(place / Math.max(1, this.#begunAt.length));

@@ -6,8 +6,9 @@
  * `minCalls`. (Two rates and a minimum are the idea of Resilience4j's circuit breaker.) The numbers,
  * each with its reason, are in order_writer.ts.
  *
- * Silence has its own rule. A server that hangs answers few calls, and the many good calls from before
- * outvote them: that took 6.4 s. Two calls in a row without an answer open the circuit in 1.0 to 1.5 s.
+ * Silence has its own rule: two calls in a row without an answer open the circuit. A hung server
+ * ends few calls, and the many good calls from before outvote these few. With the rates alone the
+ * circuit opened after 6.4 s. With this rule it opens after 1.0 to 1.5 s.
  */
 
 export interface WindowOptions {
@@ -29,7 +30,10 @@ interface Call {
   readonly silent: boolean;
 }
 
-/** The number of lanes: one lost connection alone must not count as a silent database. */
+/**
+ * The circuit opens after this many calls in a row without an answer. The number equals the number
+ * of lanes, because one lost connection alone must not count as a silent database.
+ */
 const SILENT_IN_A_ROW = 2;
 
 export class SlidingWindow {

@@ -13,7 +13,7 @@ import type { NewOrder } from "../../sql/orders/new_order.ts";
 import { type Commit, commitApart } from "../order_writer/bisect.ts";
 import type { Failure } from "../../sql/connection/failure.ts";
 
-/** An order that waits in the overflow. Only the overflow knows more of its entry. */
+/** An order that waits in the overflow. The overflow's entries have more, which only it reads. */
 export interface Spilled {
   readonly order: NewOrder;
 }

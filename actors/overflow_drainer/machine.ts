@@ -1,8 +1,9 @@
 /**
  * The overflow drainer's machine: it decides when orders go from the overflow into the database.
  *
- *   idle         Nothing is drained. Left when the drainer hears that the database takes orders again.
- *                Also left now and then without a word: another instance may have left orders.
+ *   idle         Nothing is drained. Left when the drainer hears that the database takes orders
+ *                again. Also left after each poll time while the database takes orders, because
+ *                another instance may have left orders.
  *   draining     A batch is on its way. The next one follows until the overflow is empty.
  *   backing_off  The last batch failed. The next try comes with exponential backoff and jitter. After a
  *                timeout it is half as large, because the same batch would time out again.

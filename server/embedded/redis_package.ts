@@ -22,7 +22,7 @@ const SERVERS = ["redis-server", "valkey-server"];
 const FOLDER = "redis-package";
 /** Redis, its libraries and Lua modules, but no tools that only an installation needs. */
 const NEEDED = /^(?:lib(?!c6$|.*-perl$)|lua|redis|valkey)/;
-/** Downloaded even when it is installed, because then its programs are not on PATH. */
+/** The server's packages are downloaded even when installed: their program is not on PATH here. */
 const SERVER_PACKAGE = /^(?:redis|valkey)-/;
 /** Weir must start even when the mirror of the packages does not answer. */
 const APT_TIMEOUT_MS = 90_000;

@@ -77,7 +77,10 @@ async function working(runner: Runner, probe: string): Promise<Runner> {
   throw new EmbeddedError(`${probe} does not run on this machine: ${why || "it ends at once"}`);
 }
 
-/** Does nothing when the top belongs to the user already. Otherwise an earlier run used another way. */
+/**
+ * Gives `path` and all that is in it to the user. A path that the user owns already is left as it
+ * is. Another owner means that an earlier run ran the programs in another way.
+ */
 async function give(path: string, uid: number | null, gid: number | null): Promise<void> {
   const info = await Deno.lstat(path);
   if (uid === null || info.uid === null || info.uid === uid) return;

@@ -13,7 +13,10 @@ import type { Metrics } from "../telemetry/metrics.ts";
 
 const log = getLogger(["weir"]);
 
-/** Starts the auditor. `stop` cuts an audit under way: it may take a minute that nobody waits for. */
+/**
+ * Starts the auditor. Its `stop` cuts off an audit under way, because an audit may take a minute
+ * and the stop must not wait for it.
+ */
 export function startAuditing(database: Database, metrics: Metrics): Auditor {
   const auditor = startAuditor({
     audit: (buckets) => auditRollups(database.audit, buckets),

@@ -3,8 +3,8 @@
  *
  * A fold sends its notice by NOTIFY within its transaction; `publish` sends it by Redis after
  * COMMIT. Every instance listens to both and passes each notice on once, so there is nothing to
- * switch when one way falls silent. An echo by NOTIFY and a PING to Redis, every two seconds, prove
- * that each way is heard: a connection that hangs looks healthy from this side.
+ * switch when one way falls silent. A connection that hangs looks healthy from this side. So an
+ * echo by NOTIFY and a PING to Redis prove every two seconds that each way is heard.
  */
 import { createActor } from "xstate";
 import { busMachine } from "../../actors/bus_machine.ts";

@@ -1,11 +1,11 @@
 /**
- * Server-sent events to a client that may not read: the body of one answer, sent in slices, each
- * when the connection has taken the slice before.
+ * The event stream: the body of one answer with server-sent events. It is sent in slices. Each
+ * slice is sent when the connection has taken the slice before.
  *
- * The next event is made only when nothing of the events before it is left, neither here nor within
- * tRPC, which would keep several. So a client that does not read costs one event, and skips to the
- * newest. When the client has taken nothing for 30 s (slow_clients.ts) the body ends with an error,
- * and subscription and connection end with it.
+ * The next event is made only when all earlier events are sent. None may wait here, and none within
+ * tRPC, which would keep several. So a client that does not read costs one event, and later skips
+ * to the newest. A client that has taken nothing for 30 s (slow_clients.ts) is cut off: the body
+ * ends with an error, and the subscription and the connection end too.
  *
  * Tested in tests/server/front/slow_clients_test.ts and tests/server/live/live_test.ts.
  */
@@ -42,8 +42,8 @@ export class EventStream implements WatchedClient {
   }
 
   /**
-   * Breaks the stream off. A subscription that ends normally says so, and its client does not come
-   * back; a client whose stream breaks off subscribes again, at another instance.
+   * Breaks the stream off, so that its client subscribes again, at another instance. The client of
+   * a subscription that ends normally does not come back.
    */
   breakOff(): void {
     this.#stop();
@@ -113,7 +113,8 @@ export class EventStream implements WatchedClient {
   /** Resolves when nothing of the stream is left, neither here nor on its way here. */
   async #drained(): Promise<void> {
     while (!this.#isOver) {
-      // Events made before come through tRPC's stream in microtasks, so a timer of 0 is later.
+      // An event that is already made passes through tRPC's stream in microtasks. A timer of 0
+      // fires after them.
       await new Promise((resolve) => setTimeout(resolve, 0));
       if (this.#isIdle) return;
       await new Promise<void>((resolve) => this.#wake = resolve);

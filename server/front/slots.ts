@@ -1,10 +1,10 @@
 /**
- * Slots: the places of the streams on one connection. The streams send one frame at a time, and the
- * next frame only when the client has read everything that was sent before.
+ * Slots: every stream on a connection has one. The streams of a connection send one frame at a
+ * time. The next frame is sent only when the client has read what was sent before.
  *
- * So a client that does not read costs one frame, however many streams share its connection. The
- * streams share one budget, because a hundred budgets would cost a hundred times as much. No stream
- * starves: turns are given in the order in which they were asked for.
+ * So a client that does not read costs one frame, however many streams share its connection. If
+ * each stream could send by itself, a hundred streams would cost a hundred frames. The slots keep
+ * the waiting order, so no stream starves.
  */
 
 import type { Slot } from "../router/context.ts";
@@ -29,7 +29,8 @@ export class Slots {
         const before = this.#last;
         const { promise: passed, resolve } = Promise.withResolvers<void>();
         pass = resolve;
-        // Not `passed` alone: a stream that gives up while waiting must not let the next overtake.
+        // The next stream waits for `before` too. A stream that gives up while it waits passes its
+        // turn at once, and the next stream must not overtake those ahead.
         this.#last = before.then(() => passed);
         await before;
         await this.drained();

@@ -61,8 +61,8 @@ export class FrameReader implements FeedReader {
   }
 
   /**
-   * False when the minute of kept figures is over, or when a fold known here is missing in them.
-   * When no fold is known, this instance has not heard the database. Then it waits for an answer, and
+   * False when the minute of kept figures is over, or when a fold known here has changed their
+   * scope since they were read. An instance that knows no fold has not heard the database yet. It
    * shows kept figures only once the database is away.
    */
   #mayShowKept(figures: Figures): boolean {

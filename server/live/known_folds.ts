@@ -2,15 +2,15 @@
  * The folds that an instance knows of: how far it has heard their notices, and which scopes they
  * changed.
  *
- * After a notice it tells which scopes to read again. It also tells whether figures that were read
- * elsewhere may be shown: only if no fold known here has changed their scope since.
+ * `hear` tells which scopes to read again after a notice. `allow` tells whether kept figures may be
+ * shown. They may if no fold known here has changed their scope since they were read.
  */
 import type { Notice } from "../../sql/figures/notices.ts";
 import type { NewestPosition } from "../../sql/figures/position.ts";
 import type { Figures } from "../../sql/figures/snapshots.ts";
 import { comparePositions, foldOf, type Position } from "./snapshot.ts";
 
-/** With more scopes than this, their last changes are forgotten and collected from the start. */
+/** When more scopes than this have changes, all changes are forgotten, to bound the memory. */
 const MAX_SCOPES = 10_000;
 
 export class KnownFolds {

@@ -27,7 +27,8 @@ export class MinuteTimer {
     if (this.#stopped) return;
     if (minute > this.#minute) {
       this.#minute = minute;
-      this.onMinuteTurned(); // for the other scopes: restarting the timer would skip their minute
+      // Other scopes wait for the timer that is cleared below, so their minute is announced here.
+      this.onMinuteTurned();
     }
     clearTimeout(this.#timer);
     const leftMs = Date.parse(minute) + MINUTE_MS - Date.parse(readAt);

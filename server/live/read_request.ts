@@ -19,7 +19,7 @@ export interface ReadRequest {
   readonly writtenAt: string | null;
 }
 
-/** Asks for the database's answer from now on. */
+/** Asks for a read that begins after the request. */
 export const REREAD: ReadRequest = { fold: null, minute: null, reread: true, writtenAt: null };
 
 /** Asks for figures of `fold` or a later one. */

@@ -152,7 +152,8 @@ export class ScopeFeed {
     // Subscribers that wait for their first frame get it from the database itself. Later ones get
     // it from memory.
     this.#offer(again, before === null && source === "live" ? "database" : source);
-    // A later subscriber has not waited since `writtenAt`, so it does not count in its freshness.
+    // The frame loses `writtenAt`, because a later subscriber has not waited since then. Its first
+    // frame must not count as an old one.
     if (frame.writtenAt !== null) this.#frame = { ...frame, writtenAt: null };
   }
 

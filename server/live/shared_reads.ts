@@ -1,9 +1,9 @@
 /**
  * Shared reads: callers that ask for a scope while it is being read share the read after that one.
  *
- * No caller gets a read that began before it asked, because the fold that it was told of must be in
- * the figures. So any number of callers at once cost two reads. Sharing delays a caller until the read
- * under way ends, and by `READ_TIMEOUT_MS` at most.
+ * A caller gets only a read that begins after its call, because the figures must hold the fold that
+ * the caller was told of. Any number of callers at once cost two reads: the one under way, and the
+ * one after it. The second read begins when the first ends, or after `READ_TIMEOUT_MS`.
  */
 import { settlesWithin } from "../../sql/waiting.ts";
 
@@ -12,7 +12,7 @@ const READ_TIMEOUT_MS = 500;
 export class SharedReads<Value> {
   /** The latest read of each scope, while it is under way. */
   readonly #underWay = new Map<string, Promise<Value>>();
-  /** The read of each scope that begins after it. */
+  /** The next read of each scope, which waits for the read under way. */
   readonly #following = new Map<string, Promise<Value>>();
 
   constructor(readonly read: (scope: string) => Promise<Value>) {}

@@ -11,9 +11,9 @@
  * Redis may lose everything, and then the next entry may be an old one, written by an instance that
  * was suspended. This file does not protect readers from that. Three other rules do:
  * - While the database answers in time, no kept snapshot is served.
- * - An instance serves no snapshot older than the newest fold that it knows (`KnownFolds`), and none
- *   before it has heard the database or seen it fail.
- * - A subscriber is sent nothing below its `lastEventId`, even if it is then sent nothing at all.
+ * - An instance serves no kept snapshot that a known fold has made outdated (`KnownFolds`).
+ *   It serves none before it has heard the database or seen the database fail.
+ * - A subscriber is sent no snapshot older than its `lastEventId`, even when there is no newer one.
  */
 import type { Redis } from "ioredis";
 import { z } from "zod";
@@ -43,8 +43,8 @@ const NOW = `
 
 /**
  * KEYS: entry. ARGV: epoch, version, minute (Unix ms), fold, the rest of the minute when the figures
- * were read (ms), format, figures. Equal figures of a later fold replace those of an earlier one: they
- * are known to hold for longer.
+ * were read (ms), format, figures. Equal figures of a later fold replace the kept ones, because
+ * they are known to be right up to that later fold.
  */
 const WRITE_IF_NEWER = `${NOW}
   local left = math.min(tonumber(ARGV[5]), ARGV[3] + ${MINUTE_MS} - now)

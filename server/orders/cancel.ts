@@ -51,7 +51,8 @@ export function createCancel({ attempt, mark, find, onCancelled }: CancelOptions
     });
     if (cancelled !== null) return cancelled;
     const { status } = await find(storeId, orderId);
-    // Any other order has left the overflow since the statement ran, and can be cancelled now.
+    // Any other order waits in the overflow, or was committed after the statement ran. The caller
+    // may try again.
     throw new Refused(status === "dead_lettered" ? DEAD_LETTERED : NOT_COMMITTED_YET);
   };
 }

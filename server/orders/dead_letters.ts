@@ -57,7 +57,10 @@ export interface ReplayManyOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Refusals for the order's own sake; any other refusal would meet the next letter too. */
+/**
+ * Reasons that lie in the order itself. Any other reason ends `replayMany`, because the next letter
+ * would be refused too.
+ */
 const OF_THE_ORDER: ReadonlySet<RefusalReason> = new Set(["rejected", "idempotency_mismatch"]);
 
 const CLOSING_FAILED = refuse(
@@ -163,7 +166,10 @@ export class DeadLetters {
     return { results, stoppedBy: null };
   }
 
-  /** @param committed orders of this run: each commit settled all letters of its order. */
+  /**
+   * @param committed the orders that this run has committed, or would commit in a dry run. All
+   *   their letters are settled.
+   */
   async #replayOne(
     letter: DeadLetter,
     { by, dryRun }: ReplayManyOptions,

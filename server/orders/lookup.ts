@@ -1,8 +1,9 @@
 /**
  * The look-up of an order wherever it is: in the database, in the overflow, or among the dead letters.
  *
- * The overflow is asked first, and the database's row governs. An order leaves the overflow only
- * after its COMMIT, so an order that neither has, asked one after the other, is in neither.
+ * The overflow is asked before the database, because an order leaves the overflow only after its
+ * COMMIT. So an order that moves during the look-up is still found in the database. When both have
+ * an order, the database's row is the answer.
  */
 import { refuse } from "../../client/contract/refusal.ts";
 import type { Pool } from "../../sql/connection/database.ts";

@@ -26,7 +26,7 @@ export function asRefused(error: unknown): unknown {
   return new Refused(classify(error).kind === "contention" ? TOO_BUSY : DATABASE_AWAY);
 }
 
-/** True when a database call failed for the database's sake, not for a bug's. */
+/** True when a database call failed because of the database; false when a bug is the cause. */
 export function isOutage(error: unknown): boolean {
   return classify(error).code !== "UNKNOWN";
 }

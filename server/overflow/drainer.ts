@@ -19,7 +19,7 @@ const log = getLogger(["weir", "overflow"]);
 
 /** Orders in one batch of the drain. */
 const DRAIN_ORDERS = 500;
-/** Orders that another instance took stay its own for this much longer than a statement may take. */
+/** Orders that another instance took are taken over after the statement timeout and this margin. */
 const TAKEOVER_MARGIN_MS = 1_000;
 
 export interface DrainerOptions {

@@ -61,7 +61,8 @@ export async function checkDurability(redis: Redis, counter: string): Promise<Du
 /**
  * Resolves when the latest write of this connection is on every disk it must be on. Call it in the
  * same tick as the write, so that it sees the replicas of that moment.
- * @param neededReplica the latest look found a replica: even one that has left may become the master
+ * @param neededReplica true when the latest look needed a replica. A replica that has left since
+ *   then may still become the master.
  * @throws Unconfirmed, or what the client throws
  */
 export async function confirmWrite(redis: Redis, neededReplica: boolean): Promise<void> {

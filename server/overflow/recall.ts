@@ -1,10 +1,10 @@
 /**
  * Recalling: committing orders while some of them may wait in the overflow.
  *
- * An order that was answered `spilled` holds its key until it is drained. When it is sent again
- * before that, it is committed as it was acknowledged, with the time that the overflow gave it, and
- * answered as a replay. Other content under its key is a mismatch, unless the database has that
- * content: the database's row governs.
+ * An order that was answered `spilled` holds its key until it is drained. The client may send the
+ * order again before that. Then the order is committed with the time that the overflow gave it, and
+ * the answer is a replay. Other content under the key is a mismatch. If the database has a row
+ * under the key, that row decides instead.
  */
 import type { Commit } from "../../actors/order_writer/bisect.ts";
 import type { StoredOrder } from "../../sql/orders/batch.ts";
@@ -35,7 +35,8 @@ export function commitRecalling(options: RecallOptions): Commit {
       const record = records.get(order.orderId);
       return record !== undefined && record.contentHash !== order.contentHash;
     };
-    // Read before the commit: once orders are committed, no failure may hide that.
+    // The read comes before the commit. After the commit, a read that fails would hide that orders
+    // are committed.
     const others = orders.filter(isOther);
     const rows = others.length === 0 ? new Map() : await options.read(others);
     const own = orders.filter((order) => !isOther(order)).map((order) => ({

@@ -28,10 +28,11 @@ export const ENTRY_FORMAT = "1";
 /**
  * KEYS: stream, records, bytes. ARGV: max orders, max bytes, format, then for each order its id, its
  * content hash and its text. Returns for each order `full`, or `<new?> <ms> <content hash>`. At the
- * memory limit every order that is not there yet finds it full.
+ * memory limit an order gets `full` unless it is in the overflow already.
  *
- * The script always writes something. A replica confirms up to this connection's latest write, and a
- * record that is found here may be a write of another connection that no replica has confirmed.
+ * The script always writes something, so that a replica has a write to confirm. A record found here
+ * may come from another connection, and no replica may have confirmed it. A replica that confirms
+ * the later write of this connection has that record too.
  */
 export const WRITE = `
   local answers = {}
@@ -64,7 +65,7 @@ export const TOUCH = `
   redis.call('PERSIST', KEYS[1])
   return redis.call('INCRBY', KEYS[1], 0)`;
 
-/** KEYS: stream. ARGV: group. Makes the group, which sees everything, unless it is there. */
+/** KEYS: stream. ARGV: group. Makes the group unless it exists. The group sees all entries. */
 export const JOIN = `
   redis.call('PERSIST', KEYS[1])
   local made = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')

@@ -25,7 +25,7 @@ export interface Authenticator {
   authenticate(token: string | null): Promise<Principal>;
 }
 
-/** One stream's place among the streams of its connection. */
+/** The slot of one stream: its place in the waiting order of its connection. */
 export interface Slot extends Disposable {
   /** Resolves when this stream may send one frame; the frame has to be chosen only then. */
   turn(): Promise<void>;

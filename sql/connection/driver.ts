@@ -75,9 +75,9 @@ export function connect(url: string, options: postgres.Options<Record<string, ne
 }
 
 /**
- * postgres.js 3.4 does not stop the timer of a connection that waits for its next attempt when it
- * ends. The connection is made after the end then, and stays open and idle. So `end` leaves it no
- * address to connect to: port 0, where nobody can listen.
+ * Makes `end` final. In postgres.js 3.4 `end` does not stop the timer of a connection that waits
+ * for its next attempt. Such a connection would open after the end, and stay open and idle. So
+ * `end` here sets every address to port 0, where nobody can listen.
  */
 function endForGood(sql: Sql): Sql {
   const { end } = sql;

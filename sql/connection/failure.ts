@@ -15,7 +15,7 @@ export const SQLSTATE = {
   lockNotAvailable: "55P03",
   /** A write met a standby, after a failover. */
   readOnlyTransaction: "25006",
-  /** A standby cannot say where its log is, and each fold asks that. Rare for other reasons. */
+  /** A standby's answer to each fold, which asks for the log's position. Rare otherwise. */
   notInPrerequisiteState: "55000",
   /** The statement was cancelled by `statement_timeout` and rolled back. */
   queryCanceled: "57014",

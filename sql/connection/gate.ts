@@ -2,8 +2,9 @@
  * The gate of a pool: it lets a bounded number of calls in at once, in the order they came, and lets
  * a bounded number wait.
  *
- * The driver can begin each call that it gets at once, so no call waits in the driver's own queue.
- * That queue has no bound, and it makes connections for an ended pool.
+ * The gate lets in only as many calls as the driver can begin at once. So no call waits in the
+ * driver's own queue. That queue has no bound, and it opens connections even after the pool has
+ * ended.
  */
 
 import { WEIR_CODE } from "./failure.ts";

@@ -52,7 +52,10 @@ export interface PoolOptions {
   readonly session?: Readonly<Record<string, string>>;
 }
 
-/** The end of a call's time, in which the server can still say that it cancelled the statement. */
+/**
+ * The server cancels a statement at most this long before the pool gives the call up. In this time
+ * the server's answer can still arrive.
+ */
 const MAX_GRACE_MS = 500;
 /** The routine of the server that warns of a cancelled wait for a standby, and of nothing else. */
 const STANDBY_WAIT = "SyncRepWaitForLSN";

@@ -30,8 +30,8 @@ export const FOLD_LOCK = 0x77656972; // "weir"
 
 /**
  * The most entries of the journal's lists that one fold takes. A backlog is folded in several
- * bites, so that no fold outlasts its session's timeouts. An entry changes two rows of the rollups,
- * or four.
+ * bites, so that no fold outlasts its session's timeouts. An entry of a minute changes four rows of
+ * the rollups. An entry of a product changes two.
  */
 export const MAX_BITE_ENTRIES = 10_000;
 

@@ -1,11 +1,11 @@
 /**
  * The journal: the rows that a fold takes, and the delta that they make for each rollup row.
  *
- * A row holds two lists, column by column. One has the sums of a batch per store, currency and
- * minute. The other has them per store, currency, day and product. Every addition counts
- * for its store and for the scope `*`. The lists stand in a table of their own under the row's id;
- * 0008_journal_sums.sql says why. Sums are `bigint` here, since sums over orders may pass the
- * largest exact number.
+ * A row has two lists, and each list has one array for each of its columns. The first list has the
+ * sums of a batch per store, currency and minute. The second list has its sums per store, currency,
+ * day and product. Every sum counts for its store and for the scope `*`. The lists stand in a table
+ * of their own under the row's id; 0008_journal_sums.sql says why. Sums are `bigint` here, because
+ * sums over orders may pass the largest exact number.
  */
 import type { Sql, Tx } from "../connection/driver.ts";
 import { dayOf, iso } from "../time.ts";
@@ -47,7 +47,8 @@ type JournalEntry = Pick<JournalRow, "written_at" | "orders"> & { readonly batch
 type JournalLists = Omit<JournalRow, "written_at" | "orders"> & { readonly batch_id: string };
 
 /**
- * The size of a row in entries. Rows of the version before have no count, so their orders count.
+ * The size of a row in entries. A row that an older version of Weir wrote has no number of entries.
+ * Its number of orders stands in.
  */
 const ENTRIES = "coalesce(entries, greatest(orders, 1))";
 

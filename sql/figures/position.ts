@@ -19,8 +19,8 @@ export function comparePositions(a: Position, b: Position): number {
  * The newest position that the database has told this instance. An instance has one of these: its
  * folds, its reads of figures and its regular check report to it, and all ask it.
  *
- * Notices do not report to it, since another instance wrote them. The next fold begins a new epoch
- * when the database is behind this position, and only the database itself may cause that.
+ * When the database is behind this position, the next fold begins a new epoch. Only the database's
+ * own word may cause that. So notices do not report here: another instance wrote them.
  */
 export class NewestPosition {
   #position: Position | null = null;

@@ -1,10 +1,11 @@
 /**
  * Retention deletes rollups of old minutes and old runs of folds.
  *
- * Dashboards show a minute for one hour, and its rollups are kept for two days. A late change of an
- * older minute (an order that was drained late, a cancellation) goes to the rollups of its day
- * alone. No total that is shown changes by that. A fold and a deletion that run at once may leave a
- * row of an old minute behind. Nothing reads that row, and the next deletion removes it.
+ * Dashboards show a minute for one hour, and its rollups are kept for two days. A minute that is
+ * older can still change: by an order that was drained late, or by a cancellation. Such a change
+ * goes to the rollups of its day alone. Dashboards lose nothing by that, because they do not show
+ * the minute. A fold and a deletion that run at once may leave a row of an old minute behind.
+ * Nothing reads that row, and the next deletion removes it.
  *
  * Tested in tests/sql/figures/fold_test.ts and tests/sql/figures/fold_runs_test.ts.
  */

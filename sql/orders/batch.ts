@@ -10,8 +10,9 @@
  * again with content that the database accepts. An order that was acknowledged as spilled keeps the
  * time of that acknowledgement.
  *
- * A second statement reads the orders that were not new. The first cannot: another transaction may
- * commit a row while it waits, and its snapshot does not show that row.
+ * A second statement reads the orders that were not new. The first statement cannot read them:
+ * while it waits, another transaction may commit a row that the first statement's snapshot does not
+ * show.
  */
 import type { NewOrder } from "./new_order.ts";
 import type { Sql, Tx } from "../connection/database.ts";
@@ -21,8 +22,9 @@ import { standbyHasIt } from "../connection/standby.ts";
 import { iso } from "../time.ts";
 
 /**
- * The most lines of a batch. It keeps the transaction short, and also the fold that takes its journal
- * row: each line may sell another product, which is one more row of the rollups.
+ * The most lines of a batch. This bound keeps the batch's transaction short. It also keeps the fold
+ * of the batch's journal row short: each line may sell another product, and each product is one
+ * more row of the rollups.
  */
 export const MAX_BATCH_LINES = 5_000;
 
@@ -40,10 +42,12 @@ export interface StoredOrder {
  *
  * A second call with the same orders adds nothing and returns the same rows with `isNew: false`. So
  * the call may be repeated after an unknown outcome. A batch without orders writes a message to the
- * server's log, so that it fails on a read-only server and waits for the standby as others do.
+ * server's log. So it fails on a read-only server and waits for the standby, as a batch with orders
+ * does.
  * @returns the stored rows by order id. An order that is missing there was stored before this call,
  *   and its row could not be read.
- * @throws the error of the driver; then nothing was committed, or, if no answer came, maybe all of it
+ * @throws the error of the driver. After a definite answer nothing was committed. Without one the
+ *   whole batch may have been committed.
  */
 export async function commitBatch(
   sql: Sql,
@@ -53,8 +57,8 @@ export async function commitBatch(
   try {
     inserted = await insertNew(sql, orders);
   } catch (error) {
-    // PostgreSQL checks constraints before the primary key. An order stored before a constraint was
-    // added is refused by it when sent again, so look whether the order is stored already.
+    // PostgreSQL checks constraints before the primary key. So a new constraint may refuse an order
+    // that was stored before the constraint was added. Therefore look whether the order is stored.
     if (orders.length !== 1 || classify(error).kind !== "data") throw error;
     const known = await readStored(sql, orders);
     if (known.size === 0) throw error;

@@ -26,7 +26,7 @@ async function tryIn(tx: Tx, order: NewOrder): Promise<DryRun> {
   if (stored === undefined) {
     await tx`SAVEPOINT untried`;
     await insertNew(tx, [order]);
-    // An earlier failure ends the transaction, so it never commits the order.
+    // A failure before this line ends the transaction. So the order is never committed.
     await tx`ROLLBACK TO SAVEPOINT untried`;
     // Another transaction may have committed the order in between; then nothing was inserted.
     stored = (await readStored(tx, [order])).get(order.orderId);

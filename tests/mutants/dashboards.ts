@@ -163,9 +163,8 @@ export const DASHBOARDS: readonly Mutant[] = [
   {
     name: "the new minute of the other scopes forgotten",
     file: "server/live/minute_timer.ts",
-    find:
-      "      this.onMinuteTurned(); // for the other scopes: restarting the timer would skip their minute\n",
-    replace: "",
+    find: "      this.onMinuteTurned();\n    }\n",
+    replace: "    }\n",
     tests: ["unit", "tests/server/live/live_minute_test.ts"],
   },
   {

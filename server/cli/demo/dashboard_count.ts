@@ -7,8 +7,9 @@
  * leaves the window, its last count is added to a sum and stays there.
  *
  * The count is exact over hours and midnights under three conditions. The stores are new when the
- * first frame arrives. Each hour brings a frame (one comes every minute). No order is placed into a
- * minute that has left the window; an order that stays in the overflow for an hour would be.
+ * first frame arrives. Each hour brings a frame (one comes every minute). No order is added to a
+ * minute that has left the window. An order that waits in the overflow for an hour breaks the last
+ * condition, because it counts in the minute in which it was placed.
  */
 import type { Snapshot } from "../../../client/contract/snapshot.ts";
 import { iso, MINUTE_MS } from "../../../sql/time.ts";

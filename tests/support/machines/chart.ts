@@ -1,100 +1,73 @@
 /**
- * A machine as a Mermaid `stateDiagram-v2`, read from the machine object: nested states, parallel
- * regions, guards, delays and the end of invoked work.
+ * A machine as a Mermaid `stateDiagram-v2`, read from the machine object: nested states, guards,
+ * delays and the end of invoked work. Each parallel region has a chart of its own.
  *
  * The chart shows moves alone. A transition without a target is in the table of states and events.
- * Each parallel region has a chart of its own: all of them in one picture are too wide to read.
- *
- * An arrow stands in the innermost group that holds both of its ends. Mermaid draws a state inside the
- * group in which an arrow names it, so an arrow that leaves a group must not stand in that group.
- *
  * Mermaid draws no arrow from a state into itself as a group, so a transition that leads from a group
  * to a state inside it is drawn from each state of the group that does not take the event itself.
  */
 import type { AnyStateMachine, AnyStateNode, AnyTransitionDefinition } from "xstate";
 
-export interface Chart {
-  /** The path of the parallel region, such as `lanes.first`. Empty for a machine without regions. */
-  readonly path: string;
-  readonly text: string;
+/** The chart of a machine, or of one region of it: `path` names the region. */
+export function chartOf(machine: AnyStateMachine, path = ""): string {
+  const names = path === "" ? [] : path.split(".");
+  const top = names.reduce<AnyStateNode>((node, name) => nodeIn(node, name), machine.root);
+  return ["stateDiagram-v2", ...bodyOf(top, top, 1)].join("\n");
 }
 
-/** One chart of the machine, or one for each of its parallel regions. */
-export function chartsOf(machine: AnyStateMachine): Chart[] {
-  return regionsOf(machine.root).map((region) => ({
-    path: region.path.join("."),
-    text: ["stateDiagram-v2", ...bodyOf(region, region, 1)].join("\n"),
-  }));
-}
-
-function regionsOf(node: AnyStateNode): AnyStateNode[] {
-  return node.type === "parallel" ? Object.values(node.states).flatMap(regionsOf) : [node];
-}
-
-/** The states inside a node, and the arrows that stay inside it. */
-function bodyOf(node: AnyStateNode, region: AnyStateNode, depth: number): string[] {
+/** The states inside a node, and the arrows that begin and end inside it. */
+function bodyOf(node: AnyStateNode, top: AnyStateNode, depth: number): string[] {
   const children = Object.values(node.states);
   const first = node.initial?.target[0];
-  const arrows = below(node).flatMap((from) =>
-    arrowsFrom(from, region).filter(({ target }) => scopeOf(from, target) === node)
-  );
-  const drawn = new Set([first, ...arrows.flatMap(({ from, target }) => [from, target])]);
-  const alone = children.filter((child) => !drawn.has(child) && !isDeclared(child, region));
   return [
-    ...children.filter((child) => isDeclared(child, region))
-      .flatMap((child) => group(child, region, depth)),
-    ...(first === undefined ? [] : [line(depth, `[*] --> ${idOf(first, region)}`)]),
-    ...arrows.map(({ text }) => line(depth, text)),
-    ...children.filter(({ type }) => type === "final").map((child) =>
-      line(depth, `${idOf(child, region)} --> [*]`)
+    ...children.flatMap((child) => group(child, top, depth)),
+    ...(first === undefined ? [] : [line(depth, `[*] --> ${idOf(first, top)}`)]),
+    ...arrowsIn(node).map(({ source, target, label }) =>
+      line(depth, `${idOf(source, top)} --> ${idOf(target, top)}: ${label}`)
     ),
-    ...alone.map((child) => line(depth, idOf(child, region))),
+    ...children.filter(({ type }) => type === "final").map((child) =>
+      line(depth, `${idOf(child, top)} --> [*]`)
+    ),
   ];
 }
 
-function below(node: AnyStateNode): AnyStateNode[] {
-  return Object.values(node.states).flatMap((child) => [child, ...below(child)]);
+function group(node: AnyStateNode, top: AnyStateNode, depth: number): string[] {
+  const id = idOf(node, top);
+  const head = node.key === id ? node.key : `"${node.key}" as ${id}`;
+  if (Object.keys(node.states).length === 0) {
+    // Mermaid refuses the line `state open` in front of a group.
+    return [line(depth, node.key === id ? id : `state ${head}`)];
+  }
+  return [line(depth, `state ${head} {`), ...bodyOf(node, top, depth + 1), line(depth, "}")];
 }
 
-/** The innermost node around both ends of an arrow. */
-function scopeOf(from: AnyStateNode, target: AnyStateNode): AnyStateNode | undefined {
-  const around = new Set(above(target));
-  return above(from).find((node) => around.has(node));
+/**
+ * The arrows that begin and end inside the node and not inside one of its groups. Mermaid would draw
+ * the end of an arrow inside the group in which the arrow stands.
+ */
+function arrowsIn(node: AnyStateNode): Arrow[] {
+  return Object.values(node.states).flatMap((child) => {
+    const arrows = [child, ...inside(child)].flatMap(arrowsFrom);
+    return arrows.filter(({ source, target }) =>
+      isInside(target, node) &&
+      (source === target
+        ? source === child
+        : ![source, target].every((end) => isInside(end, child)))
+    );
+  });
 }
 
-function above(node: AnyStateNode): AnyStateNode[] {
-  return node.parent === undefined ? [] : [node.parent, ...above(node.parent)];
+interface Arrow extends Move {
+  readonly source: AnyStateNode;
 }
 
-/** True for a group, and for a state whose id is not its name. Its arrows declare any other state. */
-function isDeclared(node: AnyStateNode, region: AnyStateNode): boolean {
-  return Object.keys(node.states).length > 0 || node.key !== idOf(node, region);
-}
-
-function group(node: AnyStateNode, region: AnyStateNode, depth: number): string[] {
-  const id = idOf(node, region);
-  const head = node.key === id ? `state ${id}` : `state "${node.key}" as ${id}`;
-  if (Object.keys(node.states).length === 0) return [line(depth, head)];
-  return [line(depth, `${head} {`), ...bodyOf(node, region, depth + 1), line(depth, "}")];
-}
-
-interface Arrow {
-  readonly from: AnyStateNode;
-  readonly target: AnyStateNode;
-  readonly text: string;
-}
-
-function arrowsFrom(node: AnyStateNode, region: AnyStateNode): Arrow[] {
-  const { parent } = node;
-  const inherited = parent === undefined || isLeftAtOnce(node) ? [] : movesOf(parent).filter(
-    ({ target, eventType }) => isInside(target, parent) && !takes(node, eventType),
+function arrowsFrom(source: AnyStateNode): Arrow[] {
+  const { parent } = source;
+  const inherited = parent === undefined || isLeftAtOnce(source) ? [] : movesOf(parent).filter(
+    ({ target, eventType }) => isInside(target, parent) && !takes(source, eventType),
   );
-  const own = movesOf(node).filter(({ target }) => target === node || !isInside(target, node));
-  return [...own, ...inherited].map(({ target, label }) => ({
-    from: node,
-    target,
-    text: `${idOf(node, region)} --> ${idOf(target, region)}: ${label}`,
-  }));
+  const own = movesOf(source).filter(({ target }) => !isInside(target, source));
+  return [...own, ...inherited].map((move) => ({ ...move, source }));
 }
 
 interface Move {
@@ -151,13 +124,26 @@ function isLeftAtOnce(node: AnyStateNode): boolean {
   return last !== undefined && last.guard === undefined;
 }
 
+/** By the path: an id may be a name of its own. */
 function isInside(node: AnyStateNode, group: AnyStateNode): boolean {
-  return node !== group && `${node.id}.`.startsWith(`${group.id}.`);
+  return node.path.length > group.path.length &&
+    group.path.every((key, index) => node.path[index] === key);
 }
 
-/** The path inside the region as one word. A state directly in the region keeps its name. */
-function idOf(node: AnyStateNode, region: AnyStateNode): string {
-  return node.path.slice(region.path.length).join("_");
+/** All states inside the node. */
+function inside(node: AnyStateNode): AnyStateNode[] {
+  return Object.values(node.states).flatMap((child) => [child, ...inside(child)]);
+}
+
+function nodeIn(node: AnyStateNode, name: string): AnyStateNode {
+  const found = node.states[name];
+  if (found === undefined) throw new Error(`${node.id} has no state ${name}`);
+  return found;
+}
+
+/** The path below the top of the chart, as one word. */
+function idOf(node: AnyStateNode, top: AnyStateNode): string {
+  return node.path.slice(top.path.length).join("_");
 }
 
 function line(depth: number, text: string): string {

@@ -8,7 +8,7 @@
 import { aggregator } from "./aggregator.ts";
 import { auditor } from "./auditor.ts";
 import { bus } from "./bus.ts";
-import { chartsOf } from "./chart.ts";
+import { chartOf } from "./chart.ts";
 import { orderWriter } from "./order_writer.ts";
 import { overflowDrainer } from "./overflow_drainer.ts";
 import {
@@ -59,10 +59,9 @@ export function pageText(): string {
 }
 
 function sectionOf({ title, file, about, machine, regions }: MachinePage): string {
-  const charts = new Map(chartsOf(machine).map(({ path, text }) => [path, text]));
   const parts = regions.flatMap((region) => [
     ...(region.path === "" ? [] : [`### ${title}: ${region.path}`]),
-    `\`\`\`mermaid\n${charts.get(region.path) ?? ""}\n\`\`\``,
+    `\`\`\`mermaid\n${chartOf(machine, region.path)}\n\`\`\``,
     tableOf(region),
   ]);
   return [`## ${title}`, `\`${file}\``, wrapped(about), ...parts].join("\n\n") + "\n";
