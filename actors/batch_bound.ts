@@ -3,8 +3,8 @@
  * get through. Each success lets it grow by a tenth. Growing must be slower than falling, or every
  * second batch would time out. Half and a tenth are chosen, not measured.
  *
- * Tested in tests/actors/order_writer/circuit_test.ts and
- * tests/actors/overflow_drainer/overflow_drainer_test.ts.
+ * Tested in tests/actors/batch_bound_test.ts, and in the machines by order_writer/circuit_test.ts and
+ * overflow_drainer/overflow_drainer_test.ts.
  */
 
 /** The bound after a batch of `orders` was too slow. At least 1. */

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { createActor } from "xstate";
 import { type BusEvent, busMachine } from "../../actors/bus_machine.ts";
 
-Deno.test("the state follows the ways that are heard, in any order", () => {
+Deno.test("the bus's state follows the ways that are heard, in any order", () => {
   const actor = createActor(busMachine).start();
   const after = (type: BusEvent["type"], way: BusEvent["way"]) => {
     actor.send({ type, way });

@@ -26,7 +26,7 @@ function aSystem(input: Partial<SystemInput>) {
   return { actor, clock, stops, value };
 }
 
-Deno.test("while the database is away it keeps trying, and serves when it comes", async () => {
+Deno.test("the system keeps trying while the database is away, and serves when it comes", async () => {
   let away = 3;
   const waits: number[] = [];
   const { clock, value } = aSystem({
@@ -39,7 +39,7 @@ Deno.test("while the database is away it keeps trying, and serves when it comes"
   assertEquals([value(), waits], [`"serving"`, [100, 200, 400]]);
 });
 
-Deno.test("a failure that waiting cannot cure ends it, and says which", async () => {
+Deno.test("a failure that waiting cannot cure ends the system, which keeps it", async () => {
   const fatal = new Error("the schema is newer");
   const { actor, clock, stops, value } = aSystem({
     prepare: () => Promise.reject(fatal),
@@ -50,7 +50,7 @@ Deno.test("a failure that waiting cannot cure ends it, and says which", async ()
   assertEquals([actor.getSnapshot().context.failure, stops.length], [fatal, 1]);
 });
 
-Deno.test("a stop drains once, in every state, and is legal twice", async () => {
+Deno.test("the system stops its parts once, in every state, also when STOP comes twice", async () => {
   const preparing = gate();
   for (const prepare of [() => Promise.resolve(), () => preparing.passed]) {
     const { actor, clock, stops, value } = aSystem({ prepare });
