@@ -41,12 +41,12 @@ interface Unknown {
   readonly message: string;
 }
 
-/** What became of an order, as far as this program can know. */
+/** The fate of an order, as far as this program can know. */
 export type Outcome = Stored | Refused | Unknown;
 
 export interface PlaceOptions {
   readonly weir: WeirClient;
-  /** What all tries may take together; the buyer waits as long. */
+  /** The time for all tries together; the buyer waits as long. */
   readonly deadlineMs: number;
 }
 
