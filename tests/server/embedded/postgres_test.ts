@@ -15,7 +15,7 @@ import {
   startEmbedded,
 } from "../../../server/embedded/mod.ts";
 import { spawnOwner } from "../../support/services/embedded_owner.ts";
-import { temporaryFolder, until } from "../../support/services/services.ts";
+import { until, withFolder } from "../../support/services/services.ts";
 
 interface Running {
   readonly postgres: EmbeddedPostgres;
@@ -34,15 +34,6 @@ async function start(dataDir: string): Promise<Running> {
   });
   assert(services.postgres);
   return { postgres: services.postgres, events, stop: services.stop };
-}
-
-async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await temporaryFolder();
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 }
 
 async function withRunning(

@@ -17,7 +17,7 @@ import {
 } from "../../../server/embedded/mod.ts";
 import { closeRedis } from "../../../server/redis/connection.ts";
 import { spawnOwner } from "../../support/services/embedded_owner.ts";
-import { temporaryFolder, until } from "../../support/services/services.ts";
+import { until, withFolder } from "../../support/services/services.ts";
 
 interface Running {
   readonly redis: EmbeddedRedis;
@@ -35,15 +35,6 @@ async function start(dataDir: string): Promise<Running> {
   });
   assert(services.redis, events.map((event) => event.message).join("; "));
   return { redis: services.redis, events, stop: services.stop };
-}
-
-async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await temporaryFolder();
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 }
 
 async function withRunning(

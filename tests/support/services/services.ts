@@ -100,6 +100,16 @@ export async function temporaryFolder(): Promise<string> {
   return await Deno.makeTempDir({ prefix: "weir-test-" });
 }
 
+/** Runs `test` with a folder of its own, which is removed afterwards. */
+export async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await temporaryFolder();
+  try {
+    await test(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
 /** Polls until `check` answers something other than false, null or undefined. */
 export async function until<T>(
   what: string,
