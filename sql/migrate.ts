@@ -12,10 +12,10 @@
  *
  * The runner refuses a file that was edited after it ran, and a schema that is newer than this code.
  */
-import { connect } from "./connection/driver.ts";
 import { createHash } from "node:crypto";
 import type { Sql, Tx } from "./connection/database.ts";
 import { codeOf, SQLSTATE } from "./connection/failure.ts";
+import { withSession } from "./connection/session.ts";
 import { takeSessionLock } from "./connection/session_lock.ts";
 import { pause } from "./waiting.ts";
 
@@ -26,6 +26,7 @@ const MIGRATOR_TIMEOUT_MS = 60_000;
 /** A statement gives up its wait for a lock on a table after this time, to let the traffic pass. */
 const LOCK_TIMEOUT_MS = 2_000;
 const LOCK_ATTEMPTS = 10;
+const CONNECT_TIMEOUT_MS = 10_000;
 /** The mean pause between two attempts; each takes from half to one and a half times as long. */
 const LOCK_PAUSE_MS = 500;
 const OUTSIDE_TRANSACTION = "-- outside a transaction\n";
@@ -138,15 +139,9 @@ async function readMigrations(): Promise<readonly Migration[]> {
 }
 
 async function withConnection<T>(url: string, use: (sql: Sql) => Promise<T>): Promise<T> {
-  const sql = connect(url, {
-    max: 1,
-    connection: { application_name: "weir migrate", lock_timeout: LOCK_TIMEOUT_MS },
-  });
-  try {
-    return await use(sql);
-  } finally {
-    await sql.end({ timeout: 1 }); // this also gives back the session's advisory lock
-  }
+  const settings = { lock_timeout: String(LOCK_TIMEOUT_MS) };
+  const connectTimeoutMs = CONNECT_TIMEOUT_MS;
+  return await withSession({ url, name: "migrate", connectTimeoutMs, settings }, use);
 }
 
 async function createRecord(sql: Sql): Promise<void> {

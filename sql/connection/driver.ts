@@ -6,6 +6,7 @@
  * here by their OIDs, which are fixed in PostgreSQL's catalog (pg_type.dat).
  */
 import postgres from "postgres";
+import { WEIR_CODE } from "./failure.ts";
 
 export type Sql = postgres.Sql<Record<string, never>>;
 export type Tx = postgres.TransactionSql<Record<string, never>>;
@@ -67,9 +68,38 @@ const ARRAY_TYPES = {
   uuidArray: arrayType(ARRAY_OIDS.uuid),
 };
 
+/** A time or a day as the session's DateStyle prints it: ISO 8601 with a blank, in UTC. */
+const ISO_TIME = /^(\d{4}-\d\d-\d\d)(?: (\d\d:\d\d:\d\d(?:\.\d{1,6})?)(?:\+00)?)?$/;
+
+/** The server printed a value in a form that is not the session's. */
+class UnreadableValue extends Error {
+  override readonly name = "UnreadableValue";
+  readonly code = WEIR_CODE.unreadableValue;
+}
+
+/**
+ * The time of a text that the server sent. `new Date` would guess: it reads "05/02/2026" as 2 May.
+ * @throws UnreadableValue when the text is not ISO 8601 in UTC
+ */
+export function parseTime(text: string): Date {
+  const [, day, time = "00:00:00"] = ISO_TIME.exec(text) ?? [];
+  if (day === undefined) throw new UnreadableValue(`the server sent the time ${text}, not in UTC`);
+  return new Date(`${day}T${time}Z`);
+}
+
+const TIME_OIDS = { date: 1082, timestamp: 1114, timestamptz: 1184 };
+const TIME_TYPE = {
+  to: TIME_OIDS.timestamptz,
+  from: Object.values(TIME_OIDS),
+  serialize: (time: Date | string | number) => new Date(time).toISOString(),
+  parse: parseTime,
+};
+
+const TYPES = { ...ARRAY_TYPES, date: TIME_TYPE };
+
 /** Connections to `url`; none is made before the first query, and none after `end` was called. */
 export function connect(url: string, options: postgres.Options<Record<string, never>>): Sql {
-  const all = { onnotice: () => undefined, ...options, fetch_types: false, types: ARRAY_TYPES };
+  const all = { onnotice: () => undefined, ...options, fetch_types: false, types: TYPES };
   // The types above are for the wire alone. No query marks a value with one of them.
   return endForGood(postgres(url, all) as unknown as Sql);
 }

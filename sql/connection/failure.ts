@@ -68,6 +68,12 @@ export const WEIR_CODE = {
   poolCut: "WEIR_POOL_CUT",
   /** The commit stands without the standby that it was to wait for. */
   notReplicated: "WEIR_NOT_REPLICATED",
+  /** A session did not keep a setting that a promise rests on. No statement was sent. */
+  unfitSession: "WEIR_UNFIT_SESSION",
+  /** The encoding or the version of the database does not do. No statement was sent. */
+  unfitDatabase: "WEIR_UNFIT_DATABASE",
+  /** The statement was run, and its answer cannot be read. */
+  unreadableValue: "WEIR_UNREADABLE_VALUE",
 } as const;
 
 export type FailureKind =
@@ -122,6 +128,8 @@ const NOT_SENT: ReadonlySet<string> = new Set([
   CONNECTION.connectTimeout,
   ...CLOSED_FOR_NOW,
   ...WRONG_URL,
+  WEIR_CODE.unfitSession,
+  WEIR_CODE.unfitDatabase,
 ]);
 
 const TIMED_OUT: ReadonlySet<string> = new Set([
@@ -188,6 +196,11 @@ export function isWrongUrl(error: unknown): boolean {
 /** True when the server starts, stops or is full: it may let us in later. */
 export function isClosedForNow(error: unknown): boolean {
   return CLOSED_FOR_NOW.has(codeOf(error) ?? "");
+}
+
+/** True when the server has no connection left for us. */
+export function isFull(error: unknown): boolean {
+  return codeOf(error) === SQLSTATE.tooManyConnections;
 }
 
 /**
