@@ -105,6 +105,14 @@ export class Connections {
     return true;
   }
 
+  /** Gives up one connection, for a session that is in no pool. */
+  leaveOne(): void {
+    if (this.#taken <= 1) return;
+    this.#allowed = this.#taken - 1;
+    this.#learnedAt = this.now();
+    this.#makeRoom(null);
+  }
+
   /**
    * A call of the pool has ended.
    * @returns false when another pool needs the connection more, so that it must be ended
@@ -131,8 +139,8 @@ export class Connections {
     }
   }
 
-  /** Ends an idle connection of the pool that has the most. */
-  #makeRoom(sharer: Sharer): void {
+  /** Ends an idle connection of the pool that has the most; never one of `sharer`. */
+  #makeRoom(sharer: Sharer | null): void {
     const others = [...this.#sharers].filter((other) => other !== sharer);
     others.sort((a, b) => b.open - a.open).some((other) => other.giveBack());
   }

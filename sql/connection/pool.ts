@@ -178,6 +178,11 @@ export class Pool implements Sharer {
     return false;
   }
 
+  /** Leaves a connection to a session that is in no pool, when the server has none left. */
+  makeRoom(): void {
+    this.#connections.leaveOne();
+  }
+
   /** Ends all sessions. Calls under way have `timeoutMs` to end. Legal twice. */
   async end(timeoutMs = 1_000): Promise<void> {
     this.#ended = true;

@@ -9,9 +9,10 @@
  * Tested in tests/server/figures/bus_test.ts.
  */
 import type { Pool } from "../connection/database.ts";
+import { isFull } from "../connection/failure.ts";
 import { nextHostFirst } from "../connection/pool.ts";
 import { Session } from "../connection/session.ts";
-import { type Notice, NOTICE_CHANNEL, parseNotice } from "./notices.ts";
+import { type Notice, NOTICE_CHANNEL, notify, parseNotice } from "./notices.ts";
 
 /** The payload of an echo, which is no notice. It shows whether LISTEN still hears. */
 const ECHO = "echo";
@@ -20,7 +21,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
 
 /** Sends an echo. A listener that works calls `onEcho`. */
 export async function sendEcho(pool: Pool): Promise<void> {
-  await pool.run((sql) => sql`SELECT pg_notify(${NOTICE_CHANNEL}, ${ECHO})`);
+  await pool.run((sql) => notify(sql, [ECHO]));
 }
 
 export interface NoticeHandlers {
@@ -28,6 +29,8 @@ export interface NoticeHandlers {
   readonly onEcho: () => void;
   /** Called when LISTEN is in force: at the start, and again after a lost connection. */
   readonly onListening: () => void;
+  /** Called when the server has no connection left for the listener. */
+  readonly onFull: () => void;
 }
 
 export interface NoticeListener {
@@ -73,7 +76,10 @@ class Listener implements NoticeListener {
       onClosed: () => this.#renew(session),
     });
     session.ready.then(() => session.sql.unsafe(`LISTEN ${NOTICE_CHANNEL}`))
-      .then(this.handlers.onListening, () => this.#renew(session));
+      .then(this.handlers.onListening, (error) => {
+        if (isFull(error)) this.handlers.onFull();
+        this.#renew(session);
+      });
     return session;
   }
 
