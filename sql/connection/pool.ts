@@ -14,6 +14,7 @@ import type postgres from "postgres";
 import { connect, type Sql, type Tx } from "./driver.ts";
 import { isConnectionLost, isStandby, WEIR_CODE } from "./failure.ts";
 import { Gate } from "./gate.ts";
+import { nextHostFirst } from "./url.ts";
 import { answerWithin } from "../waiting.ts";
 
 /** The call was given up after `timeoutMs` without an answer. Its outcome is unknown. */
@@ -156,14 +157,6 @@ export class Pool {
     this.#retiring.add(retiring);
     retiring.finally(() => this.#retiring.delete(retiring));
   }
-}
-
-/** The URL with its first host moved to the end, so that new connections try another one first. */
-export function nextHostFirst(url: string): string {
-  return url.replace(
-    /^([a-z]+:\/\/(?:[^@/]*@)?)([^,/]+),([^/?]+)/,
-    (_, before: string, first: string, others: string) => `${before}${others},${first}`,
-  );
 }
 
 /**

@@ -9,8 +9,8 @@
  * Tested in tests/server/figures/bus_test.ts.
  */
 import type { Pool } from "../connection/database.ts";
-import { nextHostFirst } from "../connection/pool.ts";
 import { connect, type Sql } from "../connection/driver.ts";
+import { nextHostFirst } from "../connection/url.ts";
 import { type Notice, NOTICE_CHANNEL, parseNotice } from "./notices.ts";
 
 /** The payload of an echo, which is no notice. It shows whether LISTEN still hears. */
