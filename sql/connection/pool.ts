@@ -17,6 +17,7 @@ import { isConnectionLost, isFull, isStandby, WEIR_CODE } from "./failure.ts";
 import { Gate } from "./gate.ts";
 import { Session } from "./session.ts";
 import type { Settings } from "./settings.ts";
+import { nextHostFirst } from "./url.ts";
 import { answerWithin, pause } from "../waiting.ts";
 
 /** The call was given up after `timeoutMs` without an answer. Its outcome is unknown. */
@@ -272,14 +273,6 @@ export class Pool implements Sharer {
     this.#sessions.delete(session);
     this.#connections.left(session.isReady);
   }
-}
-
-/** The URL with its first host moved to the end, so that new connections try another one first. */
-export function nextHostFirst(url: string): string {
-  return url.replace(
-    /^([a-z]+:\/\/(?:[^@/]*@)?)([^,/]+),([^/?]+)/,
-    (_, before: string, first: string, others: string) => `${before}${others},${first}`,
-  );
 }
 
 /**

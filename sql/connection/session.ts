@@ -11,7 +11,8 @@
 import type postgres from "postgres";
 import { connect, type Sql } from "./driver.ts";
 import { WEIR_CODE } from "./failure.ts";
-import { PROMISED, SETTINGS, type Settings } from "./settings.ts";
+import { PROMISED, SCHEMA, SETTINGS, type Settings } from "./settings.ts";
+import { understand } from "./url.ts";
 
 /** The oldest PostgreSQL that the tests have run on. */
 const MIN_VERSION = 15;
@@ -94,7 +95,8 @@ export class Session {
   }
 
   async #setUp(): Promise<void> {
-    await setUp(this.sql, { ...SETTINGS, ...this.options.settings });
+    const { url, settings } = this.options;
+    await setUp(this.sql, { ...settingsOf(url), ...settings });
     this.#ready = true;
   }
 
@@ -123,6 +125,14 @@ export async function withSession<T>(
   }
 }
 
+/** The settings that the connection string asks for, and then Weir's own. */
+function settingsOf(url: string): Settings {
+  const { settings: { search_path, ...asked } } = understand(url).target;
+  // A temporary table would go first unless pg_temp is named.
+  const path = { search_path: `${search_path ?? SCHEMA}, pg_temp` };
+  return { ...asked, ...SETTINGS, ...path };
+}
+
 interface Found {
   readonly name: string;
   readonly value: string | null;
@@ -130,7 +140,8 @@ interface Found {
 
 /** Both statements travel together, so the set-up costs one round trip. */
 async function setUp(sql: Sql, settings: Settings): Promise<void> {
-  const read = ["server_version_num", "server_encoding", ...Object.keys(PROMISED)];
+  const promised: Settings = { ...PROMISED, search_path: settings["search_path"] ?? SCHEMA };
+  const read = ["server_version_num", "server_encoding", ...Object.keys(promised)];
   const [, rows] = await Promise.all([
     // An older server does not know every setting.
     sql`
@@ -144,7 +155,7 @@ async function setUp(sql: Sql, settings: Settings): Promise<void> {
   ]);
   const found = new Map(rows.map(({ name, value }) => [name, value]));
   checkDatabase(found);
-  for (const [name, value] of Object.entries(PROMISED)) {
+  for (const [name, value] of Object.entries(promised)) {
     if (found.get(name) !== value) {
       throw new UnfitSession(
         `the session has ${name} = ${found.get(name)} and Weir needs ${value}: ` +

@@ -10,6 +10,9 @@
 
 export type Settings = Readonly<Record<string, string>>;
 
+/** The schema of Weir's tables, unless the connection string names another one. */
+export const SCHEMA = "public";
+
 /** How text becomes a value and a value becomes text, which tables are meant, which rows are seen. */
 const MEANING: Settings = {
   DateStyle: "ISO, MDY",
@@ -25,8 +28,7 @@ const MEANING: Settings = {
   lc_monetary: "C",
   lc_numeric: "C",
   lc_time: "C",
-  // A temporary table goes first unless pg_temp is named.
-  search_path: "public, pg_temp",
+  search_path: SCHEMA, // and pg_temp, or another one of the connection string: session.ts
   // A policy that hides rows makes a statement fail, instead of a figure wrong.
   row_security: "off",
   default_transaction_isolation: "read committed",

@@ -10,8 +10,8 @@
  */
 import type { Pool } from "../connection/database.ts";
 import { isFull } from "../connection/failure.ts";
-import { nextHostFirst } from "../connection/pool.ts";
 import { Session } from "../connection/session.ts";
+import { nextHostFirst } from "../connection/url.ts";
 import { type Notice, NOTICE_CHANNEL, notify, parseNotice } from "./notices.ts";
 
 /** The payload of an echo, which is no notice. It shows whether LISTEN still hears. */

@@ -90,11 +90,9 @@ export async function addEvilSchema(admin: Sql): Promise<void> {
   await admin.unsafe(`
     create schema if not exists evil authorization ${ROLE};
     create table if not exists evil.orders (store_id text);
-    create table if not exists evil.weir_migrations (name text);
     create or replace function evil.now() returns timestamptz language sql
       as $$ select timestamptz '1999-12-31' $$;
     create or replace function evil.clock_timestamp() returns timestamptz language sql
       as $$ select timestamptz '1999-12-31' $$;
-    alter table evil.orders owner to ${ROLE};
-    alter table evil.weir_migrations owner to ${ROLE};`).simple();
+    alter table evil.orders owner to ${ROLE};`).simple();
 }
