@@ -25,7 +25,8 @@ const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["embedded"],
     ["redis"],
     ["telemetry"],
-    ["config", "every", "version"],
+    ["launchers"],
+    ["config", "every", "process_table", "version"],
   ],
   "actors/": [
     ["system_machine", "bus_machine", "aggregator", "auditor", "overflow_drainer"],
@@ -39,7 +40,7 @@ const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["time", "waiting"],
   ],
   "client/dashboard/": [["build", "main"], ["views"], ["data"]],
-  "client/": [["dashboard"], ["mod"], ["contract"]],
+  "client/": [["dashboard"], ["mod"], ["contract", "endpoint"]],
 };
 
 /** The one file of the figures that the orders may import: a batch writes its journal rows. */
