@@ -37,6 +37,20 @@ function byteSize(fallback: number) {
     }).pipe(z.number().min(KIB)).default(fallback);
 }
 
+/**
+ * A folder for the embedded services. Deno takes a path with a comma for several paths, and would
+ * permit each of them. Nobody replaces a tilde here as a shell does.
+ */
+function dataFolder() {
+  return z.string()
+    .refine(
+      (path) => !path.includes(","),
+      "must not have a comma, which Deno takes for two folders",
+    )
+    .refine((path) => !/\p{Cc}/u.test(path), "must not have a control character")
+    .refine((path) => !path.startsWith("~"), "must be a path without ~, such as $HOME/weir");
+}
+
 function urlOf(protocols: readonly string[]) {
   const schemes = protocols.map((protocol) => `${protocol}://`).join(" or ");
   return z.string().refine((text) => {
@@ -52,7 +66,7 @@ export const VARIABLES = z.object({
   HOST: z.string().min(1).default("127.0.0.1"),
   DATABASE_URL: urlOf(["postgres", "postgresql"]).optional(),
   REDIS_URL: urlOf(["redis", "rediss"]).optional(),
-  WEIR_DATA_DIR: z.string().min(1).default(".weir"),
+  WEIR_DATA_DIR: dataFolder().default(".weir"),
   WEIR_SPILL: z.enum(["auto", "trust", "off"]).default("auto"),
   WEIR_SPILL_MAX_ORDERS: wholeNumber(1, 1_000_000_000, 1_000_000),
   WEIR_SPILL_MAX_BYTES: byteSize(1_024 * MIB),
@@ -96,6 +110,8 @@ export interface Config {
   readonly devKey: string | null;
   readonly logLevel: "debug" | "info" | "warning" | "error";
   readonly logFormat: "text" | "json";
+  /** True when `npx` started this process, or one above it. npm says so to all that it starts. */
+  readonly byNpx: boolean;
 }
 
 /** The environment of the process. An empty variable counts as not set. */
@@ -143,6 +159,7 @@ export function readConfig(
     devKey: values.WEIR_DEV_KEY ?? null,
     logLevel: values.LOG_LEVEL,
     logFormat: values.LOG_FORMAT ?? (Deno.stdout.isTerminal() ? "text" : "json"),
+    byNpx: environment["npm_command"] === "exec",
   };
 }
 
