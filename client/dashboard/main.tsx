@@ -14,6 +14,9 @@ import { startSession } from "./data/session.ts";
 
 options.debounceRendering = requestAnimationFrame;
 
+/** The page stands beside `/trpc`, also behind a proxy that serves both below a path. */
+const HERE = new URL("./", location.origin + location.pathname).href;
+
 const session = startSession();
 const dashboard = signal<Dashboard | null>(null);
 const token = computed(() => session.state.value.token);
@@ -24,7 +27,7 @@ effect(() => {
   const store = storeId.value;
   const opened = key === null ? null : untracked(() =>
     openDashboard({
-      url: location.origin,
+      url: HERE,
       token: key,
       storeId: store,
       onUnauthenticated: ({ sentence }) => session.signOut(sentence),

@@ -64,7 +64,7 @@ export function startSession(): Session {
 export function readFragment(hash: string): { token: string | null; storeId: string | null } {
   // A plus sign in a key stays a plus sign. Only in a submitted form it means a space.
   const parts = new URLSearchParams(hash.replace(/^#/, "").replaceAll("+", "%2B"));
-  return { token: parts.get("token") || null, storeId: parts.get("store") || null };
+  return { token: parts.get("token")?.trim() || null, storeId: parts.get("store") || null };
 }
 
 function showFragment(storeId: string | null): void {
