@@ -39,6 +39,7 @@ import { overflowStatus } from "./overflow/status.ts";
 import { openRedis } from "./redis/connection.ts";
 import type { Services } from "./router/context.ts";
 import type { Gauges } from "./telemetry/gauges.ts";
+import { LetterLog } from "./telemetry/letter_log.ts";
 import { createMetrics, type Metrics } from "./telemetry/metrics.ts";
 import { VERSION } from "./version.ts";
 
@@ -69,6 +70,7 @@ interface OrderParts {
   readonly overflow: RunningOverflow | null;
   readonly drainer: OverflowDrainer | null;
   readonly letterCount: LetterCount;
+  readonly letterLog: LetterLog;
 }
 
 /** The parts along the journey of a figure. */
@@ -157,12 +159,16 @@ function startOrders(base: Base, onCommitted: () => void): OrderParts {
   const { config, redisUrl, database, instanceId, metrics } = base;
   const running = redisUrl === null ? null : startOverflow(config, redisUrl);
   const overflow = running?.overflow ?? null;
+  const letterLog = new LetterLog();
   const writer = startWriter({
     config,
-    store: overflow === null ? createOrderStore(database.write) : createRecallingStore(
-      database.write,
-      { recall: (orderIds) => overflow.recall(orderIds), onRecalled: onCommitted },
-    ),
+    store: overflow === null
+      ? createOrderStore(database.write, letterLog.tell)
+      : createRecallingStore(
+        database.write,
+        { recall: (orderIds) => overflow.recall(orderIds), onRecalled: onCommitted },
+        letterLog.tell,
+      ),
     overflow,
     metrics,
     onCommitted,
@@ -175,8 +181,10 @@ function startOrders(base: Base, onCommitted: () => void): OrderParts {
     statementTimeoutMs: config.statementTimeoutMs,
     mayDrain: () => writer.circuit === "closed",
     onDrained: onCommitted,
+    onParked: letterLog.tell,
   });
-  return { overflow: running, writer, drainer, letterCount: startLetterCount(database.read) };
+  const letterCount = startLetterCount(database.read);
+  return { overflow: running, writer, drainer, letterCount, letterLog };
 }
 
 function orderServices(

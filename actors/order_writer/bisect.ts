@@ -7,6 +7,8 @@
  */
 import type { StoredOrder } from "../../sql/orders/batch.ts";
 import type { NewOrder } from "../../sql/orders/new_order.ts";
+import type { BrokenRule } from "../../client/contract/broken_rule.ts";
+import { brokenRule } from "../../sql/orders/broken_rule.ts";
 import { classify, type Failure } from "../../sql/connection/failure.ts";
 
 /** Commits orders and resolves after COMMIT. May be called again with the same orders. */
@@ -17,8 +19,8 @@ export type Commit = (
 export interface CommitOutcome {
   /** The stored row of each order that was sent without a failure, by order id. */
   readonly stored: ReadonlyMap<string, StoredOrder>;
-  /** The orders that the database refused for their content, by order id, each with its failure. */
-  readonly atFault: ReadonlyMap<string, Failure>;
+  /** The orders that the database refused for their content, by order id, each with its rule. */
+  readonly atFault: ReadonlyMap<string, BrokenRule>;
   /** Why the other orders were not committed. Null: there are no others. */
   readonly failure: Failure | null;
   /** The ids of the orders that were being sent when that failure came. */
@@ -42,7 +44,7 @@ export async function commitApart(
   orders: readonly NewOrder[],
 ): Promise<CommitOutcome> {
   const stored = new Map<string, StoredOrder>();
-  const atFault = new Map<string, Failure>();
+  const atFault = new Map<string, BrokenRule>();
   const groups = [orders];
   for (let group = groups.pop(); group !== undefined; group = groups.pop()) {
     try {
@@ -53,7 +55,7 @@ export async function commitApart(
       if (failure.kind !== "data" || first === undefined) {
         return { stored, atFault, failure, failed: idsOf(group) };
       }
-      if (group.length === 1) atFault.set(first.orderId, failure);
+      if (group.length === 1) atFault.set(first.orderId, brokenRule(error, first));
       else groups.push(...halvesOf(group));
     }
   }

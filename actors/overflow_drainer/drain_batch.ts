@@ -10,6 +10,7 @@
  */
 import { MAX_BATCH_LINES } from "../../sql/orders/batch.ts";
 import type { NewOrder } from "../../sql/orders/new_order.ts";
+import type { LetterCause } from "../../sql/orders/dead_letters.ts";
 import { type Commit, commitApart } from "../order_writer/bisect.ts";
 import type { Failure } from "../../sql/connection/failure.ts";
 
@@ -30,7 +31,7 @@ export interface DrainSource<Entry extends Spilled> {
 export interface DrainStore {
   readonly commit: Commit;
   /** Keeps an order that cannot be committed as a dead letter. */
-  park(order: NewOrder, reason: "rejected" | "conflict", code: string): Promise<string>;
+  park(order: NewOrder, cause: LetterCause): Promise<unknown>;
 }
 
 export interface DrainReport {
@@ -69,8 +70,10 @@ export async function drainBatch<Entry extends Spilled>(
     const row = outcome.stored.get(order.orderId);
     const fault = outcome.atFault.get(order.orderId);
     if (row === undefined && fault === undefined) continue;
-    if (fault !== undefined) await store.park(order, "rejected", fault.code);
-    else if (row?.contentHash !== order.contentHash) await store.park(order, "conflict", CONFLICT);
+    if (fault !== undefined) await store.park(order, { reason: "rejected", rule: fault });
+    else if (row?.contentHash !== order.contentHash) {
+      await store.park(order, { reason: "conflict" });
+    }
     if (fault !== undefined || row?.contentHash !== order.contentHash) parked++;
     if (row?.isNew === true) newOrders++;
     done.push(entry);
@@ -89,6 +92,3 @@ function oneBatch<Entry extends Spilled>(
   const end = entries.findIndex(({ order }) => (lines += order.lineCount) > MAX_BATCH_LINES);
   return entries.slice(0, end === -1 ? maxOrders : Math.min(end, maxOrders));
 }
-
-/** The code of a dead letter for a conflict, which has no SQLSTATE. */
-const CONFLICT = "idempotency_mismatch";

@@ -11,7 +11,8 @@ import {
 import { systemClock } from "../../actors/clock.ts";
 import type { Database } from "../../sql/connection/database.ts";
 import { commitBatch } from "../../sql/orders/batch.ts";
-import { parkOrder } from "../../sql/orders/dead_letters.ts";
+import { type ParkedLetter, parkOrder } from "../../sql/orders/dead_letters.ts";
+import type { NewOrder } from "../../sql/orders/new_order.ts";
 import { describe, getLogger } from "../telemetry/log.ts";
 import type { RedisOverflow } from "./redis_overflow.ts";
 
@@ -31,11 +32,14 @@ export interface DrainerOptions {
   readonly mayDrain: () => boolean;
   /** Called after a commit that stored new orders. */
   readonly onDrained: () => void;
+  /** Called when an order has become a dead letter. */
+  readonly onParked: (order: NewOrder, letter: ParkedLetter) => void;
 }
 
 /** Starts draining `overflow` into the database. */
 export function startDrainer(options: DrainerOptions): OverflowDrainer {
-  const { overflow, database, instanceId, statementTimeoutMs, mayDrain, onDrained } = options;
+  const { overflow, database, instanceId, statementTimeoutMs, mayDrain } = options;
+  const { onDrained, onParked } = options;
   const takeoverMs = statementTimeoutMs + TAKEOVER_MARGIN_MS;
   return startOverflowDrainer({
     source: {
@@ -44,8 +48,8 @@ export function startDrainer(options: DrainerOptions): OverflowDrainer {
     },
     store: {
       commit: (orders) => database.drain.run((sql) => commitBatch(sql, orders)),
-      park: (order, reason, code) =>
-        database.drain.run((sql) => parkOrder(sql, order, reason, code)),
+      park: async (order, cause) =>
+        onParked(order, await database.drain.run((sql) => parkOrder(sql, order, cause))),
     },
     maxBatchOrders: DRAIN_ORDERS,
     mayDrain: () => overflow.state !== "unavailable" && mayDrain(),
