@@ -1,6 +1,7 @@
 /**
  * Commits orders of which some may be at fault. A batch that the database refuses for its data is
- * halved until each order at fault stands alone, and the others commit.
+ * halved until each order at fault stands alone, and the others commit. An order that a trigger drops
+ * without a word is at fault too.
  *
  * With k orders at fault among n this costs at most 2k⌈log₂ n⌉ + 1 transactions: each order at fault
  * is met once on every level of the halving, with one good half beside it.
@@ -8,7 +9,7 @@
 import type { StoredOrder } from "../../sql/orders/batch.ts";
 import type { NewOrder } from "../../sql/orders/new_order.ts";
 import type { BrokenRule } from "../../client/contract/broken_rule.ts";
-import { brokenRule } from "../../sql/orders/broken_rule.ts";
+import { brokenRule, DROPPED } from "../../sql/orders/broken_rule.ts";
 import { classify, type Failure } from "../../sql/connection/failure.ts";
 
 /** Commits orders and resolves after COMMIT. May be called again with the same orders. */
@@ -26,17 +27,6 @@ export interface CommitOutcome {
   /** The ids of the orders that were being sent when that failure came. */
   readonly failed: ReadonlySet<string>;
 }
-
-/**
- * The failure of an order that the commit neither inserted nor found. Its row was deleted in
- * between, or could not be read. Sending the order again helps.
- */
-const VANISHED: Failure = {
-  kind: "contention",
-  outcome: "none",
-  code: "VANISHED",
-  timedOut: false,
-};
 
 /** Commits `orders`, at most one for each order id. Does not reject when `commit` throws. */
 export async function commitApart(
@@ -60,13 +50,20 @@ export async function commitApart(
     }
   }
   const known = (order: NewOrder) => stored.has(order.orderId) || atFault.has(order.orderId);
-  const vanished = orders.filter((order) => !known(order));
-  return {
-    stored,
-    atFault,
-    failure: vanished.length === 0 ? null : VANISHED,
-    failed: idsOf(vanished),
-  };
+  // The commit neither inserted nor found these. A row that could not be read, or that was deleted in
+  // between, is there the second time.
+  for (const order of orders.filter((order) => !known(order))) {
+    try {
+      const row = (await commit([order])).get(order.orderId);
+      if (row === undefined) atFault.set(order.orderId, DROPPED);
+      else stored.set(order.orderId, row);
+    } catch (error) {
+      const failure = classify(error);
+      if (failure.kind !== "data") return { stored, atFault, failure, failed: idsOf([order]) };
+      atFault.set(order.orderId, brokenRule(error, order));
+    }
+  }
+  return { stored, atFault, failure: null, failed: new Set() };
 }
 
 function idsOf(orders: readonly NewOrder[]): Set<string> {

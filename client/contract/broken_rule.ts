@@ -8,7 +8,7 @@
 export interface BrokenRule {
   /**
    * The SQLSTATE that the database gave; `idempotency_mismatch` for a conflict; `invalid_input` for
-   * a letter whose payload is no order.
+   * a letter whose payload is no order; `not_stored` for an order that a trigger drops.
    */
   readonly code: string;
   /** A name that the database did not give is null. */

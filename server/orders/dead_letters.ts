@@ -24,7 +24,7 @@ import type {
 import { Refused } from "../../client/contract/refused.ts";
 import { type Refusal, type RefusalReason, refuse } from "../../client/contract/refusal.ts";
 import type { Pool } from "../../sql/connection/database.ts";
-import { brokenRule } from "../../sql/orders/broken_rule.ts";
+import { brokenRule, DROPPED } from "../../sql/orders/broken_rule.ts";
 import {
   closeLetter,
   type Closing,
@@ -183,6 +183,9 @@ export class DeadLetters {
       const outcome = await tryOrder(pool, order);
       if (outcome === "commit") return { id, outcome: "committed" };
       if (outcome === "duplicate") return { id, outcome };
+      if (outcome === "dropped") {
+        return { id, outcome: "failing", reason: "rejected", rule: DROPPED };
+      }
       const rule = await pool.run((sql) => readConflict(sql, order));
       return { id, outcome: "failing", reason: "idempotency_mismatch", rule };
     } catch (error) {

@@ -3,8 +3,6 @@
  *
  * The order must be the letter's, by store and key. The letter's own payload is checked too, because
  * a newer version may have written it, or a person may have changed it by hand.
- *
- * Tested in tests/server/orders/dead_letters_test.ts.
  */
 import type { DeadLetter } from "../../client/contract/dead_letter.ts";
 import { placeInput, type PlaceOrder } from "../../client/contract/order.ts";
@@ -19,16 +17,23 @@ const MAX_ISSUES = 50;
 /**
  * The order to place.
  * @param corrected null: the letter's own payload.
- * @throws Refused invalid_input; with `rule` when the letter's own payload is no order
+ * @throws Refused invalid_input; with `rule` when the letter's own payload is not its order
  */
 export function orderOfLetter(letter: DeadLetter, corrected: PlaceOrder | null): PlaceOrder {
   const { storeId, orderId } = letter;
   const order = corrected ?? storedOrder(letter);
-  if (order.storeId !== storeId) throw invalidInput("payload.storeId", `must stay ${storeId}`);
+  const isOwn = corrected === null;
+  if (order.storeId !== storeId) throw otherOrder("payload.storeId", `must stay ${storeId}`, isOwn);
   if (orderIdOf(storeId, order.idempotencyKey) === orderId) return order;
   const key = letter.payload?.idempotencyKey;
-  const own = orderIdOf(storeId, key) === orderId ? key : "the key of the letter's order";
-  throw invalidInput("payload.idempotencyKey", `must stay ${own}`);
+  const kept = orderIdOf(storeId, key) === orderId ? key : "the key of the letter's order";
+  throw otherOrder("payload.idempotencyKey", `must stay ${kept}`, isOwn);
+}
+
+/** @param isOwn true for the letter's own payload, which fails in the same way each time */
+function otherOrder(path: string, message: string, isOwn: boolean): Refused {
+  const refused = invalidInput(path, message);
+  return isOwn ? new Refused({ ...refused.refusal, rule: noOrderRule(refused.message) }) : refused;
 }
 
 function storedOrder({ payload }: DeadLetter): PlaceOrder {

@@ -17,6 +17,12 @@ const CONFLICT = "idempotency_mismatch";
 /** The code of a letter whose payload is no order. */
 const NO_ORDER = "invalid_input";
 
+/** The rule of an order that was neither stored nor refused, also when it was sent alone. */
+export const DROPPED = ruleOf(
+  "not_stored",
+  "the database neither stored the order nor refused it: a trigger of the table orders drops it",
+);
+
 /** @param error a database's error about this order alone */
 export function brokenRule(error: unknown, order: NewOrder): BrokenRule {
   const table = textOf(error, "table_name");
@@ -44,7 +50,7 @@ export function conflictRule(fields: readonly string[] | null): BrokenRule {
 
 /** @param message the first issue of the payload, without its data */
 export function noOrderRule(message: string): BrokenRule {
-  return ruleOf(NO_ORDER, `the letter's payload is no order: ${message}`);
+  return ruleOf(NO_ORDER, `the letter's payload is not its order: ${message}`);
 }
 
 function ruleOf(code: string, message: string): BrokenRule {

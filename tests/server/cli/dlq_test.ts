@@ -176,8 +176,11 @@ Deno.test("dlq lists, shows and refuses to replay a letter whose payload is no o
     assertMatch((await dlq("list")).stdout, new RegExp(`\\n${id} +store-1 +open +23514`));
     assertMatch((await dlq(`show ${id}`)).stdout, /^payload +null$/m);
     const { stderr } = await dlq(`replay ${id}`, 1);
-    assertMatch(stderr, /^weir: the letter's payload is no order: .*a corrected payload\n$/);
-    assertMatch((await dlq("list")).stdout, / invalid_input +2 .*the letter's payload is no order/);
+    assertMatch(stderr, /^weir: the letter's payload is not its order: .*a corrected payload\n$/);
+    assertMatch(
+      (await dlq("list")).stdout,
+      / invalid_input +2 .*the letter's payload is not its order/,
+    );
     assertMatch((await dlq("replay --all", 1)).stdout, / failing +invalid_input +the letter's/);
   }));
 

@@ -130,7 +130,7 @@ Deno.test("a letter that is no valid order any more does not hold up the others"
     const rule = {
       ...OTHER_CURRENCY,
       code: "invalid_input",
-      message: "the letter's payload is no order: payload.currency: " +
+      message: "the letter's payload is not its order: payload.currency: " +
         "Invalid input: expected string, received undefined",
     };
     assertEquals(replayed, [

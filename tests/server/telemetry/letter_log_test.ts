@@ -1,36 +1,22 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
-import { configure, type LogRecord, reset } from "@logtape/logtape";
 import { LetterLog } from "../../../server/telemetry/letter_log.ts";
 import { A_RULE } from "../../support/faults/poison.ts";
 import { anOrder } from "../../support/load/orders.ts";
+import { withLogLines } from "../../support/services/log_lines.ts";
 
 /** Runs `test` with a log whose lines it can read, and with a clock that it moves. */
-async function withLog(test: (log: LetterLog, lines: string[], time: FakeTime) => void) {
-  const records: LogRecord[] = [];
-  const lines: string[] = [];
-  await configure({
-    reset: true,
-    sinks: {
-      lines: (record) => {
-        records.push(record);
-        lines.push(`${record.level}: ${record.message.join("")}`);
-      },
-    },
-    loggers: [
-      { category: "weir", lowestLevel: "info", sinks: ["lines"] },
-      { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["lines"] },
-    ],
+function withLog(test: (log: LetterLog, lines: string[], time: FakeTime) => void): Promise<void> {
+  return withLogLines((lines) => {
+    const time = new FakeTime();
+    const log = new LetterLog();
+    try {
+      test(log, lines, time);
+    } finally {
+      log.stop();
+      time.restore();
+    }
   });
-  const time = new FakeTime();
-  const log = new LetterLog();
-  try {
-    test(log, lines, time);
-  } finally {
-    log.stop();
-    time.restore();
-    await reset();
-  }
 }
 
 const aLetter = (parts = {}) => ({

@@ -213,6 +213,13 @@ Deno.test("a dry run leaves no trace and meets constraints that are checked at C
     await assertRejects(() => tryOrder(pool, anOrder({ customerRef: "nobody" })), Error, "known");
     assertEquals(await tryOrder(pool, order), "commit");
 
+    await sql.unsafe(`
+      create function drop_it() returns trigger language plpgsql as $$ begin return null; end $$;
+      create trigger dropping before insert on orders for each row execute function drop_it()`)
+      .simple();
+    assertEquals(await tryOrder(pool, order), "dropped");
+    await sql`drop trigger dropping on orders`;
+
     await commitBatch(sql, [order]);
     assertEquals(await tryOrder(pool, order), "duplicate");
     const other = anOrder({ idempotencyKey: order.idempotencyKey, currency: "USD" });
