@@ -22,6 +22,7 @@ export const CODE_OF_REASON: Readonly<Record<RefusalReason, TRPC_ERROR_CODE_KEY>
   unauthenticated: "UNAUTHORIZED",
   forbidden: "FORBIDDEN",
   not_found: "NOT_FOUND",
+  letter_closed: "CONFLICT",
   not_committed_yet: "CONFLICT",
   payload_too_large: "PAYLOAD_TOO_LARGE",
   idempotency_mismatch: "UNPROCESSABLE_CONTENT",
