@@ -10,8 +10,8 @@
 import { useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import type uPlot from "uplot";
-import { formatCount, formatMinute, formatMoney } from "../data/format.ts";
-import type { CurrencyFigures } from "../data/dashboard.ts";
+import { formatCount, formatCounted, formatMinute, formatMoney } from "../../data/format.ts";
+import type { CurrencyFigures } from "../../data/ranking.ts";
 import { createPlot, type Plot } from "./plot.ts";
 
 type Minutes = CurrencyFigures["minutes"];
@@ -40,7 +40,7 @@ export function Chart({ figures }: { figures: CurrencyFigures }) {
       <figcaption>
         Orders per minute, {currency}
         <small>
-          <span data-testid="last-hour-orders">{formatCount(last60m.orders)}</span> orders,{" "}
+          <span data-testid="last-hour-orders">{formatCounted(last60m.orders, "order")}</span>,{" "}
           <span data-testid="last-hour-revenue">{formatMoney(last60m.revenueMinor, currency)}</span>
         </small>
       </figcaption>
@@ -48,8 +48,8 @@ export function Chart({ figures }: { figures: CurrencyFigures }) {
       {minute !== undefined && (
         <p class="readout" data-testid="minute">
           <span>{formatMinute(minute.minute)} UTC{index === last && ", so far"}</span>
-          <span>{formatCount(minute.orders)} orders</span>
-          <span>{formatCount(minute.units)} units</span>
+          <span>{formatCounted(minute.orders, "order")}</span>
+          <span>{formatCounted(minute.units, "unit")}</span>
           <span>{formatMoney(minute.revenueMinor, currency)}</span>
         </p>
       )}
