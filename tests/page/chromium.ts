@@ -90,7 +90,9 @@ async function shows(
   const expected = JSON.stringify([texts].flat());
   const deadline = performance.now() + WAIT_MS;
   for (;;) {
-    const shown = JSON.stringify((await found.allTextContents()).map((text) => text.trim()));
+    // A page that is loaded again has nothing to show for a moment.
+    const texts = await found.allTextContents().catch(() => []);
+    const shown = JSON.stringify(texts.map((text) => text.trim()));
     if (shown === expected) return;
     if (performance.now() > deadline) {
       throw new Error(`${testId} shows ${shown} after ${WAIT_MS} ms, not ${expected}`);

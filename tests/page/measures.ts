@@ -4,7 +4,10 @@
  */
 import type { Page } from "playwright-core";
 
-/** Figures that are wider than their place, stand on more than one line, or are too small to see. */
+/**
+ * Figures that are wider than their place, stand on more than one line, or are too small to see. A
+ * figure whose short form stands for it in a table is not seen.
+ */
 export function misfits(page: Page): Promise<string[]> {
   return page.evaluate(() =>
     [...document.querySelectorAll(".fit")].flatMap((place) => {
@@ -17,7 +20,8 @@ export function misfits(page: Page): Promise<string[]> {
       const lines = new Set([...range.getClientRects()].map(({ top }) => Math.round(top))).size;
       const isWide = inner.left < outer.left - 0.5 || inner.right > outer.right + 0.5 ||
         place.scrollWidth > place.clientWidth;
-      if (!isWide && lines === 1 && letters >= 6) return [];
+      const isSmall = letters < 6 && getComputedStyle(line).opacity !== "0";
+      if (!isWide && lines === 1 && !isSmall) return [];
       return [
         `${line.textContent}: ${inner.width} in ${outer.width} px, ${lines} lines, ${letters} px`,
       ];

@@ -41,7 +41,7 @@ export function Chart({ figures }: { figures: CurrencyFigures }) {
         Orders per minute, {currency}
         <small>
           <span data-testid="last-hour-orders">{formatCounted(last60m.orders, "order")}</span>,{" "}
-          <span data-testid="last-hour-revenue">{formatMoney(last60m.revenueMinor, currency)}</span>
+          <Money testId="last-hour-revenue" text={formatMoney(last60m.revenueMinor, currency)} />
         </small>
       </figcaption>
       <div ref={host} class="plot" role="img" aria-label={descriptionOf(figures)} />
@@ -50,11 +50,17 @@ export function Chart({ figures }: { figures: CurrencyFigures }) {
           <span>{formatMinute(minute.minute)} UTC{index === last && ", so far"}</span>
           <span>{formatCounted(minute.orders, "order")}</span>
           <span>{formatCounted(minute.units, "unit")}</span>
-          <span>{formatMoney(minute.revenueMinor, currency)}</span>
+          <Money text={formatMoney(minute.revenueMinor, currency)} />
         </p>
       )}
     </figure>
   );
+}
+
+/** Money within a line of text. Its number of letters tells the style sheet how large it may be. */
+function Money({ text, testId }: { readonly text: string; readonly testId?: string }) {
+  return <span class="money" style={{ "--letters": text.length }} data-testid={testId}>{text}
+  </span>;
 }
 
 /** Three lists: times in seconds, orders of the past minutes, orders of the present minute. */

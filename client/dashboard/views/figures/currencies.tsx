@@ -4,7 +4,13 @@
  * Tested in tests/page/currencies_test.ts.
  */
 import { Fit } from "./fit.tsx";
-import { formatCount, formatCounted, formatMoney } from "../../data/format.ts";
+import {
+  formatCount,
+  formatCounted,
+  formatCountShort,
+  formatMoney,
+  formatMoneyShort,
+} from "../../data/format.ts";
 import type { CurrencyFigures } from "../../data/ranking.ts";
 
 export interface CurrenciesProps {
@@ -70,10 +76,13 @@ function Column({ figures, caption }: {
           <tr key={currency} data-currency={currency} data-testid="rest-currency">
             <th scope="row">{currency}</th>
             <td>
-              <Fit text={formatCount(today.orders)} />
+              <Fit text={formatCount(today.orders)} short={formatCountShort(today.orders)} />
             </td>
             <td>
-              <Fit text={formatMoney(today.revenueMinor, currency)} />
+              <Fit
+                text={formatMoney(today.revenueMinor, currency)}
+                short={formatMoneyShort(today.revenueMinor, currency)}
+              />
             </td>
           </tr>
         ))}

@@ -2,7 +2,8 @@
  * A figure on one line that never breaks and never leaves its place. It shrinks until it fits.
  *
  * A figure that would get too small to read also has a short form, which is large. The exact figure
- * stays below it. The place decides the size, so a figure grows with its screen.
+ * stays below it; in a table, where there is no room for two lines, it is there for screen readers
+ * and for a pointer. The place decides the size, so a figure grows with its screen.
  *
  * Tested in tests/page/numbers_test.ts.
  */
@@ -16,8 +17,9 @@ export interface FitProps {
   readonly short?: string;
 }
 
-/** Figures smaller than this many times the text around them get their short form too. */
-const READABLE = 1.1;
+/** A figure is too small below this part of its full size, if it is also smaller than the page's text. */
+const READABLE_PART = 0.7;
+const READABLE_REM = 1.1;
 /** The steps in which a figure shrinks. Small changes of its width then change nothing. */
 const STEP = 0.01;
 
@@ -27,9 +29,13 @@ export function Fit({ text, testId, short }: FitProps) {
   const isSmall = useSignal(false);
   const fit = () => {
     if (place.current === null || exact.current === null) return;
-    const size = shrink(place.current, exact.current);
-    const root = parseFloat(getComputedStyle(document.documentElement).fontSize);
-    isSmall.value = short !== undefined && size < READABLE * root;
+    const scale = shrink(place.current, exact.current);
+    const full = sizeOf(place.current);
+    const readable = Math.min(
+      READABLE_PART * full,
+      READABLE_REM * sizeOf(document.documentElement),
+    );
+    isSmall.value = short !== undefined && short !== text && scale * full < readable;
   };
   const latest = useRef(fit);
   latest.current = fit;
@@ -41,8 +47,8 @@ export function Fit({ text, testId, short }: FitProps) {
   }, []);
   useLayoutEffect(fit, [text, short]);
   return (
-    <span ref={place} class="fit">
-      {isSmall.value && short !== undefined && short !== text && (
+    <span ref={place} class="fit" title={isSmall.value ? text : undefined}>
+      {isSmall.value && (
         <span class="fit-short" aria-hidden="true">
           <Fit text={`≈ ${short}`} />
         </span>
@@ -52,13 +58,12 @@ export function Fit({ text, testId, short }: FitProps) {
   );
 }
 
-/** Gives `line` the largest size that fits into `place`. @returns that size in pixels */
+/** Gives `line` the largest size that fits into `place`. @returns its part of the full size */
 function shrink(place: HTMLElement, line: HTMLElement): number {
-  const full = parseFloat(getComputedStyle(place).fontSize);
   const room = place.clientWidth;
   const before = Number(line.dataset["scale"] ?? 1);
   // A place that is not shown has no width. It is measured when it appears.
-  if (room === 0) return full * before;
+  if (room === 0) return before;
   const needed = line.getBoundingClientRect().width / before;
   let scale = needed <= room ? 1 : Math.floor(room / needed / STEP) * STEP;
   for (;;) {
@@ -68,7 +73,11 @@ function shrink(place: HTMLElement, line: HTMLElement): number {
       line.style.fontSize = `${scale}em`;
     }
     // Letters are not set at every size in proportion, so the last word is a measurement.
-    if (line.getBoundingClientRect().width <= room || scale === STEP) return full * scale;
+    if (line.getBoundingClientRect().width <= room || scale === STEP) return scale;
     scale -= STEP;
   }
+}
+
+function sizeOf(element: Element): number {
+  return parseFloat(getComputedStyle(element).fontSize);
 }

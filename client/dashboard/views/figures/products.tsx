@@ -7,7 +7,7 @@
  * Tested in tests/page/dashboard_test.ts and tests/page/numbers_test.ts.
  */
 import { Fit } from "./fit.tsx";
-import { formatCount, formatMoney } from "../../data/format.ts";
+import { formatCount, formatCountShort, formatMoney, formatMoneyShort } from "../../data/format.ts";
 import type { CurrencyFigures } from "../../data/ranking.ts";
 
 /** Letters, digits, signs and pictures are seen. Spaces, marks and controls alone are not. */
@@ -33,10 +33,13 @@ export function Products({ figures }: { figures: CurrencyFigures }) {
                 <Sku sku={sku} />
               </th>
               <td>
-                <Fit text={formatCount(units)} />
+                <Fit text={formatCount(units)} short={formatCountShort(units)} />
               </td>
               <td>
-                <Fit text={formatMoney(revenueMinor, currency)} />
+                <Fit
+                  text={formatMoney(revenueMinor, currency)}
+                  short={formatMoneyShort(revenueMinor, currency)}
+                />
               </td>
             </tr>
           ))}

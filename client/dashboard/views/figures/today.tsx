@@ -27,9 +27,15 @@ export function Today({ figures: { currency, today } }: { figures: CurrencyFigur
           <div>
             <dt>Cancelled</dt>
             <dd data-testid="today-cancelled">
-              <Fit text={formatCount(today.cancelledOrders)} />{" "}
+              <Fit
+                text={formatCount(today.cancelledOrders)}
+                short={formatCountShort(today.cancelledOrders)}
+              />{" "}
               <small>
-                <Fit text={formatMoney(today.cancelledRevenueMinor, currency)} />
+                <Fit
+                  text={formatMoney(today.cancelledRevenueMinor, currency)}
+                  short={formatMoneyShort(today.cancelledRevenueMinor, currency)}
+                />
               </small>
             </dd>
           </div>
