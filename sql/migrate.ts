@@ -13,10 +13,10 @@
  * The runner refuses a file that was edited after it ran, and a schema that is newer than this code.
  * When nothing is to be done it only reads, so a role that may not create anything can start.
  */
-import { connect } from "./connection/driver.ts";
 import { createHash } from "node:crypto";
 import type { Sql, Tx } from "./connection/database.ts";
 import { codeOf, SQLSTATE } from "./connection/failure.ts";
+import { withSession } from "./connection/session.ts";
 import { takeSessionLock } from "./connection/session_lock.ts";
 import { pause } from "./waiting.ts";
 
@@ -27,6 +27,7 @@ const MIGRATOR_TIMEOUT_MS = 60_000;
 /** A statement gives up its wait for a lock on a table after this time, to let the traffic pass. */
 const LOCK_TIMEOUT_MS = 2_000;
 const LOCK_ATTEMPTS = 10;
+const CONNECT_TIMEOUT_MS = 10_000;
 /** The mean pause between two attempts; each takes from half to one and a half times as long. */
 const LOCK_PAUSE_MS = 500;
 const OUTSIDE_TRANSACTION = "-- outside a transaction\n";
@@ -74,6 +75,7 @@ export async function migrate(options: { databaseUrl: string }): Promise<{ appli
   const migrations = await readMigrations();
   return await withConnection(options.databaseUrl, async (sql) => {
     await refuseStandby(sql);
+    await refuseSecond(sql);
     const pending = pendingOf(migrations, await readRecord(sql));
     if (pending.length === 0) return { applied: [] };
     await checkRights(sql, pending);
@@ -154,15 +156,9 @@ async function readMigrations(): Promise<readonly Migration[]> {
 }
 
 async function withConnection<T>(url: string, use: (sql: Sql) => Promise<T>): Promise<T> {
-  const sql = connect(url, {
-    max: 1,
-    connection: { application_name: "weir migrate", lock_timeout: LOCK_TIMEOUT_MS },
-  });
-  try {
-    return await use(sql);
-  } finally {
-    await sql.end({ timeout: 1 }); // this also gives back the session's advisory lock
-  }
+  const settings = { lock_timeout: String(LOCK_TIMEOUT_MS) };
+  const connectTimeoutMs = CONNECT_TIMEOUT_MS;
+  return await withSession({ url, name: "migrate", connectTimeoutMs, settings }, use);
 }
 
 async function createRecord(sql: Sql): Promise<void> {
@@ -195,6 +191,18 @@ async function refuseStandby(sql: Sql): Promise<void> {
   if (server?.standby === true) throw new StandbyAlone();
 }
 
+/** Two schemas of one database would share the fold's lock and the channel of its notices. */
+async function refuseSecond(sql: Sql): Promise<void> {
+  const rows = await sql<{ nspname: string }[]>`
+    SELECT nspname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
+    WHERE relname = 'weir_migrations' AND relkind IN ('r', 'p') ORDER BY nspname`;
+  if (rows.length < 2) return;
+  throw new MigrationError(
+    `the schemas ${rows.map(({ nspname }) => nspname).join(" and ")} hold tables of Weir each: ` +
+      "give each Weir a database of its own",
+  );
+}
+
 interface Rights {
   readonly role: string;
   readonly search_path: string;
@@ -221,8 +229,7 @@ async function checkRights(sql: Sql, pending: readonly Migration[]): Promise<voi
   if (elsewhere !== null) {
     throw new MigrationError(
       `Weir's tables stand in schema ${elsewhere}, and ${where} does not see it: ` +
-        `GRANT USAGE ON SCHEMA ${elsewhere} TO ${role}, or ` +
-        `ALTER ROLE ${role} SET search_path = ${elsewhere}`,
+        `GRANT USAGE ON SCHEMA ${elsewhere} TO ${role}, or write ?schema=${elsewhere} into the URL`,
     );
   }
   if (schema === null) {

@@ -6,6 +6,7 @@
  * here by their OIDs, which are fixed in PostgreSQL's catalog (pg_type.dat).
  */
 import postgres from "postgres";
+import { WEIR_CODE } from "./failure.ts";
 import { Sockets } from "./socket.ts";
 import { understand } from "./url.ts";
 
@@ -69,6 +70,35 @@ const ARRAY_TYPES = {
   uuidArray: arrayType(ARRAY_OIDS.uuid),
 };
 
+/** A time or a day as the session's DateStyle prints it: ISO 8601 with a blank, in UTC. */
+const ISO_TIME = /^(\d{4}-\d\d-\d\d)(?: (\d\d:\d\d:\d\d(?:\.\d{1,6})?)(?:\+00)?)?$/;
+
+/** The server printed a value in a form that is not the session's. */
+class UnreadableValue extends Error {
+  override readonly name = "UnreadableValue";
+  readonly code = WEIR_CODE.unreadableValue;
+}
+
+/**
+ * The time of a text that the server sent. `new Date` would guess: it reads "05/02/2026" as 2 May.
+ * @throws UnreadableValue when the text is not ISO 8601 in UTC
+ */
+export function parseTime(text: string): Date {
+  const [, day, time = "00:00:00"] = ISO_TIME.exec(text) ?? [];
+  if (day === undefined) throw new UnreadableValue(`the server sent the time ${text}, not in UTC`);
+  return new Date(`${day}T${time}Z`);
+}
+
+const TIME_OIDS = { date: 1082, timestamp: 1114, timestamptz: 1184 };
+const TIME_TYPE = {
+  to: TIME_OIDS.timestamptz,
+  from: Object.values(TIME_OIDS),
+  serialize: (time: Date | string | number) => new Date(time).toISOString(),
+  parse: parseTime,
+};
+
+const TYPES = { ...ARRAY_TYPES, date: TIME_TYPE };
+
 const CONNECT_TIMEOUT_SECONDS = 30;
 /** A connection is made anew after this time, so that no server process grows old. */
 const lifetimeSeconds = () => 60 * (30 + Math.random() * 30);
@@ -101,7 +131,7 @@ export function connect(url: string, options: postgres.Options<Record<string, ne
     ...NO_GAPS,
     onnotice: () => undefined,
     ...options,
-    connection: { ...target.settings, application_name: "weir", ...options.connection },
+    connection: { ...target.startup, application_name: "weir", ...options.connection },
     host: [name],
     port: [port],
     user: target.user,
@@ -110,7 +140,7 @@ export function connect(url: string, options: postgres.Options<Record<string, ne
     prepare: target.prepare,
     socket: () => sockets.open(),
     fetch_types: false,
-    types: ARRAY_TYPES,
+    types: TYPES,
   };
   // The types above are for the wire alone. No query marks a value with one of them.
   return endForGood(postgres(all as unknown as typeof options) as unknown as Sql, sockets);

@@ -26,11 +26,15 @@ export const SQLSTATE = {
   /** The user does not exist, or may not connect from this address. */
   invalidAuthorization: "28000",
   wrongPassword: "28P01",
+  /** A bound of the server is reached, such as the size of the queue of NOTIFY. */
+  programLimitExceeded: "54000",
+  /** The role may not do this. */
+  insufficientPrivilege: "42501",
+  /** Such as a table that somebody has dropped. */
+  undefinedTable: "42P01",
   /** The server is up and has no database of this name. */
   noSuchDatabase: "3D000",
   databaseExists: "42P04",
-  /** The role lacks a right on a table, a schema or the database. */
-  insufficientPrivilege: "42501",
   /** No schema of the search path exists, or may be used. */
   invalidSchema: "3F000",
   /** A setting in the start-up message has an unknown name, or a value that does not fit. */
@@ -107,6 +111,12 @@ export const WEIR_CODE = {
   certificateFile: "WEIR_CERTIFICATE_FILE",
   /** The commit stands without the standby that it was to wait for. */
   notReplicated: "WEIR_NOT_REPLICATED",
+  /** A session did not keep a setting that a promise rests on. No statement was sent. */
+  unfitSession: "WEIR_UNFIT_SESSION",
+  /** The encoding or the version of the database does not do. No statement was sent. */
+  unfitDatabase: "WEIR_UNFIT_DATABASE",
+  /** The statement was run, and its answer cannot be read. */
+  unreadableValue: "WEIR_UNREADABLE_VALUE",
 } as const;
 
 export type FailureKind =
@@ -169,6 +179,8 @@ const NOT_SENT: ReadonlySet<string> = new Set([
   CONNECTION.connectTimeout,
   ...CLOSED_FOR_NOW,
   ...WRONG_URL,
+  WEIR_CODE.unfitSession,
+  WEIR_CODE.unfitDatabase,
 ]);
 
 const TIMED_OUT: ReadonlySet<string> = new Set([
@@ -210,6 +222,11 @@ export function codeOf(error: unknown): string | null {
   return textOf(error, "code");
 }
 
+/** True when no connection came about: the database is away. */
+export function isNotSent({ code }: Failure): boolean {
+  return NOT_SENT.has(code);
+}
+
 /** True when the database said nothing. */
 export function isSilence({ code }: Failure): boolean {
   return SILENCE.has(code);
@@ -229,9 +246,24 @@ export function isStandby(error: unknown): boolean {
   return STANDBY.has(codeOf(error) ?? "");
 }
 
+/** True when this role may not do it. */
+export function isForbidden(error: unknown): boolean {
+  return codeOf(error) === SQLSTATE.insufficientPrivilege;
+}
+
+/** True when a table is missing, or this role may not use it. */
+export function isMissingOrForbidden(error: unknown): boolean {
+  return codeOf(error) === SQLSTATE.undefinedTable || isForbidden(error);
+}
+
 /** True when the server starts, stops or is full: it may let us in later. */
 export function isClosedForNow(error: unknown): boolean {
   return CLOSED_FOR_NOW.has(codeOf(error) ?? "");
+}
+
+/** True when the server has no connection left for us. */
+export function isFull(error: unknown): boolean {
+  return codeOf(error) === SQLSTATE.tooManyConnections;
 }
 
 /**

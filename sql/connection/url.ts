@@ -9,9 +9,10 @@
  * stand in the text as a list, so that `nextHostFirst` can turn them.
  */
 import { userInfo } from "node:os";
+import type { Settings } from "./settings.ts";
 import { keywordsOf, WrongConnectionString } from "./url/grammar.ts";
 import { type DroppedParameter, judge } from "./url/parameters.ts";
-import { readOptions } from "./url/startup_options.ts";
+import { readOptions, type StartupOptions } from "./url/startup_options.ts";
 
 export interface Host {
   readonly name: string;
@@ -43,8 +44,10 @@ export interface Target {
   readonly tls: Tls | null;
   /** The most time for each host; null: nothing is said. */
   readonly connectTimeoutMs: number | null;
-  /** Settings of each session, such as `search_path`. Weir's own go before them. */
-  readonly settings: Readonly<Record<string, string>>;
+  /** Settings of each session besides Weir's own, such as `search_path`. */
+  readonly settings: Settings;
+  /** Words for a provider's proxy, which travel in the start-up message. */
+  readonly startup: Readonly<Record<string, string>>;
   /** False: statements are not prepared, for a pooler that cannot. */
   readonly prepare: boolean;
 }
@@ -79,7 +82,7 @@ export function understand(text: string): Understood {
     kept.set("user", user);
     dropped.push({ name: "user", why: `none is given, so it is ${user}`, weakens: false });
   }
-  const target = targetOf(kept, options.settings);
+  const target = targetOf(kept, options);
   return { url: canonical(kept, target), target, dropped: [...dropped, ...options.dropped] };
 }
 
@@ -93,7 +96,7 @@ export function nextHostFirst(url: string): string {
 
 function targetOf(
   kept: ReadonlyMap<string, string>,
-  settings: Readonly<Record<string, string>>,
+  { settings, startup }: StartupOptions,
 ): Target {
   const user = kept.get("user") ?? "";
   const seconds = Number(kept.get("connect_timeout") ?? 0);
@@ -105,6 +108,7 @@ function targetOf(
     database: kept.get("dbname") ?? user,
     tls: tlsOf(kept),
     connectTimeoutMs: seconds > 0 ? seconds * 1_000 : null,
+    startup,
     settings: searchPath === undefined ? settings : { ...settings, search_path: searchPath },
     prepare: kept.get("prepare") !== "false",
   };

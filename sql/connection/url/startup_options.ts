@@ -5,42 +5,29 @@
  * Tested in tests/sql/connection/url_test.ts.
  */
 import { WrongConnectionString } from "./grammar.ts";
+import { SETTINGS } from "../settings.ts";
 import type { DroppedParameter } from "./parameters.ts";
 
-/** Weir sets these on each session, because its promises rest on them. */
-const OWN_SETTINGS: ReadonlySet<string> = new Set([
-  "application_name",
-  "bytea_output",
-  "client_encoding",
-  "client_min_messages",
-  "datestyle",
-  "default_transaction_deferrable",
-  "default_transaction_isolation",
-  "default_transaction_read_only",
-  "extra_float_digits",
-  "idle_in_transaction_session_timeout",
-  "idle_session_timeout",
-  "intervalstyle",
-  "jit",
-  "lock_timeout",
-  "standard_conforming_strings",
-  "statement_timeout",
-  "synchronous_commit",
-  "timezone",
-  "transaction_timeout",
-]);
+/** Weir sets these on each session. A connection string may choose the schema all the same. */
+const OWN_SETTINGS: ReadonlySet<string> = new Set(
+  ["application_name", ...Object.keys(SETTINGS)].map((name) => name.toLowerCase())
+    .filter((name) => name !== "search_path"),
+);
 
 /** The proxy of a provider finds its project by these. */
 const FOR_PROXIES = /^(endpoint|project|reference)=/;
 
 export interface StartupOptions {
   readonly settings: Readonly<Record<string, string>>;
+  /** Words for a provider's proxy, which travel in the start-up message. */
+  readonly startup: Readonly<Record<string, string>>;
   readonly dropped: readonly DroppedParameter[];
 }
 
 /** @throws WrongConnectionString */
 export function readOptions(text: string): StartupOptions {
   const settings: Record<string, string> = {};
+  const startup: string[] = [];
   const dropped: DroppedParameter[] = [];
   // A backslash keeps a space inside its word.
   const words = [...text.matchAll(/(?:\\.|[^\s\\])+/gs)].map(([word]) =>
@@ -49,7 +36,7 @@ export function readOptions(text: string): StartupOptions {
   for (let at = 0; at < words.length; at++) {
     const word = words[at] ?? "";
     if (FOR_PROXIES.test(word)) {
-      settings["options"] = [settings["options"] ?? [], word].flat().join(" ");
+      startup.push(word);
       continue;
     }
     const setting = word === "-c" ? words[++at] ?? "" : word.replace(/^(-c|--)/, "");
@@ -58,11 +45,15 @@ export function readOptions(text: string): StartupOptions {
       throw new WrongConnectionString("options: write each setting as -c name=value");
     }
     const known = name.toLowerCase().replaceAll("-", "_");
-    if (!OWN_SETTINGS.has(known) && !known.startsWith("enable_")) settings[known] = value;
+    if (!OWN_SETTINGS.has(known)) settings[known] = value;
     else {
       const why = "Weir sets it itself, on every session";
       dropped.push({ name: `options: ${known}`, why, weakens: false });
     }
   }
-  return { settings, dropped };
+  return {
+    settings,
+    startup: startup.length === 0 ? {} : { options: startup.join(" ") },
+    dropped,
+  };
 }

@@ -8,10 +8,11 @@
 import ts from "typescript";
 import type { Rule } from "./source.ts";
 
-/** They show people a start, a last run, and the name of a folder that was set aside. */
+/** They show people a start, a last run, a failure, and the name of a folder that was set aside. */
 const FOR_PEOPLE = [
   "server/ops/status_board.ts",
   "actors/aggregator/aggregator.ts",
+  "server/telemetry/hints.ts",
   "server/embedded/postgres_cluster.ts",
 ];
 const FOLDERS = ["sql", "actors", "server"];
