@@ -162,6 +162,18 @@ const ROWS: readonly Row[] = [
     "the server does not take a setting of the session",
     "look at options in DATABASE_URL",
   ),
+  row(
+    WEIR_CODE.unfitDatabase,
+    AT_ONCE,
+    "the database is not fit for Weir",
+    "docs/operating.md lists what it must be, under Versions",
+  ),
+  row(
+    WEIR_CODE.unfitSession,
+    NEVER,
+    "the sessions of the database are not fit for Weir",
+    "connect without the pooler, or let it pass settings on",
+  ),
   // TLS
   row(
     TLS.untrusted,

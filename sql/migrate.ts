@@ -247,9 +247,11 @@ function explain(error: unknown, pending: readonly Migration[]): never {
 }
 
 function ownerNeeded(pending: readonly Migration[], why: string): string {
-  const [first] = pending;
-  const names = pending.length === 1 ? first?.name : `${first?.name} to ${pending.at(-1)?.name}`;
-  return `${pending.length} migrations are not applied (${names}), and ${why}: ` +
+  const [first, last] = [pending[0]?.name, pending.at(-1)?.name];
+  const names = first === last
+    ? `the migration ${first} is`
+    : `the migrations ${first} to ${last} are`;
+  return `${names} not applied, and ${why}: ` +
     "run `deno task migrate` as the owner of the schema";
 }
 
