@@ -26,6 +26,8 @@ interface Step {
   readonly acl?: (prefix: string) => readonly string[];
   /** The line of the log. Null: nothing is missing. */
   readonly says: RegExp | null;
+  /** True when the step is only taken while orders wait in the overflow. */
+  readonly inOutage?: true;
 }
 
 const hint = (name: string) => new RegExp(`nothing waits for it: ${name}: .+ Meanwhile `);
@@ -93,6 +95,7 @@ const STEPS: readonly Step[] = [
     name: "the age of the oldest order",
     acl: () => ["-time"],
     says: hint("overflow age"),
+    inOutage: true,
   },
   {
     name: "names of connections, PING and CLIENT",
@@ -154,7 +157,9 @@ for (const step of STEPS) {
         const order = load.newOrder();
         const [, again] = [await load.attempt(order, url), await load.attempt(order, url)];
         assert(again.kind === "acknowledged" && again.replayed);
-        await whileRefusing(run, url, place);
+        await whileRefusing(run, url, place, async () => {
+          if (step.inOutage && step.says !== null) await service.says(step.says);
+        });
         await run.drained();
         await until("the journal to be folded", async () =>
           (await run.ask((sql) => sql`select from journal`)).length === 0);
