@@ -18,6 +18,7 @@ const SOURCES: Sources = {
     commitMsP50: null,
     commitMsP99: null,
     lastError: null,
+    lastErrorAt: null,
   }),
   aggregator: fails,
   bus: () => "redis",
