@@ -89,8 +89,8 @@ export const ORDERS: readonly Mutant[] = [
   {
     name: "the drainer forgets an order whose key holds other content",
     file: "actors/overflow_drainer/drain_batch.ts",
-    find: `await store.park(order, "conflict", CONFLICT);`,
-    replace: "void CONFLICT;",
+    find: `await store.park(order, { reason: "conflict" });`,
+    replace: "void store;",
     tests: ["unit", "tests/actors/overflow_drainer/overflow_drainer_test.ts"],
   },
   {
