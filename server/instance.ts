@@ -5,12 +5,12 @@
  */
 import { createActor, waitFor } from "xstate";
 import { systemMachine } from "../actors/system_machine.ts";
-import { nextHostFirst } from "../sql/connection/pool.ts";
+import { nextHostFirst } from "../sql/connection/url.ts";
 import { migrate } from "../sql/migrate.ts";
-import { type HttpServer, serveHttp } from "./front/http.ts";
+import { type HttpServer, KEEP_ALIVE_MS, serveHttp } from "./front/http.ts";
 import { type PartsOptions, startParts } from "./parts.ts";
 import { CLIENT_TIMEOUT_MS } from "./front/slow_clients.ts";
-import { cannotBeCured } from "./start_failure.ts";
+import { StartTries } from "./start_tries.ts";
 import { stopParts } from "./stop.ts";
 import { describe, getLogger } from "./telemetry/log.ts";
 
@@ -19,6 +19,8 @@ const log = getLogger(["weir"]);
 export interface InstanceOptions extends PartsOptions {
   /** A client that reads nothing for this time is disconnected; default `CLIENT_TIMEOUT_MS`. */
   readonly clientTimeoutMs?: number;
+  /** A quiet event stream gets a comment this often; default `KEEP_ALIVE_MS`. */
+  readonly keepAliveMs?: number;
 }
 
 export interface Instance {
@@ -37,18 +39,28 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
   let { databaseUrl } = options;
   const parts = startParts(options);
   let http: HttpServer;
+  const tries = new StartTries(() => performance.now());
   const system = createActor(systemMachine, {
     input: {
       prepare: async () => {
         const url = databaseUrl;
         databaseUrl = nextHostFirst(url); // the next try asks the next of several hosts
-        const { applied } = await migrate({ databaseUrl: url });
-        for (const name of applied) log.info(`applied migration ${name}`);
+        try {
+          const { applied } = await migrate({ databaseUrl: url });
+          for (const name of applied) log.info(`applied migration ${name}`);
+        } catch (error) {
+          tries.failed(error);
+          throw error;
+        }
+        const line = tries.success();
+        if (line !== null) log.info(line);
       },
       stop: () => stopParts(parts, http, config.shutdownMs),
-      isFatal: cannotBeCured,
-      onPrepareFailed: (error, retryAfterMs) =>
-        log.warn(`the database is away: ${describe(error)}`, { retryAfterMs }),
+      isFatal: (error) => tries.ends(error),
+      onPrepareFailed: (error, retryAfterMs) => {
+        const line = tries.line(error);
+        if (line !== null) log.warn(line, { retryAfterMs });
+      },
       backoff: { firstMs: 250, maxMs: 2_000 },
       random: Math.random,
     },
@@ -57,8 +69,8 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
   const isReady = () => system.getSnapshot().value === "serving" && parts.takesOrders();
   try {
     const { port, host } = config;
-    const { clientTimeoutMs = CLIENT_TIMEOUT_MS } = options;
-    http = serveHttp({ ...parts, port, host, isReady, clientTimeoutMs });
+    const { clientTimeoutMs = CLIENT_TIMEOUT_MS, keepAliveMs = KEEP_ALIVE_MS } = options;
+    http = serveHttp({ ...parts, port, host, isReady, clientTimeoutMs, keepAliveMs });
   } catch (error) {
     await stopParts(parts, null, 0);
     throw error;

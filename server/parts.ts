@@ -39,6 +39,7 @@ import { overflowStatus } from "./overflow/status.ts";
 import { openRedis } from "./redis/connection.ts";
 import type { Services } from "./router/context.ts";
 import type { Gauges } from "./telemetry/gauges.ts";
+import { Hints } from "./telemetry/hints.ts";
 import { LetterLog } from "./telemetry/letter_log.ts";
 import { createMetrics, type Metrics } from "./telemetry/metrics.ts";
 import { VERSION } from "./version.ts";
@@ -86,6 +87,7 @@ interface FigureParts {
 interface Base extends PartsOptions {
   readonly instanceId: string;
   readonly metrics: Metrics;
+  readonly hints: Hints;
   readonly database: Database;
   readonly cacheRedis: Redis | null;
 }
@@ -94,11 +96,12 @@ interface Base extends PartsOptions {
 export function startParts(options: PartsOptions): Parts {
   const { config, databaseUrl, redisUrl } = options;
   const { statementTimeoutMs } = config;
-  const metrics = createMetrics();
+  const hints = new Hints(systemClock.now);
+  const metrics = createMetrics(hints);
   const database = openDatabase({ url: databaseUrl, statementTimeoutMs, writeConnections: LANES });
   const cacheRedis = redisUrl === null ? null : openRedis(redisUrl, "cache");
   const instanceId = crypto.randomUUID();
-  const base = { ...options, instanceId, metrics, database, cacheRedis };
+  const base = { ...options, instanceId, metrics, hints, database, cacheRedis };
   const figures = startFigures(base);
   const { hub, bus, auditor, folding: { aggregator } } = figures;
   const orders = startOrders(base, () => aggregator.wake());
@@ -112,7 +115,7 @@ export function startParts(options: PartsOptions): Parts {
     deadLetters: () => letterCount.open(),
     subscribers: () => hub.subscribers,
   };
-  metrics.watch(gauges);
+  metrics.watch({ ...gauges, setAside: () => overflow?.setAside ?? 0 });
   const statusBoard = startBoard(instanceId, gauges, { writer, aggregator, bus });
   return {
     ...figures,
@@ -135,12 +138,13 @@ export function startParts(options: PartsOptions): Parts {
 }
 
 function startFigures(base: Base): FigureParts {
-  const { config, databaseUrl, redisUrl, database, metrics } = base;
+  const { config, databaseUrl, redisUrl, database, metrics, hints } = base;
   const newest = new NewestPosition();
   const hub = startHub(base, newest);
   const bus = startBus({
     databaseUrl,
     pool: database.read,
+    hints,
     redisUrl,
     redisPrefix: config.redisPrefix,
     onNotice: (notice) => hub.notice(notice),
@@ -150,14 +154,14 @@ function startFigures(base: Base): FigureParts {
     bus,
     folding: startFolding({ ...base, newest, publish: bus.publish }),
     auditor: startAuditing(database, metrics),
-    retention: startRetention(database),
+    retention: startRetention(database, hints),
   };
 }
 
 /** @param onCommitted called after each commit that changes a figure. */
 function startOrders(base: Base, onCommitted: () => void): OrderParts {
-  const { config, redisUrl, database, instanceId, metrics } = base;
-  const running = redisUrl === null ? null : startOverflow(config, redisUrl);
+  const { config, redisUrl, database, instanceId, metrics, hints } = base;
+  const running = redisUrl === null ? null : startOverflow(config, redisUrl, hints);
   const overflow = running?.overflow ?? null;
   const letterLog = new LetterLog();
   const writer = startWriter({
@@ -181,9 +185,10 @@ function startOrders(base: Base, onCommitted: () => void): OrderParts {
     statementTimeoutMs: config.statementTimeoutMs,
     mayDrain: () => writer.circuit === "closed",
     onDrained: onCommitted,
+    hints,
     onParked: letterLog.tell,
   });
-  const letterCount = startLetterCount(database.read);
+  const letterCount = startLetterCount(database.read, hints);
   return { overflow: running, writer, drainer, letterCount, letterLog };
 }
 
@@ -220,16 +225,18 @@ function orderServices(
 }
 
 function startHub(
-  { config, database, cacheRedis, metrics }: Base,
+  { config, database, cacheRedis, metrics, hints }: Base,
   newest: NewestPosition,
 ): LiveHub {
   return startLiveHub({
     readFigures: (scope) => readFigures(database.live, scope),
     readNewest: () => readNewest(database.read),
     newest,
-    cache: cacheRedis === null ? NO_CACHE : createSnapshotCache(cacheRedis, config.redisPrefix),
+    cache: cacheRedis === null
+      ? NO_CACHE
+      : createSnapshotCache(cacheRedis, config.redisPrefix, hints),
     now: systemClock.now,
-    onSkippedFrame: () => metrics.skippedFrames.inc(),
+    onSkippedFrame: () => metrics.skippedFrames.add(1),
     onFrame: (freshnessMs) => metrics.freshnessSeconds.observe(freshnessMs / 1_000),
   });
 }

@@ -22,19 +22,28 @@ export interface CommitOutcome {
   readonly stored: ReadonlyMap<string, StoredOrder>;
   /** The orders that the database refused for their content, by order id, each with its rule. */
   readonly atFault: ReadonlyMap<string, BrokenRule>;
+  /** The orders that failed alone for another reason, by order id. By default there are none. */
+  readonly failedAlone: ReadonlyMap<string, Failure>;
   /** Why the other orders were not committed. Null: there are no others. */
   readonly failure: Failure | null;
   /** The ids of the orders that were being sent when that failure came. */
   readonly failed: ReadonlySet<string>;
 }
 
+/** True when one order of a group may be the cause, so that the group is taken apart. */
+export type MayBeOfOne = (failure: Failure, group: readonly NewOrder[]) => boolean;
+
+const isOfData: MayBeOfOne = ({ kind }) => kind === "data";
+
 /** Commits `orders`, at most one for each order id. Does not reject when `commit` throws. */
 export async function commitApart(
   commit: Commit,
   orders: readonly NewOrder[],
+  mayBeOfOne: MayBeOfOne = isOfData,
 ): Promise<CommitOutcome> {
   const stored = new Map<string, StoredOrder>();
   const atFault = new Map<string, BrokenRule>();
+  const failedAlone = new Map<string, Failure>();
   const groups = [orders];
   for (let group = groups.pop(); group !== undefined; group = groups.pop()) {
     try {
@@ -42,14 +51,17 @@ export async function commitApart(
     } catch (error) {
       const failure = classify(error);
       const [first] = group;
-      if (failure.kind !== "data" || first === undefined) {
-        return { stored, atFault, failure, failed: idsOf(group) };
+      if (first === undefined || !mayBeOfOne(failure, group)) {
+        return { stored, atFault, failedAlone, failure, failed: idsOf(group) };
       }
-      if (group.length === 1) atFault.set(first.orderId, brokenRule(error, first));
+      if (group.length === 1 && failure.kind === "data") {
+        atFault.set(first.orderId, brokenRule(error, first));
+      } else if (group.length === 1) failedAlone.set(first.orderId, failure);
       else groups.push(...halvesOf(group));
     }
   }
-  const known = (order: NewOrder) => stored.has(order.orderId) || atFault.has(order.orderId);
+  const known = ({ orderId }: NewOrder) =>
+    stored.has(orderId) || atFault.has(orderId) || failedAlone.has(orderId);
   // The commit neither inserted nor found these. A row that could not be read, or that was deleted in
   // between, is there the second time.
   for (const order of orders.filter((order) => !known(order))) {
@@ -59,11 +71,13 @@ export async function commitApart(
       else stored.set(order.orderId, row);
     } catch (error) {
       const failure = classify(error);
-      if (failure.kind !== "data") return { stored, atFault, failure, failed: idsOf([order]) };
+      if (failure.kind !== "data") {
+        return { stored, atFault, failedAlone, failure, failed: idsOf([order]) };
+      }
       atFault.set(order.orderId, brokenRule(error, order));
     }
   }
-  return { stored, atFault, failure: null, failed: new Set() };
+  return { stored, atFault, failedAlone, failure: null, failed: new Set() };
 }
 
 function idsOf(orders: readonly NewOrder[]): Set<string> {

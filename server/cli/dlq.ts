@@ -25,7 +25,7 @@ import { readConfig } from "../config.ts";
 import { DeadLetters, REPLAYS_PER_SECOND } from "../orders/dead_letters.ts";
 import { createOrderStore } from "../orders/store.ts";
 import { writerSettings } from "../orders/writer.ts";
-import { invalidMessage, issuesOf } from "../router/errors.ts";
+import { invalidMessage, issuesOf } from "../router/input_issues.ts";
 import { describe } from "../telemetry/log.ts";
 import {
   matching,

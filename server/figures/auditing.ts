@@ -35,7 +35,7 @@ export function startAuditing(database: Database, metrics: Metrics): Auditor {
 
 function tell(audit: EndedAudit, metrics: Metrics): void {
   if ("error" in audit) return log.info(`an audit failed: ${describe(audit.error)}`);
-  metrics.driftedBuckets.inc(audit.report.drifted.length);
+  metrics.driftedBuckets.add(audit.report.drifted.length);
   for (const { scope, bucket, ...drift } of audit.report.drifted) {
     log.error(`drift in ${scope} at ${bucket}: run the task rebuild`, { scope, bucket, ...drift });
   }

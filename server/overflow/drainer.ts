@@ -14,6 +14,9 @@ import { commitBatch } from "../../sql/orders/batch.ts";
 import { type ParkedLetter, parkOrder } from "../../sql/orders/dead_letters.ts";
 import type { NewOrder } from "../../sql/orders/new_order.ts";
 import { describe, getLogger } from "../telemetry/log.ts";
+import type { Stuck } from "../../actors/overflow_drainer/drain_batch.ts";
+import type { Hints } from "../telemetry/hints.ts";
+import type { OverflowEntry } from "./entries.ts";
 import type { RedisOverflow } from "./redis_overflow.ts";
 
 const log = getLogger(["weir", "overflow"]);
@@ -32,6 +35,7 @@ export interface DrainerOptions {
   readonly mayDrain: () => boolean;
   /** Called after a commit that stored new orders. */
   readonly onDrained: () => void;
+  readonly hints: Hints;
   /** Called when an order has become a dead letter. */
   readonly onParked: (order: NewOrder, letter: ParkedLetter) => void;
 }
@@ -39,12 +43,13 @@ export interface DrainerOptions {
 /** Starts draining `overflow` into the database. */
 export function startDrainer(options: DrainerOptions): OverflowDrainer {
   const { overflow, database, instanceId, statementTimeoutMs, mayDrain } = options;
-  const { onDrained, onParked } = options;
+  const { onDrained, onParked, hints } = options;
   const takeoverMs = statementTimeoutMs + TAKEOVER_MARGIN_MS;
   return startOverflowDrainer({
     source: {
-      take: () => overflow.take(instanceId, DRAIN_ORDERS, takeoverMs),
-      remove: (entries) => overflow.remove(entries),
+      take: () => overflow.queue.take(instanceId, DRAIN_ORDERS, takeoverMs),
+      remove: (entries) => overflow.queue.remove(entries),
+      setAside: (stuck) => setAside(overflow, stuck, hints),
     },
     store: {
       commit: (orders) => database.drain.run((sql) => commitBatch(sql, orders)),
@@ -55,11 +60,33 @@ export function startDrainer(options: DrainerOptions): OverflowDrainer {
     mayDrain: () => overflow.state !== "unavailable" && mayDrain(),
     clock: systemClock,
     random: Math.random,
-    onDrained: ({ drained, newOrders, parked }) => {
-      if (drained > 0) log.info(`drained ${drained} orders`, { drained, newOrders, parked });
+    onDrained: ({ drained, newOrders, parked, setAside }) => {
+      if (drained > 0) {
+        log.info(`drained ${drained} orders`, { drained, newOrders, parked, setAside });
+      }
       if (newOrders > 0) onDrained();
     },
     onFailed: (error) => log.warn(`the overflow waits: ${describe(error)}`),
     onBug: (error) => log.fatal(`a bug in the drainer: ${describe(error)}`),
   });
+}
+
+/** Sets orders aside and names each one, the first time. @returns how many; 0 when Redis refuses */
+async function setAside(
+  { queue }: RedisOverflow,
+  stuck: readonly Stuck<OverflowEntry>[],
+  hints: Hints,
+): Promise<number> {
+  for (const { entry: { order, entryId, again }, code, parkCode } of stuck) {
+    const { storeId, orderId, idempotencyKey } = order;
+    const fields = { storeId, orderId, idempotencyKey, entryId, code, parkCode };
+    const why = parkCode === null ? code : `${code}, and as a dead letter: ${parkCode}`;
+    const text = `order ${orderId} of ${storeId} stays in the overflow, set aside: it cannot be ` +
+      `stored: ${why}`;
+    if (again) log.debug(text, fields);
+    else log.warn(text, fields);
+  }
+  const entries = stuck.map(({ entry }) => entry);
+  const done = await hints.run("set aside", () => queue.setAside(entries).then(() => true));
+  return done === null ? 0 : stuck.length;
 }

@@ -5,6 +5,7 @@
  */
 import type { Config } from "../config.ts";
 import { closeRedis, openRedis } from "../redis/connection.ts";
+import type { Hints } from "../telemetry/hints.ts";
 import { RedisOverflow } from "./redis_overflow.ts";
 
 export interface RunningOverflow {
@@ -13,7 +14,11 @@ export interface RunningOverflow {
 }
 
 /** Starts the overflow in the Redis at `redisUrl`; null where it is switched off. */
-export function startOverflow(config: Config, redisUrl: string): RunningOverflow | null {
+export function startOverflow(
+  config: Config,
+  redisUrl: string,
+  hints: Hints,
+): RunningOverflow | null {
   if (config.overflowMode === "off") return null;
   const redis = openRedis(redisUrl, "overflow");
   const overflow = new RedisOverflow({
@@ -22,6 +27,7 @@ export function startOverflow(config: Config, redisUrl: string): RunningOverflow
     mode: config.overflowMode,
     maxOrders: config.overflowMaxOrders,
     maxBytes: config.overflowMaxBytes,
+    hints,
   });
   overflow.start();
   return {

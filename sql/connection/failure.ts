@@ -26,13 +26,23 @@ export const SQLSTATE = {
   /** The user does not exist, or may not connect from this address. */
   invalidAuthorization: "28000",
   wrongPassword: "28P01",
-  /** The server is up and has no database of this name. */
-  noSuchDatabase: "3D000",
-  databaseExists: "42P04",
-  /** The row is too long for an index, or the server has met another of its limits. */
+  /** A bound of the server is reached, such as the size of the queue of NOTIFY. */
   programLimitExceeded: "54000",
   /** A right is missing, or a policy of row-level security refused the row. */
   insufficientPrivilege: "42501",
+  /** Such as a table that somebody has dropped. */
+  undefinedTable: "42P01",
+  /** The server is up and has no database of this name. */
+  noSuchDatabase: "3D000",
+  databaseExists: "42P04",
+  /** No schema of the search path exists, or may be used. */
+  invalidSchema: "3F000",
+  /** A setting in the start-up message has an unknown name, or a value that does not fit. */
+  unknownSetting: "42704",
+  wrongSetting: "22023",
+  /** Poolers give these to nearly all that they refuse; the text alone tells more. */
+  protocolViolation: "08P01",
+  internalError: "XX000",
   uniqueViolation: "23505",
 } as const;
 
@@ -61,7 +71,7 @@ const CLASS = {
 } as const;
 
 /** Codes of the driver and of the operating system. */
-const CONNECTION = {
+export const CONNECTION = {
   /** Nobody listens at the address. */
   refused: "ECONNREFUSED",
   noSuchHost: "ENOTFOUND",
@@ -69,10 +79,33 @@ const CONNECTION = {
   noNameService: "EAI_AGAIN",
   hostUnreachable: "EHOSTUNREACH",
   networkUnreachable: "ENETUNREACH",
+  reset: "ECONNRESET",
+  timedOut: "ETIMEDOUT",
   /** The server took the connection and said nothing, until the driver gave up. */
   connectTimeout: "CONNECT_TIMEOUT",
   /** The pool cut the connection, because another call on it was given up. */
   destroyed: "CONNECTION_DESTROYED",
+  /** The server ended the connection without a word. */
+  closed: "CONNECTION_CLOSED",
+  brokenPipe: "EPIPE",
+  /** The server could not prove that it knows the password. */
+  wrongServer: "SASL_SIGNATURE_MISMATCH",
+} as const;
+
+/** Codes of TLS: of the runtime, and for a server that has none. */
+export const TLS = {
+  /** The certificate leads to no authority that we trust. */
+  untrusted: [
+    "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+    "UNABLE_TO_GET_ISSUER_CERT",
+    "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+    "SELF_SIGNED_CERT_IN_CHAIN",
+    "DEPTH_ZERO_SELF_SIGNED_CERT",
+    "CERT_UNTRUSTED",
+  ],
+  expired: ["CERT_HAS_EXPIRED", "CERT_NOT_YET_VALID"],
+  otherName: ["ERR_TLS_CERT_ALTNAME_INVALID"],
+  missing: ["WEIR_NO_TLS"],
 } as const;
 
 /** Codes of errors that Weir's own connections throw. */
@@ -82,8 +115,20 @@ export const WEIR_CODE = {
   /** The call never began, because too many others waited. This says nothing of the database. */
   poolBusy: "WEIR_POOL_BUSY",
   poolCut: "WEIR_POOL_CUT",
+  /** Another program than PostgreSQL answers at the address. */
+  notPostgres: "WEIR_NOT_POSTGRES",
+  /** The server wants another proof of who we are than a password. */
+  noWayIn: "WEIR_NO_WAY_IN",
+  /** A file of a certificate or key cannot be read. */
+  certificateFile: "WEIR_CERTIFICATE_FILE",
   /** The commit stands without the standby that it was to wait for. */
   notReplicated: "WEIR_NOT_REPLICATED",
+  /** A session did not keep a setting that a promise rests on. No statement was sent. */
+  unfitSession: "WEIR_UNFIT_SESSION",
+  /** The encoding or the version of the database does not do. No statement was sent. */
+  unfitDatabase: "WEIR_UNFIT_DATABASE",
+  /** The statement was run, and its answer cannot be read. */
+  unreadableValue: "WEIR_UNREADABLE_VALUE",
 } as const;
 
 export type FailureKind =
@@ -121,6 +166,13 @@ const KINDS: Readonly<Record<string, FailureKind>> = {
   [SQLSTATE.readOnlyTransaction]: "read_only",
 };
 
+/** No connection came about, so nothing was sent. `code` says why, if anything does. */
+export class NotConnected extends Error {
+  constructor(message: string, readonly code: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "NotConnected";
+  }
+}
 /** All classes that PostgreSQL has. A code of any other class was chosen by a person for a RAISE. */
 const POSTGRES_CLASSES: ReadonlySet<string> = new Set(
   ("00 01 02 03 08 09 0A 0B 0F 0L 0P 0Z 10 20 21 22 23 24 25 26 27 28 2B 2D 2F 34 38 39 3B 3D 3F " +
@@ -153,6 +205,8 @@ const NOT_SENT: ReadonlySet<string> = new Set([
   CONNECTION.connectTimeout,
   ...CLOSED_FOR_NOW,
   ...WRONG_URL,
+  WEIR_CODE.unfitSession,
+  WEIR_CODE.unfitDatabase,
 ]);
 
 const TIMED_OUT: ReadonlySet<string> = new Set([
@@ -178,7 +232,9 @@ export function classify(error: unknown): Failure {
   const code = codeOf(error) ?? "UNKNOWN";
   const timedOut = TIMED_OUT.has(code);
   if (code === WEIR_CODE.poolBusy) return { kind: "contention", outcome: "none", code, timedOut };
-  if (NOT_SENT.has(code)) return { kind: "infrastructure", outcome: "none", code, timedOut };
+  if (NOT_SENT.has(code) || error instanceof NotConnected) {
+    return { kind: "infrastructure", outcome: "none", code, timedOut };
+  }
   // Only the server's own errors have a severity. The socket's EPIPE looks like a SQLSTATE.
   const severity = textOf(error, "severity");
   if (severity === null) return { kind: "infrastructure", outcome: "unknown", code, timedOut };
@@ -205,6 +261,11 @@ export function codeOf(error: unknown): string | null {
   return textOf(error, "code");
 }
 
+/** True when no connection came about: the database is away. */
+export function isNotSent({ code }: Failure): boolean {
+  return NOT_SENT.has(code);
+}
+
 /** True when the database said nothing. */
 export function isSilence({ code }: Failure): boolean {
   return SILENCE.has(code);
@@ -224,14 +285,24 @@ export function isStandby(error: unknown): boolean {
   return STANDBY.has(codeOf(error) ?? "");
 }
 
-/** True when the database's URL is wrong, which waiting cannot cure. */
-export function isWrongUrl(error: unknown): boolean {
-  return WRONG_URL.has(codeOf(error) ?? "");
+/** True when this role may not do it. */
+export function isForbidden(error: unknown): boolean {
+  return codeOf(error) === SQLSTATE.insufficientPrivilege;
+}
+
+/** True when a table is missing, or this role may not use it. */
+export function isMissingOrForbidden(error: unknown): boolean {
+  return codeOf(error) === SQLSTATE.undefinedTable || isForbidden(error);
 }
 
 /** True when the server starts, stops or is full: it may let us in later. */
 export function isClosedForNow(error: unknown): boolean {
   return CLOSED_FOR_NOW.has(codeOf(error) ?? "");
+}
+
+/** True when the server has no connection left for us. */
+export function isFull(error: unknown): boolean {
+  return codeOf(error) === SQLSTATE.tooManyConnections;
 }
 
 /**

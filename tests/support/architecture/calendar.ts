@@ -8,10 +8,12 @@
 import ts from "typescript";
 import type { Rule } from "./source.ts";
 
-/** They show people a start, a last run, and the name of a folder that was set aside. */
+/** They show people a start, a last run, a failure, and the name of a folder that was set aside. */
 const FOR_PEOPLE = [
   "server/ops/status_board.ts",
   "actors/aggregator/aggregator.ts",
+  "server/telemetry/hints.ts",
+  "actors/order_writer/behaviour.ts",
   "server/embedded/postgres_cluster.ts",
 ];
 const FOLDERS = ["sql", "actors", "server"];

@@ -16,7 +16,8 @@ const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["cli"],
     ["service"],
     ["instance"],
-    ["start_failure", "stop"],
+    ["start_tries", "stop"],
+    ["start_failure"],
     ["parts"],
     ["front"],
     ["router"],
@@ -25,7 +26,9 @@ const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["embedded"],
     ["redis"],
     ["telemetry"],
-    ["config", "every", "version"],
+    ["launchers"],
+    ["config", "every", "process_table", "version"],
+    ["redis_url"],
   ],
   "actors/": [
     ["system_machine", "bus_machine", "aggregator", "auditor", "overflow_drainer"],
@@ -39,7 +42,7 @@ const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["time", "waiting"],
   ],
   "client/dashboard/": [["build", "main"], ["views"], ["data"]],
-  "client/": [["dashboard"], ["mod"], ["contract"]],
+  "client/": [["dashboard"], ["mod"], ["contract", "endpoint"]],
 };
 
 /** The one file of the figures that the orders may import: a batch writes its journal rows. */
