@@ -40,6 +40,7 @@ import { openRedis } from "./redis/connection.ts";
 import type { Services } from "./router/context.ts";
 import type { Gauges } from "./telemetry/gauges.ts";
 import { Hints } from "./telemetry/hints.ts";
+import { LetterLog } from "./telemetry/letter_log.ts";
 import { createMetrics, type Metrics } from "./telemetry/metrics.ts";
 import { VERSION } from "./version.ts";
 
@@ -70,6 +71,7 @@ interface OrderParts {
   readonly overflow: RunningOverflow | null;
   readonly drainer: OverflowDrainer | null;
   readonly letterCount: LetterCount;
+  readonly letterLog: LetterLog;
 }
 
 /** The parts along the journey of a figure. */
@@ -161,12 +163,16 @@ function startOrders(base: Base, onCommitted: () => void): OrderParts {
   const { config, redisUrl, database, instanceId, metrics, hints } = base;
   const running = redisUrl === null ? null : startOverflow(config, redisUrl, hints);
   const overflow = running?.overflow ?? null;
+  const letterLog = new LetterLog();
   const writer = startWriter({
     config,
-    store: overflow === null ? createOrderStore(database.write) : createRecallingStore(
-      database.write,
-      { recall: (orderIds) => overflow.recall(orderIds), onRecalled: onCommitted },
-    ),
+    store: overflow === null
+      ? createOrderStore(database.write, letterLog.tell)
+      : createRecallingStore(
+        database.write,
+        { recall: (orderIds) => overflow.recall(orderIds), onRecalled: onCommitted },
+        letterLog.tell,
+      ),
     overflow,
     metrics,
     onCommitted,
@@ -180,9 +186,10 @@ function startOrders(base: Base, onCommitted: () => void): OrderParts {
     mayDrain: () => writer.circuit === "closed",
     onDrained: onCommitted,
     hints,
+    onParked: letterLog.tell,
   });
   const letterCount = startLetterCount(database.read, hints);
-  return { overflow: running, writer, drainer, letterCount };
+  return { overflow: running, writer, drainer, letterCount, letterLog };
 }
 
 function orderServices(

@@ -8,6 +8,7 @@
  *
  * Tested in tests/actors/order_writer/order_writer_test.ts and circuit_test.ts.
  */
+import type { BrokenRule } from "../../client/contract/broken_rule.ts";
 import type { NewOrder } from "../../sql/orders/new_order.ts";
 import type { StoredOrder } from "../../sql/orders/batch.ts";
 import { type Commit, commitApart, type CommitOutcome } from "./bisect.ts";
@@ -20,7 +21,7 @@ import type { Acknowledgement, Answer } from "../../client/contract/order.ts";
 export interface OrderStore {
   readonly commit: Commit;
   /** Parks an order at fault. @returns the id of its dead letter. */
-  park(order: NewOrder, code: string): Promise<string>;
+  park(order: NewOrder, rule: BrokenRule): Promise<string>;
 }
 
 /** The result of a batch. */
@@ -82,8 +83,8 @@ class TimedStore implements OrderStore {
 
   readonly commit: Commit = (orders) => this.#timed(() => this.store.commit(orders));
 
-  park(order: NewOrder, code: string): Promise<string> {
-    return this.#timed(() => this.store.park(order, code));
+  park(order: NewOrder, rule: BrokenRule): Promise<string> {
+    return this.#timed(() => this.store.park(order, rule));
   }
 
   async #timed<T>(call: () => Promise<T>): Promise<T> {
@@ -130,11 +131,11 @@ async function answerAtFault(
     mailbox.putBack(waiting);
     return failure;
   }
-  const { code } = atFault.get(order.orderId)!;
+  const rule = atFault.get(order.orderId)!;
   try {
-    const deadLetterId = await store.park(order, code);
+    const deadLetterId = await store.park(order, rule);
     for (const waitingOrder of waiting) {
-      mailbox.settle(waitingOrder, unlessStored(waitingOrder, rejected(code, deadLetterId)));
+      mailbox.settle(waitingOrder, unlessStored(waitingOrder, rejected(rule, deadLetterId)));
     }
     return null;
   } catch (error) {

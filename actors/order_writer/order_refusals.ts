@@ -8,6 +8,7 @@
  * Tested in tests/actors/order_writer/order_writer_test.ts and group_spill_test.ts.
  */
 import type { WaitingOrder } from "./mailbox.ts";
+import { type BrokenRule, ruleInWords } from "../../client/contract/broken_rule.ts";
 import { type Refusal, refuse } from "../../client/contract/refusal.ts";
 import type { Answer } from "../../client/contract/order.ts";
 
@@ -48,13 +49,15 @@ export function queueFull(retryAfterMs: number): Refusal {
   return refuse("queue_full", "too many orders are waiting: nothing was stored", retryAfterMs);
 }
 
-/** @param code the SQLSTATE that the database gave. */
-export function rejected(code: string, deadLetterId: string): Refusal {
+/** @param rule the rule that the order breaks. */
+export function rejected(rule: BrokenRule, deadLetterId: string): Refusal {
   return {
     reason: "rejected",
-    message:
-      `the database refused this order for its content (${code}): correct it under the same key`,
+    message: `the database refused this order for its content: ${
+      ruleInWords(rule)
+    }. Correct it under the same key`,
     deadLetterId,
+    rule,
   };
 }
 

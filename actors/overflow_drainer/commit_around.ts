@@ -37,11 +37,9 @@ export async function commitAround(
   if (!isDoubtful) return { ...first, stuck: new Map() };
   const second = await takeApart(commit, others);
   return {
+    ...second,
     stored: new Map([...first.stored, ...second.stored]),
     atFault: new Map([...first.atFault, ...second.atFault]),
-    stuck: second.stuck,
-    failure: second.failure,
-    failed: second.failed,
   };
 }
 
@@ -65,13 +63,8 @@ async function takeApart(commit: Commit, orders: readonly NewOrder[]): Promise<A
     if (group.length === 1) failedAlone++;
     return anyStored || failedAlone < FAILED_ALONE;
   });
-  const isOfData = ([, failure]: [string, Failure]) => failure.kind === "data";
   const isOutage = outcome.failure !== null && !anyStored;
-  return {
-    ...outcome,
-    atFault: new Map([...outcome.atFault].filter(isOfData)),
-    stuck: new Map(isOutage ? [] : [...outcome.atFault].filter((fault) => !isOfData(fault))),
-  };
+  return { ...outcome, stuck: isOutage ? new Map() : outcome.failedAlone };
 }
 
 /**

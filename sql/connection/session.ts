@@ -140,7 +140,8 @@ interface Found {
 
 /** Both statements travel together, so the set-up costs one round trip. */
 async function setUp(sql: Sql, settings: Settings): Promise<void> {
-  const promised: Settings = { ...PROMISED, search_path: settings["search_path"] ?? SCHEMA };
+  const { search_path = "" } = settings;
+  const promised: Settings = { ...PROMISED, search_path };
   const read = ["server_version_num", "server_encoding", ...Object.keys(promised)];
   const [, rows] = await Promise.all([
     // An older server does not know every setting of Weir's. It must know those of the string.

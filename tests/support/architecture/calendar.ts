@@ -13,6 +13,7 @@ const FOR_PEOPLE = [
   "server/ops/status_board.ts",
   "actors/aggregator/aggregator.ts",
   "server/telemetry/hints.ts",
+  "actors/order_writer/behaviour.ts",
   "server/embedded/postgres_cluster.ts",
 ];
 const FOLDERS = ["sql", "actors", "server"];
