@@ -65,7 +65,7 @@ const ROWS: readonly Row[] = [
     POOLER,
     AT_ONCE,
     "the pooler refuses a setting of the session",
-    "take it out of DATABASE_URL and set it by ALTER ROLE, or name it in ignore_startup_parameters",
+    "take it out of options in DATABASE_URL, or name it in ignore_startup_parameters",
     /unsupported startup parameter/i,
   ),
   row(

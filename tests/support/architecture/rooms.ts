@@ -38,6 +38,7 @@ const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   "sql/": [
     ["migrate", "api_keys", "orders"],
     ["figures"],
+    ["schema_rights"],
     ["connection"],
     ["time", "waiting"],
   ],
