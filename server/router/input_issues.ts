@@ -28,6 +28,17 @@ const NOUNS: Readonly<Record<string, string>> = {
   array: "an array",
 };
 
+/** The verb of a size, and its unit for one and for many. A number has none. */
+const UNITS: ReadonlyMap<string, readonly [verb: string, unit: readonly [string, string]]> =
+  new Map([
+    ["string", ["have", [" character", " characters"]]],
+    ["array", ["have", [" entry", " entries"]]],
+  ]);
+
+interface Sized {
+  readonly origin: string;
+}
+
 z.config({ customError: wordsOf });
 
 /** The first issues of an input, each with its path; those of unknown fields before all others. */
@@ -60,9 +71,9 @@ function wordsOf(issue: RawIssue): string | undefined {
     case "invalid_type":
       return wrongType(issue);
     case "too_big":
-      return `must ${sizeOf(issue.origin)} at most ${issue.maximum}${unitOf(issue)}`;
+      return sizeOf("most", issue, issue.maximum);
     case "too_small":
-      return `must ${sizeOf(issue.origin)} at least ${issue.minimum}${unitOf(issue)}`;
+      return sizeOf("least", issue, issue.minimum);
     case "invalid_value":
       return `must be one of ${issue.values.map(String).join(", ")}`;
     case "invalid_format":
@@ -100,7 +111,7 @@ function wrongType(issue: RawIssue & { code: "invalid_type" }): string | undefin
   if (noun === undefined) return undefined;
   const { input } = issue;
   const name = String(issue.path?.at(-1) ?? "");
-  if (input === undefined) return `is missing: it must be ${noun}`;
+  if (input === undefined) return `missing, must be ${noun}`;
   if (name.endsWith("Minor") && isDecimal(input)) {
     const minor = Math.round(Number(input) * 100);
     return `must be a whole number of minor units, not ${shown(input)}: ` +
@@ -135,12 +146,9 @@ function text(input: unknown): string {
   return typeof input === "string" ? input : "";
 }
 
-function sizeOf(origin: string): string {
-  return origin === "string" || origin === "array" ? "have" : "be";
-}
-
-function unitOf({ origin }: { readonly origin: string }): string {
-  return origin === "string" ? " characters" : origin === "array" ? " entries" : "";
+function sizeOf(bound: "most" | "least", { origin }: Sized, size: number | bigint): string {
+  const [verb, unit] = UNITS.get(origin) ?? ["be", ["", ""]];
+  return `must ${verb} at ${bound} ${size}${unit[Number(size) === 1 ? 0 : 1]}`;
 }
 
 function shortened(text: string, length: number): string {

@@ -290,9 +290,9 @@ export function isForbidden(error: unknown): boolean {
   return codeOf(error) === SQLSTATE.insufficientPrivilege;
 }
 
-/** True when a table is missing, or this role may not use it. */
-export function isMissingOrForbidden(error: unknown): boolean {
-  return codeOf(error) === SQLSTATE.undefinedTable || isForbidden(error);
+/** True when a table is missing. */
+export function isMissingTable(error: unknown): boolean {
+  return codeOf(error) === SQLSTATE.undefinedTable;
 }
 
 /** True when the server starts, stops or is full: it may let us in later. */

@@ -254,6 +254,11 @@ function placedOf(order: NewOrder): PlaceInput {
   };
 }
 
+/** The fields that this version knows, in their order, which JSON in the database does not keep. */
+function ruleOf({ code, table, column, constraint, function: raisedBy, message }: BrokenRule) {
+  return { code, table, column, constraint, function: raisedBy, message };
+}
+
 function letterOf(row: LetterRow): DeadLetter {
   return {
     id: row.letter_id,
@@ -262,7 +267,7 @@ function letterOf(row: LetterRow): DeadLetter {
     state: row.state,
     reason: row.reason,
     code: row.code,
-    rule: row.rule,
+    rule: row.rule === null ? null : ruleOf(row.rule),
     payload: row.payload,
     placedAt: row.placed_at === null ? null : iso(row.placed_at),
     failures: Number(row.failures),

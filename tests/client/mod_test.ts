@@ -2,6 +2,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { WebSocket } from "ws";
 import { createWeirClient } from "../../client/mod.ts";
+import { startPathProxy } from "../support/faults/path_proxy.ts";
 import { anInput } from "../support/load/orders.ts";
 import { KEY, withInstance } from "../support/services/instance.ts";
 import { until } from "../support/services/services.ts";
@@ -51,6 +52,22 @@ Deno.test("a key with space around it is the key, for calls and for subscription
     weir.api.dashboard.live.subscribe({}, { onData: () => void frames++ });
     await until("a frame", () => frames > 0);
     await weir.close();
+  }));
+
+Deno.test("a client reaches an instance below a path of a proxy, by calls and subscriptions", () =>
+  withInstance(async ({ url }) => {
+    const proxy = await startPathProxy(url, "/shops/weir");
+    for (const address of [proxy.url, proxy.url.slice(0, -1), `${proxy.url}trpc`]) {
+      const weir = createWeirClient({ url: address, token: KEY, WebSocket });
+      assertEquals((await weir.api.orders.place.mutate(anInput())).status, "committed");
+      let orders = 0;
+      weir.api.dashboard.live.subscribe({}, {
+        onData: ({ data }) => orders = data.currencies[0]?.today.orders ?? 0,
+      });
+      await until("the order on the dashboard", () => orders > 0);
+      await weir.close();
+    }
+    await proxy.close();
   }));
 
 Deno.test("a client without a key is refused where it is made", () => {

@@ -9,8 +9,11 @@ import type { Page } from "playwright-core";
  * figure whose short form stands for it in a table is not seen.
  */
 export function misfits(page: Page): Promise<string[]> {
-  return page.evaluate(() =>
-    [...document.querySelectorAll(".fit")].flatMap((place) => {
+  return page.evaluate(() => [
+    ...[...document.querySelectorAll("thead th")].filter((name) =>
+      name.scrollWidth > name.clientWidth + 1
+    ).map((name) => `${name.textContent}: ${name.scrollWidth} in ${name.clientWidth} px`),
+    ...[...document.querySelectorAll(".fit")].flatMap((place) => {
       const line = place.querySelector(":scope > .fit-exact");
       if (line === null) return ["a figure without text"];
       const [outer, inner] = [place.getBoundingClientRect(), line.getBoundingClientRect()];
@@ -25,8 +28,8 @@ export function misfits(page: Page): Promise<string[]> {
       return [
         `${line.textContent}: ${inner.width} in ${outer.width} px, ${lines} lines, ${letters} px`,
       ];
-    })
-  );
+    }),
+  ]);
 }
 
 /** Elements below `selector` whose text leaves the panel that they stand in, or the screen. */

@@ -27,7 +27,7 @@ Deno.test("a misspelt field is the first issue, with the name that was meant", (
   const issues = issuesIn(placeInput, { ...rest, storeID });
   assertEquals(issues, [
     { path: "", message: "unknown field storeID, did you mean storeId?" },
-    { path: "storeId", message: "is missing: it must be text" },
+    { path: "storeId", message: "missing, must be text" },
   ]);
   assertEquals(
     invalidMessage(issues),
@@ -87,9 +87,9 @@ Deno.test("a value of the wrong type is told what must stand there, and the usua
     [order({ idempotencyKey: 17 }), "idempotencyKey", /^must be text, not 17: put it in quotes$/],
     [order({ metadata: { cart: 5 } }), "metadata.cart", /^must be text, not 5: put it in quotes$/],
     [order({ customerRef: "x".repeat(129) }), "customerRef", /^must have at most 128 characters$/],
-    [order({ lines: [] }), "lines", /^must have at least 1 entries$/],
+    [order({ lines: [] }), "lines", /^must have at least 1 entry$/],
     [JSON.stringify(order({})), "", /^must be an object, not the text .*: it is JSON within JSON$/],
-    [undefined, "", /^is missing: it must be an object$/],
+    [undefined, "", /^missing, must be an object$/],
     [[order({})], "", /^must be an object, not an array$/],
   ];
   for (const [input, path, words] of told) {
