@@ -12,7 +12,8 @@ import { type PartsOptions, startParts } from "./parts.ts";
 import { CLIENT_TIMEOUT_MS } from "./front/slow_clients.ts";
 import { cannotBeCured } from "./start_failure.ts";
 import { stopParts } from "./stop.ts";
-import { describe, getLogger } from "./telemetry/log.ts";
+import { tellBug } from "./telemetry/bugs.ts";
+import { getLogger } from "./telemetry/log.ts";
 
 const log = getLogger(["weir"]);
 
@@ -43,17 +44,20 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
         const url = databaseUrl;
         databaseUrl = nextHostFirst(url); // the next try asks the next of several hosts
         const { applied } = await migrate({ databaseUrl: url });
+        parts.streaks.preparation.succeeded();
         for (const name of applied) log.info(`applied migration ${name}`);
       },
       stop: () => stopParts(parts, http, config.shutdownMs),
       isFatal: cannotBeCured,
-      onPrepareFailed: (error, retryAfterMs) =>
-        log.warn(`the database is away: ${describe(error)}`, { retryAfterMs }),
+      onPrepareFailed: (error) => {
+        parts.streaks.preparation.failed(error);
+        parts.problems.look();
+      },
       backoff: { firstMs: 250, maxMs: 2_000 },
       random: Math.random,
     },
   });
-  system.subscribe({ error: (error) => log.fatal(`a bug in the system: ${describe(error)}`) });
+  system.subscribe({ error: (error) => tellBug("a bug in the system", error) });
   const isReady = () => system.getSnapshot().value === "serving" && parts.takesOrders();
   try {
     const { port, host } = config;

@@ -7,11 +7,12 @@
  * echo by NOTIFY and a PING to Redis prove every two seconds that each way is heard.
  */
 import { createActor } from "xstate";
-import { busMachine } from "../../actors/bus_machine.ts";
+import { busMachine, type Way } from "../../actors/bus_machine.ts";
 import type { Pool } from "../../sql/connection/database.ts";
 import { sendEcho, startNoticeListener } from "../../sql/figures/notice_listener.ts";
 import { type Notice, parseNotice } from "../../sql/figures/notices.ts";
 import { closeRedis, openRedis } from "../redis/connection.ts";
+import type { RedisLinks } from "../redis/links.ts";
 import { RecentlySeen } from "./recently_seen.ts";
 import type { BusState } from "../../client/contract/ops_status.ts";
 
@@ -22,6 +23,8 @@ export interface BusOptions {
   /** Null: there is no Redis, and LISTEN is the only way. */
   readonly redisUrl: string | null;
   readonly redisPrefix: string;
+  /** Are told of the connections to Redis. */
+  readonly links?: RedisLinks;
   /** Called once for each notice, by whichever way it came first. */
   readonly onNotice: (notice: Notice) => void;
 }
@@ -30,6 +33,8 @@ export interface Bus {
   /** Tells the other instances, by Redis; call it after COMMIT. A lost notice costs no exactness. */
   publish(notice: Notice): void;
   state(): BusState;
+  /** The ways that are heard now. */
+  heard(): ReadonlySet<Way>;
   onChange(listener: () => void): () => void;
   stop(): Promise<void>;
 }
@@ -53,10 +58,12 @@ export function startBus(options: BusOptions): Bus {
     `${options.redisPrefix}:folds`,
     hear,
     (heard) => actor.send({ type: heard ? "HEARD" : "LOST", way: "redis" }),
+    options.links,
   );
   return {
     publish: (notice) => redis?.publish(notice),
     state: () => actor.getSnapshot().value as BusState,
+    heard: () => actor.getSnapshot().context.heard,
     onChange: (listener) => {
       const subscription = actor.subscribe(listener);
       return () => subscription.unsubscribe();
@@ -106,9 +113,10 @@ function hearRedis(
   channel: string,
   hear: (notice: Notice) => void,
   setHeard: (heard: boolean) => void,
+  links: RedisLinks | undefined,
 ): { publish(notice: Notice): void; stop(): Promise<void> } {
-  const publisher = openRedis(url, "publish");
-  const subscriber = openRedis(url, "subscribe");
+  const publisher = openRedis(url, "publish", links);
+  const subscriber = openRedis(url, "subscribe", links);
   subscriber.on("ready", () => {
     subscriber.subscribe(channel).then(() => setHeard(true), () => setHeard(false));
   });

@@ -12,8 +12,10 @@ import { systemClock } from "../../actors/clock.ts";
 import type { Database } from "../../sql/connection/database.ts";
 import { commitBatch } from "../../sql/orders/batch.ts";
 import { parkOrder } from "../../sql/orders/dead_letters.ts";
-import { describe, getLogger } from "../telemetry/log.ts";
-import type { RedisOverflow } from "./redis_overflow.ts";
+import { tellBug } from "../telemetry/bugs.ts";
+import { getLogger } from "../telemetry/log.ts";
+import type { Streak } from "../telemetry/streak.ts";
+import type { TwoPlaces } from "./two_places.ts";
 
 const log = getLogger(["weir", "overflow"]);
 
@@ -23,19 +25,22 @@ const DRAIN_ORDERS = 500;
 const TAKEOVER_MARGIN_MS = 1_000;
 
 export interface DrainerOptions {
-  readonly overflow: RedisOverflow;
+  readonly overflow: TwoPlaces;
   readonly database: Database;
   readonly instanceId: string;
   readonly statementTimeoutMs: number;
   /** True when the database takes orders, by what the writer knows. */
   readonly mayDrain: () => boolean;
+  /** Gets the outcome of each batch. */
+  readonly streak: Streak;
   /** Called after a commit that stored new orders. */
   readonly onDrained: () => void;
 }
 
 /** Starts draining `overflow` into the database. */
 export function startDrainer(options: DrainerOptions): OverflowDrainer {
-  const { overflow, database, instanceId, statementTimeoutMs, mayDrain, onDrained } = options;
+  const { overflow, database, instanceId, statementTimeoutMs, mayDrain, streak, onDrained } =
+    options;
   const takeoverMs = statementTimeoutMs + TAKEOVER_MARGIN_MS;
   return startOverflowDrainer({
     source: {
@@ -52,10 +57,11 @@ export function startDrainer(options: DrainerOptions): OverflowDrainer {
     clock: systemClock,
     random: Math.random,
     onDrained: ({ drained, newOrders, parked }) => {
+      streak.succeeded();
       if (drained > 0) log.info(`drained ${drained} orders`, { drained, newOrders, parked });
       if (newOrders > 0) onDrained();
     },
-    onFailed: (error) => log.warn(`the overflow waits: ${describe(error)}`),
-    onBug: (error) => log.fatal(`a bug in the drainer: ${describe(error)}`),
+    onFailed: (error) => streak.failed(error),
+    onBug: (error) => tellBug("a bug in the drainer", error),
   });
 }

@@ -12,14 +12,19 @@ import {
   type SpillResult,
 } from "../../actors/order_writer/group_spill.ts";
 import type { NewOrder } from "../../sql/orders/new_order.ts";
-import { iso } from "../../sql/time.ts";
-import { describe, getLogger } from "../telemetry/log.ts";
+import { describe } from "../telemetry/log.ts";
 import { settlesWithin } from "../../sql/waiting.ts";
+import {
+  type Entry,
+  type OverflowEntry,
+  recordOf,
+  resultOf,
+  spilledOf,
+  textOf,
+} from "./entries.ts";
 import type { OverflowRecord } from "./recall.ts";
 import { checkDurability, confirmWrite, type Durability, Unconfirmed } from "./durability.ts";
 import { DRAINERS, ENTRY_FORMAT, JOIN, overflowKeys, REMOVE, WRITE } from "./scripts.ts";
-
-const log = getLogger(["weir", "overflow"]);
 
 export type OverflowMode = "auto" | "trust" | "off";
 
@@ -27,17 +32,11 @@ export interface RedisOverflowOptions {
   /** A connection of its own, which fails at once while Redis is away. */
   readonly redis: Redis;
   readonly prefix: string;
+  /** Default: the keys of `prefix`. */
+  readonly keys?: ReturnType<typeof overflowKeys>;
   readonly mode: OverflowMode;
   readonly maxOrders: number;
   readonly maxBytes: number;
-}
-
-/** An order in the overflow. */
-export interface OverflowEntry {
-  readonly entryId: string;
-  readonly order: NewOrder;
-  /** The size of its text in the overflow. */
-  readonly bytes: number;
 }
 
 export interface OverflowLevel {
@@ -45,9 +44,21 @@ export interface OverflowLevel {
   readonly oldestAgeMs: number | null;
 }
 
+/** The overflow at the latest look, for operators. */
+export interface OverflowSigns {
+  /** Why it takes no orders; empty: it takes them. */
+  readonly reason: string;
+  readonly bytes: number;
+  /** When it last turned an order away because it was full, monotonic; null: never. */
+  readonly fullAt: number | null;
+  /** The time of Redis less the monotonic one, milliseconds; null: not known. */
+  readonly clockAheadMs: number | null;
+}
+
 const CHECK_EVERY_MS = 2_000;
 /** A commit waits this long to hear whether its orders are here. */
 const RECALL_MS = 100;
+const NOT_ASKED = "Redis has not answered yet";
 /** The result for a Redis that is trusted without being asked. */
 const TRUSTED: Durability = { problem: null, needsReplica: false };
 
@@ -55,12 +66,13 @@ export class RedisOverflow implements Overflow {
   readonly #keys: ReturnType<typeof overflowKeys>;
   #state: "ready" | "not_durable" | "unavailable" = "unavailable";
   #level: OverflowLevel = { orders: 0, oldestAgeMs: null };
+  #signs: OverflowSigns = { reason: NOT_ASKED, bytes: 0, fullAt: null, clockAheadMs: null };
   #needsReplica = false;
   #timer: ReturnType<typeof setInterval> | undefined;
   #looking: Promise<void> | null = null;
 
   constructor(readonly options: RedisOverflowOptions) {
-    this.#keys = overflowKeys(options.prefix);
+    this.#keys = options.keys ?? overflowKeys(options.prefix);
   }
 
   get state(): "ready" | "not_durable" | "unavailable" {
@@ -70,6 +82,10 @@ export class RedisOverflow implements Overflow {
   /** The orders here at the latest look. */
   get level(): OverflowLevel {
     return this.#level;
+  }
+
+  get signs(): OverflowSigns {
+    return this.#signs;
   }
 
   /** Starts looking at Redis. */
@@ -111,6 +127,7 @@ export class RedisOverflow implements Overflow {
       throw error;
     });
     this.#level = { ...this.#level, orders: this.#level.orders + orders.length };
+    if (answers.includes("full")) this.#note({ fullAt: performance.now() });
     return new Map(orders.map(({ orderId }, index) => [orderId, resultOf(answers[index])]));
   }
 
@@ -120,12 +137,18 @@ export class RedisOverflow implements Overflow {
    */
   async recall(orderIds: readonly string[]): Promise<ReadonlyMap<string, OverflowRecord>> {
     const nothing = new Map<string, OverflowRecord>();
-    if (this.#level.orders === 0 || this.#state === "unavailable" || orderIds.length === 0) {
-      return nothing;
-    }
-    const reading = this.options.redis.hmget(this.#keys.records, ...orderIds).catch(() => []);
-    if (!await settlesWithin(RECALL_MS, reading)) return nothing;
-    const records = await reading;
+    if (this.#level.orders === 0 || this.#state === "unavailable") return nothing;
+    const reading = this.records(orderIds).catch(() => nothing);
+    return await settlesWithin(RECALL_MS, reading) ? await reading : nothing;
+  }
+
+  /**
+   * The records of these orders, by order id. Empty when the latest look found no orders.
+   * @throws what the client throws.
+   */
+  async records(orderIds: readonly string[]): Promise<ReadonlyMap<string, OverflowRecord>> {
+    if (this.#level.orders === 0 || orderIds.length === 0) return new Map();
+    const records = await this.options.redis.hmget(this.#keys.records, ...orderIds);
     return new Map(orderIds.flatMap((orderId, index) => {
       const record = recordOf(records[index] ?? null);
       return record === null ? [] : [[orderId, record]];
@@ -218,12 +241,17 @@ export class RedisOverflow implements Overflow {
   }
 
   readonly #lost = (): void => {
+    if (this.#state !== "unavailable") this.#note({ reason: "the connection to Redis is lost" });
     this.#state = "unavailable";
   };
 
   #distrust(problem: string): void {
-    if (this.#state !== "not_durable") log.warn(`the overflow is not used: ${problem}`);
+    this.#note({ reason: problem });
     this.#state = "not_durable";
+  }
+
+  #note(signs: Partial<OverflowSigns>): void {
+    this.#signs = { ...this.#signs, ...signs };
   }
 
   readonly #check = (): void => {
@@ -238,11 +266,13 @@ export class RedisOverflow implements Overflow {
         : TRUSTED;
       const level = await this.#measure();
       this.#needsReplica = needsReplica;
-      if (problem === null) this.#state = "ready";
-      else this.#distrust(problem);
+      if (problem === null) {
+        this.#note({ reason: "" });
+        this.#state = "ready";
+      } else this.#distrust(problem);
       this.#level = level;
     } catch (error) {
-      if (this.#state === "ready") log.warn(`the overflow is away: ${describe(error)}`);
+      this.#note({ reason: describe(error) });
       this.#state = "unavailable";
     }
   }
@@ -250,40 +280,17 @@ export class RedisOverflow implements Overflow {
   async #measure(): Promise<OverflowLevel> {
     const { redis } = this.options;
     const orders = await redis.xlen(this.#keys.stream);
+    const [seconds] = await redis.time() as unknown as [string, string];
+    const now = Number(seconds) * 1_000;
+    this.#note({
+      bytes: Number(await redis.get(this.#keys.bytes) ?? 0),
+      clockAheadMs: now - performance.now(),
+    });
     if (orders === 0) return { orders, oldestAgeMs: null };
     const [oldest] = await redis.xrange(this.#keys.stream, "-", "+", "COUNT", 1);
-    const [seconds] = await redis.time() as unknown as [string, string];
-    const age = Number(seconds) * 1_000 - Number(oldest?.[0].split("-")[0] ?? NaN);
+    const age = now - Number(oldest?.[0].split("-")[0] ?? NaN);
     return { orders, oldestAgeMs: Number.isNaN(age) ? null : Math.max(0, age) };
   }
-}
-
-/** A record is the entry's id and the content hash. */
-function recordOf(text: string | null): OverflowRecord | null {
-  const [, ms, contentHash] = /^(\d+)-\d+ ([0-9a-f]+)$/.exec(text ?? "") ?? [];
-  if (ms === undefined || contentHash === undefined) return null;
-  return { contentHash, placedAt: iso(Number(ms)) };
-}
-
-type Entry = [id: string, fields: string[] | null];
-
-/** Null for an entry that is gone, or whose format this version does not know. */
-function spilledOf([entryId, fields]: Entry): OverflowEntry | null {
-  const [format, text] = [fields?.[1], fields?.[3]];
-  if (format !== ENTRY_FORMAT || text === undefined) return null;
-  const placedAt = iso(Number(entryId.split("-")[0]));
-  const order = { ...JSON.parse(text) as NewOrder, placedAt };
-  return { entryId, order, bytes: new TextEncoder().encode(text).length };
-}
-
-function textOf(order: NewOrder): string {
-  return JSON.stringify(order);
-}
-
-function resultOf(answer: string | undefined): SpillResult {
-  const [, isNew, ms, contentHash] = /^([01]) (\d+) ([0-9a-f]+)$/.exec(answer ?? "") ?? [];
-  if (ms === undefined || contentHash === undefined) return { outcome: "full" };
-  return { outcome: "spilled", isNew: isNew === "1", contentHash, placedAt: iso(Number(ms)) };
 }
 
 /** The code that Redis begins its answer with. */

@@ -8,9 +8,7 @@
  * Tested in tests/server/overflow/redis_overflow_test.ts and tests/server/figures/bus_test.ts.
  */
 import { Redis } from "ioredis";
-import { describe, getLogger } from "../telemetry/log.ts";
-
-const log = getLogger(["weir", "redis"]);
+import type { RedisLinks } from "./links.ts";
 
 /** A command fails when Redis has not answered it after this time. */
 const COMMAND_TIMEOUT_MS = 1_000;
@@ -20,8 +18,11 @@ const COMMAND_TIMEOUT_MS = 1_000;
  */
 const SILENCE_MS = 2_000;
 
-/** Opens a connection, which connects again by itself. Redis lists it under `name`. */
-export function openRedis(url: string, name: string): Redis {
+/**
+ * Opens a connection, which connects again by itself. Redis lists it under `name`.
+ * @param links are told when the connection is lost and when it is back.
+ */
+export function openRedis(url: string, name: string, links?: RedisLinks): Redis {
   const redis = new Redis(url, {
     connectionName: `weir-${name}`,
     commandTimeout: COMMAND_TIMEOUT_MS,
@@ -31,15 +32,8 @@ export function openRedis(url: string, name: string): Redis {
     maxRetriesPerRequest: 0,
     retryStrategy: (attempt) => Math.min(1_000, 50 * attempt),
   });
-  let away = false;
-  redis.on("error", (error) => {
-    if (!away) log.warn(`Redis is away: ${describe(error)}`, { connection: name });
-    away = true;
-  });
-  redis.on("ready", () => {
-    if (away) log.info("Redis is back", { connection: name });
-    away = false;
-  });
+  redis.on("error", () => undefined); // without a listener the library prints each error
+  links?.add(name, redis);
   return redis;
 }
 

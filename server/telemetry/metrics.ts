@@ -7,6 +7,7 @@
  * Tested in tests/server/router/ops_test.ts.
  */
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { PROBLEM_NAMES } from "../../client/contract/ops_status.ts";
 import type { Gauges } from "./gauges.ts";
 
 const ACK_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -121,4 +122,14 @@ function watch(registers: Registry[], sources: Gauges): void {
   );
   gauge("weir_dead_letters_open", "Dead letters that wait for a person.", sources.deadLetters);
   states("weir_bus_state", "1 for the state.", BUS_STATES, sources.bus);
+  new Gauge({
+    name: "weir_problem",
+    help: "1 while the problem stands.",
+    labelNames: ["problem"],
+    registers,
+    collect() {
+      const standing = new Set(sources.problems().map(({ name }) => name));
+      for (const problem of PROBLEM_NAMES) this.set({ problem }, standing.has(problem) ? 1 : 0);
+    },
+  });
 }

@@ -18,6 +18,7 @@ const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["instance"],
     ["start_failure", "stop"],
     ["parts"],
+    ["signs"],
     ["front"],
     ["router"],
     ["orders", "figures", "live", "ops"],
