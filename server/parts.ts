@@ -42,6 +42,7 @@ import { openRedis } from "./redis/connection.ts";
 import { RedisLinks } from "./redis/links.ts";
 import type { Services } from "./router/context.ts";
 import type { Gauges } from "./telemetry/gauges.ts";
+import { Hints } from "./telemetry/hints.ts";
 import { createMetrics, type Metrics } from "./telemetry/metrics.ts";
 import { createStreaks, type Streaks } from "./telemetry/streak.ts";
 import { oldAfterMs, signsOf } from "./signs.ts";
@@ -94,6 +95,7 @@ interface Base extends PartsOptions {
   readonly streaks: Streaks;
   readonly shed: ShedOrders;
   readonly links: RedisLinks;
+  readonly hints: Hints;
   readonly database: Database;
   readonly cacheRedis: Redis | null;
 }
@@ -102,14 +104,25 @@ interface Base extends PartsOptions {
 export function startParts(options: PartsOptions): Parts {
   const { config, databaseUrl, redisUrl } = options;
   const { statementTimeoutMs } = config;
-  const metrics = createMetrics();
+  const hints = new Hints(systemClock.now);
+  const metrics = createMetrics(hints);
   const streaks = createStreaks(systemClock.now);
   const shed = new ShedOrders(systemClock.now);
   const links = new RedisLinks();
   const database = openDatabase({ url: databaseUrl, statementTimeoutMs, writeConnections: LANES });
   const cacheRedis = redisUrl === null ? null : openRedis(redisUrl, "cache", links);
   const instanceId = crypto.randomUUID();
-  const base = { ...options, instanceId, metrics, streaks, shed, links, database, cacheRedis };
+  const base = {
+    ...options,
+    instanceId,
+    metrics,
+    streaks,
+    shed,
+    links,
+    hints,
+    database,
+    cacheRedis,
+  };
   const figures = startFigures(base);
   const { hub, bus, auditor, folding: { aggregator } } = figures;
   const orders = startOrders(base, () => aggregator.wake());
@@ -131,7 +144,7 @@ export function startParts(options: PartsOptions): Parts {
     actors: [writer, bus],
     states,
   });
-  metrics.watch(gauges);
+  metrics.watch({ ...gauges, setAside: () => overflow?.setAsideOrders ?? 0 });
   const statusBoard = startBoard(instanceId, gauges, { writer, aggregator, bus, problems });
   return {
     ...figures,
@@ -156,12 +169,13 @@ export function startParts(options: PartsOptions): Parts {
 }
 
 function startFigures(base: Base): FigureParts {
-  const { config, databaseUrl, redisUrl, database, metrics, streaks, links } = base;
+  const { config, databaseUrl, redisUrl, database, metrics, streaks, links, hints } = base;
   const newest = new NewestPosition();
   const hub = startHub(base, newest);
   const bus = startBus({
     databaseUrl,
     pool: database.read,
+    hints,
     redisUrl,
     redisPrefix: config.redisPrefix,
     links,
@@ -172,14 +186,14 @@ function startFigures(base: Base): FigureParts {
     bus,
     folding: startFolding({ ...base, streak: streaks.folds, newest, publish: bus.publish }),
     auditor: startAuditing({ database, metrics, streak: streaks.audits }),
-    retention: startRetention(database),
+    retention: startRetention(database, hints),
   };
 }
 
 /** @param onCommitted called after each commit that changes a figure. */
 function startOrders(base: Base, onCommitted: () => void): OrderParts {
-  const { config, redisUrl, database, instanceId, metrics, streaks, links } = base;
-  const running = redisUrl === null ? null : startOverflow(config, redisUrl, links);
+  const { config, redisUrl, database, instanceId, metrics, streaks, links, hints } = base;
+  const running = redisUrl === null ? null : startOverflow(config, redisUrl, hints, links);
   const overflow = running?.overflow ?? null;
   const writer = startWriter({
     config,
@@ -201,8 +215,10 @@ function startOrders(base: Base, onCommitted: () => void): OrderParts {
     mayDrain: () => writer.circuit === "closed",
     streak: streaks.drains,
     onDrained: onCommitted,
+    hints,
   });
-  return { overflow: running, writer, drainer, letterCount: startLetterCount(database.read) };
+  const letterCount = startLetterCount(database.read, hints);
+  return { overflow: running, writer, drainer, letterCount };
 }
 
 function orderServices(
@@ -238,7 +254,7 @@ function orderServices(
 }
 
 function startHub(
-  { config, database, cacheRedis, metrics }: Base,
+  { config, database, cacheRedis, metrics, hints }: Base,
   newest: NewestPosition,
 ): LiveHub {
   return startLiveHub({
@@ -246,9 +262,11 @@ function startHub(
     readNewest: () => readNewest(database.read),
     oldAfterMs: oldAfterMs(config),
     newest,
-    cache: cacheRedis === null ? NO_CACHE : createSnapshotCache(cacheRedis, config.redisPrefix),
+    cache: cacheRedis === null
+      ? NO_CACHE
+      : createSnapshotCache(cacheRedis, config.redisPrefix, hints),
     now: systemClock.now,
-    onSkippedFrame: () => metrics.skippedFrames.inc(),
+    onSkippedFrame: () => metrics.skippedFrames.add(1),
     onFrame: (freshnessMs) => metrics.freshnessSeconds.observe(freshnessMs / 1_000),
   });
 }

@@ -14,6 +14,7 @@ import type { TwoPlaces } from "./overflow/two_places.ts";
 import type { RedisLinks } from "./redis/links.ts";
 import { bugsSoFar } from "./telemetry/bugs.ts";
 import type { Gauges } from "./telemetry/gauges.ts";
+import type { Hints } from "./telemetry/hints.ts";
 import type { Streaks } from "./telemetry/streak.ts";
 
 export interface SignSources {
@@ -23,6 +24,7 @@ export interface SignSources {
   readonly streaks: Streaks;
   readonly shed: ShedOrders;
   readonly links: RedisLinks;
+  readonly hints: Hints;
   readonly hub: LiveHub;
   readonly bus: Bus;
   readonly auditor: Auditing;
@@ -38,7 +40,8 @@ export function oldAfterMs({ aggregatorIntervalMs }: Config): number {
 
 /** Joins the signs. Each is read when a problem looks for it. */
 export function signsOf(sources: SignSources): Signs {
-  const { config, redisUrl, streaks, shed, links, hub, bus, auditor, overflow, gauges } = sources;
+  const { config, redisUrl, streaks, shed, links, hints, hub, bus, auditor, overflow, gauges } =
+    sources;
   return {
     ...gauges,
     streaks,
@@ -57,7 +60,8 @@ export function signsOf(sources: SignSources): Signs {
     },
     lostRedis: () => redisUrl === null ? null : links.lost,
     redisPrefix: config.redisPrefix,
-    failingSteps: () => [],
+    failingSteps: () => hints.failing,
+    setAsideOrders: () => overflow?.setAsideOrders ?? 0,
     heard: bus.heard,
     driftedBuckets: () => auditor.driftedBuckets(),
     shed: () => shed.tooMany,

@@ -17,6 +17,7 @@ import { VARIABLES } from "../server/config.ts";
 import type { Services } from "../server/router/context.ts";
 import { CODE_OF_REASON } from "../server/router/errors.ts";
 import { appRouter } from "../server/router/mod.ts";
+import { HINTS, Hints } from "../server/telemetry/hints.ts";
 import { createMetrics } from "../server/telemetry/metrics.ts";
 import { listFiles } from "./support/architecture/tree.ts";
 import { codeIn, type Page, readPages } from "./support/docs/page.ts";
@@ -111,6 +112,10 @@ Deno.test("scopes: the contract has each one", () => {
   assertEquals(named(contract.path, "scope"), [...SCOPES].sort());
 });
 
+Deno.test("hints: the table of docs/design.md has each one", () => {
+  assertEquals(named("docs/design.md", "hint"), Object.keys(HINTS).sort());
+});
+
 Deno.test("fault tests: the table of docs/tests.md has each file of tests/system/", async () => {
   const system = "tests/system/";
   const files = (await listFiles(ROOT)).filter((path) => path.startsWith(system));
@@ -166,7 +171,7 @@ function read(name: string, text: string): unknown {
 
 /** Every metric of an instance, by name. */
 function metrics() {
-  const { registry, watch, watchConnections } = createMetrics();
+  const { registry, watch, watchConnections } = createMetrics(new Hints(() => 0));
   const notScraped = () => {
     throw new Error("only a scrape reads a gauge");
   };
@@ -175,6 +180,7 @@ function metrics() {
     aggregator: notScraped,
     bus: notScraped,
     spill: notScraped,
+    setAside: notScraped,
     deadLetters: notScraped,
     subscribers: notScraped,
     auditor: notScraped,

@@ -17,7 +17,7 @@ export type Commit = (
 export interface CommitOutcome {
   /** The stored row of each order that was sent without a failure, by order id. */
   readonly stored: ReadonlyMap<string, StoredOrder>;
-  /** The orders that the database refused for their content, by order id, each with its failure. */
+  /** The orders at fault, by order id, each with its failure. By default for their content. */
   readonly atFault: ReadonlyMap<string, Failure>;
   /** Why the other orders were not committed. Null: there are no others. */
   readonly failure: Failure | null;
@@ -36,10 +36,16 @@ const VANISHED: Failure = {
   timedOut: false,
 };
 
+/** True when one order of a group may be the cause, so that the group is taken apart. */
+export type MayBeOfOne = (failure: Failure, group: readonly NewOrder[]) => boolean;
+
+const isOfData: MayBeOfOne = ({ kind }) => kind === "data";
+
 /** Commits `orders`, at most one for each order id. Does not reject when `commit` throws. */
 export async function commitApart(
   commit: Commit,
   orders: readonly NewOrder[],
+  mayBeOfOne: MayBeOfOne = isOfData,
 ): Promise<CommitOutcome> {
   const stored = new Map<string, StoredOrder>();
   const atFault = new Map<string, Failure>();
@@ -50,7 +56,7 @@ export async function commitApart(
     } catch (error) {
       const failure = classify(error);
       const [first] = group;
-      if (failure.kind !== "data" || first === undefined) {
+      if (first === undefined || !mayBeOfOne(failure, group)) {
         return { stored, atFault, failure, failed: idsOf(group) };
       }
       if (group.length === 1) atFault.set(first.orderId, failure);

@@ -75,6 +75,7 @@ export const PROBLEM_NAMES = [
   "overflow_nearly_full",
   "overflow_waiting",
   "drain_stalled",
+  "orders_set_aside",
   "orders_shed",
   "dead_letters",
   "clocks_apart",

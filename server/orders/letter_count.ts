@@ -6,6 +6,7 @@
 import type { Pool } from "../../sql/connection/database.ts";
 import { countOpenLetters } from "../../sql/orders/dead_letters.ts";
 import { every } from "../every.ts";
+import type { Hints } from "../telemetry/hints.ts";
 
 const COUNT_EVERY_MS = 2_000;
 
@@ -16,10 +17,10 @@ export interface LetterCount {
 }
 
 /** Starts counting, at once. A count that fails leaves the number as it is. */
-export function startLetterCount(pool: Pool): LetterCount {
+export function startLetterCount(pool: Pool, hints: Hints): LetterCount {
   let open = 0;
   const counting = every(COUNT_EVERY_MS, async () => {
-    open = await countOpenLetters(pool);
+    open = await hints.run("letter count", () => countOpenLetters(pool)) ?? open;
   });
   counting.now();
   return { open: () => open, stop: () => counting.stop() };

@@ -39,7 +39,8 @@ export const ENTRY_FORMAT = "1";
 /**
  * KEYS: stream, records, bytes. ARGV: max orders, max bytes, format, then for each order its id, its
  * content hash and its text. Returns for each order `full`, or `<new?> <ms> <content hash>`. At the
- * memory limit an order gets `full` unless it is in the overflow already.
+ * memory limit an order gets `full` unless it is in the overflow already. An order gets `full` too
+ * where its record is not one of ours, so that one strange record refuses no other order.
  *
  * The script always writes something, so that a replica has a write to confirm. A record found here
  * may come from another connection, and no replica may have confirmed it. A replica that confirms
@@ -58,7 +59,7 @@ export const WRITE = `
     local record = redis.call('HGET', KEYS[2], id)
     if record then
       local ms, known = string.match(record, '^(%d+)%-%d+ (%x+)')
-      answers[#answers + 1] = '0 ' .. ms .. ' ' .. known
+      answers[#answers + 1] = ms and ('0 ' .. ms .. ' ' .. known) or 'full'
     elseif isOut or redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[1])
         or tonumber(redis.call('GET', KEYS[3]) or '0') + #text > tonumber(ARGV[2]) then
       answers[#answers + 1] = 'full'

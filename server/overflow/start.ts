@@ -6,8 +6,9 @@
 import type { Config } from "../config.ts";
 import type { RedisLinks } from "../redis/links.ts";
 import { closeRedis, openRedis } from "../redis/connection.ts";
-import { RedisOverflow, type RedisOverflowOptions } from "./redis_overflow.ts";
-import { earlierKeys } from "./scripts.ts";
+import type { Hints } from "../telemetry/hints.ts";
+import { EarlierPlace } from "./earlier_place.ts";
+import { RedisOverflow } from "./redis_overflow.ts";
 import { TwoPlaces } from "./two_places.ts";
 
 export interface RunningOverflow {
@@ -19,23 +20,21 @@ export interface RunningOverflow {
 export function startOverflow(
   config: Config,
   redisUrl: string,
+  hints: Hints,
   links: RedisLinks,
 ): RunningOverflow | null {
   if (config.overflowMode === "off") return null;
   const redis = openRedis(redisUrl, "overflow", links);
   const prefix = config.redisPrefix;
-  const options: RedisOverflowOptions = {
+  const options = {
     redis,
     prefix,
     mode: config.overflowMode,
     maxOrders: config.overflowMaxOrders,
     maxBytes: config.overflowMaxBytes,
+    hints,
   };
-  const overflow = new TwoPlaces(
-    new RedisOverflow(options),
-    // Nothing is written there, so nothing need be proved.
-    new RedisOverflow({ ...options, keys: earlierKeys(prefix), mode: "trust" }),
-  );
+  const overflow = new TwoPlaces(new RedisOverflow(options), new EarlierPlace(redis, prefix));
   overflow.start();
   return {
     overflow,

@@ -17,17 +17,22 @@ import {
   type SpillResult,
 } from "../../actors/order_writer/group_spill.ts";
 import type { NewOrder } from "../../sql/orders/new_order.ts";
-import type { OverflowRecord } from "./recall.ts";
+import { settlesWithin } from "../../sql/waiting.ts";
+import type { DrainQueue } from "./drain_queue.ts";
+import type { EarlierPlace } from "./earlier_place.ts";
 import type { OverflowEntry } from "./entries.ts";
+import type { OverflowRecord } from "./recall.ts";
 import type { OverflowLevel, OverflowSigns, RedisOverflow } from "./redis_overflow.ts";
 
 /** An entry of either place. */
 export interface PlacedEntry extends OverflowEntry {
-  readonly place: RedisOverflow;
+  readonly queue: DrainQueue;
 }
 
+const RECALL_MS = 100;
+
 export class TwoPlaces implements Overflow {
-  constructor(readonly present: RedisOverflow, readonly earlier: RedisOverflow) {}
+  constructor(readonly present: RedisOverflow, readonly earlier: EarlierPlace) {}
 
   get state(): RedisOverflow["state"] {
     return this.present.state;
@@ -47,6 +52,11 @@ export class TwoPlaces implements Overflow {
     };
   }
 
+  /** How many of them are set aside, at the latest look. */
+  get setAsideOrders(): number {
+    return this.present.setAside + this.earlier.setAside;
+  }
+
   start(): void {
     this.present.start();
     this.earlier.start();
@@ -62,7 +72,7 @@ export class TwoPlaces implements Overflow {
 
   /** Writes orders to the present place, unless they wait in the earlier one. */
   async write(orders: readonly NewOrder[]): Promise<ReadonlyMap<string, SpillResult>> {
-    const records = await this.#earlierRecords(orders);
+    const records = await this.#waitingThere(orders.map(({ orderId }) => orderId));
     const waiting = new Map([...records].map(([orderId, record]): [string, SpillResult] => [
       orderId,
       { outcome: "spilled", isNew: false, ...record },
@@ -73,45 +83,55 @@ export class TwoPlaces implements Overflow {
     return new Map([...waiting, ...written]);
   }
 
-  /** @throws OverflowUnreachable, since nothing is written yet. */
-  async #earlierRecords(
-    orders: readonly NewOrder[],
-  ): Promise<ReadonlyMap<string, OverflowRecord>> {
-    try {
-      return await this.earlier.records(orders.map(({ orderId }) => orderId));
-    } catch (error) {
-      throw new OverflowUnreachable("Redis does not tell what waits there", { cause: error });
-    }
-  }
-
   async recall(orderIds: readonly string[]): Promise<ReadonlyMap<string, OverflowRecord>> {
-    const [present, earlier] = await Promise.all([
-      this.present.recall(orderIds),
-      this.earlier.recall(orderIds),
-    ]);
-    return earlier.size === 0 ? present : new Map([...present, ...earlier]);
+    const present = this.present.recall(orderIds);
+    if (this.earlier.level.orders === 0) return await present;
+    const nothing = new Map<string, OverflowRecord>();
+    const reading = this.earlier.queue.records(orderIds).catch(() => nothing);
+    const earlier = await settlesWithin(RECALL_MS, reading) ? await reading : nothing;
+    return new Map([...await present, ...earlier]);
   }
 
   async find(orderId: string): Promise<NewOrder | null> {
     const order = await this.present.find(orderId);
     if (order !== null || this.earlier.level.orders === 0) return order;
-    return await this.earlier.find(orderId);
+    return await this.earlier.queue.find(orderId);
   }
 
   /** The next orders: those of the earlier place first, since they wait longest. */
   async take(consumer: string, count: number, idleMs: number): Promise<PlacedEntry[]> {
-    for (const place of [this.earlier, this.present]) {
-      if (place === this.earlier && place.level.orders === 0) continue;
-      const entries = await place.take(consumer, count, idleMs);
-      if (entries.length > 0) return entries.map((entry) => ({ ...entry, place }));
+    const { present, earlier } = this;
+    const queues = earlier.level.orders === 0 ? [present.queue] : [earlier.queue, present.queue];
+    for (const queue of queues) {
+      const entries = await queue.take(consumer, count, idleMs);
+      if (entries.length > 0) return entries.map((entry) => ({ ...entry, queue }));
     }
     return [];
   }
 
   /** Removes orders that are committed, or have become dead letters. */
   async remove(entries: readonly PlacedEntry[]): Promise<void> {
-    for (const [place, those] of Map.groupBy(entries, ({ place }) => place)) {
-      await place.remove(those);
+    for (const [queue, those] of Map.groupBy(entries, ({ queue }) => queue)) {
+      await queue.remove(those);
+    }
+  }
+
+  /** Sets orders aside, each in its place. */
+  async setAside(entries: readonly PlacedEntry[]): Promise<void> {
+    for (const [queue, those] of Map.groupBy(entries, ({ queue }) => queue)) {
+      await queue.setAside(those);
+    }
+  }
+
+  /** @throws OverflowUnreachable, since nothing is written yet. */
+  async #waitingThere(
+    orderIds: readonly string[],
+  ): Promise<ReadonlyMap<string, OverflowRecord>> {
+    if (this.earlier.level.orders === 0) return new Map();
+    try {
+      return await this.earlier.queue.records(orderIds);
+    } catch (error) {
+      throw new OverflowUnreachable("Redis does not tell what waits there", { cause: error });
     }
   }
 }

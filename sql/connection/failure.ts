@@ -26,6 +26,12 @@ export const SQLSTATE = {
   /** The user does not exist, or may not connect from this address. */
   invalidAuthorization: "28000",
   wrongPassword: "28P01",
+  /** A bound of the server is reached, such as the size of the queue of NOTIFY. */
+  programLimitExceeded: "54000",
+  /** The role may not do this. */
+  insufficientPrivilege: "42501",
+  /** Such as a table that somebody has dropped. */
+  undefinedTable: "42P01",
   /** The server is up and has no database of this name. */
   noSuchDatabase: "3D000",
   databaseExists: "42P04",
@@ -161,6 +167,11 @@ export function codeOf(error: unknown): string | null {
   return textOf(error, "code");
 }
 
+/** True when no connection came about: the database is away. */
+export function isNotSent({ code }: Failure): boolean {
+  return NOT_SENT.has(code);
+}
+
 /** True when the database said nothing. */
 export function isSilence({ code }: Failure): boolean {
   return SILENCE.has(code);
@@ -183,6 +194,16 @@ export function isStandby(error: unknown): boolean {
 /** True when the database's URL is wrong, which waiting cannot cure. */
 export function isWrongUrl(error: unknown): boolean {
   return WRONG_URL.has(codeOf(error) ?? "");
+}
+
+/** True when this role may not do it. */
+export function isForbidden(error: unknown): boolean {
+  return codeOf(error) === SQLSTATE.insufficientPrivilege;
+}
+
+/** True when a table is missing, or this role may not use it. */
+export function isMissingOrForbidden(error: unknown): boolean {
+  return codeOf(error) === SQLSTATE.undefinedTable || isForbidden(error);
 }
 
 /** True when the server starts, stops or is full: it may let us in later. */

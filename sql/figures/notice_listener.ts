@@ -11,7 +11,7 @@
 import type { Pool } from "../connection/database.ts";
 import { nextHostFirst } from "../connection/pool.ts";
 import { connect, type Sql } from "../connection/driver.ts";
-import { type Notice, NOTICE_CHANNEL, parseNotice } from "./notices.ts";
+import { type Notice, NOTICE_CHANNEL, notify, parseNotice } from "./notices.ts";
 
 /** The payload of an echo, which is no notice. It shows whether LISTEN still hears. */
 const ECHO = "echo";
@@ -19,7 +19,7 @@ const PAUSE_MS = 500;
 
 /** Sends an echo. A listener that works calls `onEcho`. */
 export async function sendEcho(pool: Pool): Promise<void> {
-  await pool.run((sql) => sql`SELECT pg_notify(${NOTICE_CHANNEL}, ${ECHO})`);
+  await pool.run((sql) => notify(sql, [ECHO]));
 }
 
 export interface NoticeHandlers {

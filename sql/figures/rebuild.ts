@@ -16,7 +16,7 @@ import { connect } from "../connection/driver.ts";
 import type { Tx } from "../connection/database.ts";
 import { beginEpoch, FOLD_LOCK } from "./fold.ts";
 import { ALL_STORES } from "./journal.ts";
-import { NOTICE_CHANNEL, noticeOf } from "./notices.ts";
+import { noticeOf, notify } from "./notices.ts";
 import type { Position } from "./position.ts";
 import { sumsOfLines, sumsOfOrders } from "./recount.ts";
 import { minuteHorizon } from "./retention.ts";
@@ -29,6 +29,8 @@ const ATTEMPTS = 5;
 export interface Rebuilt extends Position {
   /** How many orders were recounted. */
   readonly orders: number;
+  /** True when all instances were notified. Else they see the rebuild at their next check. */
+  readonly notified: boolean;
 }
 
 /** Folds held the lock for too long, or the session was lost and the lock with it. */
@@ -62,10 +64,14 @@ export async function rebuildRollups(options: { databaseUrl: string }): Promise<
         SELECT clock_timestamp()::text AS as_of, clock_timestamp() AS now`;
       if (clock === undefined) throw new Error("a SELECT without FROM returned no row");
       try {
-        return await sql.begin(
+        const counted = await sql.begin(
           "isolation level repeatable read",
           (tx) => recountAll(tx, clock.as_of, minuteHorizon(clock.now)),
         );
+        const { epoch, version } = counted;
+        const notice = noticeOf({ epoch, version, scopes: "all", writtenAt: null });
+        const notifying = notify(sql, [JSON.stringify(notice)]);
+        return { ...counted, notified: await notifying.then(() => true, () => false) };
       } catch (error) {
         const again = codeOf(error) === SQLSTATE.serializationFailure && attempt < ATTEMPTS;
         if (!again) throw error;
@@ -76,7 +82,9 @@ export async function rebuildRollups(options: { databaseUrl: string }): Promise<
   }
 }
 
-async function recountAll(tx: Tx, asOf: string, horizon: string): Promise<Rebuilt> {
+type Counted = Omit<Rebuilt, "notified">;
+
+async function recountAll(tx: Tx, asOf: string, horizon: string): Promise<Counted> {
   const [held] = await tx<{ lock: boolean }[]>`
     SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted
                      AND pid = pg_backend_pid() AND objid = ${FOLD_LOCK}) AS lock`;
@@ -97,8 +105,6 @@ async function recountAll(tx: Tx, asOf: string, horizon: string): Promise<Rebuil
     SELECT scope, ${version}::bigint, ${asOf}::text::timestamptz
     FROM (SELECT scope FROM rollup_days UNION SELECT ${ALL_STORES}) AS s`;
   const epoch = await beginEpoch(tx, 0);
-  const notice = noticeOf({ epoch, version, scopes: "all", writtenAt: null });
-  await tx`SELECT pg_notify(${NOTICE_CHANNEL}, ${JSON.stringify(notice)})`;
   const [counted] = await tx<{ orders: string }[]>`SELECT count(*) AS orders FROM orders`;
   return { epoch, version, orders: Number(counted?.orders) };
 }

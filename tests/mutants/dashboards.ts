@@ -49,10 +49,10 @@ export const DASHBOARDS: readonly Mutant[] = [
   {
     name: "publish before COMMIT",
     file: "sql/figures/fold.ts",
-    find: "  return pool.transaction((tx) => fold(tx, known, mostEntries));\n",
+    find: "  return pool.transaction((tx) => fold(tx, known, mostEntries, identity));\n",
     replace: "  return new Promise((resolve, reject) => {\n" +
       "    pool.transaction(async (tx) => {\n" +
-      "      resolve(await fold(tx, known, mostEntries));\n" +
+      "      resolve(await fold(tx, known, mostEntries, identity));\n" +
       "      await new Promise((done) => setTimeout(done, 50));\n" +
       "    }).catch(reject);\n" +
       "  });\n",
@@ -67,9 +67,9 @@ export const DASHBOARDS: readonly Mutant[] = [
   },
   {
     name: "a database that was started again taken for the same",
-    file: "sql/figures/fold.ts",
-    find: "             AND e.started_at IS NOT DISTINCT FROM i.started_at AS same",
-    replace: "             AS same",
+    file: "sql/figures/identity.ts",
+    find: "e.started_at IS NOT DISTINCT FROM i.started_at",
+    replace: "true",
     tests: ["all", "tests/sql/figures/fold_test.ts"],
   },
   {

@@ -75,7 +75,7 @@ export const ORDERS: readonly Mutant[] = [
   {
     name: "the drainer removes orders from the overflow that were not committed",
     file: "actors/overflow_drainer/drain_batch.ts",
-    find: "if (done.length > 0) await source.remove(done);",
+    find: "if (stored.length > 0) await source.remove(stored);",
     replace: "await source.remove(entries);",
     tests: ["unit", "tests/actors/overflow_drainer/overflow_drainer_test.ts"],
   },
@@ -89,8 +89,8 @@ export const ORDERS: readonly Mutant[] = [
   {
     name: "the drainer forgets an order whose key holds other content",
     file: "actors/overflow_drainer/drain_batch.ts",
-    find: `await store.park(order, "conflict", CONFLICT);`,
-    replace: "void CONFLICT;",
+    find: `sorted.wrong.push({ entry, reason: "conflict", code: CONFLICT });`,
+    replace: "sorted.stored.push(entry);\n      void CONFLICT;",
     tests: ["unit", "tests/actors/overflow_drainer/overflow_drainer_test.ts"],
   },
   {

@@ -6,6 +6,7 @@
  */
 import { isForbidden } from "../../redis/rights.ts";
 import { failsOn } from "./database_problems.ts";
+import { STEP_FAILS_MS } from "./overflow_problems.ts";
 import type { ProblemRule } from "./rule.ts";
 import type { Signs } from "./signs.ts";
 
@@ -68,6 +69,7 @@ export const INSTANCE_PROBLEMS: readonly ProblemRule[] = [
     name: "upkeep_failing",
     words: "a side step fails, and orders go on",
     over: "all side steps succeed",
+    beginAfterMs: STEP_FAILS_MS,
     causes: ["not_prepared", "database_out", "reads_out", "primary_unknown", "redis_away"],
     look: (signs) => {
       const { audits } = signs.streaks;

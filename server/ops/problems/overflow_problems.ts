@@ -9,6 +9,8 @@ import { isForbidden, rightsFor } from "../../redis/rights.ts";
 
 /** Orders that wait for a shorter time are being drained. */
 const WAITING_MS = 30_000;
+/** A side step that fails for a shorter time is an event, which the log tells by its name. */
+export const STEP_FAILS_MS = 10_000;
 const DRAIN_FAILS_MS = 10_000;
 const NEARLY_FULL = 0.8;
 /** An order that was turned away longer ago says nothing of now. */
@@ -30,6 +32,7 @@ export const OVERFLOW_PROBLEMS: readonly ProblemRule[] = [
     name: "redis_refuses",
     words: "the Redis user lacks a right",
     over: "the Redis user lacks no right",
+    beginAfterMs: STEP_FAILS_MS,
     causes: ["redis_away"],
     look: (signs) => {
       const refused = signs.failingSteps().filter(({ error }) => isForbidden(error));
@@ -124,6 +127,20 @@ export const OVERFLOW_PROBLEMS: readonly ProblemRule[] = [
           oldestSeconds: Math.round((oldestAgeMs ?? 0) / 1_000),
           failedDrains: failures,
         },
+      };
+    },
+  },
+  {
+    name: "orders_set_aside",
+    words: "orders in the overflow can neither be stored nor become dead letters",
+    over: "no order in the overflow is set aside",
+    again: "change",
+    look: (signs) => {
+      const setAsideOrders = signs.setAsideOrders();
+      if (setAsideOrders === 0) return null;
+      return {
+        detail: "they are kept and tried again; the log names each",
+        counts: { setAsideOrders },
       };
     },
   },

@@ -57,6 +57,8 @@ export interface Signs extends Omit<Gauges, "problems"> {
   /** The prefix of keys and channels in Redis. */
   readonly redisPrefix: string;
   readonly failingSteps: () => readonly FailingStep[];
+  /** Orders in the overflow that can neither be stored nor become dead letters. */
+  readonly setAsideOrders: () => number;
   /** The ways by which notices of folds are heard. */
   readonly heard: () => ReadonlySet<"redis" | "postgres">;
   /** The first drifted buckets by name. */

@@ -1,6 +1,8 @@
 /** The ways by which the bus is heard, while a server falls silent and comes back. */
 import { assertEquals } from "@std/assert";
 import { type Bus, startBus } from "../../../server/figures/bus.ts";
+import { Hints } from "../../../server/telemetry/hints.ts";
+import { systemClock } from "../../../actors/clock.ts";
 import { Pool } from "../../../sql/connection/pool.ts";
 import { withDatabase } from "../../support/services/database.ts";
 import { withRedis } from "../../support/services/redis.ts";
@@ -26,6 +28,7 @@ async function withBus(hasRedis: boolean, test: (stage: Stage) => Promise<void>)
       const bus = startBus({
         databaseUrl: url,
         pool,
+        hints: new Hints(systemClock.now),
         redisUrl: hasRedis ? redis.through(redisServer.url) : null,
         redisPrefix: redisServer.prefix,
         onNotice: () => undefined,

@@ -91,3 +91,23 @@ Deno.test("a Redis user who may not ask for settings makes the overflow not dura
       assertMatch(detail, /CONFIG GET/);
     },
   ));
+
+Deno.test("a Redis user without channels and without snapshots is said, and orders and figures go on", () =>
+  withUser(
+    (prefix) => asSaid(prefix).replace(`~${prefix}:* &${prefix}:*`, `~${prefix}:{spill}:*`),
+    async (instance) => {
+      const { redis: { prefix }, api } = instance;
+      await api.orders.place.mutate(anInput());
+      await until("the order in the figures", async () => {
+        const { currencies } = await api.dashboard.snapshot.query({});
+        return currencies[0]?.today.orders === 1;
+      });
+      const { detail } = await problem(instance, "redis_refuses");
+      for (const step of ["subscribe", "publish", "cache write"]) {
+        assertMatch(detail, new RegExp(`${step}: NOPERM`));
+      }
+      assert(detail.includes(rightsFor(prefix)), detail);
+      const { spill, bus } = await api.ops.status.query();
+      assertEquals([spill.state, bus.state], ["ready", "postgres"]);
+    },
+  ));

@@ -1,11 +1,17 @@
 /** Orders that wait under the keys of an earlier version, beside those of this one. */
 import { assert, assertEquals } from "@std/assert";
 import { closeRedis, openRedis } from "../../../server/redis/connection.ts";
+import { DrainQueue } from "../../../server/overflow/drain_queue.ts";
+import { EarlierPlace } from "../../../server/overflow/earlier_place.ts";
+import { textOf } from "../../../server/overflow/entries.ts";
+import { RedisOverflow } from "../../../server/overflow/redis_overflow.ts";
 import {
-  RedisOverflow,
-  type RedisOverflowOptions,
-} from "../../../server/overflow/redis_overflow.ts";
-import { earlierKeys, overflowKeys } from "../../../server/overflow/scripts.ts";
+  earlierKeys,
+  ENTRY_FORMAT,
+  overflowKeys,
+  WRITE,
+} from "../../../server/overflow/scripts.ts";
+import { Hints } from "../../../server/telemetry/hints.ts";
 import { TwoPlaces } from "../../../server/overflow/two_places.ts";
 import { anOrder } from "../../support/load/orders.ts";
 import { withInstance } from "../../support/services/instance.ts";
@@ -15,37 +21,57 @@ import type { NewOrder } from "../../../sql/orders/new_order.ts";
 
 interface Stage {
   readonly places: TwoPlaces;
-  /** The overflow of an instance of the earlier version. */
-  readonly earlier: RedisOverflow;
+  /** The queue of an instance of the earlier version. */
+  readonly earlier: DrainQueue;
   readonly redis: TestRedis;
+}
+
+/** Spills orders as an instance of the earlier version does. @returns the time of each, by id */
+async function spillEarlier(
+  { redis, prefix }: TestRedis,
+  orders: readonly NewOrder[],
+): Promise<Map<string, string>> {
+  const { stream, records, bytes } = earlierKeys(prefix);
+  const args = orders.flatMap((order) => [order.orderId, order.contentHash, textOf(order)]);
+  const bounds = [1_000, 1 << 20, ENTRY_FORMAT];
+  const answers = await redis.eval(
+    WRITE,
+    3,
+    stream,
+    records,
+    bytes,
+    ...bounds,
+    ...args,
+  ) as string[];
+  return new Map(orders.map(({ orderId }, index) => {
+    const ms = Number(answers[index]?.split(" ")[1]);
+    return [orderId, new Date(ms).toISOString()];
+  }));
 }
 
 /** Runs `test` with both places, and deletes the earlier keys: they begin with a brace. */
 function withPlaces(test: (stage: Stage) => Promise<void>): Promise<void> {
   return withRedis(async (redis) => {
+    const { prefix } = redis;
     const connection = openRedis(redis.url, "test");
-    const options: RedisOverflowOptions = {
+    const present = new RedisOverflow({
       redis: connection,
-      prefix: redis.prefix,
+      prefix,
       mode: "auto",
       maxOrders: 1_000,
       maxBytes: 1 << 20,
-    };
-    const there = { ...options, keys: earlierKeys(redis.prefix) };
-    const places = new TwoPlaces(
-      new RedisOverflow(options),
-      new RedisOverflow({ ...there, mode: "trust" }),
-    );
-    const earlier = new RedisOverflow(there);
+      hints: new Hints(performance.now.bind(performance)),
+    });
+    const places = new TwoPlaces(present, new EarlierPlace(connection, prefix));
+    const earlier = new DrainQueue(redis.redis, earlierKeys(prefix));
     places.start();
-    earlier.start();
     try {
-      await until("both to be ready", () => places.isReady() && earlier.isReady());
+      await until("the overflow to be ready", () => places.isReady());
       await test({ places, earlier, redis });
     } finally {
-      await Promise.all([places.stop(), earlier.stop()]);
+      await places.stop();
       await closeRedis(connection);
-      await redis.redis.del(...Object.values(there.keys));
+      await redis.redis.del(...Object.values(earlierKeys(prefix)));
     }
   });
 }
@@ -59,16 +85,15 @@ Deno.test("the keys of the overflow begin with the prefix, and the earlier ones 
 });
 
 Deno.test("orders of the earlier place are drained first, each with the time that it got there", () =>
-  withPlaces(async ({ places, earlier, redis }) => {
+  withPlaces(async ({ places, redis }) => {
     const [old, present] = [anOrder(), anOrder()];
-    const spilled = (await earlier.write([old])).get(old.orderId);
-    assert(spilled?.outcome === "spilled");
+    const spilled = await spillEarlier(redis, [old]);
     await until("the look to find it", () => places.level.orders === 1);
     await places.write([present]);
     assertEquals(places.level.orders, 2);
     const first = await places.take("one", 10, 60_000);
     assertEquals(idsOf(first), [old.orderId]);
-    assertEquals(first[0]?.order.placedAt, spilled.placedAt);
+    assertEquals(first[0]?.order.placedAt, spilled.get(old.orderId));
     await places.remove(first);
     const second = await places.take("one", 10, 60_000);
     assertEquals(idsOf(second), [present.orderId]);
@@ -82,20 +107,20 @@ Deno.test("orders of the earlier place are drained first, each with the time tha
   }));
 
 Deno.test("a key that waits in the earlier place gets its first answer, and is not written again", () =>
-  withPlaces(async ({ places, earlier, redis }) => {
+  withPlaces(async ({ places, redis }) => {
     const old = anOrder();
-    const first = (await earlier.write([old])).get(old.orderId);
-    assert(first?.outcome === "spilled");
+    const placedAt = (await spillEarlier(redis, [old])).get(old.orderId);
+    assert(placedAt !== undefined);
     await until("the look to find it", () => places.level.orders === 1);
     const [other, fresh] = [
       anOrder({ idempotencyKey: old.idempotencyKey, customerRef: "other" }),
       anOrder(),
     ];
-    const again = { ...first, isNew: false };
+    const { contentHash } = old;
+    const again = { outcome: "spilled", isNew: false, contentHash, placedAt } as const;
     assertEquals((await places.write([old, fresh])).get(old.orderId), again);
     assertEquals((await places.write([other])).get(old.orderId), again, "its content came first");
     assertEquals(await redis.redis.xlen(overflowKeys(redis.prefix).stream), 1);
-    const { contentHash, placedAt } = first;
     const recalled = await places.recall([old.orderId, fresh.orderId]);
     assertEquals(recalled.get(old.orderId), { contentHash, placedAt });
     assertEquals(recalled.size, 2);
@@ -103,9 +128,9 @@ Deno.test("a key that waits in the earlier place gets its first answer, and is n
   }));
 
 Deno.test("an instance of the earlier version and one of this drain the same entries, each once", () =>
-  withPlaces(async ({ places, earlier }) => {
+  withPlaces(async ({ places, earlier, redis }) => {
     const orders = Array.from({ length: 6 }, () => anOrder());
-    await earlier.write(orders);
+    await spillEarlier(redis, orders);
     await until("the look to find them", () => places.level.orders === 6);
     const theirs = await earlier.take("earlier", 3, 60_000);
     const ours = await places.take("present", 10, 60_000);
@@ -119,21 +144,10 @@ Deno.test("an instance of the earlier version and one of this drain the same ent
 
 Deno.test("orders that wait under the earlier keys at an upgrade are committed by the new version", () =>
   withInstance(async ({ database: { sql }, redis, another }) => {
-    const connection = openRedis(redis.url, "test");
     const keys = earlierKeys(redis.prefix);
-    const earlier = new RedisOverflow({
-      redis: connection,
-      prefix: redis.prefix,
-      keys,
-      mode: "auto",
-      maxOrders: 1_000,
-      maxBytes: 1 << 20,
-    });
-    earlier.start();
     try {
-      await until("the overflow to be ready", () => earlier.isReady());
       const orders = Array.from({ length: 700 }, () => anOrder());
-      const spilled = await earlier.write(orders);
+      const spilled = await spillEarlier(redis, orders);
       await another();
       await until(
         "all orders in the database",
@@ -142,15 +156,11 @@ Deno.test("orders that wait under the earlier keys at an upgrade are committed b
       const rows = await sql<{ order_id: string; placed_at: Date }[]>`
         select order_id, placed_at from orders`;
       for (const { order_id, placed_at } of rows) {
-        const result = spilled.get(order_id);
-        assert(result?.outcome === "spilled");
-        assertEquals(placed_at.toISOString(), result.placedAt);
+        assertEquals(placed_at.toISOString(), spilled.get(order_id));
       }
       await until("nothing to be left", async () => await redis.redis.xlen(keys.stream) === 0);
       assertEquals(await redis.redis.hlen(keys.records), 0);
     } finally {
-      await earlier.stop();
-      await closeRedis(connection);
       await redis.redis.del(...Object.values(keys));
     }
   }));

@@ -9,8 +9,9 @@ import ts from "typescript";
 import type { Rule } from "./source.ts";
 
 /**
- * They show people a start, a last run, the begin of a problem, and the name of a folder that was set
- * aside. `signs.ts` compares the calendar with the database's clock, to tell when it is wrong.
+ * They show people a start, a last run, a failure, the begin of a problem, and the name of a folder
+ * that was set aside. `signs.ts` compares the calendar with the database's clock, to tell when it is
+ * wrong.
  */
 const FOR_PEOPLE = [
   "server/ops/status_board.ts",
@@ -18,6 +19,7 @@ const FOR_PEOPLE = [
   "server/figures/auditing.ts",
   "server/signs.ts",
   "actors/aggregator/aggregator.ts",
+  "server/telemetry/hints.ts",
   "server/embedded/postgres_cluster.ts",
 ];
 const FOLDERS = ["sql", "actors", "server"];

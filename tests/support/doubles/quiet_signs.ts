@@ -48,6 +48,7 @@ export function quietSigns(now: () => number = () => NOW): Signs {
     lostRedis: () => [],
     redisPrefix: "weir",
     failingSteps: () => [],
+    setAsideOrders: () => 0,
     heard: () => new Set(["redis", "postgres"] as const),
     driftedBuckets: () => [],
     shed: () => ({ orders: 0, lastAt: null }),

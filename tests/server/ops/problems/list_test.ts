@@ -130,6 +130,7 @@ const CASES: Readonly<Record<ProblemName, Case>> = {
     near: () => failing("drains", 2, denied, NOW - 10_000), // nothing waits
     says: /permission denied/,
   },
+  orders_set_aside: { found: () => ({ setAsideOrders: () => 1 }), says: /the log names each/ },
   orders_shed: {
     found: () => ({ shed: () => ({ orders: 7, lastAt: NOW - 1_000 }) }),
     near: (signs) => ({
