@@ -37,6 +37,11 @@ export async function runService(config: Config, hooks: ServiceHooks): Promise<v
   const removeSignals = onSignals(stopping, async () => await embedded?.stop());
   const removeHandlers = surviveUncaught();
   try {
+    for (const { name, why, weakens } of config.droppedParameters) {
+      const line = `DATABASE_URL: ${name} is left out: ${why}`;
+      if (weakens) log.warn(line);
+      else log.info(line);
+    }
     embedded = await startNeeded(config);
     const databaseUrl = config.databaseUrl ?? embedded?.postgres?.url;
     if (databaseUrl === undefined) throw new Error("neither DATABASE_URL nor embedded PostgreSQL");

@@ -6,6 +6,7 @@
  * load the HTTP server. Each of these modules exports its `command`, and loading it does nothing.
  */
 import { Argument, type Command } from "commander";
+import { forgetDriverVariables } from "../config.ts";
 import { runTask, taskCommand } from "./command.ts";
 
 type TaskName = keyof typeof TASKS;
@@ -33,4 +34,7 @@ const entrance = taskCommand(
     await command.parseAsync(args, { from: "user" });
   });
 
-if (import.meta.main) Deno.exit(await runTask(entrance, Deno.args));
+if (import.meta.main) {
+  forgetDriverVariables();
+  Deno.exit(await runTask(entrance, Deno.args));
+}

@@ -107,6 +107,7 @@ function hearPostgres(
     // An echo that was sent before LISTEN was in force is never heard. That is no reason to
     // connect again.
     onListening: heard,
+    onFull: () => pool.makeRoom(),
     onEcho: heard,
   });
   const send = async () => {

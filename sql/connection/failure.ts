@@ -35,6 +35,14 @@ export const SQLSTATE = {
   /** The server is up and has no database of this name. */
   noSuchDatabase: "3D000",
   databaseExists: "42P04",
+  /** No schema of the search path exists, or may be used. */
+  invalidSchema: "3F000",
+  /** A setting in the start-up message has an unknown name, or a value that does not fit. */
+  unknownSetting: "42704",
+  wrongSetting: "22023",
+  /** Poolers give these to nearly all that they refuse; the text alone tells more. */
+  protocolViolation: "08P01",
+  internalError: "XX000",
   uniqueViolation: "23505",
 } as const;
 
@@ -51,7 +59,7 @@ const CLASS = {
 } as const;
 
 /** Codes of the driver and of the operating system. */
-const CONNECTION = {
+export const CONNECTION = {
   /** Nobody listens at the address. */
   refused: "ECONNREFUSED",
   noSuchHost: "ENOTFOUND",
@@ -59,10 +67,33 @@ const CONNECTION = {
   noNameService: "EAI_AGAIN",
   hostUnreachable: "EHOSTUNREACH",
   networkUnreachable: "ENETUNREACH",
+  reset: "ECONNRESET",
+  timedOut: "ETIMEDOUT",
   /** The server took the connection and said nothing, until the driver gave up. */
   connectTimeout: "CONNECT_TIMEOUT",
   /** The pool cut the connection, because another call on it was given up. */
   destroyed: "CONNECTION_DESTROYED",
+  /** The server ended the connection without a word. */
+  closed: "CONNECTION_CLOSED",
+  brokenPipe: "EPIPE",
+  /** The server could not prove that it knows the password. */
+  wrongServer: "SASL_SIGNATURE_MISMATCH",
+} as const;
+
+/** Codes of TLS: of the runtime, and for a server that has none. */
+export const TLS = {
+  /** The certificate leads to no authority that we trust. */
+  untrusted: [
+    "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+    "UNABLE_TO_GET_ISSUER_CERT",
+    "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+    "SELF_SIGNED_CERT_IN_CHAIN",
+    "DEPTH_ZERO_SELF_SIGNED_CERT",
+    "CERT_UNTRUSTED",
+  ],
+  expired: ["CERT_HAS_EXPIRED", "CERT_NOT_YET_VALID"],
+  otherName: ["ERR_TLS_CERT_ALTNAME_INVALID"],
+  missing: ["WEIR_NO_TLS"],
 } as const;
 
 /** Codes of errors that Weir's own connections throw. */
@@ -72,8 +103,20 @@ export const WEIR_CODE = {
   /** The call never began, because too many others waited. This says nothing of the database. */
   poolBusy: "WEIR_POOL_BUSY",
   poolCut: "WEIR_POOL_CUT",
+  /** Another program than PostgreSQL answers at the address. */
+  notPostgres: "WEIR_NOT_POSTGRES",
+  /** The server wants another proof of who we are than a password. */
+  noWayIn: "WEIR_NO_WAY_IN",
+  /** A file of a certificate or key cannot be read. */
+  certificateFile: "WEIR_CERTIFICATE_FILE",
   /** The commit stands without the standby that it was to wait for. */
   notReplicated: "WEIR_NOT_REPLICATED",
+  /** A session did not keep a setting that a promise rests on. No statement was sent. */
+  unfitSession: "WEIR_UNFIT_SESSION",
+  /** The encoding or the version of the database does not do. No statement was sent. */
+  unfitDatabase: "WEIR_UNFIT_DATABASE",
+  /** The statement was run, and its answer cannot be read. */
+  unreadableValue: "WEIR_UNREADABLE_VALUE",
 } as const;
 
 export type FailureKind =
@@ -105,6 +148,14 @@ const KINDS: Readonly<Record<string, FailureKind>> = {
   [SQLSTATE.readOnlyTransaction]: "read_only",
 };
 
+/** No connection came about, so nothing was sent. `code` says why, if anything does. */
+export class NotConnected extends Error {
+  constructor(message: string, readonly code: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "NotConnected";
+  }
+}
+
 /** The URL names a user, a password or a database that the server does not accept. */
 const WRONG_URL: ReadonlySet<string> = new Set([
   SQLSTATE.invalidAuthorization,
@@ -128,6 +179,8 @@ const NOT_SENT: ReadonlySet<string> = new Set([
   CONNECTION.connectTimeout,
   ...CLOSED_FOR_NOW,
   ...WRONG_URL,
+  WEIR_CODE.unfitSession,
+  WEIR_CODE.unfitDatabase,
 ]);
 
 const TIMED_OUT: ReadonlySet<string> = new Set([
@@ -153,7 +206,9 @@ export function classify(error: unknown): Failure {
   const code = codeOf(error) ?? "UNKNOWN";
   const timedOut = TIMED_OUT.has(code);
   if (code === WEIR_CODE.poolBusy) return { kind: "contention", outcome: "none", code, timedOut };
-  if (NOT_SENT.has(code)) return { kind: "infrastructure", outcome: "none", code, timedOut };
+  if (NOT_SENT.has(code) || error instanceof NotConnected) {
+    return { kind: "infrastructure", outcome: "none", code, timedOut };
+  }
   // Only the server's own errors have a severity. The socket's EPIPE looks like a SQLSTATE.
   const severity = textOf(error, "severity");
   if (severity === null) return { kind: "infrastructure", outcome: "unknown", code, timedOut };
@@ -191,11 +246,6 @@ export function isStandby(error: unknown): boolean {
   return STANDBY.has(codeOf(error) ?? "");
 }
 
-/** True when the database's URL is wrong, which waiting cannot cure. */
-export function isWrongUrl(error: unknown): boolean {
-  return WRONG_URL.has(codeOf(error) ?? "");
-}
-
 /** True when this role may not do it. */
 export function isForbidden(error: unknown): boolean {
   return codeOf(error) === SQLSTATE.insufficientPrivilege;
@@ -209,6 +259,11 @@ export function isMissingOrForbidden(error: unknown): boolean {
 /** True when the server starts, stops or is full: it may let us in later. */
 export function isClosedForNow(error: unknown): boolean {
   return CLOSED_FOR_NOW.has(codeOf(error) ?? "");
+}
+
+/** True when the server has no connection left for us. */
+export function isFull(error: unknown): boolean {
+  return codeOf(error) === SQLSTATE.tooManyConnections;
 }
 
 /**

@@ -36,6 +36,11 @@ export class Gate {
 
   constructor(readonly bounds: GateBounds) {}
 
+  /** How many callers wait. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
   /** Resolves when the caller has a place, which `leave` gives back. @throws PoolBusy */
   async enter(): Promise<void> {
     const { places, maxWaiting, waitTimeoutMs } = this.bounds;

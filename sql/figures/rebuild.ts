@@ -12,7 +12,7 @@
  * middle loses the lock and the transaction within a second.
  */
 import { codeOf, SQLSTATE } from "../connection/failure.ts";
-import { connect } from "../connection/driver.ts";
+import { withSession } from "../connection/session.ts";
 import type { Tx } from "../connection/database.ts";
 import { beginEpoch, FOLD_LOCK } from "./fold.ts";
 import { ALL_STORES } from "./journal.ts";
@@ -22,6 +22,7 @@ import { sumsOfLines, sumsOfOrders } from "./recount.ts";
 import { minuteHorizon } from "./retention.ts";
 import { takeSessionLock } from "../connection/session_lock.ts";
 
+const CONNECT_TIMEOUT_MS = 10_000;
 const LOCK_TIMEOUT_MS = 60_000;
 /** An attempt fails when outdated rows are deleted meanwhile. The next one does without them. */
 const ATTEMPTS = 5;
@@ -46,17 +47,13 @@ export class RebuildLocked extends Error {
  * @throws RebuildLocked or what the driver throws; then nothing has changed
  */
 export async function rebuildRollups(options: { databaseUrl: string }): Promise<Rebuilt> {
-  const sql = connect(options.databaseUrl, {
-    max: 1,
-    connection: {
-      application_name: "weir rebuild",
-      TimeZone: "UTC",
-      idle_in_transaction_session_timeout: 1_000,
-      idle_session_timeout: 1_000,
-    },
-  });
-  try {
-    await sql`SET statement_timeout = 0`; // a recount of many orders takes long
+  const session = {
+    url: options.databaseUrl,
+    name: "rebuild",
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    settings: { idle_in_transaction_session_timeout: "1000", idle_session_timeout: "1000" },
+  };
+  return await withSession(session, async (sql) => {
     if (!await takeSessionLock(sql, FOLD_LOCK, LOCK_TIMEOUT_MS)) throw new RebuildLocked();
     for (let attempt = 1;; attempt++) {
       // The clock is read before the snapshot: every order committed before `as_of` is in it.
@@ -77,9 +74,7 @@ export async function rebuildRollups(options: { databaseUrl: string }): Promise<
         if (!again) throw error;
       }
     }
-  } finally {
-    await sql.end({ timeout: 1 }); // releases the session's lock too
-  }
+  });
 }
 
 type Counted = Omit<Rebuilt, "notified">;

@@ -40,7 +40,7 @@ Deno.test("a service started while the database is away waits for it, and then t
         WEIR_SPILL: "off",
       });
       const status = async (path: string) => (await request(`${service.url}${path}`)).status;
-      await service.says(/waits for its database/);
+      await service.says(/the database is away/);
       assertEquals([await status("/healthz"), await status("/readyz")], [200, 503]);
       assertEquals(await status("/metrics"), 200);
       const order = anInput({ deadlineMs: 1_000 });
@@ -69,7 +69,7 @@ Deno.test("a service that is stopped while the database is away ends at once", (
     const proxy = WireProxy.to(database.url);
     proxy.cut();
     const service = await start({ DATABASE_URL: proxy.through(database.url) });
-    await service.says(/waits for its database/);
+    await service.says(/the database is away/);
     const begunAt = performance.now();
     assertEquals((await service.stop()).code, 0);
     assertLess(performance.now() - begunAt, 8_000);

@@ -15,6 +15,7 @@ const LOOKUP_MS = 10_000;
 export const DATABASE_PROBLEMS: readonly ProblemRule[] = [
   {
     name: "not_prepared",
+    isSaid: false, // start_tries.ts says each cause, with the setting to look at
     words: "the instance waits for its database",
     over: "the database is ready",
     look: ({ streaks: { preparation } }) => {
@@ -32,7 +33,9 @@ export const DATABASE_PROBLEMS: readonly ProblemRule[] = [
       const { circuit, lastError, queuedOrders } = signs.writer();
       const { isSilent, reason } = signs.database();
       if (circuit === "closed" && (!isSilent || commitsGoOn(signs))) return null;
-      const cause = circuit === "closed" ? reason : lastError;
+      // The check may have met the same failure, and knows more of it than its code.
+      const isSame = circuit === "closed" || (lastError !== null && reason.includes(lastError));
+      const cause = isSame ? reason : lastError;
       const counts = {
         queuedOrders,
         spilledOrders: signs.spill().orders,

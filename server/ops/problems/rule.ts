@@ -40,6 +40,8 @@ export interface ProblemRule {
    * most once a minute, and else once an hour. `never`: it lasts by choice.
    */
   readonly again?: "minute" | "change" | "never";
+  /** False: another part of the program says it. Default: it is said here. */
+  readonly isSaid?: boolean;
   /** It does not begin beside one of these, which are its cause. */
   readonly causes?: readonly ProblemName[];
 }

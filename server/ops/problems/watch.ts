@@ -171,7 +171,8 @@ class ProblemState {
   }
 
   #say(phase: "begins" | "lasts" | "ended", { begunAt, finding }: Standing, until: number): void {
-    const { name, words, over, level = "warn" } = this.rule;
+    const { name, words, over, level = "warn", isSaid = true } = this.rule;
+    if (!isSaid) return;
     const seconds = Math.round((until - begunAt) / 1_000);
     const { detail, counts = {} } = finding;
     const figures = { problem: name, phase, seconds, ...counts };

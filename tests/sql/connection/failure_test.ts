@@ -6,7 +6,7 @@ import {
   isConnectionLost,
   isSilence,
   isStandby,
-  isWrongUrl,
+  NotConnected,
 } from "../../../sql/connection/failure.ts";
 import { socketError, sqlError } from "../../support/doubles/scripted_store.ts";
 
@@ -100,10 +100,17 @@ Deno.test("each question about an error is true for its own codes alone", () => 
   const those = (asked: (error: unknown) => boolean) =>
     codes.filter((code) => asked(sqlError(code)));
   assertEquals(those(isStandby), ["25006", "55000"]);
-  assertEquals(those(isWrongUrl), ["28000", "28P01", "3D000"]);
   assertEquals(those(isClosedForNow), ["57P03", "53300"]);
   assertEquals(those((error) => isSilence(classify(error))), []);
   const silent = ["WEIR_DATABASE_TIMEOUT", "CONNECTION_DESTROYED", "CONNECT_TIMEOUT"];
   for (const code of silent) assertEquals(isSilence(classify(socketError(code))), true);
   assertEquals(isSilence(classify(socketError("ECONNREFUSED"))), false);
+});
+
+Deno.test("a call whose connection never came about has surely stored nothing, whatever its code", () => {
+  for (const code of ["CERT_HAS_EXPIRED", "ECONNRESET", "WEIR_NOT_POSTGRES"]) {
+    const { kind, outcome } = classify(new NotConnected("h:5432: no", code));
+    assertEquals([kind, outcome], ["infrastructure", "none"], code);
+    assertEquals(classify(socketError(code)).outcome, "unknown", "from an open connection");
+  }
 });

@@ -16,7 +16,8 @@ const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["cli"],
     ["service"],
     ["instance"],
-    ["start_failure", "stop"],
+    ["start_tries", "stop"],
+    ["start_failure"],
     ["parts"],
     ["signs"],
     ["front"],
@@ -27,6 +28,7 @@ const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["redis"],
     ["telemetry"],
     ["config", "every", "version"],
+    ["redis_url"],
   ],
   "actors/": [
     ["system_machine", "bus_machine", "aggregator", "auditor", "overflow_drainer"],
