@@ -122,7 +122,7 @@ if (import.meta.main) {
   const [storeId] = Deno.args;
   startTicker({
     // Deno's own WebSocket is slow with messages over a kilobyte.
-    weir: createWeirClient({ url, token, WebSocket: WebSocket as typeof globalThis.WebSocket }),
+    weir: createWeirClient({ url, token, WebSocket }),
     ...(storeId === undefined ? {} : { storeId }),
     show: Deno.stdout.isTerminal() ? showOnTerminal : (line) => console.log(line),
     onRefused: (message) => {

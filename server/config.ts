@@ -53,13 +53,27 @@ function checked(check: (text: string) => void) {
   });
 }
 
+/**
+ * A folder for the embedded services. Deno takes a path with a comma for several paths, and would
+ * permit each of them. Nobody replaces a tilde here as a shell does.
+ */
+function dataFolder() {
+  return z.string()
+    .refine(
+      (path) => !path.includes(","),
+      "must not have a comma, which Deno takes for two folders",
+    )
+    .refine((path) => !/\p{Cc}/u.test(path), "must not have a control character")
+    .refine((path) => !path.startsWith("~"), "must be a path without ~, such as $HOME/weir");
+}
+
 /** Every variable that the service reads, with its default. */
 export const VARIABLES = z.object({
   PORT: wholeNumber(0, 65_535, 8_080),
   HOST: z.string().min(1).default("127.0.0.1"),
   DATABASE_URL: checked(understand).optional(),
   REDIS_URL: checked(checkRedisUrl).optional(),
-  WEIR_DATA_DIR: z.string().min(1).default(".weir"),
+  WEIR_DATA_DIR: dataFolder().default(".weir"),
   WEIR_SPILL: z.enum(["auto", "trust", "off"]).default("auto"),
   WEIR_SPILL_MAX_ORDERS: wholeNumber(1, 1_000_000_000, 1_000_000),
   WEIR_SPILL_MAX_BYTES: byteSize(1_024 * MIB),
@@ -105,6 +119,8 @@ export interface Config {
   readonly devKey: string | null;
   readonly logLevel: "debug" | "info" | "warning" | "error";
   readonly logFormat: "text" | "json";
+  /** True when `npx` started this process, or one above it. npm says so to all that it starts. */
+  readonly byNpx: boolean;
 }
 
 /** The environment of the process. An empty variable counts as not set. */
@@ -160,6 +176,7 @@ export function readConfig(
     devKey: values.WEIR_DEV_KEY ?? null,
     logLevel: values.LOG_LEVEL,
     logFormat: values.LOG_FORMAT ?? (Deno.stdout.isTerminal() ? "text" : "json"),
+    byNpx: environment["npm_command"] === "exec",
   };
 }
 

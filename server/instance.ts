@@ -7,7 +7,7 @@ import { createActor, waitFor } from "xstate";
 import { systemMachine } from "../actors/system_machine.ts";
 import { nextHostFirst } from "../sql/connection/url.ts";
 import { migrate } from "../sql/migrate.ts";
-import { type HttpServer, serveHttp } from "./front/http.ts";
+import { type HttpServer, KEEP_ALIVE_MS, serveHttp } from "./front/http.ts";
 import { type PartsOptions, startParts } from "./parts.ts";
 import { CLIENT_TIMEOUT_MS } from "./front/slow_clients.ts";
 import { causeOf, StartTries } from "./start_tries.ts";
@@ -20,6 +20,8 @@ const log = getLogger(["weir"]);
 export interface InstanceOptions extends PartsOptions {
   /** A client that reads nothing for this time is disconnected; default `CLIENT_TIMEOUT_MS`. */
   readonly clientTimeoutMs?: number;
+  /** A quiet event stream gets a comment this often; default `KEEP_ALIVE_MS`. */
+  readonly keepAliveMs?: number;
 }
 
 export interface Instance {
@@ -71,8 +73,8 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
   const isReady = () => system.getSnapshot().value === "serving" && parts.takesOrders();
   try {
     const { port, host } = config;
-    const { clientTimeoutMs = CLIENT_TIMEOUT_MS } = options;
-    http = serveHttp({ ...parts, port, host, isReady, clientTimeoutMs });
+    const { clientTimeoutMs = CLIENT_TIMEOUT_MS, keepAliveMs = KEEP_ALIVE_MS } = options;
+    http = serveHttp({ ...parts, port, host, isReady, clientTimeoutMs, keepAliveMs });
   } catch (error) {
     await stopParts(parts, null, 0);
     throw error;

@@ -43,6 +43,7 @@ import { RedisLinks } from "./redis/links.ts";
 import type { Services } from "./router/context.ts";
 import type { Gauges } from "./telemetry/gauges.ts";
 import { Hints } from "./telemetry/hints.ts";
+import { LetterLog } from "./telemetry/letter_log.ts";
 import { createMetrics, type Metrics } from "./telemetry/metrics.ts";
 import { createStreaks, type Streaks } from "./telemetry/streak.ts";
 import { oldAfterMs, signsOf } from "./signs.ts";
@@ -77,6 +78,7 @@ interface OrderParts {
   readonly overflow: RunningOverflow | null;
   readonly drainer: OverflowDrainer | null;
   readonly letterCount: LetterCount;
+  readonly letterLog: LetterLog;
 }
 
 /** The parts along the journey of a figure. */
@@ -105,24 +107,18 @@ export function startParts(options: PartsOptions): Parts {
   const { config, databaseUrl, redisUrl } = options;
   const { statementTimeoutMs } = config;
   const hints = new Hints(systemClock.now);
-  const metrics = createMetrics(hints);
-  const streaks = createStreaks(systemClock.now);
-  const shed = new ShedOrders(systemClock.now);
-  const links = new RedisLinks();
+  const observers = {
+    hints,
+    metrics: createMetrics(hints),
+    streaks: createStreaks(systemClock.now),
+    shed: new ShedOrders(systemClock.now),
+    links: new RedisLinks(),
+  };
+  const { metrics, streaks, links } = observers;
   const database = openDatabase({ url: databaseUrl, statementTimeoutMs, writeConnections: LANES });
   const cacheRedis = redisUrl === null ? null : openRedis(redisUrl, "cache", links);
   const instanceId = crypto.randomUUID();
-  const base = {
-    ...options,
-    instanceId,
-    metrics,
-    streaks,
-    shed,
-    links,
-    hints,
-    database,
-    cacheRedis,
-  };
+  const base = { ...options, ...observers, instanceId, database, cacheRedis };
   const figures = startFigures(base);
   const { hub, bus, auditor, folding: { aggregator } } = figures;
   const orders = startOrders(base, () => aggregator.wake());
@@ -195,12 +191,16 @@ function startOrders(base: Base, onCommitted: () => void): OrderParts {
   const { config, redisUrl, database, instanceId, metrics, streaks, links, hints } = base;
   const running = redisUrl === null ? null : startOverflow(config, redisUrl, hints, links);
   const overflow = running?.overflow ?? null;
+  const letterLog = new LetterLog();
   const writer = startWriter({
     config,
-    store: overflow === null ? createOrderStore(database.write) : createRecallingStore(
-      database.write,
-      { recall: (orderIds) => overflow.recall(orderIds), onRecalled: onCommitted },
-    ),
+    store: overflow === null
+      ? createOrderStore(database.write, letterLog.tell)
+      : createRecallingStore(
+        database.write,
+        { recall: (orderIds) => overflow.recall(orderIds), onRecalled: onCommitted },
+        letterLog.tell,
+      ),
     overflow,
     metrics,
     streak: streaks.batches,
@@ -216,9 +216,10 @@ function startOrders(base: Base, onCommitted: () => void): OrderParts {
     streak: streaks.drains,
     onDrained: onCommitted,
     hints,
+    onParked: letterLog.tell,
   });
   const letterCount = startLetterCount(database.read, hints);
-  return { overflow: running, writer, drainer, letterCount };
+  return { overflow: running, writer, drainer, letterCount, letterLog };
 }
 
 function orderServices(

@@ -1,11 +1,14 @@
 /**
- * The service as a process: embedded services around an instance, and signals.
+ * The service as a process: embedded services around an instance, signals, and the end of those
+ * who started it.
  *
  * Tested in tests/server/service_start_test.ts and service_stop_test.ts.
  */
 import type { Config } from "./config.ts";
 import { type EmbeddedServices, startEmbedded } from "./embedded/mod.ts";
 import { type Instance, startInstance } from "./instance.ts";
+import { watchLaunchers } from "./launchers.ts";
+import { processTable } from "./process_table.ts";
 import { tellBug } from "./telemetry/bugs.ts";
 import { getLogger } from "./telemetry/log.ts";
 
@@ -34,7 +37,16 @@ export interface RunningService {
 export async function runService(config: Config, hooks: ServiceHooks): Promise<void> {
   const stopping = new AbortController();
   let embedded: EmbeddedServices | null = null;
-  const removeSignals = onSignals(stopping, async () => await embedded?.stop());
+  const removeSignals = await onSignals(stopping, async () => await embedded?.stop());
+  const endWatch = watchLaunchers({
+    parent: () => Deno.ppid,
+    byNpx: config.byNpx,
+    table: processTable,
+    onGone: (name) => {
+      log.warn(`stopping: ${name}, which started this service, has ended`);
+      stopping.abort();
+    },
+  });
   const removeHandlers = surviveUncaught();
   try {
     for (const { name, why, weakens } of config.droppedParameters) {
@@ -73,6 +85,7 @@ export async function runService(config: Config, hooks: ServiceHooks): Promise<v
     await embedded?.stop();
     removeHandlers();
     removeSignals();
+    await endWatch();
   }
 }
 
@@ -106,8 +119,14 @@ const SAME_SIGNAL_MS = 500;
 /** The embedded services have this long when the process ends at once, so that they end too. */
 const AT_ONCE_MS = 1_000;
 
-/** The first signal aborts `stopping`, a second one ends the process. @returns an undo function. */
-function onSignals(stopping: AbortController, endEmbedded: () => Promise<void>): () => void {
+/**
+ * The first signal aborts `stopping`, a second one ends the process. The end of the terminal is a
+ * signal too, unless the process ignores it, as under `nohup`. @returns an undo function.
+ */
+async function onSignals(
+  stopping: AbortController,
+  endEmbedded: () => Promise<void>,
+): Promise<() => void> {
   let firstAt = 0;
   const handle = () => {
     if (!stopping.signal.aborted) {
@@ -119,7 +138,8 @@ function onSignals(stopping: AbortController, endEmbedded: () => Promise<void>):
       endEmbedded().finally(() => Deno.exit(1));
     }
   };
-  const signals = ["SIGINT", "SIGTERM"] as const;
+  const signals: Deno.Signal[] = ["SIGINT", "SIGTERM"];
+  if (await processTable.ignoresHangup(Deno.pid) === false) signals.push("SIGHUP");
   for (const signal of signals) Deno.addSignalListener(signal, handle);
   return () => {
     for (const signal of signals) Deno.removeSignalListener(signal, handle);

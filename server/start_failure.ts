@@ -65,7 +65,7 @@ const ROWS: readonly Row[] = [
     POOLER,
     AT_ONCE,
     "the pooler refuses a setting of the session",
-    "take it out of DATABASE_URL and set it by ALTER ROLE, or name it in ignore_startup_parameters",
+    "take it out of options in DATABASE_URL, or name it in ignore_startup_parameters",
     /unsupported startup parameter/i,
   ),
   row(
@@ -161,6 +161,18 @@ const ROWS: readonly Row[] = [
     AT_ONCE,
     "the server does not take a setting of the session",
     "look at options in DATABASE_URL",
+  ),
+  row(
+    WEIR_CODE.unfitDatabase,
+    AT_ONCE,
+    "the database is not fit for Weir",
+    "docs/operating.md lists what it must be, under Versions",
+  ),
+  row(
+    WEIR_CODE.unfitSession,
+    NEVER,
+    "the sessions of the database are not fit for Weir",
+    "connect without the pooler, or let it pass settings on",
   ),
   // TLS
   row(

@@ -33,6 +33,7 @@ export async function stopParts(
   await parts.hub.stop();
   await callsEnded;
   await parts.drainer?.stop();
+  parts.letterLog.stop();
   await parts.overflow?.stop();
   await parts.bus.stop();
   await Promise.all([

@@ -18,6 +18,7 @@ import type { Sql, Tx } from "./connection/database.ts";
 import { codeOf, SQLSTATE } from "./connection/failure.ts";
 import { withSession } from "./connection/session.ts";
 import { takeSessionLock } from "./connection/session_lock.ts";
+import { missingRight } from "./schema_rights.ts";
 import { pause } from "./waiting.ts";
 
 /** The key of the migrators' advisory lock. */
@@ -78,7 +79,8 @@ export async function migrate(options: { databaseUrl: string }): Promise<{ appli
     await refuseSecond(sql);
     const pending = pendingOf(migrations, await readRecord(sql));
     if (pending.length === 0) return { applied: [] };
-    await checkRights(sql, pending);
+    const missing = await missingRight(sql);
+    if (missing !== null) throw new MigrationError(ownerNeeded(pending, missing));
     return { applied: await applyAll(sql, migrations).catch((error) => explain(error, pending)) };
   });
 }
@@ -203,43 +205,6 @@ async function refuseSecond(sql: Sql): Promise<void> {
   );
 }
 
-interface Rights {
-  readonly role: string;
-  readonly search_path: string;
-  /** The schema in which tables are made; null: there is none. */
-  readonly schema: string | null;
-  readonly may_create: boolean | null;
-  /** The schema that holds Weir's record and is not in the search path. */
-  readonly elsewhere: string | null;
-}
-
-/** @throws MigrationError when the role cannot apply migrations, with the reason */
-async function checkRights(sql: Sql, pending: readonly Migration[]): Promise<void> {
-  const [rights] = await sql<Rights[]>`
-    SELECT current_user AS role, current_setting('search_path') AS search_path,
-           current_schema() AS schema,
-           has_schema_privilege(current_schema(), 'CREATE') AS may_create,
-           (SELECT nspname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
-            WHERE relname = 'weir_migrations' AND relkind IN ('r', 'p')
-              AND to_regclass('weir_migrations') IS NULL
-            ORDER BY nspname LIMIT 1) AS elsewhere`;
-  if (rights === undefined) throw new Error("a SELECT without FROM returned no row");
-  const { role, search_path, schema, may_create, elsewhere } = rights;
-  const where = `role ${role} with search_path ${search_path}`;
-  if (elsewhere !== null) {
-    throw new MigrationError(
-      `Weir's tables stand in schema ${elsewhere}, and ${where} does not see it: ` +
-        `GRANT USAGE ON SCHEMA ${elsewhere} TO ${role}, or write ?schema=${elsewhere} into the URL`,
-    );
-  }
-  if (schema === null) {
-    throw new MigrationError(
-      `${where} sees no schema to make tables in: make one, or GRANT USAGE, CREATE on one`,
-    );
-  }
-  if (may_create !== true) throw new MigrationError(ownerNeeded(pending, `${role} may not create`));
-}
-
 /** A right that is missing in the middle is told like one that is missing at the start. */
 function explain(error: unknown, pending: readonly Migration[]): never {
   if (codeOf(error) !== SQLSTATE.insufficientPrivilege) throw error;
@@ -247,9 +212,11 @@ function explain(error: unknown, pending: readonly Migration[]): never {
 }
 
 function ownerNeeded(pending: readonly Migration[], why: string): string {
-  const [first] = pending;
-  const names = pending.length === 1 ? first?.name : `${first?.name} to ${pending.at(-1)?.name}`;
-  return `${pending.length} migrations are not applied (${names}), and ${why}: ` +
+  const [first, last] = [pending[0]?.name, pending.at(-1)?.name];
+  const names = first === last
+    ? `the migration ${first} is`
+    : `the migrations ${first} to ${last} are`;
+  return `${names} not applied, and ${why}: ` +
     "run `deno task migrate` as the owner of the schema";
 }
 

@@ -13,7 +13,12 @@
  */
 import { classify, type Failure, isNotSent } from "../../sql/connection/failure.ts";
 import type { NewOrder } from "../../sql/orders/new_order.ts";
-import { type Commit, commitApart, type CommitOutcome } from "../order_writer/bisect.ts";
+import {
+  type Commit,
+  commitApart,
+  type CommitOutcome,
+  takesOrders,
+} from "../order_writer/bisect.ts";
 
 export interface AroundOutcome extends CommitOutcome {
   /** The orders that failed alone, and not for their content, by order id. */
@@ -37,17 +42,10 @@ export async function commitAround(
   if (!isDoubtful) return { ...first, stuck: new Map() };
   const second = await takeApart(commit, others);
   return {
+    ...second,
     stored: new Map([...first.stored, ...second.stored]),
     atFault: new Map([...first.atFault, ...second.atFault]),
-    stuck: second.stuck,
-    failure: second.failure,
-    failed: second.failed,
   };
-}
-
-/** True when the database stores something now. */
-export function takesOrders(commit: Commit): Promise<boolean> {
-  return commit([]).then(() => true, () => false);
 }
 
 async function takeApart(commit: Commit, orders: readonly NewOrder[]): Promise<AroundOutcome> {
@@ -65,13 +63,8 @@ async function takeApart(commit: Commit, orders: readonly NewOrder[]): Promise<A
     if (group.length === 1) failedAlone++;
     return anyStored || failedAlone < FAILED_ALONE;
   });
-  const isOfData = ([, failure]: [string, Failure]) => failure.kind === "data";
   const isOutage = outcome.failure !== null && !anyStored;
-  return {
-    ...outcome,
-    atFault: new Map([...outcome.atFault].filter(isOfData)),
-    stuck: new Map(isOutage ? [] : [...outcome.atFault].filter((fault) => !isOfData(fault))),
-  };
+  return { ...outcome, stuck: isOutage ? new Map() : outcome.failedAlone };
 }
 
 /**

@@ -14,9 +14,10 @@
  */
 import { MAX_BATCH_LINES } from "../../sql/orders/batch.ts";
 import type { NewOrder } from "../../sql/orders/new_order.ts";
-import type { Commit } from "../order_writer/bisect.ts";
+import type { LetterCause } from "../../sql/orders/dead_letters.ts";
+import { type Commit, takesOrders } from "../order_writer/bisect.ts";
 import { classify, type Failure } from "../../sql/connection/failure.ts";
-import { type AroundOutcome, commitAround, takesOrders } from "./commit_around.ts";
+import { type AroundOutcome, commitAround } from "./commit_around.ts";
 
 /** An order that waits in the overflow. The overflow's entries have more, which only it reads. */
 export interface Spilled {
@@ -43,7 +44,7 @@ export interface Stuck<Entry extends Spilled> {
 export interface DrainStore {
   readonly commit: Commit;
   /** Keeps an order that cannot be committed as a dead letter. */
-  park(order: NewOrder, reason: "rejected" | "conflict", code: string): Promise<string>;
+  park(order: NewOrder, cause: LetterCause): Promise<unknown>;
 }
 
 export interface DrainReport {
@@ -96,8 +97,7 @@ export async function drainBatch<Entry extends Spilled>(
 /** An order for a dead letter. */
 interface Wrong<Entry extends Spilled> {
   readonly entry: Entry;
-  readonly reason: "rejected" | "conflict";
-  readonly code: string;
+  readonly cause: LetterCause;
 }
 
 interface Sorted<Entry extends Spilled> {
@@ -117,11 +117,12 @@ function sort<Entry extends Spilled>(
     const row = outcome.stored.get(orderId);
     const fault = outcome.atFault.get(orderId);
     const failure = outcome.stuck.get(orderId);
-    if (fault !== undefined) sorted.wrong.push({ entry, reason: "rejected", code: fault.code });
-    else if (failure !== undefined) {
+    if (fault !== undefined) {
+      sorted.wrong.push({ entry, cause: { reason: "rejected", rule: fault } });
+    } else if (failure !== undefined) {
       sorted.stuck.push({ entry, code: failure.code, parkCode: null });
     } else if (row !== undefined && row.contentHash !== contentHash) {
-      sorted.wrong.push({ entry, reason: "conflict", code: CONFLICT });
+      sorted.wrong.push({ entry, cause: { reason: "conflict" } });
     } else if (row !== undefined) sorted.stored.push(entry);
   }
   return sorted;
@@ -141,9 +142,9 @@ async function parkAll<Entry extends Spilled>(
 ): Promise<ParkOutcome<Entry>> {
   const parked: Entry[] = [];
   const stuck: Stuck<Entry>[] = [];
-  for (const { entry, reason, code } of wrong) {
+  for (const { entry, cause } of wrong) {
     try {
-      await store.park(entry.order, reason, code);
+      await store.park(entry.order, cause);
       parked.push(entry);
     } catch (error) {
       // A smaller batch would not help, so a time-out of parking does not shrink the next one.
@@ -151,6 +152,7 @@ async function parkAll<Entry extends Spilled>(
       if (stuck.length === 0 && !await takesOrders(store.commit)) {
         return { parked, stuck, failure };
       }
+      const code = cause.reason === "rejected" ? cause.rule.code : cause.reason;
       stuck.push({ entry, code, parkCode: failure.code });
     }
   }
@@ -174,6 +176,3 @@ function oneBatch<Entry extends Spilled>(
   const end = single.findIndex(({ order }) => (lines += order.lineCount) > MAX_BATCH_LINES);
   return single.slice(0, end === -1 ? maxOrders : Math.min(Math.max(1, end), maxOrders));
 }
-
-/** The code of a dead letter for a conflict, which has no SQLSTATE. */
-const CONFLICT = "idempotency_mismatch";

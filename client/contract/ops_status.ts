@@ -13,6 +13,8 @@ export interface OrderWriterStatus {
   readonly commitMsP99: number | null;
   /** The SQLSTATE or socket error of the latest failed batch. */
   readonly lastError: string | null;
+  /** ISO 8601, by this instance's clock. It is for people: no figure depends on it. */
+  readonly lastErrorAt: string | null;
 }
 
 export interface AggregatorStatus {

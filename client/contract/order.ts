@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import currencies from "currency-codes";
+import type { BrokenRule } from "./broken_rule.ts";
 import type { InputIssue, Refusal, RefusalReason } from "./refusal.ts";
 import { cursorInput, plainText, storeIdInput } from "./text.ts";
 
@@ -33,7 +34,7 @@ export const placeInput = z.strictObject({
   storeId: storeIdInput,
   idempotencyKey: z.string().regex(/^[\x20-\x7e]{1,255}$/, "must be 1 to 255 printable ASCII"),
   currency: z.string().refine((code) => CURRENCY_CODES.has(code), {
-    error: "must be an ISO 4217 alphabetic code",
+    error: ({ input }) => `must be an ISO 4217 alphabetic code${meantCurrency(String(input))}`,
   }),
   lines: linesInput,
   customerRef: plainText(0, 128).optional(),
@@ -43,6 +44,12 @@ export const placeInput = z.strictObject({
   path: ["lines"],
   error: "the order's total must not pass Number.MAX_SAFE_INTEGER",
 });
+
+/** The code that was probably meant: `eur` and `Euro` are EUR. */
+function meantCurrency(text: string): string {
+  const code = text.trim().slice(0, 3).toUpperCase();
+  return CURRENCY_CODES.has(code) ? `, did you mean ${code}?` : "";
+}
 
 /** An order as a client writes it (`deadlineMs` may be left out). */
 export type PlaceInput = z.input<typeof placeInput>;
@@ -109,6 +116,8 @@ export interface PlaceError {
   readonly message: string;
   readonly retryAfterMs?: number;
   readonly deadLetterId?: string;
+  /** The rule that a `rejected` order breaks. */
+  readonly rule?: BrokenRule;
   /** The issues of an `invalid_input`. */
   readonly issues?: readonly InputIssue[];
 }

@@ -1,9 +1,19 @@
 /**
- * Scopes: everything that an API key can be allowed.
- * Tested in tests/server/router/errors_test.ts.
+ * Scopes: everything that an API key can be allowed, and the answer of `whoami`.
+ * Tested in tests/server/router/errors_test.ts and whoami_test.ts.
  */
 import { z } from "zod";
 
 export const SCOPES = ["orders:write", "orders:read", "dashboard:read", "ops"] as const;
 export const scopeInput = z.enum(SCOPES);
 export type Scope = z.output<typeof scopeInput>;
+
+/** An API key as its own caller sees it. */
+export interface Whoami {
+  /** The label that the key was made with; `development` for the key of `WEIR_DEV_KEY`. */
+  readonly name: string;
+  /** In the order of the contract's table. */
+  readonly scopes: readonly Scope[];
+  /** The only store that the key is for; null: all stores. */
+  readonly storeId: string | null;
+}

@@ -7,7 +7,7 @@ import { type Folded, foldJournal } from "../../sql/figures/fold.ts";
 import { type ListedFoldRun, listRuns } from "../../sql/figures/fold_runs.ts";
 import { type Notice, notify } from "../../sql/figures/notices.ts";
 import type { Pool } from "../../sql/connection/database.ts";
-import { isMissingOrForbidden } from "../../sql/connection/failure.ts";
+import { isForbidden, isMissingTable } from "../../sql/connection/failure.ts";
 import { readConfig } from "../config.ts";
 import { describe } from "../telemetry/log.ts";
 import { pause } from "../../sql/waiting.ts";
@@ -48,7 +48,7 @@ async function readRuns(pool: Pool, limit: number): Promise<ListedFoldRun[]> {
   try {
     return await listRuns(pool, limit);
   } catch (error) {
-    if (!isMissingOrForbidden(error)) throw error;
+    if (!isMissingTable(error) && !isForbidden(error)) throw error;
     throw new TaskFailure(
       `the history of folds cannot be read, and folds go on without it: ${describe(error)}`,
     );

@@ -72,7 +72,8 @@ async function urlOfRunning(dataDir: string): Promise<string | null> {
   const url = `postgres://weir:${password.trim()}@127.0.0.1:${port}/weir`;
   if (!await answersQueries(url, ANSWER_TIMEOUT_MS)) return null;
   const served = await dataDirectoryOf(url, ANSWER_TIMEOUT_MS);
-  return served === await Deno.realPath(`${dataDir}/postgres`) ? url : null;
+  // The pid file lies in the folder, and has the name by which its server knows it.
+  return served === pidFile?.split("\n")[1] ? url : null;
 }
 
 /**

@@ -7,6 +7,7 @@
  */
 import { Argument, type Command } from "commander";
 import { forgetDriverVariables } from "../config.ts";
+import { flushLog } from "../telemetry/log.ts";
 import { runTask, taskCommand } from "./command.ts";
 
 type TaskName = keyof typeof TASKS;
@@ -36,5 +37,7 @@ const entrance = taskCommand(
 
 if (import.meta.main) {
   forgetDriverVariables();
-  Deno.exit(await runTask(entrance, Deno.args));
+  const code = await runTask(entrance, Deno.args);
+  await flushLog();
+  Deno.exit(code);
 }

@@ -8,10 +8,14 @@
  *
  * Tested in tests/server/embedded/postgres_test.ts.
  */
+import { resolve } from "node:path";
 import { EmbeddedError, messageOf } from "./embedded_event.ts";
 
 export interface DataFolder {
-  /** Absolute and without symbolic links. */
+  /**
+   * Absolute, and as it was given: Deno's permission is for this path. It may lead through symbolic
+   * links, so the real path has to be compared where two names of one folder can meet.
+   */
   readonly path: string;
   /** The path of `name` in this folder. */
   at(name: string): string;
@@ -74,7 +78,7 @@ export async function readIfThere(path: string): Promise<string | undefined> {
 async function prepare(dataDir: string): Promise<{ path: string; lock: Deno.FsFile }> {
   try {
     await Deno.mkdir(dataDir, { recursive: true, mode: 0o700 });
-    const path = await Deno.realPath(dataDir);
+    const path = resolve(dataDir);
     const file = { read: true, write: true, create: true, mode: 0o600 };
     return { path, lock: await Deno.open(`${path}/lock`, file) };
   } catch (error) {

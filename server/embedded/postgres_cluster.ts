@@ -68,7 +68,7 @@ export async function ensureCluster(cluster: Cluster, durable: boolean): Promise
  * Stops the server that a killed Weir left running on this cluster, or removes its stale pid file.
  *
  * We connect to the port in the pid file with our password and ask which folder the server serves.
- * - It names our folder: it is stopped.
+ * - It names the folder as the pid file does, which lies in it: it is stopped.
  * - Nobody is there, or another server answers: the pid file is stale and would keep PostgreSQL from
  *   starting, so it is removed. That is safe, because this Weir holds the folder's lock. PostgreSQL
  *   itself also refuses to start while a process uses the shared memory of this folder.
@@ -81,7 +81,7 @@ export async function clearOrphan(cluster: Cluster, password: string): Promise<v
   if (!pidFile) return;
   const port = Number(pidFile[3]);
   const url = `postgres://${user}:${password}@127.0.0.1:${port}/postgres`;
-  const listener = port > 0 ? await whoListens(url, path) : "another";
+  const listener = port > 0 ? await whoListens(url, pidFile[1] ?? path) : "another";
   if (listener === "silent") return;
   if (listener === "ours") return await stopOrphan(cluster, pidFile[0] ?? "?");
   try {
@@ -91,11 +91,12 @@ export async function clearOrphan(cluster: Cluster, password: string): Promise<v
   }
 }
 
+/** @param path the folder, by the name that its server knows: a folder may have several */
 async function whoListens(url: string, path: string): Promise<"ours" | "another" | "silent"> {
   const deadline = performance.now() + ORPHAN_TIMEOUT_MS;
   for (;;) {
     try {
-      const served = await Deno.realPath(await dataDirectoryOf(url, QUESTION_TIMEOUT_MS));
+      const served = await dataDirectoryOf(url, QUESTION_TIMEOUT_MS);
       return served === path ? "ours" : "another";
     } catch (error) {
       if (isSilence(classify(error))) return "silent";

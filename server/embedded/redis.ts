@@ -135,7 +135,7 @@ async function serves(url: string, dataPath: string, configPath: string): Promis
     try {
       const reply = await ask(url, (redis) => redis.config("GET", "dir"));
       const [, dir] = Array.isArray(reply) ? reply : [];
-      return typeof dir === "string" && await Deno.realPath(dir) === dataPath;
+      return dir === await Deno.realPath(dataPath); // Redis tells the real path
     } catch (error) {
       if (!(error instanceof NoAnswer)) return false; // nobody listens, or our password is wrong
       if (attempt < SILENT_ATTEMPTS) continue;

@@ -33,7 +33,12 @@ const MAX_GUESSES = 1_000;
 /** A read may take this long; after that an older entry is used. */
 const READ_TIMEOUT_MS = 250;
 
-const DEV_PRINCIPAL: Principal = { keyId: "dev", scopes: new Set(SCOPES), storeId: null };
+const DEV_PRINCIPAL: Principal = {
+  keyId: "dev",
+  name: "development",
+  scopes: new Set(SCOPES),
+  storeId: null,
+};
 
 const CANNOT_CHECK = refuse(
   "unavailable",
@@ -114,8 +119,8 @@ class KeyCache {
       this.#guesses.set(hashOf(token), true);
       return null;
     }
-    const { keyId, storeId } = key;
-    const principal = { keyId, scopes: new Set(key.scopes), storeId };
+    const { keyId, label, storeId } = key;
+    const principal = { keyId, name: label, scopes: new Set(key.scopes), storeId };
     this.#guesses.delete(hashOf(token));
     this.#keys.set(token, principal);
     return principal;

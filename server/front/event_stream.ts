@@ -7,13 +7,19 @@
  * to the newest. A client that has taken nothing for 30 s (slow_clients.ts) is cut off: the body
  * ends with an error, and the subscription and the connection end too.
  *
- * Tested in tests/server/front/slow_clients_test.ts and tests/server/live/live_test.ts.
+ * A stream without an event is not silent: proxies end a connection on which nothing moves for a
+ * minute or less. So every stream gets a comment now and then, which clients leave out.
+ *
+ * Tested in tests/server/front/keep_alive_test.ts, tests/server/front/slow_clients_test.ts and tests/server/live/live_test.ts.
  */
 import type { SlowClients, WatchedClient } from "./slow_clients.ts";
 import { Slots } from "./slots.ts";
 
 /** `Deno.serve` takes this much without asking whether the client has read the bytes before. */
 const SLICE_BYTES = 16_384;
+
+/** The stream's own format has comments for this: a line that begins with a colon. */
+const COMMENT = new TextEncoder().encode(":\n\n");
 
 const NOT_READ = "a client that takes nothing of its events is cut off";
 
@@ -26,6 +32,7 @@ export class EventStream implements WatchedClient {
   #isIdle = false;
   #isOver = false;
   #stop: (error?: string) => void = () => undefined;
+  #controller: ReadableStreamDefaultController<Uint8Array> | null = null;
   /** Tells `#drained` that something has changed. */
   #wake: () => void = () => undefined;
 
@@ -49,6 +56,16 @@ export class EventStream implements WatchedClient {
     this.#stop();
   }
 
+  /**
+   * Sends a comment, if the connection waits for an event. It never stands inside an event, because
+   * the parts of one event come without a wait. It is not kept for a client that does not read.
+   */
+  keepAlive(): void {
+    if (!this.#isIdle || this.#isOver || this.#controller?.desiredSize !== 0) return;
+    this.#controller.enqueue(COMMENT);
+    this.takenBytes += COMMENT.length;
+  }
+
   /** The response with its body sent through here; a response without events passes unchanged. */
   carry(response: Response): Response {
     const { body, status, headers } = response;
@@ -67,6 +84,7 @@ export class EventStream implements WatchedClient {
     };
     return new ReadableStream<Uint8Array>({
       start: (controller) => {
+        this.#controller = controller;
         this.#stop = (error) => {
           if (this.#isOver) return;
           if (error === undefined) controller.close();

@@ -22,6 +22,9 @@ import {
 
 const TRPC_PATH = "/trpc";
 
+/** Proxies end a connection on which nothing moves; 60 s is the usual time, 30 s a short one. */
+export const KEEP_ALIVE_MS = 15_000;
+
 export interface HttpOptions {
   readonly port: number;
   readonly host: string;
@@ -31,6 +34,8 @@ export interface HttpOptions {
   readonly isReady: () => boolean;
   /** A client that reads or sends nothing for this long is disconnected; see slow_clients.ts. */
   readonly clientTimeoutMs: number;
+  /** A quiet stream gets a comment this often, and a quiet socket a ping half as often. */
+  readonly keepAliveMs: number;
 }
 
 interface Connections {
@@ -50,8 +55,11 @@ export interface HttpServer {
 export function serveHttp(options: HttpOptions): HttpServer {
   const { host, port } = options;
   const slowClients = new SlowClients(options.clientTimeoutMs);
-  const webSockets = createWebSocketServer(options.services, slowClients);
+  const webSockets = createWebSocketServer(options.services, slowClients, 2 * options.keepAliveMs);
   const streams = new Set<EventStream>();
+  const keepAlive = setInterval(() => {
+    for (const stream of streams) stream.keepAlive();
+  }, options.keepAliveMs);
   options.metrics.watchConnections(() => slowClients.unreadBytes);
   const cut = new AbortController();
   let server: Deno.HttpServer<Deno.NetAddr>;
@@ -62,6 +70,7 @@ export function serveHttp(options: HttpOptions): HttpServer {
     );
   } catch (error) {
     slowClients.stop();
+    clearInterval(keepAlive);
     throw new ListenError({ host, port }, error);
   }
   return {
@@ -72,6 +81,7 @@ export function serveHttp(options: HttpOptions): HttpServer {
       const timer = setTimeout(() => cut.abort(), timeoutMs);
       await server.shutdown();
       clearTimeout(timer);
+      clearInterval(keepAlive);
       slowClients.stop();
     },
   };

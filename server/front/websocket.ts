@@ -49,18 +49,25 @@ export interface WebSocketServer {
   close(): void;
 }
 
-/** Serves `appRouter` over WebSocket. */
+/**
+ * Serves `appRouter` over WebSocket.
+ * @param keepAliveMs a connection on which the client has said nothing for this long gets a ping of
+ * the protocol, which every client answers by itself. Proxies then see a connection in use. One that
+ * does not answer in the same time is closed.
+ */
 export function createWebSocketServer(
   services: Services,
   slowClients: SlowClients,
+  keepAliveMs: number,
 ): WebSocketServer {
+  const idleTimeout = 2 * keepAliveMs / 1_000; // in seconds; Deno sends the ping after half of it
   const sockets = new Set<SocketShim>();
   return {
     upgrade: (request) => {
       // URL and headers have to be read before the upgrade: the request is gone after it.
       const url = new URL(request.url);
       const token = bearerToken(request.headers.get("authorization"));
-      const { socket, response } = Deno.upgradeWebSocket(request);
+      const { socket, response } = Deno.upgradeWebSocket(request, { idleTimeout });
       const shim = new SocketShim(socket);
       const handle = getWSConnectionHandler(
         {

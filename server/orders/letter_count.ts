@@ -3,6 +3,7 @@
  *
  * Tested in tests/server/router/ops_test.ts.
  */
+import { isMissingTable } from "../../sql/connection/failure.ts";
 import type { Pool } from "../../sql/connection/database.ts";
 import { countOpenLetters } from "../../sql/orders/dead_letters.ts";
 import { every } from "../every.ts";
@@ -19,8 +20,20 @@ export interface LetterCount {
 /** Starts counting, at once. A count that fails leaves the number as it is. */
 export function startLetterCount(pool: Pool, hints: Hints): LetterCount {
   let open = 0;
+  let hasCounted = false;
+  const count = async () => {
+    try {
+      const counted = await countOpenLetters(pool);
+      hasCounted = true;
+      return counted;
+    } catch (error) {
+      // Before the first migration there is no table to count in.
+      if (!hasCounted && isMissingTable(error)) return null;
+      throw error;
+    }
+  };
   const counting = every(COUNT_EVERY_MS, async () => {
-    open = await hints.run("letter count", () => countOpenLetters(pool)) ?? open;
+    open = await hints.run("letter count", count) ?? open;
   });
   counting.now();
   return { open: () => open, stop: () => counting.stop() };

@@ -1,10 +1,10 @@
 /**
- * The order writer of one instance: its settings and its metrics.
+ * The order writer of one instance: its settings, its metrics, and the orders that nobody can keep.
  *
  * Tested in tests/server/orders/outage_test.ts.
  */
 import { systemClock } from "../../actors/clock.ts";
-import type { OrderStore } from "../../actors/order_writer/group_commit.ts";
+import type { NotParked, OrderStore } from "../../actors/order_writer/group_commit.ts";
 import type { Overflow } from "../../actors/order_writer/group_spill.ts";
 import {
   type OrderWriter,
@@ -13,8 +13,11 @@ import {
 } from "../../actors/order_writer/order_writer.ts";
 import type { Config } from "../config.ts";
 import { tellBug } from "../telemetry/bugs.ts";
+import { getLogger } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { Streak } from "../telemetry/streak.ts";
+
+const log = getLogger(["weir"]);
 
 export interface WriterOptions {
   readonly config: Config;
@@ -49,11 +52,12 @@ export function startWriter(options: WriterOptions): OrderWriter {
     ...writerSettings(config),
     store,
     overflow,
-    onBatch: ({ orders, newOrders, commitMs, failure }) => {
+    onBatch: ({ orders, newOrders, commitMs, failure, notParked }) => {
       metrics.batchOrders.observe(orders);
       metrics.commitSeconds.observe(commitMs / 1_000);
       if (failure === null) streak.succeeded();
       else streak.failed(failure, failure.code);
+      notParked.forEach(tellNotParked);
       if (newOrders > 0) onCommitted();
     },
     onBug: (error) => tellBug("a bug in the order writer", error),
@@ -66,4 +70,13 @@ export function startWriter(options: WriterOptions): OrderWriter {
     if (circuit === "closed") onClosed();
   });
   return writer;
+}
+
+function tellNotParked({ order, code, parkCode }: NotParked): void {
+  const { orderId, storeId, idempotencyKey } = order;
+  log.warn(
+    `order ${orderId} of ${storeId} is refused: it cannot be stored: ${code}, and as a dead ` +
+      `letter: ${parkCode}`,
+    { orderId, storeId, idempotencyKey, code, parkCode },
+  );
 }

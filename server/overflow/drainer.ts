@@ -11,7 +11,8 @@ import {
 import { systemClock } from "../../actors/clock.ts";
 import type { Database } from "../../sql/connection/database.ts";
 import { commitBatch } from "../../sql/orders/batch.ts";
-import { parkOrder } from "../../sql/orders/dead_letters.ts";
+import { type ParkedLetter, parkOrder } from "../../sql/orders/dead_letters.ts";
+import type { NewOrder } from "../../sql/orders/new_order.ts";
 import { tellBug } from "../telemetry/bugs.ts";
 import { getLogger } from "../telemetry/log.ts";
 import type { Stuck } from "../../actors/overflow_drainer/drain_batch.ts";
@@ -38,12 +39,14 @@ export interface DrainerOptions {
   /** Called after a commit that stored new orders. */
   readonly onDrained: () => void;
   readonly hints: Hints;
+  /** Called when an order has become a dead letter. */
+  readonly onParked: (order: NewOrder, letter: ParkedLetter) => void;
 }
 
 /** Starts draining `overflow` into the database. */
 export function startDrainer(options: DrainerOptions): OverflowDrainer {
-  const { overflow, database, instanceId, statementTimeoutMs, mayDrain, streak, onDrained, hints } =
-    options;
+  const { overflow, database, instanceId, statementTimeoutMs, mayDrain } = options;
+  const { streak, onDrained, onParked, hints } = options;
   const takeoverMs = statementTimeoutMs + TAKEOVER_MARGIN_MS;
   return startOverflowDrainer({
     source: {
@@ -53,8 +56,8 @@ export function startDrainer(options: DrainerOptions): OverflowDrainer {
     },
     store: {
       commit: (orders) => database.drain.run((sql) => commitBatch(sql, orders)),
-      park: (order, reason, code) =>
-        database.drain.run((sql) => parkOrder(sql, order, reason, code)),
+      park: async (order, cause) =>
+        onParked(order, await database.drain.run((sql) => parkOrder(sql, order, cause))),
     },
     maxBatchOrders: DRAIN_ORDERS,
     mayDrain: () => overflow.state !== "unavailable" && mayDrain(),

@@ -15,6 +15,8 @@ import type { StatusBoard } from "../ops/status_board.ts";
 /** The caller, by the key of the call. */
 export interface Principal {
   readonly keyId: string;
+  /** The label of the key. */
+  readonly name: string;
   readonly scopes: ReadonlySet<Scope>;
   /** The one store that the key is for; null: all of them. */
   readonly storeId: string | null;

@@ -10,8 +10,9 @@ import type { TRPC_ERROR_CODE_KEY } from "@trpc/server/rpc";
 import { ZodError } from "zod";
 import { Refused } from "../../client/contract/refused.ts";
 import type { ErrorDetails } from "../../client/contract/error_details.ts";
-import type { InputIssue, RefusalReason } from "../../client/contract/refusal.ts";
+import type { RefusalReason } from "../../client/contract/refusal.ts";
 import { countBug } from "../telemetry/bugs.ts";
+import { invalidMessage, issuesOf } from "./input_issues.ts";
 import { describe, getLogger } from "../telemetry/log.ts";
 
 const log = getLogger(["weir", "router"]);
@@ -22,6 +23,7 @@ export const CODE_OF_REASON: Readonly<Record<RefusalReason, TRPC_ERROR_CODE_KEY>
   unauthenticated: "UNAUTHORIZED",
   forbidden: "FORBIDDEN",
   not_found: "NOT_FOUND",
+  letter_closed: "CONFLICT",
   not_committed_yet: "CONFLICT",
   payload_too_large: "PAYLOAD_TOO_LARGE",
   idempotency_mismatch: "UNPROCESSABLE_CONTENT",
@@ -40,22 +42,6 @@ export const CODE_OF_REASON: Readonly<Record<RefusalReason, TRPC_ERROR_CODE_KEY>
 export function refusedCall(refused: Refused): TRPCError {
   const { reason, message } = refused.refusal;
   return new TRPCError({ code: CODE_OF_REASON[reason], message, cause: refused });
-}
-
-/** An answer must stay small: a megabyte of mistakes would make eight megabytes of issues. */
-const MAX_ISSUES = 50;
-const MAX_ISSUE_LENGTH = 300;
-
-/** The first issues of an input, each with its path. */
-export function issuesOf(error: ZodError): InputIssue[] {
-  return error.issues.slice(0, MAX_ISSUES).map(({ path, message }) => ({
-    path: shortened(path.map(String).join(".")),
-    message: shortened(message),
-  }));
-}
-
-function shortened(text: string): string {
-  return text.length <= MAX_ISSUE_LENGTH ? text : `${text.slice(0, MAX_ISSUE_LENGTH - 1)}…`;
 }
 
 /** The message and the details of `error` for the client. A bug is logged under a request id. */
@@ -79,13 +65,4 @@ export function detailsOf(error: TRPCError): { message: string; details: ErrorDe
     message: `internal error, request ${requestId}`,
     details: { reason: "internal", requestId },
   };
-}
-
-/** The first issue of an input as one sentence. */
-export function invalidMessage(issues: readonly InputIssue[]): string {
-  const [first] = issues;
-  if (first === undefined) return "the input is invalid";
-  const where = first.path === "" ? "the input" : first.path;
-  const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : "";
-  return `${where}: ${first.message}${more}`;
 }

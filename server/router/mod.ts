@@ -8,11 +8,13 @@ import { dashboardRouter } from "./dashboard.ts";
 import { opsRouter } from "./ops.ts";
 import { ordersRouter } from "./orders.ts";
 import { router } from "./procedures.ts";
+import { whoami } from "./whoami.ts";
 
 export const appRouter = router({
   orders: ordersRouter,
   dashboard: dashboardRouter,
   ops: opsRouter,
+  whoami,
 });
 
 export type AppRouter = typeof appRouter;

@@ -17,7 +17,8 @@ import { decodeOrderCursor } from "../../sql/orders/orders.ts";
 import { pause } from "../../sql/waiting.ts";
 import type { Principal, Services } from "./context.ts";
 import { cursorOf } from "./cursor.ts";
-import { CODE_OF_REASON, invalidMessage, issuesOf } from "./errors.ts";
+import { CODE_OF_REASON } from "./errors.ts";
+import { invalidMessage, issuesOf } from "./input_issues.ts";
 import { assertStore, mayUseStore, OTHER_STORE, procedureFor, router } from "./procedures.ts";
 
 const listInput = listOrdersInput.extend({ cursor: cursorOf(decodeOrderCursor) });

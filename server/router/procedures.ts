@@ -48,6 +48,11 @@ function translated<T>(stream: AsyncIterable<T>): AsyncIterable<T> {
   };
 }
 
+/** A procedure for every valid key; `ctx.principal` is the caller. */
+export const procedureForAnyKey = translating.use(async ({ ctx, next }) =>
+  next({ ctx: { principal: await ctx.services.auth.authenticate(ctx.token) } })
+);
+
 /** A procedure for keys with `scope`; `ctx.principal` is the caller. */
 export function procedureFor(scope: Scope) {
   return translating.use(async ({ ctx, next }) => {

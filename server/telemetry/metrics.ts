@@ -167,14 +167,21 @@ function watch(registers: Registry[], sources: MeasuredGauges, hints: Hints): vo
   );
   gauge("weir_dead_letters_open", "Dead letters that wait for a person.", sources.deadLetters);
   states("weir_bus_state", "1 for the state.", BUS_STATES, sources.bus);
+  problemGauge(registers, sources, hints);
+}
+
+function problemGauge(registers: Registry[], sources: MeasuredGauges, hints: Hints): void {
   new Gauge({
     name: "weir_problem",
     help: "1 while the problem stands.",
     labelNames: ["problem"],
     registers,
     collect() {
-      const standing = new Set(sources.problems().map(({ name }) => name));
-      for (const problem of PROBLEM_NAMES) this.set({ problem }, standing.has(problem) ? 1 : 0);
+      hints.runNow("metrics", () => {
+        this.reset();
+        const standing = new Set(sources.problems().map(({ name }) => name));
+        for (const problem of PROBLEM_NAMES) this.set({ problem }, standing.has(problem) ? 1 : 0);
+      });
     },
   });
 }

@@ -28,7 +28,7 @@ export const SQLSTATE = {
   wrongPassword: "28P01",
   /** A bound of the server is reached, such as the size of the queue of NOTIFY. */
   programLimitExceeded: "54000",
-  /** The role may not do this. */
+  /** A right is missing, or a policy of row-level security refused the row. */
   insufficientPrivilege: "42501",
   /** Such as a table that somebody has dropped. */
   undefinedTable: "42P01",
@@ -48,6 +48,18 @@ export const SQLSTATE = {
 
 /** Classes of the server's codes: their first two characters. */
 const CLASS = {
+  /** A CASE in a function has no branch for this row. */
+  caseNotFound: "20",
+  /** A look-up found more rows than one. */
+  cardinalityViolation: "21",
+  /** A function ended without a result for this row. */
+  routineException: "2F",
+  /** An exception in a function in Python, Perl or Tcl. */
+  externalRoutineException: "38",
+  /** The row does not belong to the view that it was written through. */
+  checkOptionViolation: "44",
+  /** RAISE, ASSERT and a strict SELECT of PL/pgSQL. */
+  plpgsql: "P0",
   /** The connection broke. */
   connection: "08",
   /** A value does not fit its type. */
@@ -143,6 +155,12 @@ export interface Failure {
 const KINDS: Readonly<Record<string, FailureKind>> = {
   [CLASS.dataException]: "data",
   [CLASS.integrityViolation]: "data",
+  [CLASS.caseNotFound]: "data",
+  [CLASS.cardinalityViolation]: "data",
+  [CLASS.routineException]: "data",
+  [CLASS.externalRoutineException]: "data",
+  [CLASS.checkOptionViolation]: "data",
+  [CLASS.plpgsql]: "data",
   [CLASS.transactionRollback]: "contention",
   [SQLSTATE.lockNotAvailable]: "contention",
   [SQLSTATE.readOnlyTransaction]: "read_only",
@@ -155,6 +173,14 @@ export class NotConnected extends Error {
     this.name = "NotConnected";
   }
 }
+/** All classes that PostgreSQL has. A code of any other class was chosen by a person for a RAISE. */
+const POSTGRES_CLASSES: ReadonlySet<string> = new Set(
+  ("00 01 02 03 08 09 0A 0B 0F 0L 0P 0Z 10 20 21 22 23 24 25 26 27 28 2B 2D 2F 34 38 39 3B 3D 3F " +
+    "40 42 44 53 54 55 57 58 72 F0 HV P0 XX").split(" "),
+);
+
+/** The routine of the server that holds a row against policies, and does nothing else. */
+const ROW_POLICY = "ExecWithCheckOptions";
 
 /** The URL names a user, a password or a database that the server does not accept. */
 const WRONG_URL: ReadonlySet<string> = new Set([
@@ -214,7 +240,20 @@ export function classify(error: unknown): Failure {
   if (severity === null) return { kind: "infrastructure", outcome: "unknown", code, timedOut };
   const kind = KINDS[code] ?? KINDS[code.slice(0, 2)] ?? "infrastructure";
   const lost = endsSession(severity) || code.startsWith(CLASS.connection);
+  if (!lost && isOfTheRow(error, code)) return { kind: "data", outcome: "none", code, timedOut };
   return { kind, outcome: lost ? "unknown" : "none", code, timedOut };
+}
+
+/** True when a code that PostgreSQL has for other faults too, or not at all, speaks of the row. */
+function isOfTheRow(error: unknown, code: string): boolean {
+  switch (code) {
+    case SQLSTATE.programLimitExceeded:
+      return textOf(error, "constraint_name") !== null; // the index that the row is too long for
+    case SQLSTATE.insufficientPrivilege:
+      return textOf(error, "routine") === ROW_POLICY;
+    default:
+      return /^[0-9A-Z]{5}$/.test(code) && !POSTGRES_CLASSES.has(code.slice(0, 2));
+  }
 }
 
 /** The code of an error: the server's SQLSTATE, the driver's, the socket's or ours. */
@@ -251,9 +290,9 @@ export function isForbidden(error: unknown): boolean {
   return codeOf(error) === SQLSTATE.insufficientPrivilege;
 }
 
-/** True when a table is missing, or this role may not use it. */
-export function isMissingOrForbidden(error: unknown): boolean {
-  return codeOf(error) === SQLSTATE.undefinedTable || isForbidden(error);
+/** True when a table is missing. */
+export function isMissingTable(error: unknown): boolean {
+  return codeOf(error) === SQLSTATE.undefinedTable;
 }
 
 /** True when the server starts, stops or is full: it may let us in later. */
@@ -274,10 +313,8 @@ function endsSession(severity: string): boolean {
   return severity === "FATAL" || severity === "PANIC";
 }
 
-function textOf(
-  error: unknown,
-  name: "code" | "severity" | "severity_local",
-): string | null {
+/** A field of an error, as postgres.js names it. Null: it is not there, or no text. */
+export function textOf(error: unknown, name: string): string | null {
   if (typeof error !== "object" || error === null || !(name in error)) return null;
   const value: unknown = Reflect.get(error, name);
   return typeof value === "string" ? value : null;

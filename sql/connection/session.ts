@@ -140,15 +140,17 @@ interface Found {
 
 /** Both statements travel together, so the set-up costs one round trip. */
 async function setUp(sql: Sql, settings: Settings): Promise<void> {
-  const promised: Settings = { ...PROMISED, search_path: settings["search_path"] ?? SCHEMA };
+  const { search_path = "" } = settings;
+  const promised: Settings = { ...PROMISED, search_path };
   const read = ["server_version_num", "server_encoding", ...Object.keys(promised)];
   const [, rows] = await Promise.all([
-    // An older server does not know every setting.
+    // An older server does not know every setting of Weir's. It must know those of the string.
     sql`
       SELECT pg_catalog.set_config(name, value, false)
       FROM ROWS FROM (pg_catalog.unnest(${Object.keys(settings)}::text[]),
                       pg_catalog.unnest(${Object.values(settings)}::text[])) AS wanted (name, value)
-      WHERE pg_catalog.current_setting(name, true) IS NOT NULL`,
+      WHERE pg_catalog.current_setting(name, true) IS NOT NULL
+         OR name <> ALL (${Object.keys(SETTINGS)}::text[])`,
     sql<Found[]>`
       SELECT name, pg_catalog.current_setting(name, true) AS value
       FROM pg_catalog.unnest(${read}::text[]) AS wanted (name)`,

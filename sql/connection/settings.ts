@@ -28,7 +28,6 @@ const MEANING: Settings = {
   lc_monetary: "C",
   lc_numeric: "C",
   lc_time: "C",
-  search_path: SCHEMA, // and pg_temp, or another one of the connection string: session.ts
   // A policy that hides rows makes a statement fail, instead of a figure wrong.
   row_security: "off",
   default_transaction_isolation: "read committed",

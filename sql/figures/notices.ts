@@ -41,16 +41,16 @@ const LOCK_TIMEOUT_MS = 500;
 /**
  * Sends payloads by NOTIFY, in a statement of its own.
  *
- * A transaction that notifies takes a lock of the whole server when it commits, and fails when the
- * server's queue is full. So no other work may be in it. It waits neither for the disk nor for a
- * standby: it stores nothing, and would keep the lock meanwhile.
+ * A transaction that notifies takes a lock of the whole server when it commits, keeps it until its
+ * commit is on disk and on the standby, and fails when the server's queue is full. So no other work
+ * may be in it. A commit that stores nothing waits for nothing. Another session's may wait for long,
+ * and no time-out of a statement is in force during a commit: hence the time-out of the lock.
  * @throws what the driver throws. Nobody has heard the payloads then, or everybody has.
  */
 export async function notify(sql: Sql, payloads: readonly string[]): Promise<void> {
   try {
     await sql`
       SELECT set_config('lock_timeout', ${String(LOCK_TIMEOUT_MS)}, true),
-             set_config('synchronous_commit', 'off', true),
              pg_notify(${NOTICE_CHANNEL}, payload)
       FROM unnest(${[...payloads]}::text[]) AS payload`;
   } catch (error) {

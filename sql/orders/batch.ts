@@ -45,7 +45,7 @@ export interface StoredOrder {
  * server's log. So it fails on a read-only server and waits for the standby, as a batch with orders
  * does.
  * @returns the stored rows by order id. An order that is missing there was stored before this call,
- *   and its row could not be read.
+ *   and its row could not be read; or a trigger has dropped it.
  * @throws the error of the driver. After a definite answer nothing was committed. Without one the
  *   whole batch may have been committed.
  */

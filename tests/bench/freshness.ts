@@ -52,7 +52,7 @@ async function measure(databaseUrl: string, redisUrl: string): Promise<Figure[]>
     createWeirClient({
       url: service.url,
       token: KEY,
-      WebSocket: WebSocket as unknown as typeof globalThis.WebSocket,
+      WebSocket,
     }));
   try {
     await service.says(/"message":"ready"/);

@@ -89,8 +89,8 @@ export const ORDERS: readonly Mutant[] = [
   {
     name: "the drainer forgets an order whose key holds other content",
     file: "actors/overflow_drainer/drain_batch.ts",
-    find: `sorted.wrong.push({ entry, reason: "conflict", code: CONFLICT });`,
-    replace: "sorted.stored.push(entry);\n      void CONFLICT;",
+    find: `sorted.wrong.push({ entry, cause: { reason: "conflict" } });`,
+    replace: "sorted.stored.push(entry);",
     tests: ["unit", "tests/actors/overflow_drainer/overflow_drainer_test.ts"],
   },
   {

@@ -4,6 +4,7 @@
 import { assertEquals } from "@std/assert";
 import type { Browser, Page } from "playwright-core";
 import { awayFromMidnight } from "../support/load/midnight.ts";
+import { startPathProxy } from "../support/faults/path_proxy.ts";
 import { anInput } from "../support/load/orders.ts";
 import { until } from "../support/services/services.ts";
 import { openPage, withBrowser } from "./chromium.ts";
@@ -46,6 +47,17 @@ async function shows(page: Page, state: string | RegExp, cells: readonly string[
     throw new Error(`the page shows ${seen}`, { cause: error });
   });
 }
+
+Deno.test("example page: an address below a path of a proxy is kept", () =>
+  inBrowser(async (browser, service, pageUrl) => {
+    const proxy = await startPathProxy(service.url, "/weir");
+    for (const url of [proxy.url, proxy.url.slice(0, -1)]) {
+      const { page } = await openPage(browser, linkOf(pageUrl, { ...service, url }));
+      await shows(page, "Live: all stores, no orders today.", []);
+      await page.close();
+    }
+    await proxy.close();
+  }));
 
 /** A sum that no JavaScript number can hold. */
 const LARGE = Array.from(

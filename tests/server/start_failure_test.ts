@@ -27,6 +27,7 @@ Deno.test("a failure that only a person can mend ends the start, and the line sa
     [socketError("WEIR_NO_WAY_IN"), /scram-sha-256/],
     [socketError("WEIR_CERTIFICATE_FILE"), /sslrootcert/],
     [socketError("WEIR_NOT_POSTGRES"), /port in DATABASE_URL/],
+    [socketError("WEIR_UNFIT_DATABASE"), /Versions/],
     [new MigrationError("edited"), /^edited$/],
   ];
   for (const [error, line] of ending) {
@@ -47,6 +48,7 @@ Deno.test("a failure that may pass is waited for, and the line says where to loo
     [socketError("CONNECT_TIMEOUT"), /firewalls/],
     [socketError("ECONNRESET"), /sslmode/],
     [socketError("CERT_HAS_EXPIRED"), /renew/],
+    [socketError("WEIR_UNFIT_SESSION"), /without the pooler/],
   ];
   for (const [error, line] of waiting) {
     assertMatch(lineOf(error), line);

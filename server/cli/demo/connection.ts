@@ -29,8 +29,7 @@ export interface DemoConnectionOptions {
 /** Connects to a service. */
 export function connectDemo({ url, token, onProblem }: DemoConnectionOptions): DemoConnection {
   // Deno's own WebSocket is slow with messages over a kilobyte.
-  const socket = WebSocket as typeof globalThis.WebSocket;
-  const { api, close } = createWeirClient({ url, token, WebSocket: socket });
+  const { api, close } = createWeirClient({ url, token, WebSocket });
   const onError = (error: Error) => onProblem(`a subscription ended: ${error.message}`);
   return {
     orders: {

@@ -5,7 +5,10 @@
  * over, or on Ctrl-C, it sends no more orders and waits until the dashboards have caught up. Then
  * it prints three counts: orders acknowledged, orders in the database, orders on the dashboards.
  * It fails unless the three are equal. Each run has new stores (`berlin-1f3a9c2e`), so that no
- * count holds the orders of an earlier run or of other clients. Tested in
+ * count holds the orders of an earlier run or of other clients.
+ *
+ * Its data are apart from those of the service, in `demo` of the data folder: the first real order
+ * must not stand below sample revenue. They stay there for the next demo. Tested in
  * tests/server/cli/tasks_test.ts.
  */
 import { Pool } from "../../../sql/connection/pool.ts";
@@ -85,8 +88,9 @@ function demoConfig(): Config {
     LOG_LEVEL: environment["DATABASE_URL"] === undefined ? "error" : "warning",
     ...environment,
   });
-  if (environment["PORT"] !== undefined || isFree(config)) return config;
-  return { ...config, port: 0 };
+  const dataDir = `${config.dataDir}/demo`;
+  if (environment["PORT"] !== undefined || isFree(config)) return { ...config, dataDir };
+  return { ...config, dataDir, port: 0 };
 }
 
 function isFree({ host, port }: Config): boolean {

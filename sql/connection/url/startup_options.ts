@@ -8,10 +8,9 @@ import { WrongConnectionString } from "./grammar.ts";
 import { SETTINGS } from "../settings.ts";
 import type { DroppedParameter } from "./parameters.ts";
 
-/** Weir sets these on each session. A connection string may choose the schema all the same. */
+/** Weir sets these on each session. */
 const OWN_SETTINGS: ReadonlySet<string> = new Set(
-  ["application_name", ...Object.keys(SETTINGS)].map((name) => name.toLowerCase())
-    .filter((name) => name !== "search_path"),
+  ["application_name", ...Object.keys(SETTINGS)].map((name) => name.toLowerCase()),
 );
 
 /** The proxy of a provider finds its project by these. */

@@ -5,6 +5,7 @@ import {
   type Spilled,
 } from "../../../actors/overflow_drainer/drain_batch.ts";
 import { startOverflowDrainer } from "../../../actors/overflow_drainer/overflow_drainer.ts";
+import type { LetterCause } from "../../../sql/orders/dead_letters.ts";
 import { anOrder, manyLines } from "../../support/load/orders.ts";
 import {
   gate,
@@ -30,17 +31,18 @@ function aSource(orders: Spilled["order"][]) {
   };
 }
 
-/** A store that keeps the key, reason and code of each parked order. */
+/** A store that keeps the key, the reason and the rule's code of each parked order. */
 function aStore() {
   const store = new ScriptedStore();
-  const parked: [key: string, reason: string, code: string][] = [];
+  const parked: [key: string, reason: string, code: string | null][] = [];
   return {
     store,
     parked,
     drains: {
       commit: store.commit,
-      park: (order: Spilled["order"], reason: string, code: string) => {
-        parked.push([order.idempotencyKey, reason, code]);
+      park: (order: Spilled["order"], cause: LetterCause) => {
+        const code = cause.reason === "rejected" ? cause.rule.code : null;
+        parked.push([order.idempotencyKey, cause.reason, code]);
         return Promise.resolve("dead letter");
       },
     },
@@ -90,7 +92,7 @@ Deno.test("drainBatch() keeps refused content, and other content under a stored 
   assertEquals(
     parked.sort(),
     [
-      [taken.idempotencyKey, "conflict", "idempotency_mismatch"],
+      [taken.idempotencyKey, "conflict", null],
       ["poison", "rejected", "23514"],
     ].sort(),
   );

@@ -31,8 +31,12 @@ function countsOf({ code, stdout, stderr }: TaskResult): number {
   return Number(acknowledged);
 }
 
-async function postmasterOf({ WEIR_DATA_DIR }: Record<string, string>): Promise<number | null> {
-  const pidFile = await Deno.readTextFile(`${WEIR_DATA_DIR}/postgres/postmaster.pid`)
+/** The process of the embedded PostgreSQL. @param folder `/demo` for the one of the demo */
+async function postmasterOf(
+  { WEIR_DATA_DIR }: Record<string, string>,
+  folder = "",
+): Promise<number | null> {
+  const pidFile = await Deno.readTextFile(`${WEIR_DATA_DIR}${folder}/postgres/postmaster.pid`)
     .catch(() => "");
   return Number(pidFile.split("\n")[0]) || null;
 }
@@ -173,8 +177,35 @@ Deno.test("demo --for ends by itself with three equal counts, again in the same 
   await withDataDir(async (environment) => {
     const first = await run("demo", "--for 3s", environment);
     assertMatch(first.stdout, /http:\/\/127\.0\.0\.1:\d+\/#token=\S{8}/);
-    assertGreater(countsOf(first), 50);
-    assertGreater(countsOf(await run("demo", "--for 1s --rate 200", environment)), 50);
+    const orders = countsOf(first);
+    assertGreater(orders, 50);
+    const second = await start("demo", "--rate 200", environment);
+    const [, url = "", token = ""] = await second.says(/(http:\S+)\/#token=(\S+)/);
+    const client = createWeirClient({ url, token });
+    await until("the orders of both runs on the dashboard of all stores", async () => {
+      const { currencies } = await client.api.dashboard.snapshot.query({});
+      return currencies.reduce((sum, { today }) => sum + today.orders, 0) > orders + 50;
+    });
+    await client.close();
+    second.interrupt();
+    assertGreater(countsOf(await second.ended), 50);
+  });
+});
+
+Deno.test("the orders of a demo are not among those of the service, whichever ran first", async () => {
+  await withDataDir(async (environment) => {
+    countsOf(await run("demo", "--for 1s", environment));
+    const given = { ...environment, PORT: "0", WEIR_DEV_KEY: "a-key-for-tests" };
+    const service = await start("start", "", given);
+    const [, url = ""] = await service.says(/listening on (\S+)[^]*ready/);
+    const client = createWeirClient({ url, token: given.WEIR_DEV_KEY });
+    const currencies = async () => (await client.api.dashboard.snapshot.query({})).currencies;
+    assertEquals(await currencies(), []);
+    countsOf(await run("demo", "--for 1s", environment)); // beside the service
+    assertEquals(await currencies(), []);
+    await client.close();
+    service.interrupt();
+    assertEquals((await service.ended).code, 0);
   });
 });
 
@@ -184,11 +215,11 @@ Deno.test("demo ends with equal counts when its PostgreSQL is killed in the midd
     const acknowledged = () =>
       Number([...demo.printed.stdout.matchAll(/^(\d+) orders/gm)].at(-1)?.[1] ?? 0);
     await until("the first orders", () => acknowledged() > 50);
-    const killed = await postmasterOf(environment);
+    const killed = await postmasterOf(environment, "/demo");
     assert(killed !== null);
     Deno.kill(killed, "SIGKILL");
     await until("another postmaster", async () => {
-      const postmaster = await postmasterOf(environment);
+      const postmaster = await postmasterOf(environment, "/demo");
       return postmaster !== null && postmaster !== killed;
     });
     const before = acknowledged();

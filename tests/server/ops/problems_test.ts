@@ -1,7 +1,7 @@
 /** Problems of a real instance: in `ops.status`, in the metrics, in the log, and their end. */
 import { assert, assertEquals, assertGreater, assertMatch } from "@std/assert";
 import type { ProblemName, StandingProblem } from "../../../client/mod.ts";
-import { type LogLine, problemLines, withLog } from "../../support/doubles/log_lines.ts";
+import { withLogLines } from "../../support/services/log_lines.ts";
 import { type TestInstance, withInstance } from "../../support/services/instance.ts";
 import { withProxy } from "../../support/services/proxied_instance.ts";
 import { LiveFeed } from "../../support/load/live_feed.ts";
@@ -33,9 +33,9 @@ async function metricOf(url: string, name: ProblemName): Promise<number> {
   return Number(value);
 }
 
-/** The lines of the problem whose lines hold `words`. */
-function saidOf(lines: readonly LogLine[], words: RegExp): string[] {
-  return problemLines(lines).filter((line) => words.test(line));
+/** Runs `test` with the lines of the problems. */
+function withLog(test: (lines: readonly string[]) => Promise<void>): Promise<void> {
+  return withLogLines(test, ["weir", "problem"]);
 }
 
 Deno.test("folds that fail are said once, and figures are stale until a fold has ended", () =>
@@ -69,14 +69,15 @@ Deno.test("folds that fail are said once, and figures are stale until a fold has
       await ends(instance, "folds_failing");
       await ends(instance, "figures_old");
       assertEquals((await api.ops.status.query()).aggregator.failuresInARow, 0);
-      const said = saidOf(lines, /fold|figures/).map((line) => line.replace(/ after .*/, ""));
-      assertEquals(said.map((line) => line.replace(/: .*/, "")), [
-        "warning folds fail",
-        "warning the figures stand still",
-        "info folds succeed again,",
-        "info the figures are new again,",
+      const said = lines.filter((line) => /fold|figures/.test(line)).map((line) =>
+        line.replace(/ after .*/, "")
+      );
+      assertEquals(said.map((line) => line.replace(/(?<!^\w+): .*/, "")), [
+        "warning: folds fail",
+        "warning: the figures stand still",
+        "info: folds succeed again,",
+        "info: the figures are new again,",
       ]);
-      assertEquals(lines.filter(({ text }) => text.startsWith("a fold failed")), []);
       feed.end();
     })
   ));
@@ -109,12 +110,17 @@ Deno.test("a database that is away is said at once under orders, and after 5 s w
       assertEquals((await api.ops.status.query()).writer.circuit, "closed", "no order asked it");
       await proxy.mend();
       await ends(instance, "database_out");
-      assertEquals(saidOf(lines, /the database/).map((line) => line.replace(/[:,(].*/, "")), [
-        "warning the database is out",
-        "info the database is back",
-        "warning the database is out",
-        "info the database is back",
-      ]);
+      assertEquals(
+        lines.filter((line) => /the database/.test(line)).map((line) =>
+          line.replace(/(?<!^\w+)[:,(].*/, "")
+        ),
+        [
+          "warning: the database is out",
+          "info: the database is back",
+          "warning: the database is out",
+          "info: the database is back",
+        ],
+      );
     })
   ));
 
@@ -141,9 +147,9 @@ Deno.test("drift stands until an audit finds the same buckets right", () =>
       await api.ops.audit.mutate({ buckets: 1 });
       await ends(instance, "drift");
       assertEquals((await api.ops.status.query()).auditor.drifted, 0);
-      assertEquals(problemLines(lines).map((line) => line.replace(/[:,].*/, "")), [
-        "error figures are not what their orders add up to",
-        "info the figures add up again",
+      assertEquals(lines.map((line) => line.replace(/(?<!^\w+)[:,].*/, "")), [
+        "error: figures are not what their orders add up to",
+        "info: the figures add up again",
       ]);
     })
   ));
@@ -153,8 +159,8 @@ Deno.test("an instance without Redis says once that there is no overflow", () =>
     withInstance(async (instance) => {
       const absent = await stands(instance, "overflow_absent");
       assertMatch(absent.detail, /REDIS_URL is not set/);
-      assertEquals(problemLines(lines), [
-        "warning there is no overflow: REDIS_URL is not set; while the database is out, every " +
+      assertEquals(lines, [
+        "warning: there is no overflow: REDIS_URL is not set; while the database is out, every " +
         "order is refused",
       ]);
     }, { redis: false })
@@ -165,7 +171,7 @@ Deno.test("an instance whose overflow is switched off has no problem", () =>
     withInstance(async ({ api }) => {
       await until("the bus", async () => (await api.ops.status.query()).bus.state === "redis");
       assertEquals((await api.ops.status.query()).problems, []);
-      assertEquals(problemLines(lines), []);
+      assertEquals(lines, []);
     }, { environment: { WEIR_SPILL: "off" } })
   ));
 

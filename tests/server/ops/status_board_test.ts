@@ -24,6 +24,7 @@ function aBoard() {
         commitMsP50: null,
         commitMsP99: null,
         lastError: null,
+        lastErrorAt: null,
       };
     },
     aggregator: () => ({

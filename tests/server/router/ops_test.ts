@@ -54,6 +54,7 @@ function expectShape({ writer, aggregator, bus, spill, ...status }: OpsStatus): 
     "inFlightBatches",
     "intake",
     "lastError",
+    "lastErrorAt",
     "queuedBytes",
     "queuedOrders",
   ]);

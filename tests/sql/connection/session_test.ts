@@ -29,6 +29,8 @@ Deno.test("a session has its own settings, whatever the role's are", () =>
         const [found] = await session.sql`select current_setting(${name}) as value`;
         assertEquals(found?.["value"], value, name);
       }
+      const [path] = await session.sql`select current_setting('search_path') as value`;
+      assertEquals(path?.["value"], "public, pg_temp");
       const [reply] = await session.sql`
         select '2026-02-05 10:00:00.25Z'::timestamptz as time, array[null]::text[] as nulls,
                current_setting('statement_timeout') as timeout`;

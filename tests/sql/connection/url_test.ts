@@ -47,7 +47,7 @@ Deno.test("a string of a provider is understood as it is handed out", () => {
   const neon = "postgresql://u:p@ep-a-pooler.eu.aws.neon.tech/db?sslmode=require" +
     "&channel_binding=require&options=endpoint%3Dep-a";
   assertEquals(droppedOf(neon), ["channel_binding!"]);
-  assertEquals(targetOf(neon).settings, { options: "endpoint=ep-a" });
+  assertEquals(targetOf(neon).startup, { options: "endpoint=ep-a" });
   const supabase = "postgres://postgres.ref:p@aws-0-eu.pooler.supabase.com:6543/postgres" +
     "?sslmode=require&supa=base-pooler.x&pgbouncer=true";
   assertEquals(droppedOf(supabase), ["pgbouncer!"]);

@@ -20,6 +20,7 @@ const FOR_PEOPLE = [
   "server/signs.ts",
   "actors/aggregator/aggregator.ts",
   "server/telemetry/hints.ts",
+  "actors/order_writer/behaviour.ts",
   "server/embedded/postgres_cluster.ts",
 ];
 const FOLDERS = ["sql", "actors", "server"];

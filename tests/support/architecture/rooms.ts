@@ -27,7 +27,8 @@ const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["embedded"],
     ["redis"],
     ["telemetry"],
-    ["config", "every", "version"],
+    ["launchers"],
+    ["config", "every", "process_table", "version"],
     ["redis_url"],
   ],
   "actors/": [
@@ -38,11 +39,12 @@ const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   "sql/": [
     ["migrate", "api_keys", "orders"],
     ["figures"],
+    ["schema_rights"],
     ["connection"],
     ["time", "waiting"],
   ],
   "client/dashboard/": [["build", "main"], ["views"], ["data"]],
-  "client/": [["dashboard"], ["mod"], ["contract"]],
+  "client/": [["dashboard"], ["mod"], ["contract", "endpoint"]],
 };
 
 /** The one file of the figures that the orders may import: a batch writes its journal rows. */

@@ -18,6 +18,7 @@ export function quietSigns(now: () => number = () => NOW): Signs {
       commitMsP50: null,
       commitMsP99: null,
       lastError: null,
+      lastErrorAt: null,
     }),
     aggregator: () => ({
       state: "idle",

@@ -30,6 +30,8 @@ export interface InstanceOptions {
   readonly redis?: boolean;
   /** The time that the instance waits for a slow client. Default: as in production. */
   readonly clientTimeoutMs?: number;
+  /** How often a quiet stream gets a comment. Default: as in production. */
+  readonly keepAliveMs?: number;
 }
 
 export interface TestInstance {
@@ -80,6 +82,7 @@ export function withInstance(
           ...(options.clientTimeoutMs === undefined
             ? {}
             : { clientTimeoutMs: options.clientTimeoutMs }),
+          ...(options.keepAliveMs === undefined ? {} : { keepAliveMs: options.keepAliveMs }),
         });
         ends.push(() => instance.stop());
         if (ready) await instance.ready();
@@ -115,9 +118,5 @@ function describeInstance(instance: Instance, ends: (() => Promise<void>)[]): Te
 
 /** The stock client, with the WebSocket that it needs on Deno. The caller closes it. */
 export function createTestClient(url: string, token: string): WeirClient {
-  return createWeirClient({
-    url,
-    token,
-    WebSocket: WebSocket as unknown as typeof globalThis.WebSocket,
-  });
+  return createWeirClient({ url, token, WebSocket });
 }

@@ -6,6 +6,8 @@ import type { Wire } from "../wire.ts";
 
 const SCOPES = ["orders:write", "orders:read", "dashboard:read", "ops"] as const;
 const OTHER_STORE = "with another store's key";
+/** Any valid key may call it. */
+const WHOAMI = { type: "query", path: "whoami", input: undefined } as const;
 /** A key of any store may call these; the scene of `ops` does. */
 const OF_NO_STORE = new Set(["ops.status", "ops.onStatus", "ops.aggregate"]);
 
@@ -30,6 +32,9 @@ export const keys = scene("keys", async (wire, instance) => {
     for (const procedure of PROCEDURES) await playOne(wire, procedure, who, tokenOf(procedure));
   }
   await playAllStores(wire, token);
+  await playOne(wire, WHOAMI, "without a key", null);
+  await playOne(wire, WHOAMI, "with a revoked key", revoked.token);
+  await playOne(wire, WHOAMI, "with a key of store-2", token);
 });
 
 async function namedKey(
@@ -47,7 +52,7 @@ async function namedKey(
 /** Plays the calls over HTTP and over WebSocket. */
 async function playOne(
   wire: Wire,
-  { type, path, input }: Procedure,
+  { type, path, input }: Omit<Procedure, "scope">,
   who: string,
   token: string | null,
 ): Promise<void> {

@@ -1,0 +1,12 @@
+/**
+ * `whoami`: the key of the call, so that a program or a page knows what to ask for with it.
+ *
+ * Tested in tests/server/router/whoami_test.ts.
+ */
+import { SCOPES, type Whoami } from "../../client/contract/scope.ts";
+import { procedureForAnyKey } from "./procedures.ts";
+
+export const whoami = procedureForAnyKey.query(({ ctx }): Whoami => {
+  const { name, scopes, storeId } = ctx.principal;
+  return { name, scopes: SCOPES.filter((scope) => scopes.has(scope)), storeId };
+});
