@@ -1,5 +1,4 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
-import type { BatchReport } from "../../../actors/order_writer/group_commit.ts";
 import { anOrder, manyLines } from "../../support/load/orders.ts";
 import { aWriter, placedLater, said } from "../../support/doubles/order_writer.ts";
 import { gate, socketError, sqlError } from "../../support/doubles/scripted_store.ts";
