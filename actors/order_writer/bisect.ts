@@ -30,6 +30,11 @@ export interface CommitOutcome {
   readonly failed: ReadonlySet<string>;
 }
 
+/** True when the database stores something now. */
+export function takesOrders(commit: Commit): Promise<boolean> {
+  return commit([]).then(() => true, () => false);
+}
+
 /** True when one order of a group may be the cause, so that the group is taken apart. */
 export type MayBeOfOne = (failure: Failure, group: readonly NewOrder[]) => boolean;
 

@@ -61,6 +61,19 @@ export function rejected(rule: BrokenRule, deadLetterId: string): Refusal {
   };
 }
 
+/**
+ * The answer to an order at fault whose dead letter is refused as well, while other orders are taken.
+ * @param code the SQLSTATE of the order. @param parkCode the code of the dead letter.
+ */
+export function notParked(code: string, parkCode: string): Refusal {
+  return refuse(
+    "unavailable",
+    `the database refused this order for its content (${code}), and refused to keep it as a ` +
+      `dead letter (${parkCode}): nothing was stored`,
+    1_000,
+  );
+}
+
 /** The answer to a waiting order: `refusal`, or `outcome_unknown` if it may have been stored. */
 export function unlessStored(waitingOrder: WaitingOrder, refusal: Refusal): Answer {
   return { ok: false, refusal: waitingOrder.maybeStored ? OUTCOME_UNKNOWN : refusal };

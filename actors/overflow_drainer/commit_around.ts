@@ -13,7 +13,12 @@
  */
 import { classify, type Failure, isNotSent } from "../../sql/connection/failure.ts";
 import type { NewOrder } from "../../sql/orders/new_order.ts";
-import { type Commit, commitApart, type CommitOutcome } from "../order_writer/bisect.ts";
+import {
+  type Commit,
+  commitApart,
+  type CommitOutcome,
+  takesOrders,
+} from "../order_writer/bisect.ts";
 
 export interface AroundOutcome extends CommitOutcome {
   /** The orders that failed alone, and not for their content, by order id. */
@@ -41,11 +46,6 @@ export async function commitAround(
     stored: new Map([...first.stored, ...second.stored]),
     atFault: new Map([...first.atFault, ...second.atFault]),
   };
-}
-
-/** True when the database stores something now. */
-export function takesOrders(commit: Commit): Promise<boolean> {
-  return commit([]).then(() => true, () => false);
 }
 
 async function takeApart(commit: Commit, orders: readonly NewOrder[]): Promise<AroundOutcome> {

@@ -15,9 +15,9 @@
 import { MAX_BATCH_LINES } from "../../sql/orders/batch.ts";
 import type { NewOrder } from "../../sql/orders/new_order.ts";
 import type { LetterCause } from "../../sql/orders/dead_letters.ts";
-import type { Commit } from "../order_writer/bisect.ts";
+import { type Commit, takesOrders } from "../order_writer/bisect.ts";
 import { classify, type Failure } from "../../sql/connection/failure.ts";
-import { type AroundOutcome, commitAround, takesOrders } from "./commit_around.ts";
+import { type AroundOutcome, commitAround } from "./commit_around.ts";
 
 /** An order that waits in the overflow. The overflow's entries have more, which only it reads. */
 export interface Spilled {

@@ -4,7 +4,7 @@
  * Tested in tests/server/orders/outage_test.ts.
  */
 import { systemClock } from "../../actors/clock.ts";
-import type { OrderStore } from "../../actors/order_writer/group_commit.ts";
+import type { NotParked, OrderStore } from "../../actors/order_writer/group_commit.ts";
 import type { Overflow } from "../../actors/order_writer/group_spill.ts";
 import {
   type OrderWriter,
@@ -48,10 +48,11 @@ export function startWriter(options: WriterOptions): OrderWriter {
     ...writerSettings(config),
     store,
     overflow,
-    onBatch: ({ orders, newOrders, commitMs, failure }) => {
+    onBatch: ({ orders, newOrders, commitMs, failure, notParked }) => {
       metrics.batchOrders.observe(orders);
       metrics.commitSeconds.observe(commitMs / 1_000);
       if (failure !== null) log.info(`a batch failed: ${failure.code}`, { ...failure });
+      notParked.forEach(tellNotParked);
       if (newOrders > 0) onCommitted();
     },
     onBug: (error) => log.fatal(`a bug in the order writer: ${describe(error)}`),
@@ -65,6 +66,15 @@ export function startWriter(options: WriterOptions): OrderWriter {
     if (circuit === "closed") onClosed();
   });
   return writer;
+}
+
+function tellNotParked({ order, code, parkCode }: NotParked): void {
+  const { orderId, storeId, idempotencyKey } = order;
+  log.warn(
+    `order ${orderId} of ${storeId} is refused: it cannot be stored: ${code}, and as a dead ` +
+      `letter: ${parkCode}`,
+    { orderId, storeId, idempotencyKey, code, parkCode },
+  );
 }
 
 /** The two lines of an outage that everybody wants to see. */

@@ -3,7 +3,7 @@
  * Code gets a logger by `getLogger(["weir", part])`; this file decides where the lines go: warnings
  * and errors to stderr, all others to stdout. Nobody waits for a line (line_writer.ts).
  *
- * Tested in tests/server/service_start_test.ts.
+ * Tested in tests/server/telemetry/log_test.ts and tests/server/service_start_test.ts.
  */
 import {
   configure,

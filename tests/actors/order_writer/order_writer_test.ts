@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
+import type { BatchReport } from "../../../actors/order_writer/group_commit.ts";
 import { anOrder, manyLines } from "../../support/load/orders.ts";
 import { aWriter, placedLater, said } from "../../support/doubles/order_writer.ts";
 import { gate, socketError, sqlError } from "../../support/doubles/scripted_store.ts";
@@ -232,6 +233,47 @@ Deno.test("an order does not wait while another order of its batch becomes a dea
   store.park = () => Promise.resolve("dead letter");
   await clock.advance(200);
   assertEquals(said(placed[0]!), "rejected");
+});
+
+Deno.test("an order whose dead letter is refused too is refused at once, and no other order notices", async () => {
+  const reports: BatchReport[] = [];
+  const { clock, store, writer, place } = aWriter({ onBatch: (report) => reports.push(report) });
+  store.before = (orders) =>
+    orders.some((order) => order.customerRef === "poison")
+      ? Promise.reject(sqlError("23514"))
+      : undefined;
+  for (const code of ["42501", "22P05", "42P01", "57014"]) {
+    store.park = () => Promise.reject(sqlError(code));
+    const placed = [];
+    for (let round = 0; round < 30; round++) {
+      placed.push(place(anOrder({ customerRef: "poison" })), place(anOrder()));
+      await clock.advance(20);
+    }
+    const words = placed.map(said);
+    assertEquals(words.filter((word) => word === "unavailable").length, 30, code);
+    assertEquals(words.filter((word) => word === "committed").length, 30, code);
+    assertEquals(writer.status().circuit, "closed", "one order is no fault of the database");
+    const refused = placed[0]!.answer;
+    assert(refused !== null && !refused.ok && refused.refusal.message.includes(code));
+  }
+  const named = reports.flatMap(({ notParked }) => notParked);
+  assertEquals(named.length, 4 * 30);
+  assert(named.every(({ order, code }) => order.customerRef === "poison" && code === "23514"));
+});
+
+Deno.test("an order whose dead letter fails in an outage is tried again, and not refused", async () => {
+  const { clock, store, place } = aWriter();
+  store.before = (orders) =>
+    orders.length === 0 || orders.some((order) => order.customerRef === "poison")
+      ? Promise.reject(sqlError(orders.length === 0 ? "53100" : "23514"))
+      : undefined;
+  store.park = () => Promise.reject(sqlError("53100"));
+  const placed = place(anOrder({ customerRef: "poison" }));
+  await clock.advance(50);
+  assertEquals(said(placed), "nothing");
+  store.park = () => Promise.resolve("dead letter");
+  await clock.advance(2_000);
+  assertEquals(said(placed), "rejected");
 });
 
 Deno.test("stop() commits the orders that are here, takes no more, and may be called twice", async () => {
