@@ -116,7 +116,7 @@ export function startParts(options: PartsOptions): Parts {
     subscribers: () => hub.subscribers,
   };
   metrics.watch({ ...gauges, setAside: () => overflow?.setAside ?? 0 });
-  const statusBoard = startBoard(instanceId, gauges, { writer, aggregator, bus });
+  const statusBoard = startBoard(instanceId, gauges, { writer, aggregator, bus, letterCount });
   return {
     ...figures,
     ...orders,
@@ -245,14 +245,15 @@ interface Actors {
   readonly writer: OrderWriter;
   readonly aggregator: Aggregator;
   readonly bus: Bus;
+  readonly letterCount: LetterCount;
 }
 
 function startBoard(instanceId: string, gauges: Gauges, actors: Actors): StatusBoard {
-  const { writer, aggregator, bus } = actors;
+  const { writer, aggregator, bus, letterCount: { latestRule } } = actors;
   const states = () =>
     [writer.circuit, writer.intake, aggregator.state, bus.state(), gauges.spill().state].join();
   return startStatusBoard(
-    { instanceId, version: VERSION, ...gauges, states },
+    { instanceId, version: VERSION, ...gauges, latestRule, states },
     [writer, aggregator, bus],
   );
 }
