@@ -141,7 +141,13 @@ export function startParts(options: PartsOptions): Parts {
     states,
   });
   metrics.watch({ ...gauges, setAside: () => overflow?.setAsideOrders ?? 0 });
-  const statusBoard = startBoard(instanceId, gauges, { writer, aggregator, bus, problems });
+  const statusBoard = startBoard(instanceId, gauges, {
+    writer,
+    aggregator,
+    bus,
+    letterCount,
+    problems,
+  });
   return {
     ...figures,
     ...orders,
@@ -276,11 +282,12 @@ interface Actors {
   readonly writer: OrderWriter;
   readonly aggregator: Aggregator;
   readonly bus: Bus;
+  readonly letterCount: LetterCount;
   readonly problems: ProblemWatch;
 }
 
 function startBoard(instanceId: string, gauges: Gauges, actors: Actors): StatusBoard {
-  const { writer, aggregator, bus, problems } = actors;
+  const { writer, aggregator, bus, problems, letterCount: { latestRule } } = actors;
   const states = () =>
     [
       writer.circuit,
@@ -291,7 +298,7 @@ function startBoard(instanceId: string, gauges: Gauges, actors: Actors): StatusB
       ...problems.standing().map(({ name }) => name),
     ].join();
   return startStatusBoard(
-    { instanceId, version: VERSION, ...gauges, states },
+    { instanceId, version: VERSION, ...gauges, latestRule, states },
     [writer, aggregator, bus, problems],
   );
 }
