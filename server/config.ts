@@ -4,9 +4,13 @@
  * docs/operating.md lists each variable with its default. A wrong value stops the start with one line
  * that names the variable. Nothing is guessed.
  *
- * Tested in tests/server/service_start_test.ts.
+ * Tested in tests/server/config_test.ts and service_start_test.ts.
  */
 import { z } from "zod";
+import { WrongConnectionString } from "../sql/connection/url/grammar.ts";
+import type { DroppedParameter } from "../sql/connection/url/parameters.ts";
+import { understand } from "../sql/connection/url.ts";
+import { checkRedisUrl } from "./redis_url.ts";
 
 const KIB = 1_024;
 const MIB = 1_024 * KIB;
@@ -37,6 +41,18 @@ function byteSize(fallback: number) {
     }).pipe(z.number().min(KIB)).default(fallback);
 }
 
+/** Makes a check of a text from a function that throws one line about a wrong one. */
+function checked(check: (text: string) => void) {
+  return z.string().superRefine((text, context) => {
+    try {
+      check(text);
+    } catch (error) {
+      if (!(error instanceof WrongConnectionString)) throw error;
+      context.addIssue({ code: "custom", message: error.message });
+    }
+  });
+}
+
 /**
  * A folder for the embedded services. Deno takes a path with a comma for several paths, and would
  * permit each of them. Nobody replaces a tilde here as a shell does.
@@ -51,21 +67,12 @@ function dataFolder() {
     .refine((path) => !path.startsWith("~"), "must be a path without ~, such as $HOME/weir");
 }
 
-function urlOf(protocols: readonly string[]) {
-  const schemes = protocols.map((protocol) => `${protocol}://`).join(" or ");
-  return z.string().refine((text) => {
-    // No URL parser takes a list of several hosts, so only the first one is checked.
-    const oneHost = text.replace(/,[^/@]+(?=[/?]|$)/, "");
-    return URL.canParse(oneHost) && protocols.includes(new URL(oneHost).protocol.slice(0, -1));
-  }, `must be a URL that begins with ${schemes}`);
-}
-
 /** Every variable that the service reads, with its default. */
 export const VARIABLES = z.object({
   PORT: wholeNumber(0, 65_535, 8_080),
   HOST: z.string().min(1).default("127.0.0.1"),
-  DATABASE_URL: urlOf(["postgres", "postgresql"]).optional(),
-  REDIS_URL: urlOf(["redis", "rediss"]).optional(),
+  DATABASE_URL: checked(understand).optional(),
+  REDIS_URL: checked(checkRedisUrl).optional(),
   WEIR_DATA_DIR: dataFolder().default(".weir"),
   WEIR_SPILL: z.enum(["auto", "trust", "off"]).default("auto"),
   WEIR_SPILL_MAX_ORDERS: wholeNumber(1, 1_000_000_000, 1_000_000),
@@ -88,6 +95,8 @@ export interface Config {
   readonly host: string;
   /** Null: embedded PostgreSQL. */
   readonly databaseUrl: string | null;
+  /** The parameters of DATABASE_URL that are not used. */
+  readonly droppedParameters: readonly DroppedParameter[];
   /** Null: a Redis beside the embedded PostgreSQL, or none. */
   readonly redisUrl: string | null;
   readonly dataDir: string;
@@ -121,6 +130,14 @@ export function readEnvironment(): Readonly<Record<string, string>> {
   );
 }
 
+/**
+ * Takes a variable away that postgres.js 3.4 obeys whatever it is told: with it, connections to a
+ * primary would be given up for ever. Called once, at the start of a process.
+ */
+export function forgetDriverVariables(): void {
+  Deno.env.delete("PGTARGETSESSIONATTRS");
+}
+
 /** @throws ConfigError, which names the first variable that is wrong */
 export function readConfig(
   environment: Readonly<Record<string, string>> = readEnvironment(),
@@ -129,9 +146,7 @@ export function readConfig(
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const name = String(issue?.path[0]);
-    throw new ConfigError(
-      `${name} is wrong: ${issue?.message} (it is ${shown(name, environment)})`,
-    );
+    throw new ConfigError(`${name} is wrong: ${issue?.message}${shown(name, environment)}`);
   }
   const values = parsed.data;
   if (values.WEIR_DEV_KEY !== undefined && !LOOPBACK.test(values.HOST)) {
@@ -139,10 +154,12 @@ export function readConfig(
       `WEIR_DEV_KEY is refused: it opens everything, and HOST ${values.HOST} is not a loopback address`,
     );
   }
+  const database = values.DATABASE_URL === undefined ? null : understand(values.DATABASE_URL);
   return {
     port: values.PORT,
     host: values.HOST,
-    databaseUrl: values.DATABASE_URL ?? null,
+    databaseUrl: database?.url ?? null,
+    droppedParameters: database?.dropped ?? [],
     redisUrl: values.REDIS_URL ?? null,
     dataDir: values.WEIR_DATA_DIR,
     overflowMode: values.WEIR_SPILL,
@@ -163,9 +180,8 @@ export function readConfig(
   };
 }
 
-/** A value without passwords and keys, for a message. */
+/** The wrong value for a message, unless it may hold a password or a key. */
 function shown(name: string, environment: Readonly<Record<string, string>>): string {
-  const value = environment[name];
-  if (name.endsWith("_KEY")) return "not shown";
-  return JSON.stringify(value?.replace(/:\/\/[^@]*@/, "://…@"));
+  const isSecret = name.endsWith("_KEY") || name.endsWith("_URL");
+  return isSecret ? "" : ` (it is ${JSON.stringify(environment[name])})`;
 }

@@ -20,7 +20,7 @@ export function every(
 ): Repeating {
   let underWay: Promise<void> | null = null;
   const now = () => {
-    underWay ??= work().then(() => undefined, onFailed).finally(() => underWay = null);
+    underWay ??= Promise.try(work).then(() => undefined, onFailed).finally(() => underWay = null);
   };
   const timer = setInterval(now, everyMs);
   return {

@@ -5,14 +5,15 @@
  */
 import { createActor, waitFor } from "xstate";
 import { systemMachine } from "../actors/system_machine.ts";
-import { nextHostFirst } from "../sql/connection/pool.ts";
+import { nextHostFirst } from "../sql/connection/url.ts";
 import { migrate } from "../sql/migrate.ts";
 import { type HttpServer, KEEP_ALIVE_MS, serveHttp } from "./front/http.ts";
 import { type PartsOptions, startParts } from "./parts.ts";
 import { CLIENT_TIMEOUT_MS } from "./front/slow_clients.ts";
-import { cannotBeCured } from "./start_failure.ts";
+import { causeOf, StartTries } from "./start_tries.ts";
 import { stopParts } from "./stop.ts";
-import { describe, getLogger } from "./telemetry/log.ts";
+import { tellBug } from "./telemetry/bugs.ts";
+import { getLogger } from "./telemetry/log.ts";
 
 const log = getLogger(["weir"]);
 
@@ -39,23 +40,36 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
   let { databaseUrl } = options;
   const parts = startParts(options);
   let http: HttpServer;
+  const tries = new StartTries(() => performance.now());
   const system = createActor(systemMachine, {
     input: {
       prepare: async () => {
         const url = databaseUrl;
         databaseUrl = nextHostFirst(url); // the next try asks the next of several hosts
-        const { applied } = await migrate({ databaseUrl: url });
-        for (const name of applied) log.info(`applied migration ${name}`);
+        try {
+          const { applied } = await migrate({ databaseUrl: url });
+          parts.streaks.preparation.succeeded();
+          for (const name of applied) log.info(`applied migration ${name}`);
+        } catch (error) {
+          tries.failed(error);
+          throw error;
+        }
+        const line = tries.success();
+        if (line !== null) log.info(line);
       },
       stop: () => stopParts(parts, http, config.shutdownMs),
-      isFatal: cannotBeCured,
-      onPrepareFailed: (error, retryAfterMs) =>
-        log.warn(`the database is away: ${describe(error)}`, { retryAfterMs }),
+      isFatal: (error) => tries.ends(error),
+      onPrepareFailed: (error, retryAfterMs) => {
+        const line = tries.line(error);
+        if (line !== null) log.warn(line, { retryAfterMs });
+        parts.streaks.preparation.failed(error, causeOf(error));
+        parts.problems.look();
+      },
       backoff: { firstMs: 250, maxMs: 2_000 },
       random: Math.random,
     },
   });
-  system.subscribe({ error: (error) => log.fatal(`a bug in the system: ${describe(error)}`) });
+  system.subscribe({ error: (error) => tellBug("a bug in the system", error) });
   const isReady = () => system.getSnapshot().value === "serving" && parts.takesOrders();
   try {
     const { port, host } = config;

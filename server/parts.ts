@@ -7,7 +7,6 @@
  */
 import type { Redis } from "ioredis";
 import type { Aggregator } from "../actors/aggregator/aggregator.ts";
-import type { Auditor } from "../actors/auditor/auditor.ts";
 import { systemClock } from "../actors/clock.ts";
 import { LANES, type OrderWriter } from "../actors/order_writer/order_writer.ts";
 import type { OverflowDrainer } from "../actors/overflow_drainer/overflow_drainer.ts";
@@ -18,28 +17,36 @@ import { readFigures, readNewest } from "../sql/figures/snapshots.ts";
 import { cancelOrder } from "../sql/orders/cancellation.ts";
 import type { Config } from "./config.ts";
 import type { Repeating } from "./every.ts";
-import { startAuditing } from "./figures/auditing.ts";
+import { type Auditing, startAuditing } from "./figures/auditing.ts";
 import { type Bus, startBus } from "./figures/bus.ts";
 import { type Folding, startFolding } from "./figures/folding.ts";
 import { startRetention } from "./figures/retention.ts";
 import { createAuth } from "./front/auth.ts";
 import { type LiveHub, startLiveHub } from "./live/live_hub.ts";
 import { createSnapshotCache, NO_CACHE } from "./live/snapshot_cache.ts";
+import { watchProblems } from "./ops/problems/start.ts";
+import type { ProblemWatch } from "./ops/problems/watch.ts";
 import { startStatusBoard, type StatusBoard } from "./ops/status_board.ts";
 import { createCancel } from "./orders/cancel.ts";
 import { DeadLetters, REPLAYS_PER_SECOND } from "./orders/dead_letters.ts";
 import { createIntake } from "./orders/intake.ts";
 import { type LetterCount, startLetterCount } from "./orders/letter_count.ts";
 import { createOrderLookup } from "./orders/lookup.ts";
+import { ShedOrders } from "./orders/shed_orders.ts";
 import { createOrderStore, createRecallingStore } from "./orders/store.ts";
 import { startWriter } from "./orders/writer.ts";
 import { startDrainer } from "./overflow/drainer.ts";
 import { type RunningOverflow, startOverflow } from "./overflow/start.ts";
 import { overflowStatus } from "./overflow/status.ts";
 import { openRedis } from "./redis/connection.ts";
+import { RedisLinks } from "./redis/links.ts";
 import type { Services } from "./router/context.ts";
 import type { Gauges } from "./telemetry/gauges.ts";
+import { Hints } from "./telemetry/hints.ts";
+import { LetterLog } from "./telemetry/letter_log.ts";
 import { createMetrics, type Metrics } from "./telemetry/metrics.ts";
+import { createStreaks, type Streaks } from "./telemetry/streak.ts";
+import { oldAfterMs, signsOf } from "./signs.ts";
 import { VERSION } from "./version.ts";
 
 export interface PartsOptions {
@@ -55,6 +62,8 @@ export interface Parts extends FigureParts, OrderParts {
   /** For snapshots; null: without Redis. */
   readonly cacheRedis: Redis | null;
   readonly statusBoard: StatusBoard;
+  readonly problems: ProblemWatch;
+  readonly streaks: Streaks;
   readonly metrics: Metrics;
   /** The services that calls reach. */
   readonly services: Services;
@@ -69,12 +78,13 @@ interface OrderParts {
   readonly overflow: RunningOverflow | null;
   readonly drainer: OverflowDrainer | null;
   readonly letterCount: LetterCount;
+  readonly letterLog: LetterLog;
 }
 
 /** The parts along the journey of a figure. */
 interface FigureParts {
   readonly folding: Folding;
-  readonly auditor: Auditor;
+  readonly auditor: Auditing;
   readonly retention: Repeating;
   readonly bus: Bus;
   readonly hub: LiveHub;
@@ -84,6 +94,10 @@ interface FigureParts {
 interface Base extends PartsOptions {
   readonly instanceId: string;
   readonly metrics: Metrics;
+  readonly streaks: Streaks;
+  readonly shed: ShedOrders;
+  readonly links: RedisLinks;
+  readonly hints: Hints;
   readonly database: Database;
   readonly cacheRedis: Redis | null;
 }
@@ -92,11 +106,19 @@ interface Base extends PartsOptions {
 export function startParts(options: PartsOptions): Parts {
   const { config, databaseUrl, redisUrl } = options;
   const { statementTimeoutMs } = config;
-  const metrics = createMetrics();
+  const hints = new Hints(systemClock.now);
+  const observers = {
+    hints,
+    metrics: createMetrics(hints),
+    streaks: createStreaks(systemClock.now),
+    shed: new ShedOrders(systemClock.now),
+    links: new RedisLinks(),
+  };
+  const { metrics, streaks, links } = observers;
   const database = openDatabase({ url: databaseUrl, statementTimeoutMs, writeConnections: LANES });
-  const cacheRedis = redisUrl === null ? null : openRedis(redisUrl, "cache");
+  const cacheRedis = redisUrl === null ? null : openRedis(redisUrl, "cache", links);
   const instanceId = crypto.randomUUID();
-  const base = { ...options, instanceId, metrics, database, cacheRedis };
+  const base = { ...options, ...observers, instanceId, database, cacheRedis };
   const figures = startFigures(base);
   const { hub, bus, auditor, folding: { aggregator } } = figures;
   const orders = startOrders(base, () => aggregator.wake());
@@ -109,9 +131,17 @@ export function startParts(options: PartsOptions): Parts {
     spill: () => overflowStatus(overflow, drainer),
     deadLetters: () => letterCount.open(),
     subscribers: () => hub.subscribers,
+    auditor: () => auditor.status(),
+    problems: () => problems.standing(),
   };
-  metrics.watch(gauges);
-  const statusBoard = startBoard(instanceId, gauges, { writer, aggregator, bus });
+  const states = () => [writer.circuit, writer.intake, bus.state()].join();
+  const problems = watchProblems(signsOf({ ...base, ...figures, overflow, gauges }), {
+    now: systemClock.now,
+    actors: [writer, bus],
+    states,
+  });
+  metrics.watch({ ...gauges, setAside: () => overflow?.setAsideOrders ?? 0 });
+  const statusBoard = startBoard(instanceId, gauges, { writer, aggregator, bus, problems });
   return {
     ...figures,
     ...orders,
@@ -119,6 +149,8 @@ export function startParts(options: PartsOptions): Parts {
     cacheRedis,
     metrics,
     statusBoard,
+    problems,
+    streaks,
     services: {
       ...orderServices(base, orders, () => aggregator.wake()),
       hub,
@@ -133,38 +165,45 @@ export function startParts(options: PartsOptions): Parts {
 }
 
 function startFigures(base: Base): FigureParts {
-  const { config, databaseUrl, redisUrl, database, metrics } = base;
+  const { config, databaseUrl, redisUrl, database, metrics, streaks, links, hints } = base;
   const newest = new NewestPosition();
   const hub = startHub(base, newest);
   const bus = startBus({
     databaseUrl,
     pool: database.read,
+    hints,
     redisUrl,
     redisPrefix: config.redisPrefix,
+    links,
     onNotice: (notice) => hub.notice(notice),
   });
   return {
     hub,
     bus,
-    folding: startFolding({ ...base, newest, publish: bus.publish }),
-    auditor: startAuditing(database, metrics),
-    retention: startRetention(database),
+    folding: startFolding({ ...base, streak: streaks.folds, newest, publish: bus.publish }),
+    auditor: startAuditing({ database, metrics, streak: streaks.audits }),
+    retention: startRetention(database, hints),
   };
 }
 
 /** @param onCommitted called after each commit that changes a figure. */
 function startOrders(base: Base, onCommitted: () => void): OrderParts {
-  const { config, redisUrl, database, instanceId, metrics } = base;
-  const running = redisUrl === null ? null : startOverflow(config, redisUrl);
+  const { config, redisUrl, database, instanceId, metrics, streaks, links, hints } = base;
+  const running = redisUrl === null ? null : startOverflow(config, redisUrl, hints, links);
   const overflow = running?.overflow ?? null;
+  const letterLog = new LetterLog();
   const writer = startWriter({
     config,
-    store: overflow === null ? createOrderStore(database.write) : createRecallingStore(
-      database.write,
-      { recall: (orderIds) => overflow.recall(orderIds), onRecalled: onCommitted },
-    ),
+    store: overflow === null
+      ? createOrderStore(database.write, letterLog.tell)
+      : createRecallingStore(
+        database.write,
+        { recall: (orderIds) => overflow.recall(orderIds), onRecalled: onCommitted },
+        letterLog.tell,
+      ),
     overflow,
     metrics,
+    streak: streaks.batches,
     onCommitted,
     onClosed: () => drainer?.wake(),
   });
@@ -174,22 +213,26 @@ function startOrders(base: Base, onCommitted: () => void): OrderParts {
     instanceId,
     statementTimeoutMs: config.statementTimeoutMs,
     mayDrain: () => writer.circuit === "closed",
+    streak: streaks.drains,
     onDrained: onCommitted,
+    hints,
+    onParked: letterLog.tell,
   });
-  return { overflow: running, writer, drainer, letterCount: startLetterCount(database.read) };
+  const letterCount = startLetterCount(database.read, hints);
+  return { overflow: running, writer, drainer, letterCount, letterLog };
 }
 
 function orderServices(
-  { config, database, metrics }: Base,
+  { config, database, metrics, streaks, shed }: Base,
   { writer, overflow }: OrderParts,
   onCancelled: () => void,
 ): Pick<Services, "auth" | "intake" | "orders" | "deadLetters"> {
-  const intake = createIntake(writer, metrics);
+  const intake = createIntake(writer, metrics, (reason) => shed.add(reason));
   const { place } = intake;
   const lookup = createOrderLookup(database.read, overflow?.overflow ?? null);
   return {
     auth: createAuth({
-      findKey: (token) => findApiKey(database.keys, token),
+      findKey: (token) => streaks.keyLookups.of(findApiKey(database.keys, token)),
       devKey: config.devKey,
       now: systemClock.now,
     }),
@@ -212,16 +255,19 @@ function orderServices(
 }
 
 function startHub(
-  { config, database, cacheRedis, metrics }: Base,
+  { config, database, cacheRedis, metrics, hints }: Base,
   newest: NewestPosition,
 ): LiveHub {
   return startLiveHub({
     readFigures: (scope) => readFigures(database.live, scope),
     readNewest: () => readNewest(database.read),
+    oldAfterMs: oldAfterMs(config),
     newest,
-    cache: cacheRedis === null ? NO_CACHE : createSnapshotCache(cacheRedis, config.redisPrefix),
+    cache: cacheRedis === null
+      ? NO_CACHE
+      : createSnapshotCache(cacheRedis, config.redisPrefix, hints),
     now: systemClock.now,
-    onSkippedFrame: () => metrics.skippedFrames.inc(),
+    onSkippedFrame: () => metrics.skippedFrames.add(1),
     onFrame: (freshnessMs) => metrics.freshnessSeconds.observe(freshnessMs / 1_000),
   });
 }
@@ -230,14 +276,22 @@ interface Actors {
   readonly writer: OrderWriter;
   readonly aggregator: Aggregator;
   readonly bus: Bus;
+  readonly problems: ProblemWatch;
 }
 
 function startBoard(instanceId: string, gauges: Gauges, actors: Actors): StatusBoard {
-  const { writer, aggregator, bus } = actors;
+  const { writer, aggregator, bus, problems } = actors;
   const states = () =>
-    [writer.circuit, writer.intake, aggregator.state, bus.state(), gauges.spill().state].join();
+    [
+      writer.circuit,
+      writer.intake,
+      aggregator.state,
+      bus.state(),
+      gauges.spill().state,
+      ...problems.standing().map(({ name }) => name),
+    ].join();
   return startStatusBoard(
     { instanceId, version: VERSION, ...gauges, states },
-    [writer, aggregator, bus],
+    [writer, aggregator, bus, problems],
   );
 }

@@ -9,7 +9,8 @@ import { type EmbeddedServices, startEmbedded } from "./embedded/mod.ts";
 import { type Instance, startInstance } from "./instance.ts";
 import { watchLaunchers } from "./launchers.ts";
 import { endProcess, endSignals, processTable } from "./process_table.ts";
-import { describe, getLogger } from "./telemetry/log.ts";
+import { tellBug } from "./telemetry/bugs.ts";
+import { getLogger } from "./telemetry/log.ts";
 
 const log = getLogger(["weir"]);
 
@@ -50,6 +51,11 @@ export async function runService(config: Config, hooks: ServiceHooks): Promise<v
   });
   const removeHandlers = surviveUncaught();
   try {
+    for (const { name, why, weakens } of config.droppedParameters) {
+      const line = `DATABASE_URL: ${name} is left out: ${why}`;
+      if (weakens) log.warn(line);
+      else log.info(line);
+    }
     embedded = await startNeeded(config);
     const databaseUrl = config.databaseUrl ?? embedded?.postgres?.url;
     if (databaseUrl === undefined) throw new Error("neither DATABASE_URL nor embedded PostgreSQL");
@@ -150,11 +156,11 @@ async function onSignals(
 function surviveUncaught(): () => void {
   const onRejection = (event: PromiseRejectionEvent) => {
     event.preventDefault();
-    log.fatal(`a rejection that nobody caught: ${describe(event.reason)}`);
+    tellBug("a rejection that nobody caught", event.reason);
   };
   const onError = (event: ErrorEvent) => {
     event.preventDefault();
-    log.fatal(`an error that nobody caught: ${describe(event.error)}`);
+    tellBug("an error that nobody caught", event.error);
   };
   globalThis.addEventListener("unhandledrejection", onRejection);
   globalThis.addEventListener("error", onError);

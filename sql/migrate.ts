@@ -11,12 +11,15 @@
  * pauses for 250 to 750 ms so that the others run, and tries again, ten times in all.
  *
  * The runner refuses a file that was edited after it ran, and a schema that is newer than this code.
+ * When nothing is to be done it only reads, so a role that may not create anything can start.
  */
-import { connect } from "./connection/driver.ts";
 import { createHash } from "node:crypto";
 import type { Sql, Tx } from "./connection/database.ts";
-import { codeOf, SQLSTATE } from "./connection/failure.ts";
+import { codeOf } from "./connection/failure.ts";
+import { SQLSTATE } from "./connection/failure/codes.ts";
+import { withSession } from "./connection/session.ts";
 import { takeSessionLock } from "./connection/session_lock.ts";
+import { missingRight } from "./schema_rights.ts";
 import { pause } from "./waiting.ts";
 
 /** The key of the migrators' advisory lock. */
@@ -26,6 +29,7 @@ const MIGRATOR_TIMEOUT_MS = 60_000;
 /** A statement gives up its wait for a lock on a table after this time, to let the traffic pass. */
 const LOCK_TIMEOUT_MS = 2_000;
 const LOCK_ATTEMPTS = 10;
+const CONNECT_TIMEOUT_MS = 10_000;
 /** The mean pause between two attempts; each takes from half to one and a half times as long. */
 const LOCK_PAUSE_MS = 500;
 const OUTSIDE_TRANSACTION = "-- outside a transaction\n";
@@ -38,6 +42,14 @@ export class MigrationError extends Error {
   constructor(message: string) {
     super(message);
     this.name = "MigrationError";
+  }
+}
+
+/** Another migrator is at work for too long. */
+export class MigrationLocked extends Error {
+  constructor() {
+    super("another migrator holds the lock and does not give it back");
+    this.name = "MigrationLocked";
   }
 }
 
@@ -58,22 +70,32 @@ export interface MigrationStatus {
 /**
  * Brings the schema up to date.
  * @returns the names of the migrations that were applied, in order
- * @throws MigrationError when the recorded schema does not fit this code
+ * @throws MigrationError when the recorded schema does not fit this code, or the role may not change
+ *   it; MigrationLocked when another migrator is at work
  */
 export async function migrate(options: { databaseUrl: string }): Promise<{ applied: string[] }> {
   const migrations = await readMigrations();
   return await withConnection(options.databaseUrl, async (sql) => {
-    if (!await takeSessionLock(sql, MIGRATION_LOCK, MIGRATOR_TIMEOUT_MS)) {
-      throw new Error("another migrator holds the lock and does not give it back");
-    }
-    await createRecord(sql);
-    const applied: string[] = [];
-    for (const migration of pendingOf(migrations, await readRecord(sql))) {
-      await apply(sql, migration);
-      applied.push(migration.name);
-    }
-    return { applied };
+    await refuseStandby(sql);
+    await refuseSecond(sql);
+    const pending = pendingOf(migrations, await readRecord(sql));
+    if (pending.length === 0) return { applied: [] };
+    const missing = await missingRight(sql);
+    if (missing !== null) throw new MigrationError(ownerNeeded(pending, missing));
+    return { applied: await applyAll(sql, migrations).catch((error) => explain(error, pending)) };
   });
+}
+
+async function applyAll(sql: Sql, migrations: readonly Migration[]): Promise<string[]> {
+  const locked = await takeSessionLock(sql, MIGRATION_LOCK, MIGRATOR_TIMEOUT_MS);
+  if (!locked) throw new MigrationLocked();
+  await createRecord(sql);
+  const applied: string[] = [];
+  for (const migration of pendingOf(migrations, await readRecord(sql))) {
+    await apply(sql, migration);
+    applied.push(migration.name);
+  }
+  return applied;
 }
 
 /** All migrations in order, applied or not. */
@@ -82,7 +104,6 @@ export async function migrationStatus(
 ): Promise<MigrationStatus[]> {
   const migrations = await readMigrations();
   return await withConnection(options.databaseUrl, async (sql) => {
-    await createRecord(sql);
     const record = await readRecord(sql);
     pendingOf(migrations, record);
     const appliedAt = new Map(record.map((row) => [row.name, row.applied_at.toISOString()]));
@@ -138,15 +159,9 @@ async function readMigrations(): Promise<readonly Migration[]> {
 }
 
 async function withConnection<T>(url: string, use: (sql: Sql) => Promise<T>): Promise<T> {
-  const sql = connect(url, {
-    max: 1,
-    connection: { application_name: "weir migrate", lock_timeout: LOCK_TIMEOUT_MS },
-  });
-  try {
-    return await use(sql);
-  } finally {
-    await sql.end({ timeout: 1 }); // this also gives back the session's advisory lock
-  }
+  const settings = { lock_timeout: String(LOCK_TIMEOUT_MS) };
+  const connectTimeoutMs = CONNECT_TIMEOUT_MS;
+  return await withSession({ url, name: "migrate", connectTimeoutMs, settings }, use);
 }
 
 async function createRecord(sql: Sql): Promise<void> {
@@ -156,9 +171,54 @@ async function createRecord(sql: Sql): Promise<void> {
     )`;
 }
 
+/** The migrations that ran; none when there is no record of them yet. */
 async function readRecord(sql: Sql): Promise<readonly RecordRow[]> {
+  const [row] = await sql<{ exists: boolean }[]>`
+    SELECT to_regclass('weir_migrations') IS NOT NULL AS exists`;
+  if (row?.exists !== true) return [];
   return await sql<RecordRow[]>`
     SELECT name, sha256, applied_at FROM weir_migrations ORDER BY name`;
+}
+
+/** A standby shows the schema of its primary, and takes no order. */
+class StandbyAlone extends Error {
+  readonly code = SQLSTATE.readOnlyTransaction;
+  constructor() {
+    super("the server is a standby");
+    this.name = "StandbyAlone";
+  }
+}
+
+async function refuseStandby(sql: Sql): Promise<void> {
+  const [server] = await sql<{ standby: boolean }[]>`SELECT pg_is_in_recovery() AS standby`;
+  if (server?.standby === true) throw new StandbyAlone();
+}
+
+/** Two schemas of one database would share the fold's lock and the channel of its notices. */
+async function refuseSecond(sql: Sql): Promise<void> {
+  const rows = await sql<{ nspname: string }[]>`
+    SELECT nspname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
+    WHERE relname = 'weir_migrations' AND relkind IN ('r', 'p') ORDER BY nspname`;
+  if (rows.length < 2) return;
+  throw new MigrationError(
+    `the schemas ${rows.map(({ nspname }) => nspname).join(" and ")} hold tables of Weir each: ` +
+      "give each Weir a database of its own",
+  );
+}
+
+/** A right that is missing in the middle is told like one that is missing at the start. */
+function explain(error: unknown, pending: readonly Migration[]): never {
+  if (codeOf(error) !== SQLSTATE.insufficientPrivilege) throw error;
+  throw new MigrationError(ownerNeeded(pending, error instanceof Error ? error.message : ""));
+}
+
+function ownerNeeded(pending: readonly Migration[], why: string): string {
+  const [first, last] = [pending[0]?.name, pending.at(-1)?.name];
+  const names = first === last
+    ? `the migration ${first} is`
+    : `the migrations ${first} to ${last} are`;
+  return `${names} not applied, and ${why}: ` +
+    "run `deno task migrate` as the owner of the schema";
 }
 
 /** Runs one file, again after a pause when it does not get a lock in time. */

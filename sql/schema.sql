@@ -194,6 +194,8 @@ CREATE TABLE dead_letters (
   close_note      text,
   replay_payload  jsonb,
   placed_at       timestamptz,
+  rule            jsonb,
+  rule_failed_at  timestamptz,
   CONSTRAINT dead_letters_pkey PRIMARY KEY (store_id, letter_id)
 );
 CREATE INDEX dead_letters_by_id

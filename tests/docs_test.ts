@@ -10,12 +10,14 @@ import {
   TRPCError,
 } from "@trpc/server";
 import { getHTTPStatusCodeFromError } from "@trpc/server/http";
+import { PROBLEM_NAMES } from "../client/contract/ops_status.ts";
 import { Refused } from "../client/contract/refused.ts";
 import { type Scope, SCOPES } from "../client/contract/scope.ts";
 import { VARIABLES } from "../server/config.ts";
 import type { Services } from "../server/router/context.ts";
 import { CODE_OF_REASON } from "../server/router/errors.ts";
 import { appRouter } from "../server/router/mod.ts";
+import { HINTS, Hints } from "../server/telemetry/hints.ts";
 import { createMetrics } from "../server/telemetry/metrics.ts";
 import { listFiles } from "./support/architecture/tree.ts";
 import { codeIn, type Page, readPages } from "./support/docs/page.ts";
@@ -98,8 +100,20 @@ Deno.test("procedures: the contract has each one with its kind and the scope it 
   assertEquals(found.sort(), (await Promise.all(expected)).sort());
 });
 
+Deno.test("problems: the table of the operator's page has each one, in the order of the code", () => {
+  const rows = operating.table("problem", "means", "do");
+  assertEquals(rows.map(([name]) => codeIn(name)), [...PROBLEM_NAMES]);
+  for (const [name, means, todo] of rows) {
+    assert(means !== "" && todo !== "", `${name} says nothing`);
+  }
+});
+
 Deno.test("scopes: the contract has each one", () => {
   assertEquals(named(contract.path, "scope"), [...SCOPES].sort());
+});
+
+Deno.test("hints: the table of docs/design.md has each one", () => {
+  assertEquals(named("docs/design.md", "hint"), Object.keys(HINTS).sort());
 });
 
 Deno.test("fault tests: the table of docs/tests.md has each file of tests/system/", async () => {
@@ -157,7 +171,7 @@ function read(name: string, text: string): unknown {
 
 /** Every metric of an instance, by name. */
 function metrics() {
-  const { registry, watch, watchConnections } = createMetrics();
+  const { registry, watch, watchConnections } = createMetrics(new Hints(() => 0));
   const notScraped = () => {
     throw new Error("only a scrape reads a gauge");
   };
@@ -166,8 +180,11 @@ function metrics() {
     aggregator: notScraped,
     bus: notScraped,
     spill: notScraped,
+    setAside: notScraped,
     deadLetters: notScraped,
     subscribers: notScraped,
+    auditor: notScraped,
+    problems: notScraped,
   });
   watchConnections(notScraped);
   return registry.getMetricsAsArray().map((metric) => ({

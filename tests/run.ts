@@ -4,6 +4,7 @@
  * - `all`: everything under tests/ but system/, page/ and bench/.
  * - `unit`: the files of `all` that need neither PostgreSQL nor Redis.
  * - `system`, `page`: the files of those folders.
+ * - `worst`: tests of exactness and of the contract, with a database role whose settings are the worst.
  *
  * A test file needs the services when it imports from tests/support/services/, itself or through
  * other files under tests/. For all groups but `unit` this program starts a private PostgreSQL and
@@ -19,9 +20,10 @@ import { fileURLToPath } from "node:url";
 import { importGraph, reaches } from "./support/architecture/import_graph.ts";
 import { listFiles, readSources } from "./support/architecture/tree.ts";
 import { type OwnTestServices, startTestServices } from "./support/services/services.ts";
+import { WORST_ENVIRONMENT } from "./support/services/roles/worst_role.ts";
 
 const USAGE =
-  "usage: deno run tests/run.ts unit|all|system|page [--inspect] [path or part of a test's name]";
+  "usage: deno run tests/run.ts unit|all|system|page|worst [--inspect] [path or part of a test's name]";
 
 const ROOT = resolve(fileURLToPath(import.meta.url), "../..");
 const TESTS = `${ROOT}/tests`;
@@ -29,10 +31,13 @@ const APART = ["system", "page", "bench"];
 const SERVICES = "tests/support/services/";
 const PERMISSIONS = ["net", "env", "read", "write", "run", "sys"].map((name) => `--allow-${name}`);
 
-type Group = "unit" | "all" | "system" | "page";
+const GROUPS = ["unit", "all", "system", "page", "worst"] as const;
+type Group = typeof GROUPS[number];
+/** The tests whose outcome depends on what a session with the database assumes. */
+const WORST = ["sql", "wire", "server/router", "server/orders", "server/figures", "server/live"];
 
 function isGroup(name: string | undefined): name is Group {
-  return name === "unit" || name === "all" || name === "system" || name === "page";
+  return GROUPS.some((group) => group === name);
 }
 
 async function main(args: readonly string[]): Promise<number> {
@@ -61,14 +66,17 @@ async function main(args: readonly string[]): Promise<number> {
   const interrupted = () => interrupt.abort();
   const signals: Deno.Signal[] = ["SIGINT", "SIGTERM"];
   for (const signal of signals) Deno.addSignalListener(signal, interrupted);
-  return group === "unit"
-    ? await runTests(command, {}, interrupt.signal)
-    : await runWithServices(command, interrupt.signal);
+  return group === "unit" ? await runTests(command, {}, interrupt.signal) : await runWithServices(
+    command,
+    group === "worst" ? WORST_ENVIRONMENT : {},
+    interrupt.signal,
+  );
 }
 
 /** Runs `command` with services. Ctrl-C while they start takes effect once they can be stopped. */
 async function runWithServices(
   command: readonly string[],
+  environment: Readonly<Record<string, string>>,
   interrupt: AbortSignal,
 ): Promise<number> {
   let services: OwnTestServices;
@@ -80,7 +88,7 @@ async function runWithServices(
     return 1;
   }
   try {
-    return await runTests(command, services.environment, interrupt);
+    return await runTests(command, { ...services.environment, ...environment }, interrupt);
   } finally {
     await services.stop();
   }
@@ -130,6 +138,9 @@ async function passThrough(stream: ReadableStream<Uint8Array>): Promise<string> 
 
 async function filesOf(group: Group): Promise<string[]> {
   if (group === "system" || group === "page") return await testFiles(`${TESTS}/${group}`);
+  if (group === "worst") {
+    return (await Promise.all(WORST.map((folder) => testFiles(`${TESTS}/${folder}`)))).flat();
+  }
   const files = (await testFiles(TESTS)).filter((file) =>
     !APART.some((folder) => file.startsWith(`${relative(ROOT, TESTS)}/${folder}/`))
   );

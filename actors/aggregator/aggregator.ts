@@ -7,6 +7,7 @@
 import { type Actor, createActor, waitFor } from "xstate";
 import type { AggregatorStatus } from "../../client/contract/ops_status.ts";
 import type { AggregateResult } from "../../client/contract/ops_runs.ts";
+import { classify } from "../../sql/connection/failure.ts";
 import { type FoldResult, MAX_BITE_ENTRIES } from "../../sql/figures/fold.ts";
 import { aggregatorMachine, type FoldRun } from "./machine.ts";
 import type { ActorClock } from "../clock.ts";
@@ -47,9 +48,12 @@ export class AggregatorStopped extends Error {
 
 /**
  * The pauses after failed folds. Chosen, not measured. First: one failed fold must not show on a
- * dashboard. Most: dashboards follow at most this long after the database is back.
+ * dashboard. Most: dashboards follow at most this long after the cause has gone. A fold that fails
+ * costs the database little.
  */
-const BACKOFF = { firstMs: 100, maxMs: 5_000 };
+const BACKOFF = { firstMs: 100, maxMs: 2_000 };
+/** A commit cuts a longer pause short: orders are stored, so the fold may succeed too. */
+const WOKEN_AFTER_MS = 500;
 
 /** Makes and starts an aggregator. */
 export function startAggregator(options: AggregatorOptions): Aggregator {
@@ -62,6 +66,8 @@ class MachineAggregator implements Aggregator {
   readonly #asking = new Set<(run: FoldRun) => void>();
   #lastRunMs: number | null = null;
   #lastRunAt: string | null = null;
+  #lastError: string | null = null;
+  #lastErrorAt: string | null = null;
 
   constructor(readonly options: AggregatorOptions) {
     const { clock, fold, intervalMs, minGapMs, random } = options;
@@ -73,6 +79,7 @@ class MachineAggregator implements Aggregator {
         intervalMs,
         minGapMs,
         backoff: BACKOFF,
+        wokenAfterMs: WOKEN_AFTER_MS,
         now: clock.now,
         random,
         onRun: (run) => this.#ended(run),
@@ -100,7 +107,7 @@ class MachineAggregator implements Aggregator {
   }
 
   status(): AggregatorStatus {
-    const { wokenAt, servedAt, overlaps } = this.#actor.getSnapshot().context;
+    const { wokenAt, servedAt, overlaps, failuresInARow } = this.#actor.getSnapshot().context;
     const oldest = this.#isFolding ? servedAt ?? wokenAt : wokenAt;
     return {
       state: this.state,
@@ -109,6 +116,9 @@ class MachineAggregator implements Aggregator {
       lagMs: oldest === null ? 0 : this.options.clock.now() - oldest,
       overlaps,
       intervalMs: this.options.intervalMs,
+      failuresInARow,
+      lastError: this.#lastError,
+      lastErrorAt: this.#lastErrorAt,
     };
   }
 
@@ -136,6 +146,10 @@ class MachineAggregator implements Aggregator {
   #ended(run: FoldRun): void {
     this.#lastRunMs = run.ms;
     this.#lastRunAt = new Date().toISOString();
+    if ("error" in run) {
+      this.#lastError = classify(run.error).code;
+      this.#lastErrorAt = this.#lastRunAt;
+    }
     this.options.onRun?.(run);
     for (const resolve of this.#asking) resolve(run);
     this.#asking.clear();

@@ -10,6 +10,7 @@
  *                   instance, so the next try comes after the minimum gap, not after the interval.
  *   backing_off     The fold failed. The next try comes with exponential backoff and jitter. It takes
  *                   half as much, because the fold may have been too large for its session's timeouts.
+ *                   A wake-up shortens a long pause: a commit shows that the database stores.
  *   stopped         No fold is started any more.
  *
  * STOP is only noted. Every state in which no fold runs then leaves for `stopped` by itself. So a fold
@@ -33,6 +34,8 @@ export interface AggregatorInput {
   /** The shortest time between two folds. */
   readonly minGapMs: number;
   readonly backoff: BackoffOptions;
+  /** A wake-up ends the pause after a failed fold once it has lasted this long. */
+  readonly wokenAfterMs: number;
   /** Monotonic, milliseconds. */
   readonly now: () => number;
   /** 0 to 1, exclusive. */
@@ -53,6 +56,8 @@ interface AggregatorContext extends AggregatorInput {
   readonly servedAt: number | null;
   readonly overlaps: number;
   readonly failuresInARow: number;
+  /** The time of the latest failure. */
+  readonly failedAt: number;
   /** The most entries of the next fold. A failure halves it, a success doubles it. */
   readonly mostEntries: number;
   /** STOP has come. */
@@ -80,6 +85,7 @@ export const aggregatorMachine = setup({
   },
   guards: {
     isWoken: ({ context }) => context.wokenAt !== null,
+    hasPaused: ({ context }) => context.now() - context.failedAt >= context.wokenAfterMs,
     isStopping: ({ context }) => context.stopping,
     isLocked: (_, result: FoldResult) => result.outcome === "locked",
     hasMore: (_, result: FoldResult) => result.outcome === "folded" && result.more,
@@ -102,6 +108,7 @@ export const aggregatorMachine = setup({
     }),
     countFailure: assign({
       failuresInARow: ({ context }) => context.failuresInARow + 1,
+      failedAt: ({ context }) => context.now(),
       mostEntries: ({ context }) => Math.max(1, Math.floor(context.mostEntries / 2)),
     }),
     recover: assign({
@@ -124,6 +131,7 @@ export const aggregatorMachine = setup({
     servedAt: null,
     overlaps: 0,
     failuresInARow: 0,
+    failedAt: 0,
     mostEntries: input.maxEntries,
     stopping: false,
   }),
@@ -196,7 +204,13 @@ export const aggregatorMachine = setup({
     backing_off: {
       always: { guard: "isStopping", target: "stopped" },
       after: { backoff: "folding" },
-      on: { RUN: "folding" },
+      on: {
+        RUN: "folding",
+        WAKE: [
+          { guard: "hasPaused", target: "folding", actions: "noteWake" },
+          { actions: "noteWake" },
+        ],
+      },
     },
     stopped: { on: { WAKE: {} } },
   },

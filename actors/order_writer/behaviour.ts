@@ -49,6 +49,8 @@ interface OrderWriterContext extends OrderWriterInput {
   readonly halfOpenAt: number;
   /** The code of the latest failure. */
   readonly lastError: string | null;
+  /** Its time by the instance's calendar, for people. */
+  readonly lastErrorAt: string | null;
   /** The writer has this long to answer its orders after STOP. */
   readonly stopTimeoutMs: number;
 }
@@ -157,6 +159,7 @@ export const writer = setup({
         batchOrders: failure.timedOut ? halvedBound(batchOrders) : batchOrders,
         failuresInARow: context.failuresInARow + 1,
         lastError: failure.code,
+        lastErrorAt: new Date().toISOString(),
       };
     }),
     countProbe: assign({ probesPassed: ({ context }) => context.probesPassed + 1 }),

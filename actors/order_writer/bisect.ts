@@ -1,12 +1,15 @@
 /**
  * Commits orders of which some may be at fault. A batch that the database refuses for its data is
- * halved until each order at fault stands alone, and the others commit.
+ * halved until each order at fault stands alone, and the others commit. An order that a trigger drops
+ * without a word is at fault too.
  *
  * With k orders at fault among n this costs at most 2k⌈log₂ n⌉ + 1 transactions: each order at fault
  * is met once on every level of the halving, with one good half beside it.
  */
 import type { StoredOrder } from "../../sql/orders/batch.ts";
 import type { NewOrder } from "../../sql/orders/new_order.ts";
+import type { BrokenRule } from "../../client/contract/broken_rule.ts";
+import { brokenRule, DROPPED } from "../../sql/orders/broken_rule.ts";
 import { classify, type Failure } from "../../sql/connection/failure.ts";
 
 /** Commits orders and resolves after COMMIT. May be called again with the same orders. */
@@ -17,32 +20,35 @@ export type Commit = (
 export interface CommitOutcome {
   /** The stored row of each order that was sent without a failure, by order id. */
   readonly stored: ReadonlyMap<string, StoredOrder>;
-  /** The orders that the database refused for their content, by order id, each with its failure. */
-  readonly atFault: ReadonlyMap<string, Failure>;
+  /** The orders that the database refused for their content, by order id, each with its rule. */
+  readonly atFault: ReadonlyMap<string, BrokenRule>;
+  /** The orders that failed alone for another reason, by order id. By default there are none. */
+  readonly failedAlone: ReadonlyMap<string, Failure>;
   /** Why the other orders were not committed. Null: there are no others. */
   readonly failure: Failure | null;
   /** The ids of the orders that were being sent when that failure came. */
   readonly failed: ReadonlySet<string>;
 }
 
-/**
- * The failure of an order that the commit neither inserted nor found. Its row was deleted in
- * between, or could not be read. Sending the order again helps.
- */
-const VANISHED: Failure = {
-  kind: "contention",
-  outcome: "none",
-  code: "VANISHED",
-  timedOut: false,
-};
+/** True when the database stores something now. */
+export function takesOrders(commit: Commit): Promise<boolean> {
+  return commit([]).then(() => true, () => false);
+}
+
+/** True when one order of a group may be the cause, so that the group is taken apart. */
+export type MayBeOfOne = (failure: Failure, group: readonly NewOrder[]) => boolean;
+
+const isOfData: MayBeOfOne = ({ kind }) => kind === "data";
 
 /** Commits `orders`, at most one for each order id. Does not reject when `commit` throws. */
 export async function commitApart(
   commit: Commit,
   orders: readonly NewOrder[],
+  mayBeOfOne: MayBeOfOne = isOfData,
 ): Promise<CommitOutcome> {
   const stored = new Map<string, StoredOrder>();
-  const atFault = new Map<string, Failure>();
+  const atFault = new Map<string, BrokenRule>();
+  const failedAlone = new Map<string, Failure>();
   const groups = [orders];
   for (let group = groups.pop(); group !== undefined; group = groups.pop()) {
     try {
@@ -50,21 +56,33 @@ export async function commitApart(
     } catch (error) {
       const failure = classify(error);
       const [first] = group;
-      if (failure.kind !== "data" || first === undefined) {
-        return { stored, atFault, failure, failed: idsOf(group) };
+      if (first === undefined || !mayBeOfOne(failure, group)) {
+        return { stored, atFault, failedAlone, failure, failed: idsOf(group) };
       }
-      if (group.length === 1) atFault.set(first.orderId, failure);
+      if (group.length === 1 && failure.kind === "data") {
+        atFault.set(first.orderId, brokenRule(error, first));
+      } else if (group.length === 1) failedAlone.set(first.orderId, failure);
       else groups.push(...halvesOf(group));
     }
   }
-  const known = (order: NewOrder) => stored.has(order.orderId) || atFault.has(order.orderId);
-  const vanished = orders.filter((order) => !known(order));
-  return {
-    stored,
-    atFault,
-    failure: vanished.length === 0 ? null : VANISHED,
-    failed: idsOf(vanished),
-  };
+  const known = ({ orderId }: NewOrder) =>
+    stored.has(orderId) || atFault.has(orderId) || failedAlone.has(orderId);
+  // The commit neither inserted nor found these. A row that could not be read, or that was deleted in
+  // between, is there the second time.
+  for (const order of orders.filter((order) => !known(order))) {
+    try {
+      const row = (await commit([order])).get(order.orderId);
+      if (row === undefined) atFault.set(order.orderId, DROPPED);
+      else stored.set(order.orderId, row);
+    } catch (error) {
+      const failure = classify(error);
+      if (failure.kind !== "data") {
+        return { stored, atFault, failedAlone, failure, failed: idsOf([order]) };
+      }
+      atFault.set(order.orderId, brokenRule(error, order));
+    }
+  }
+  return { stored, atFault, failedAlone, failure: null, failed: new Set() };
 }
 
 function idsOf(orders: readonly NewOrder[]): Set<string> {

@@ -3,24 +3,26 @@
  *
  * This file decides what an answer may say. `committed` is said only after the store has said so. A
  * refusal is said only when nothing can have been stored. An order at fault is parked as a dead
- * letter. After any other failure the orders go back to the mailbox, marked if they may be stored, and
- * the machine decides what happens to them next.
+ * letter. If the database refuses that letter and takes other orders, the order is refused: neither
+ * other orders nor the circuit may suffer from it. After any other failure the orders go back to the
+ * mailbox, marked if they may be stored, and the machine decides what happens to them next.
  *
- * Tested in tests/actors/order_writer/order_writer_test.ts and circuit_test.ts.
+ * Tested in tests/actors/order_writer/order_writer_test.ts, at_fault_test.ts and circuit_test.ts.
  */
+import type { BrokenRule } from "../../client/contract/broken_rule.ts";
 import type { NewOrder } from "../../sql/orders/new_order.ts";
 import type { StoredOrder } from "../../sql/orders/batch.ts";
-import { type Commit, commitApart, type CommitOutcome } from "./bisect.ts";
-import { classify, type Failure } from "../../sql/connection/failure.ts";
+import { type Commit, commitApart, type CommitOutcome, takesOrders } from "./bisect.ts";
+import { classify, type Failure, isNotSent } from "../../sql/connection/failure.ts";
 import type { BatchEntry, Mailbox } from "./mailbox.ts";
-import { IDEMPOTENCY_MISMATCH, rejected, unlessStored } from "./order_refusals.ts";
+import { IDEMPOTENCY_MISMATCH, notParked, rejected, unlessStored } from "./order_refusals.ts";
 import type { Acknowledgement, Answer } from "../../client/contract/order.ts";
 
 /** The place that batches go to. */
 export interface OrderStore {
   readonly commit: Commit;
   /** Parks an order at fault. @returns the id of its dead letter. */
-  park(order: NewOrder, code: string): Promise<string>;
+  park(order: NewOrder, rule: BrokenRule): Promise<string>;
 }
 
 /** The result of a batch. */
@@ -38,6 +40,15 @@ export interface BatchReport {
   readonly longestCallMs: number;
   /** Why orders of the batch went back to the mailbox. Null: every order was answered. */
   readonly failure: Failure | null;
+  /** Orders at fault that were refused, because their dead letters were refused as well. */
+  readonly notParked: readonly NotParked[];
+}
+
+/** An order that is neither stored nor kept as a dead letter. */
+export interface NotParked {
+  readonly order: NewOrder;
+  readonly code: string;
+  readonly parkCode: string;
 }
 
 /**
@@ -67,11 +78,19 @@ export async function groupCommit(
     } else if (outcome.atFault.has(orderId)) atFault.push(entry);
     else putBack(mailbox, entry, outcome);
   }
+  const unparked: NotParked[] = [];
   for (const entry of atFault) { // last, so that no caller waits for another order's dead letter
-    failure = await answerAtFault(mailbox, store, entry, outcome, failure);
+    failure = await answerAtFault(mailbox, store, entry, { outcome, failure, unparked });
   }
   const { longestCallMs } = store;
-  return { orders: entries.length, newOrders, commitMs: now() - begunAt, longestCallMs, failure };
+  return {
+    orders: entries.length,
+    newOrders,
+    commitMs: now() - begunAt,
+    longestCallMs,
+    failure,
+    notParked: unparked,
+  };
 }
 
 /** A store that measures its calls. */
@@ -82,8 +101,8 @@ class TimedStore implements OrderStore {
 
   readonly commit: Commit = (orders) => this.#timed(() => this.store.commit(orders));
 
-  park(order: NewOrder, code: string): Promise<string> {
-    return this.#timed(() => this.store.park(order, code));
+  park(order: NewOrder, rule: BrokenRule): Promise<string> {
+    return this.#timed(() => this.store.park(order, rule));
   }
 
   async #timed<T>(call: () => Promise<T>): Promise<T> {
@@ -123,24 +142,43 @@ async function answerAtFault(
   mailbox: Mailbox,
   store: OrderStore,
   { order, waiting }: BatchEntry,
-  { atFault }: CommitOutcome,
-  failure: Failure | null,
+  { outcome, failure, unparked }: {
+    readonly outcome: CommitOutcome;
+    readonly failure: Failure | null;
+    readonly unparked: NotParked[];
+  },
 ): Promise<Failure | null> {
   if (failure !== null) {
     mailbox.putBack(waiting);
     return failure;
   }
-  const { code } = atFault.get(order.orderId)!;
+  const rule = outcome.atFault.get(order.orderId)!;
   try {
-    const deadLetterId = await store.park(order, code);
+    const deadLetterId = await store.park(order, rule);
     for (const waitingOrder of waiting) {
-      mailbox.settle(waitingOrder, unlessStored(waitingOrder, rejected(code, deadLetterId)));
+      mailbox.settle(waitingOrder, unlessStored(waitingOrder, rejected(rule, deadLetterId)));
     }
     return null;
   } catch (error) {
+    const parkFailure = classify(error);
+    if (mayLast(parkFailure) && await takesOrders(store.commit)) {
+      const refusal = notParked(rule.code, parkFailure.code);
+      for (const waitingOrder of waiting) {
+        mailbox.settle(waitingOrder, unlessStored(waitingOrder, refusal));
+      }
+      unparked.push({ order, code: rule.code, parkCode: parkFailure.code });
+      return null;
+    }
     mailbox.putBack(waiting);
-    return classify(error);
+    return parkFailure;
   }
+}
+
+/** True for an answer that another try may get again, such as a missing right. */
+function mayLast(failure: Failure): boolean {
+  const { kind, outcome } = failure;
+  return outcome === "none" && (kind === "infrastructure" || kind === "data") &&
+    !isNotSent(failure);
 }
 
 function putBack(mailbox: Mailbox, { order, waiting }: BatchEntry, outcome: CommitOutcome): void {

@@ -177,6 +177,7 @@ export const orderWriterMachine = writer.createMachine({
     probesPassed: 0,
     halfOpenAt: 0,
     lastError: null,
+    lastErrorAt: null,
     stopTimeoutMs: 0,
   }),
   type: "parallel",

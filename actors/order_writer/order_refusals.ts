@@ -8,6 +8,7 @@
  * Tested in tests/actors/order_writer/order_writer_test.ts and group_spill_test.ts.
  */
 import type { WaitingOrder } from "./mailbox.ts";
+import { type BrokenRule, ruleInWords } from "../../client/contract/broken_rule.ts";
 import { type Refusal, refuse } from "../../client/contract/refusal.ts";
 import type { Answer } from "../../client/contract/order.ts";
 
@@ -48,14 +49,29 @@ export function queueFull(retryAfterMs: number): Refusal {
   return refuse("queue_full", "too many orders are waiting: nothing was stored", retryAfterMs);
 }
 
-/** @param code the SQLSTATE that the database gave. */
-export function rejected(code: string, deadLetterId: string): Refusal {
+/** @param rule the rule that the order breaks. */
+export function rejected(rule: BrokenRule, deadLetterId: string): Refusal {
   return {
     reason: "rejected",
-    message:
-      `the database refused this order for its content (${code}): correct it under the same key`,
+    message: `the database refused this order for its content: ${
+      ruleInWords(rule)
+    }. Correct it under the same key`,
     deadLetterId,
+    rule,
   };
+}
+
+/**
+ * The answer to an order at fault whose dead letter is refused as well, while other orders are taken.
+ * @param code the SQLSTATE of the order. @param parkCode the code of the dead letter.
+ */
+export function notParked(code: string, parkCode: string): Refusal {
+  return refuse(
+    "unavailable",
+    `the database refused this order for its content (${code}), and refused to keep it as a ` +
+      `dead letter (${parkCode}): nothing was stored`,
+    1_000,
+  );
 }
 
 /** The answer to a waiting order: `refusal`, or `outcome_unknown` if it may have been stored. */

@@ -165,6 +165,7 @@ class MachineOrderWriter implements OrderWriter {
       commitMsP50: this.#commitTimes.quantile(0.5),
       commitMsP99: this.#commitTimes.quantile(0.99),
       lastError: context.lastError,
+      lastErrorAt: context.lastErrorAt,
     };
   }
 

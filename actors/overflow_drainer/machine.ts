@@ -68,7 +68,7 @@ export const overflowDrainerMachine = setup({
     mayDrain: ({ context }) => context.mayDrain(),
     isStopping: ({ context }) => context.stopping,
     goesOn: ({ context }, report: DrainReport) =>
-      !context.stopping && report.drained > 0 && context.mayDrain(),
+      !context.stopping && report.drained + report.setAside > 0 && context.mayDrain(),
   },
   actions: {
     tellDrained: ({ context }, report: DrainReport) => context.onDrained(report),

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { type Acknowledgement, type PlaceInput, placeInput } from "./order.ts";
+import type { BrokenRule } from "./broken_rule.ts";
 import type { Refusal, RefusalReason } from "./refusal.ts";
 import { cursorInput, plainText, storeIdInput } from "./text.ts";
 
@@ -24,6 +25,8 @@ export interface DeadLetter {
   readonly reason: LetterReason;
   /** The SQLSTATE that the database gave; `idempotency_mismatch` for a conflict. */
   readonly code: string;
+  /** The rule that the latest failure broke. Null: an older version met it and kept the code alone. */
+  readonly rule: BrokenRule | null;
   /** The order as it was placed. */
   readonly payload: PlaceInput;
   /**
@@ -56,18 +59,20 @@ export interface Replay {
 /**
  * The fate of one letter of many; in a dry run, the fate that it would have.
  *
- *   committed      the order was stored.
- *   spilled        the order is in the overflow, its letter open until it is committed.
- *   duplicate      the same order was stored before; its letter is closed.
- *   still_failing  `reason` says why; its letter is open.
- *   closed         somebody else closed the letter first.
+ *   committed  the order was stored.
+ *   spilled    the order is in the overflow, its letter open until it is committed.
+ *   duplicate  the same order was stored before; its letter is closed.
+ *   failing    `reason` and `rule` say why; its letter is open.
+ *   closed     somebody else closed the letter first.
  */
-export type ReplayOutcome = "committed" | "spilled" | "duplicate" | "still_failing" | "closed";
+export type ReplayOutcome = "committed" | "spilled" | "duplicate" | "failing" | "closed";
 
 export interface ReplayResult {
   readonly id: string;
   readonly outcome: ReplayOutcome;
   readonly reason?: RefusalReason;
+  /** The rule that a failing order breaks. */
+  readonly rule?: BrokenRule;
 }
 
 export interface ReplayManyReport {

@@ -2,6 +2,7 @@
  * The contract: every shape and type that a client sees. This room imports nothing else of Weir's,
  * and every floor may import it.
  */
+export * from "./broken_rule.ts";
 export * from "./dead_letter.ts";
 export * from "./error_details.ts";
 export * from "./ops_runs.ts";

@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import currencies from "currency-codes";
+import type { BrokenRule } from "./broken_rule.ts";
 import type { InputIssue, Refusal, RefusalReason } from "./refusal.ts";
 import { cursorInput, plainText, storeIdInput } from "./text.ts";
 
@@ -115,6 +116,8 @@ export interface PlaceError {
   readonly message: string;
   readonly retryAfterMs?: number;
   readonly deadLetterId?: string;
+  /** The rule that a `rejected` order breaks. */
+  readonly rule?: BrokenRule;
   /** The issues of an `invalid_input`. */
   readonly issues?: readonly InputIssue[];
 }

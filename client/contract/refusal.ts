@@ -7,6 +7,7 @@
  *
  * Tested in tests/server/router/errors_test.ts.
  */
+import type { BrokenRule } from "./broken_rule.ts";
 
 /** Every reason of the contract's error table. */
 export type RefusalReason =
@@ -14,6 +15,7 @@ export type RefusalReason =
   | "unauthenticated"
   | "forbidden"
   | "not_found"
+  | "letter_closed"
   | "not_committed_yet"
   | "payload_too_large"
   | "idempotency_mismatch"
@@ -41,6 +43,8 @@ export interface Refusal {
   readonly retryAfterMs?: number;
   /** The dead letter that keeps a `rejected` order. */
   readonly deadLetterId?: string;
+  /** The rule that a `rejected` order breaks. */
+  readonly rule?: BrokenRule;
   /** The issues of an `invalid_input`. */
   readonly issues?: readonly InputIssue[];
 }

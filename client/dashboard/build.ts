@@ -16,7 +16,9 @@ const DIST = new URL("dist/", FOLDER);
 /** The file with the hash of the sources that the files beside it were built from. */
 const STAMP = new URL(".built_from", DIST);
 
-const COPIED = ["index.html", "icon.svg"];
+const HTML = "index.html";
+const COPIED = ["icon.svg"];
+const VERSION_DIGITS = 12;
 const BUNDLED = [
   { entry: "main.tsx", name: "app.js" },
   { entry: "styles/app.css", name: "app.css" },
@@ -30,9 +32,20 @@ async function buildPage(): Promise<boolean> {
   const built = new Map<string, Uint8Array>();
   for (const { entry, name } of BUNDLED) built.set(name, await bundle(entry));
   for (const name of COPIED) built.set(name, await Deno.readFile(new URL(name, FOLDER)));
+  built.set(HTML, withVersion(await Deno.readTextFile(new URL(HTML, FOLDER)), stamp));
   for (const [name, bytes] of built) await replace(new URL(name, DIST), bytes);
   await replace(STAMP, new TextEncoder().encode(stamp));
   return true;
+}
+
+/** Writes the version beside the names of the bundles, where the page finds it (page_version.ts). */
+function withVersion(html: string, stamp: string): Uint8Array {
+  const version = stamp.slice(0, VERSION_DIGITS);
+  const versioned = BUNDLED.reduce(
+    (text, { name }) => text.replace(`"${name}"`, `"${name}?v=${version}"`),
+    html,
+  );
+  return new TextEncoder().encode(versioned);
 }
 
 /** Bundles `entry` and its imports into one file for the browser. */
@@ -74,7 +87,7 @@ async function stampOf(files: readonly URL[]): Promise<string> {
 }
 
 async function isBuiltFrom(stamp: string): Promise<boolean> {
-  const names = [...COPIED, ...BUNDLED.map(({ name }) => name)];
+  const names = [HTML, ...COPIED, ...BUNDLED.map(({ name }) => name)];
   try {
     await Promise.all(names.map((name) => Deno.stat(new URL(name, DIST))));
     return await Deno.readTextFile(STAMP) === stamp;

@@ -9,8 +9,10 @@ import { computed, effect, signal, untracked } from "@preact/signals";
 import { options, render } from "preact";
 import { App } from "./views/app.tsx";
 import { startClock } from "./data/clock.ts";
-import { type Dashboard, openDashboard } from "./data/dashboard.ts";
+import { type Connection, type Dashboard, openDashboard } from "./data/dashboard.ts";
+import { followPageVersion } from "./data/page_version.ts";
 import { startSession } from "./data/session.ts";
+import { StartAgain } from "./views/start_again.tsx";
 
 options.debounceRendering = requestAnimationFrame;
 
@@ -21,6 +23,7 @@ const session = startSession();
 const dashboard = signal<Dashboard | null>(null);
 const token = computed(() => session.state.value.token);
 const storeId = computed(() => session.state.value.storeId);
+const isWall = computed(() => session.state.value.isWall);
 
 effect(() => {
   const key = token.value;
@@ -30,6 +33,7 @@ effect(() => {
       url: HERE,
       token: key,
       storeId: store,
+      onOtherStore: session.showStore,
       onUnauthenticated: ({ sentence }) => session.signOut(sentence),
     })
   );
@@ -37,4 +41,18 @@ effect(() => {
   return () => opened?.close();
 });
 
-render(<App session={session} dashboard={dashboard} now={startClock()} />, document.body);
+effect(() => {
+  document.documentElement.toggleAttribute("data-wall", isWall.value);
+});
+
+const isOutdated = followPageVersion({
+  connection: computed((): Connection => dashboard.value?.connection.value ?? "connecting"),
+  mayReload: () => (isWall.peek() || document.hidden) && session.outlivesReload(),
+});
+
+render(
+  <StartAgain>
+    <App session={session} dashboard={dashboard} now={startClock()} isOutdated={isOutdated} />
+  </StartAgain>,
+  document.body,
+);

@@ -5,7 +5,11 @@
  */
 import { type Folded, foldJournal } from "../../sql/figures/fold.ts";
 import { type ListedFoldRun, listRuns } from "../../sql/figures/fold_runs.ts";
+import { type Notice, notify } from "../../sql/figures/notices.ts";
+import type { Pool } from "../../sql/connection/database.ts";
+import { isForbidden, isMissingTable } from "../../sql/connection/failure.ts";
 import { readConfig } from "../config.ts";
+import { describe } from "../telemetry/log.ts";
 import { pause } from "../../sql/waiting.ts";
 import { printJson, printTable, taskCommand, TaskFailure, wholeNumber } from "./command.ts";
 import { withPools } from "./database_url.ts";
@@ -29,10 +33,36 @@ export const command = taskCommand(
   .action(async ({ history, limit, json }: AggregateOptions) => {
     const config = readConfig();
     await withPools(config, async ({ read, fold }) => {
-      if (history) printRuns(await listRuns(read, limit), json === true);
-      else await foldAll(() => foldJournal(fold), config.statementTimeoutMs, json === true);
+      if (history) return printRuns(await readRuns(read, limit), json === true);
+      const foldOnce = async () => {
+        const result = await foldJournal(fold);
+        if (result.outcome === "folded" && result.notice !== null) await tell(read, result.notice);
+        return result;
+      };
+      await foldAll(foldOnce, config.statementTimeoutMs, json === true);
     });
   });
+
+/** @throws TaskFailure when this role cannot read the history */
+async function readRuns(pool: Pool, limit: number): Promise<ListedFoldRun[]> {
+  try {
+    return await listRuns(pool, limit);
+  } catch (error) {
+    if (!isMissingTable(error) && !isForbidden(error)) throw error;
+    throw new TaskFailure(
+      `the history of folds cannot be read, and folds go on without it: ${describe(error)}`,
+    );
+  }
+}
+
+/** Tells running instances of a fold. If that fails, they see it at their next check. */
+async function tell(pool: Pool, notice: Notice): Promise<void> {
+  try {
+    await pool.run((sql) => notify(sql, [JSON.stringify(notice)]));
+  } catch (error) {
+    console.error(`weir: NOTIFY failed, and dashboards show the fold later: ${describe(error)}`);
+  }
+}
 
 /** Folds batch by batch until the journal is empty. @throws TaskFailure when it cannot lock */
 async function foldAll(

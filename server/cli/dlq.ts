@@ -9,6 +9,7 @@ import { userInfo } from "node:os";
 import { type Command, Option } from "commander";
 import { z } from "zod";
 import { startOrderWriter } from "../../actors/order_writer/order_writer.ts";
+import { ruleInWords } from "../../client/contract/broken_rule.ts";
 import {
   type DeadLetter,
   LETTER_STATES,
@@ -82,7 +83,8 @@ command.command("show")
   .action(async (id: string, { json }: { readonly json?: true }) => {
     const letter = await withLetters((letters) => letters.get(id));
     if (json) return printJson(letter);
-    printTable(Object.entries(letter).map(([field, value]) => [field, shown(value)]));
+    const rule = letter.rule === null ? null : ruleInWords(letter.rule);
+    printTable(Object.entries({ ...letter, rule }).map(([field, value]) => [field, shown(value)]));
   });
 
 command.command("replay")
@@ -141,27 +143,34 @@ async function replayMany({ store, limit, dryRun, by, json }: ReplayOptions): Pr
   );
   printResults(results, json);
   if (stoppedBy !== null) throw new TaskFailure(`stopped: ${stoppedBy.message}`);
-  const failing = results.filter(({ outcome }) => outcome === "still_failing").length;
+  const failing = results.filter(({ outcome }) => outcome === "failing").length;
   if (failing > 0 && !dryRun) throw new TaskFailure(`${failing} of ${results.length} still fail`);
 }
 
 function printLetters(letters: readonly DeadLetter[], json: true | undefined): void {
   if (json) return printJson(letters);
   printTable([
-    ["LETTER", "STORE", "STATE", "CODE", "FAILURES", "LAST", "KEY"],
+    ["LETTER", "STORE", "STATE", "CODE", "FAILURES", "LAST", "KEY", "RULE"],
     ...letters.map(rowOf),
   ]);
 }
 
 function rowOf(letter: DeadLetter): string[] {
-  const { id, storeId, state, code, failures, lastFailedAt, payload } = letter;
-  return [id, storeId, state, code, String(failures), lastFailedAt, payload.idempotencyKey];
+  const { id, storeId, state, code, failures, lastFailedAt, payload, rule } = letter;
+  const key = String(payload?.idempotencyKey ?? ""); // somebody may have changed it by hand
+  const words = rule?.constraint ?? rule?.column ?? rule?.message ?? "";
+  return [id, storeId, state, code, String(failures), lastFailedAt, key, words];
 }
 
 function printResults(results: readonly ReplayResult[], json: true | undefined): void {
   if (json) return printJson(results);
-  const rows = results.map(({ id, outcome, reason }) => [id, outcome, reason ?? ""]);
-  printTable([["LETTER", "OUTCOME", "REASON"], ...rows]);
+  const rows = results.map(({ id, outcome, reason, rule }) => [
+    id,
+    outcome,
+    reason ?? "",
+    rule === undefined ? "" : ruleInWords(rule),
+  ]);
+  printTable([["LETTER", "OUTCOME", "REASON", "RULE"], ...rows]);
 }
 
 /** Reads the order in a file. @throws TaskFailure */

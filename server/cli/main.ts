@@ -6,6 +6,8 @@
  * load the HTTP server. Each of these modules exports its `command`, and loading it does nothing.
  */
 import { Argument, type Command } from "commander";
+import { forgetDriverVariables } from "../config.ts";
+import { flushLog } from "../telemetry/log.ts";
 import { runTask, taskCommand } from "./command.ts";
 
 type TaskName = keyof typeof TASKS;
@@ -33,4 +35,9 @@ const entrance = taskCommand(
     await command.parseAsync(args, { from: "user" });
   });
 
-if (import.meta.main) Deno.exit(await runTask(entrance, Deno.args));
+if (import.meta.main) {
+  forgetDriverVariables();
+  const code = await runTask(entrance, Deno.args);
+  await flushLog();
+  Deno.exit(code);
+}

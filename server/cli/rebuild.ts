@@ -21,7 +21,10 @@ export const command = taskCommand(
         throw error instanceof RebuildLocked ? new TaskFailure(error.message) : error;
       });
       if (json) return printJson(rebuilt);
-      const { orders, epoch, version } = rebuilt;
+      const { orders, epoch, version, notified } = rebuilt;
       console.log(`recounted ${orders} orders: epoch ${epoch}, version ${version}`);
+      if (!notified) {
+        console.log("NOTIFY failed: dashboards show it at their next check, within 3 s");
+      }
     });
   });

@@ -1,40 +1,52 @@
 /**
  * The bus: carries the folds' notices between instances, by Redis pub/sub and by LISTEN at once.
  *
- * A fold sends its notice by NOTIFY within its transaction; `publish` sends it by Redis after
- * COMMIT. Every instance listens to both and passes each notice on once, so there is nothing to
- * switch when one way falls silent. A connection that hangs looks healthy from this side. So an
- * echo by NOTIFY and a PING to Redis prove every two seconds that each way is heard.
+ * `publish` sends a notice both ways after the fold's COMMIT. Every instance listens to both and
+ * passes each notice on once, so there is nothing to switch when one way falls silent. A connection
+ * that hangs looks healthy from this side. So an echo by NOTIFY and a PING to Redis prove every two
+ * seconds that each way is heard.
+ *
+ * Every call here is a hint: it may fail for ever, and a check of the database finds the folds.
  */
+import type { Redis } from "ioredis";
 import { createActor } from "xstate";
-import { busMachine } from "../../actors/bus_machine.ts";
+import { busMachine, type Way } from "../../actors/bus_machine.ts";
 import type { Pool } from "../../sql/connection/database.ts";
 import { sendEcho, startNoticeListener } from "../../sql/figures/notice_listener.ts";
-import { type Notice, parseNotice } from "../../sql/figures/notices.ts";
-import { closeRedis, openRedis } from "../redis/connection.ts";
+import { type Notice, notify, parseNotice } from "../../sql/figures/notices.ts";
+import { askRedis, closeRedis, isAnswer, isPrimary, openRedis } from "../redis/connection.ts";
+import type { RedisLinks } from "../redis/links.ts";
+import type { Hints } from "../telemetry/hints.ts";
 import { RecentlySeen } from "./recently_seen.ts";
 import type { BusState } from "../../client/contract/ops_status.ts";
 
 export interface BusOptions {
   readonly databaseUrl: string;
-  /** For the echoes. */
+  /** For NOTIFY. */
   readonly pool: Pool;
+  readonly hints: Hints;
   /** Null: there is no Redis, and LISTEN is the only way. */
   readonly redisUrl: string | null;
   readonly redisPrefix: string;
+  /** Are told of the connections to Redis. */
+  readonly links?: RedisLinks;
   /** Called once for each notice, by whichever way it came first. */
   readonly onNotice: (notice: Notice) => void;
 }
 
 export interface Bus {
-  /** Tells the other instances, by Redis; call it after COMMIT. A lost notice costs no exactness. */
+  /** Tells all instances; call it after COMMIT. A lost notice costs no exactness. */
   publish(notice: Notice): void;
   state(): BusState;
+  /** The ways that are heard now. */
+  heard(): ReadonlySet<Way>;
   onChange(listener: () => void): () => void;
   stop(): Promise<void>;
 }
 
 const ECHO_EVERY_MS = 2_000;
+/** Notices that wait for a NOTIFY under way. Beyond it the oldest are lost. */
+const MAX_WAITING = 100;
 
 /** Starts listening, both ways. */
 export function startBus(options: BusOptions): Bus {
@@ -50,13 +62,17 @@ export function startBus(options: BusOptions): Bus {
   );
   const redis = options.redisUrl === null ? null : hearRedis(
     options.redisUrl,
-    `${options.redisPrefix}:folds`,
+    options,
     hear,
     (heard) => actor.send({ type: heard ? "HEARD" : "LOST", way: "redis" }),
   );
   return {
-    publish: (notice) => redis?.publish(notice),
+    publish: (notice) => {
+      redis?.publish(notice);
+      postgres.publish(notice);
+    },
     state: () => actor.getSnapshot().value as BusState,
+    heard: () => actor.getSnapshot().context.heard,
     onChange: (listener) => {
       const subscription = actor.subscribe(listener);
       return () => subscription.unsubscribe();
@@ -68,14 +84,22 @@ export function startBus(options: BusOptions): Bus {
   };
 }
 
+/** One of the two ways. */
+interface NoticeWay {
+  publish(notice: Notice): void;
+  stop(): Promise<void>;
+}
+
 function hearPostgres(
-  { databaseUrl, pool }: BusOptions,
+  { databaseUrl, pool, hints }: BusOptions,
   hear: (notice: Notice) => void,
   setHeard: (heard: boolean) => void,
-): { stop(): Promise<void> } {
-  let echoed = true;
+): NoticeWay {
+  const sender = new NotifySender(pool, hints);
+  let echo: "heard" | "sent" | "not sent" = "heard";
+  let sending: Promise<unknown> | null = null;
   const heard = () => {
-    echoed = true;
+    echo = "heard";
     setHeard(true);
   };
   const listener = startNoticeListener(databaseUrl, {
@@ -83,42 +107,91 @@ function hearPostgres(
     // An echo that was sent before LISTEN was in force is never heard. That is no reason to
     // connect again.
     onListening: heard,
+    onFull: () => pool.makeRoom(),
     onEcho: heard,
   });
+  const send = async () => {
+    const sent = await hints.run("echo", () => sendEcho(pool).then(() => true));
+    if (sent === true && echo === "not sent") echo = "sent";
+    sending = null;
+  };
   const timer = setInterval(() => {
-    if (!echoed) {
-      setHeard(false);
-      listener.renew();
-    }
-    echoed = false;
-    sendEcho(pool).catch(() => undefined); // not sent is not heard, which the next turn sees
+    if (echo !== "heard") setHeard(false);
+    // An echo that nobody could send says nothing about this connection.
+    if (echo === "sent") listener.renew();
+    echo = "not sent";
+    sending ??= send();
   }, ECHO_EVERY_MS);
   return {
+    publish: (notice) => sender.send(notice),
     stop: async () => {
       clearInterval(timer);
-      await listener.stop();
+      await Promise.all([listener.stop(), sender.stop(), sending]);
     },
   };
 }
 
+/**
+ * Sends notices by NOTIFY, one statement at a time. A NOTIFY may wait for a lock of the server, and
+ * must not take more than one connection of the reads meanwhile.
+ */
+class NotifySender {
+  #waiting: string[] = [];
+  #sending: Promise<void> | null = null;
+
+  constructor(readonly pool: Pool, readonly hints: Hints) {}
+
+  send(notice: Notice): void {
+    this.#waiting = [...this.#waiting, JSON.stringify(notice)].slice(-MAX_WAITING);
+    this.#sending ??= this.#sendAll();
+  }
+
+  async stop(): Promise<void> {
+    await this.#sending;
+  }
+
+  async #sendAll(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const payloads = this.#waiting;
+      this.#waiting = [];
+      await this.hints.run("notify", () => this.pool.run((sql) => notify(sql, payloads)));
+    }
+    this.#sending = null; // no `await` since the loop's last look, so no notice is missed
+  }
+}
+
 function hearRedis(
   url: string,
-  channel: string,
+  { redisPrefix, hints, links }: BusOptions,
   hear: (notice: Notice) => void,
   setHeard: (heard: boolean) => void,
-): { publish(notice: Notice): void; stop(): Promise<void> } {
-  const publisher = openRedis(url, "publish");
-  const subscriber = openRedis(url, "subscribe");
-  subscriber.on("ready", () => {
-    subscriber.subscribe(channel).then(() => setHeard(true), () => setHeard(false));
+): NoticeWay {
+  const channel = `${redisPrefix}:folds`;
+  const publisher = openRedis(url, "publish", links);
+  const subscriber = openRedis(url, "subscribe", links);
+  let subscribed = false;
+  const subscribe = async () => {
+    const done = await hints.run(
+      "subscribe",
+      () => askRedis(subscriber, (redis) => redis.subscribe(channel) as Promise<unknown>),
+    );
+    subscribed = done !== null && subscriber.status === "ready";
+    setHeard(subscribed);
+  };
+  subscriber.on("ready", subscribe);
+  subscriber.on("close", () => {
+    subscribed = false;
+    setHeard(false);
   });
-  subscriber.on("close", () => setHeard(false));
-  const timer = setInterval(() => {
-    if (subscriber.status !== "ready") return;
-    subscriber.ping().catch(() => {
+  const ping = () =>
+    subscriber.ping().catch((error: unknown) => {
+      if (isAnswer(error)) return; // a refusal to answer PING proves as much as a PONG
       setHeard(false);
       if (subscriber.status === "ready") subscriber.disconnect(true); // and connect anew
     });
+  const timer = setInterval(() => {
+    if (subscriber.status === "ready") void (subscribed ? ping() : subscribe());
+    void leaveReplica(publisher, hints);
   }, ECHO_EVERY_MS);
   subscriber.on("message", (_channel: string, payload: string) => {
     const notice = parseNotice(payload);
@@ -126,11 +199,24 @@ function hearRedis(
   });
   return {
     publish: (notice) => {
-      publisher.publish(channel, JSON.stringify(notice)).catch(() => undefined); // NOTIFY went too
+      const payload = JSON.stringify(notice);
+      void hints.run(
+        "publish",
+        () => askRedis(publisher, (redis) => redis.publish(channel, payload)),
+      );
     },
     stop: async () => {
       clearInterval(timer);
       await Promise.all([closeRedis(publisher), closeRedis(subscriber)]);
     },
   };
+}
+
+/**
+ * Connects anew when Redis is a replica: after a failover behind one address an old connection still
+ * leads to the old primary. It takes a PUBLISH, which reaches nobody but its own subscribers.
+ */
+async function leaveReplica(redis: Redis, hints: Hints): Promise<void> {
+  const primary = await hints.run("primary check", () => askRedis(redis, isPrimary));
+  if (primary === false && redis.status === "ready") redis.disconnect(true);
 }

@@ -6,12 +6,14 @@
 import { classify } from "../../sql/connection/failure.ts";
 import type { FoldRun } from "../../actors/aggregator/machine.ts";
 import { every } from "../every.ts";
+import type { Hints } from "../telemetry/hints.ts";
 import type { FoldRunRecord } from "../../sql/figures/fold_runs.ts";
 
 export interface RunHistoryOptions {
   readonly write: (runs: readonly (FoldRunRecord & { agoMs: number })[]) => Promise<void>;
   /** Monotonic, milliseconds. */
   readonly now: () => number;
+  readonly hints: Hints;
 }
 
 const WRITE_EVERY_MS = 5_000;
@@ -27,18 +29,16 @@ export interface RunHistory {
 }
 
 /** Starts a history that is written every few seconds. */
-export function startRunHistory({ write, now }: RunHistoryOptions): RunHistory {
+export function startRunHistory({ write, now, hints }: RunHistoryOptions): RunHistory {
   let waiting: Waiting[] = [];
   const flush = async () => {
     if (waiting.length === 0) return;
     const runs = waiting;
     waiting = [];
     const at = now();
-    try {
-      await write(runs.map(({ endedAt, ...run }) => ({ ...run, agoMs: at - endedAt })));
-    } catch {
-      waiting = [...runs, ...waiting].slice(-MAX_WAITING);
-    }
+    const aged = runs.map(({ endedAt, ...run }) => ({ ...run, agoMs: at - endedAt }));
+    const written = await hints.run("fold history", () => write(aged).then(() => true));
+    if (written === null) waiting = [...runs, ...waiting].slice(-MAX_WAITING);
   };
   const writing = every(WRITE_EVERY_MS, flush);
   return {

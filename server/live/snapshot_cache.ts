@@ -19,8 +19,10 @@ import type { Redis } from "ioredis";
 import { z } from "zod";
 import type { Figures } from "../../sql/figures/snapshots.ts";
 import { MINUTE_MS } from "../../sql/time.ts";
+import { askRedis } from "../redis/connection.ts";
+import type { Hints } from "../telemetry/hints.ts";
 
-/** Snapshots kept for other instances. While Redis is away, both calls do nothing. */
+/** Snapshots kept for other instances. Where Redis is away or refuses, both calls do nothing. */
 export interface SnapshotCache {
   /** The kept figures of a scope, if their minute is not over; null: none. */
   read(scope: string): Promise<KeptFigures | null>;
@@ -66,41 +68,31 @@ const READ_OF_NOW = `${NOW}
   if kept[1] ~= ARGV[1] or tonumber(kept[2]) ~= now - now % ${MINUTE_MS} then return false end
   return { kept[3], now }`;
 
-const keptShape = z.tuple([
-  z.string().transform((text) => JSON.parse(text) as Figures),
-  z.number(),
-]);
+const keptShape = z.tuple([z.string(), z.number()]);
 
 /** Makes a cache in `redis`. */
-export function createSnapshotCache(redis: Redis, prefix: string): SnapshotCache {
+export function createSnapshotCache(redis: Redis, prefix: string, hints: Hints): SnapshotCache {
   const keyOf = (scope: string) => `${prefix}:snapshot:${scope}`;
   return {
-    read: async (scope) => {
-      try {
-        const kept = keptShape.safeParse(await redis.eval(READ_OF_NOW, 1, keyOf(scope), FORMAT));
+    read: (scope) =>
+      hints.run("cache read", async () => {
+        const kept = keptShape.safeParse(
+          await askRedis(redis, () => redis.eval(READ_OF_NOW, 1, keyOf(scope), FORMAT)),
+        );
         if (!kept.success) return null;
-        const [figures, now] = kept.data;
+        const [text, now] = kept.data;
+        const figures = JSON.parse(text) as Figures;
         return { figures, readAgoMs: Math.max(0, now - Date.parse(figures.readAt)) };
-      } catch {
-        return null; // Redis is away, and nothing needs a kept snapshot
-      }
-    },
+      }),
     write: (figures) => {
       const { scope, epoch, version, fold, minute, readAt } = figures;
       const minuteMs = Date.parse(minute);
       const leftMs = minuteMs + MINUTE_MS - Date.parse(readAt);
-      redis.eval(
-        WRITE_IF_NEWER,
-        1,
-        keyOf(scope),
-        epoch,
-        version,
-        minuteMs,
-        fold,
-        leftMs,
-        FORMAT,
-        JSON.stringify(figures),
-      ).catch(() => undefined);
+      const values = [epoch, version, minuteMs, fold, leftMs, FORMAT, JSON.stringify(figures)];
+      void hints.run(
+        "cache write",
+        () => askRedis(redis, () => redis.eval(WRITE_IF_NEWER, 1, keyOf(scope), ...values)),
+      );
     },
   };
 }

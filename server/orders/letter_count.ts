@@ -3,9 +3,11 @@
  *
  * Tested in tests/server/router/ops_test.ts.
  */
+import { isMissingTable } from "../../sql/connection/failure.ts";
 import type { Pool } from "../../sql/connection/database.ts";
 import { countOpenLetters } from "../../sql/orders/dead_letters.ts";
 import { every } from "../every.ts";
+import type { Hints } from "../telemetry/hints.ts";
 
 const COUNT_EVERY_MS = 2_000;
 
@@ -16,10 +18,22 @@ export interface LetterCount {
 }
 
 /** Starts counting, at once. A count that fails leaves the number as it is. */
-export function startLetterCount(pool: Pool): LetterCount {
+export function startLetterCount(pool: Pool, hints: Hints): LetterCount {
   let open = 0;
+  let hasCounted = false;
+  const count = async () => {
+    try {
+      const counted = await countOpenLetters(pool);
+      hasCounted = true;
+      return counted;
+    } catch (error) {
+      // Before the first migration there is no table to count in.
+      if (!hasCounted && isMissingTable(error)) return null;
+      throw error;
+    }
+  };
   const counting = every(COUNT_EVERY_MS, async () => {
-    open = await countOpenLetters(pool);
+    open = await hints.run("letter count", count) ?? open;
   });
   counting.now();
   return { open: () => open, stop: () => counting.stop() };

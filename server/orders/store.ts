@@ -8,14 +8,23 @@
 import type { OrderStore } from "../../actors/order_writer/group_commit.ts";
 import type { Pool } from "../../sql/connection/database.ts";
 import { commitBatch, readStored } from "../../sql/orders/batch.ts";
-import { parkOrder } from "../../sql/orders/dead_letters.ts";
+import { type ParkedLetter, parkOrder } from "../../sql/orders/dead_letters.ts";
+import type { NewOrder } from "../../sql/orders/new_order.ts";
 import { commitRecalling, type RecallOptions } from "../overflow/recall.ts";
 
+/** Called when an order has become a dead letter. */
+type OnParked = (order: NewOrder, letter: ParkedLetter) => void;
+
 /** A store on `pool`, for where there is no overflow. */
-export function createOrderStore(pool: Pool): OrderStore {
+export function createOrderStore(pool: Pool, onParked: OnParked = () => undefined): OrderStore {
   return {
     commit: (orders) => pool.run((sql) => commitBatch(sql, orders)),
-    park: (order, code) => pool.run((sql) => parkOrder(sql, order, "rejected", code)),
+    park: async (order, rule) => {
+      const cause = { reason: "rejected", rule } as const;
+      const letter = await pool.run((sql) => parkOrder(sql, order, cause));
+      onParked(order, letter);
+      return letter.id;
+    },
   };
 }
 
@@ -23,8 +32,9 @@ export function createOrderStore(pool: Pool): OrderStore {
 export function createRecallingStore(
   pool: Pool,
   { recall, onRecalled }: Pick<RecallOptions, "recall" | "onRecalled">,
+  onParked?: OnParked,
 ): OrderStore {
-  const store = createOrderStore(pool);
+  const store = createOrderStore(pool, onParked);
   return {
     ...store,
     commit: commitRecalling({

@@ -6,6 +6,7 @@
  * Tested in tests/system/overflow/not_durable_test.ts and replica_confirms_test.ts.
  */
 import type { Redis } from "ioredis";
+import { isAnswer } from "../redis/connection.ts";
 import { TOUCH } from "./scripts.ts";
 
 /** The findings of one look at Redis. */
@@ -14,6 +15,8 @@ export interface Durability {
   readonly problem: string | null;
   /** True when a write counts only once a replica has confirmed it. */
   readonly needsReplica: boolean;
+  /** False when this Redis is a replica. */
+  readonly isPrimary: boolean;
 }
 
 const NEEDED: Readonly<Record<string, string>> = {
@@ -38,23 +41,30 @@ const ASK_MS = 20;
  * @throws what the client throws when Redis is away
  */
 export async function checkDurability(redis: Redis, counter: string): Promise<Durability> {
-  const problem = await findSettingsProblem(redis);
-  if (problem !== null) return { problem, needsReplica: false };
-  const { isMaster, needsReplica } = await readReplication(redis);
-  if (!isMaster) return { problem: "this Redis is a replica", needsReplica };
-  if (!needsReplica) return { problem: null, needsReplica };
+  try {
+    const { isMaster, needsReplica } = await readReplication(redis);
+    const found = { needsReplica, isPrimary: isMaster };
+    if (!isMaster) return { ...found, problem: "this Redis is a replica" };
+    const problem = await findSettingsProblem(redis) ??
+      (needsReplica ? await findReplicaProblem(redis, counter) : null);
+    return { ...found, problem };
+  } catch (error) {
+    if (!isAnswer(error)) throw error;
+    const problem = `Redis refuses a question: ${error.message}`;
+    return { problem, needsReplica: false, isPrimary: true };
+  }
+}
+
+async function findReplicaProblem(redis: Redis, counter: string): Promise<string | null> {
   try {
     // Before the first write of a connection WAITAOF says yes for any replica, so write first.
     await redis.eval(TOUCH, 1, counter);
     await confirm(redis);
-    return { problem: null, needsReplica };
+    return null;
   } catch (error) {
-    if (error instanceof Unconfirmed) return { problem: error.message, needsReplica };
-    if (!isRefusal(error)) throw error;
-    return {
-      problem: `Redis needs a replica and refuses to wait for one: ${error.message}`,
-      needsReplica,
-    };
+    if (error instanceof Unconfirmed) return error.message;
+    if (!isAnswer(error)) throw error;
+    return `Redis needs a replica and refuses to wait for one: ${error.message}`;
   }
 }
 
@@ -119,14 +129,9 @@ async function settingOf(redis: Redis, name: string): Promise<string | null> {
     const pair = await redis.config("GET", name) as string[];
     return pair[1] ?? null;
   } catch (error) {
-    if (isRefusal(error)) return null;
+    if (isAnswer(error)) return null;
     throw error;
   }
-}
-
-/** True for an error that Redis answered; any other error means that Redis is away. */
-function isRefusal(error: unknown): error is Error {
-  return error instanceof Error && error.name === "ReplyError";
 }
 
 function fieldOf(info: string, name: string): string | null {

@@ -3,7 +3,7 @@
  *
  * It is used only while Redis proves that it keeps every write. Redis is asked on each new connection
  * and every few seconds; a Redis with replicas is asked at each write too. Nothing is ever trimmed:
- * an order leaves by being committed, or by becoming a dead letter.
+ * an order leaves by being committed, or by becoming a dead letter (drain_queue.ts).
  */
 import type { Redis } from "ioredis";
 import {
@@ -13,13 +13,15 @@ import {
 } from "../../actors/order_writer/group_spill.ts";
 import type { NewOrder } from "../../sql/orders/new_order.ts";
 import { iso } from "../../sql/time.ts";
-import { describe, getLogger } from "../telemetry/log.ts";
+import { storedNothing } from "../redis/connection.ts";
+import type { Hints } from "../telemetry/hints.ts";
+import { describe } from "../telemetry/log.ts";
 import { settlesWithin } from "../../sql/waiting.ts";
 import type { OverflowRecord } from "./recall.ts";
 import { checkDurability, confirmWrite, type Durability, Unconfirmed } from "./durability.ts";
-import { DRAINERS, ENTRY_FORMAT, JOIN, overflowKeys, REMOVE, WRITE } from "./scripts.ts";
-
-const log = getLogger(["weir", "overflow"]);
+import { DrainQueue } from "./drain_queue.ts";
+import { textOf } from "./entries.ts";
+import { ENTRY_FORMAT, overflowKeys, TOUCH, WRITE } from "./scripts.ts";
 
 export type OverflowMode = "auto" | "trust" | "off";
 
@@ -30,14 +32,7 @@ export interface RedisOverflowOptions {
   readonly mode: OverflowMode;
   readonly maxOrders: number;
   readonly maxBytes: number;
-}
-
-/** An order in the overflow. */
-export interface OverflowEntry {
-  readonly entryId: string;
-  readonly order: NewOrder;
-  /** The size of its text in the overflow. */
-  readonly bytes: number;
+  readonly hints: Hints;
 }
 
 export interface OverflowLevel {
@@ -45,22 +40,41 @@ export interface OverflowLevel {
   readonly oldestAgeMs: number | null;
 }
 
+/** The overflow at the latest look, for operators. */
+export interface OverflowSigns {
+  /** Why it takes no orders; empty: it takes them. */
+  readonly reason: string;
+  readonly bytes: number;
+  /** When it last turned an order away because it was full, monotonic; null: never. */
+  readonly fullAt: number | null;
+  /** The time of Redis less the monotonic one, milliseconds; null: not known. */
+  readonly clockAheadMs: number | null;
+}
+
 const CHECK_EVERY_MS = 2_000;
 /** A commit waits this long to hear whether its orders are here. */
 const RECALL_MS = 100;
+const NOT_ASKED = "Redis has not answered yet";
 /** The result for a Redis that is trusted without being asked. */
-const TRUSTED: Durability = { problem: null, needsReplica: false };
+const TRUSTED: Durability = { problem: null, needsReplica: false, isPrimary: true };
 
 export class RedisOverflow implements Overflow {
   readonly #keys: ReturnType<typeof overflowKeys>;
+  /** The orders here as the drainers take them. */
+  readonly queue: DrainQueue;
   #state: "ready" | "not_durable" | "unavailable" = "unavailable";
   #level: OverflowLevel = { orders: 0, oldestAgeMs: null };
+  #setAside = 0;
+  #signs: OverflowSigns = { reason: NOT_ASKED, bytes: 0, fullAt: null, clockAheadMs: null };
   #needsReplica = false;
   #timer: ReturnType<typeof setInterval> | undefined;
   #looking: Promise<void> | null = null;
+  /** The time of the latest new connection because this Redis is a replica. */
+  #anewAt = -Infinity;
 
   constructor(readonly options: RedisOverflowOptions) {
     this.#keys = overflowKeys(options.prefix);
+    this.queue = new DrainQueue(options.redis, this.#keys);
   }
 
   get state(): "ready" | "not_durable" | "unavailable" {
@@ -70,6 +84,15 @@ export class RedisOverflow implements Overflow {
   /** The orders here at the latest look. */
   get level(): OverflowLevel {
     return this.#level;
+  }
+
+  /** How many of them are set aside, at the latest look. */
+  get setAside(): number {
+    return this.#setAside;
+  }
+
+  get signs(): OverflowSigns {
+    return this.#signs;
   }
 
   /** Starts looking at Redis. */
@@ -102,7 +125,11 @@ export class RedisOverflow implements Overflow {
     const { stream, records, bytes } = this.#keys;
     const bounds = [maxOrders, maxBytes, ENTRY_FORMAT];
     const [answers] = await Promise.all([
-      redis.eval(WRITE, 3, stream, records, bytes, ...bounds, ...args) as Promise<string[]>,
+      redis.eval(WRITE, 3, stream, records, bytes, ...bounds, ...args).catch(
+        unreachable,
+      ) as Promise<
+        string[]
+      >,
       mode === "auto" ? confirmWrite(redis, this.#needsReplica) : null,
     ]).catch((error: unknown) => {
       // The next look finds out whether Redis is back; until then no order waits for it.
@@ -111,6 +138,7 @@ export class RedisOverflow implements Overflow {
       throw error;
     });
     this.#level = { ...this.#level, orders: this.#level.orders + orders.length };
+    if (answers.includes("full")) this.#note({ fullAt: performance.now() });
     return new Map(orders.map(({ orderId }, index) => [orderId, resultOf(answers[index])]));
   }
 
@@ -123,13 +151,8 @@ export class RedisOverflow implements Overflow {
     if (this.#level.orders === 0 || this.#state === "unavailable" || orderIds.length === 0) {
       return nothing;
     }
-    const reading = this.options.redis.hmget(this.#keys.records, ...orderIds).catch(() => []);
-    if (!await settlesWithin(RECALL_MS, reading)) return nothing;
-    const records = await reading;
-    return new Map(orderIds.flatMap((orderId, index) => {
-      const record = recordOf(records[index] ?? null);
-      return record === null ? [] : [[orderId, record]];
-    }));
+    const reading = this.queue.records(orderIds).catch(() => nothing);
+    return await settlesWithin(RECALL_MS, reading) ? await reading : nothing;
   }
 
   /**
@@ -138,92 +161,21 @@ export class RedisOverflow implements Overflow {
    */
   async find(orderId: string): Promise<NewOrder | null> {
     if (this.#state === "unavailable") throw new OverflowUnreachable("Redis is away");
-    const record = await this.options.redis.hget(this.#keys.records, orderId);
-    const [, entryId] = /^(\S+) /.exec(record ?? "") ?? [];
-    if (entryId === undefined) return null;
-    const entries = await this.options.redis.xrange(this.#keys.stream, entryId, entryId);
-    return entries.map(spilledOf).find((spilled) => spilled !== null)?.order ?? null;
-  }
-
-  /**
-   * The next orders for `consumer`: first those that it has taken and not removed, then those that
-   * another consumer left for `idleMs`, then new ones. @throws what the client throws.
-   */
-  async take(consumer: string, count: number, idleMs: number): Promise<OverflowEntry[]> {
-    try {
-      return await this.#next(consumer, count, idleMs);
-    } catch (error) {
-      // The group is not there: nothing was spilled before, or Redis was emptied.
-      if (!isNoGroup(error)) throw error;
-      await this.options.redis.eval(JOIN, 1, this.#keys.stream, DRAINERS);
-      return await this.#next(consumer, count, idleMs);
-    }
-  }
-
-  /** Removes orders that are committed, or have become dead letters. */
-  async remove(orders: readonly OverflowEntry[]): Promise<void> {
-    const { stream, records, bytes } = this.#keys;
-    const args = orders.flatMap(({ entryId, order, bytes }) => [entryId, order.orderId, bytes]);
-    await this.options.redis.eval(REMOVE, 3, stream, records, bytes, DRAINERS, ...args);
-  }
-
-  async #next(consumer: string, count: number, idleMs: number): Promise<OverflowEntry[]> {
-    const { redis } = this.options;
-    const { stream } = this.#keys;
-    const own = await this.#own(consumer, count);
-    if (own.length > 0) return own;
-    const [, claimed] = await redis.xautoclaim(
-      stream,
-      DRAINERS,
-      consumer,
-      idleMs,
-      "0",
-      "COUNT",
-      count,
-    ) as [string, Entry[]];
-    const left = claimed.map(spilledOf).filter((spilled) => spilled !== null);
-    return left.length > 0 ? left : await this.#readNew(consumer, count);
-  }
-
-  /**
-   * The orders that `consumer` has taken and not removed. Read with XPENDING and XRANGE, not with
-   * XREADGROUP: a new delivery would reset the idle time, and an instance that keeps failing would
-   * never lose its entries to others.
-   */
-  async #own(consumer: string, count: number): Promise<OverflowEntry[]> {
-    const { redis } = this.options;
-    const { stream } = this.#keys;
-    const pending = await redis.xpending(stream, DRAINERS, "-", "+", count, consumer) as [string][];
-    const ids = new Set(pending.map(([entryId]) => entryId));
-    const [first] = ids;
-    if (first === undefined) return [];
-    const entries = await redis.xrange(stream, first, [...ids].at(-1)!);
-    return entries.filter(([entryId]) => ids.has(entryId)).map(spilledOf)
-      .filter((spilled) => spilled !== null);
-  }
-
-  async #readNew(consumer: string, count: number): Promise<OverflowEntry[]> {
-    const answer = await this.options.redis.xreadgroup(
-      "GROUP",
-      DRAINERS,
-      consumer,
-      "COUNT",
-      count,
-      "STREAMS",
-      this.#keys.stream,
-      ">",
-    ) as [string, Entry[]][] | null;
-    const [[, entries] = ["", []]] = answer ?? [];
-    return entries.map(spilledOf).filter((spilled) => spilled !== null);
+    return await this.queue.find(orderId);
   }
 
   readonly #lost = (): void => {
+    if (this.#state !== "unavailable") this.#note({ reason: "the connection to Redis is lost" });
     this.#state = "unavailable";
   };
 
   #distrust(problem: string): void {
-    if (this.#state !== "not_durable") log.warn(`the overflow is not used: ${problem}`);
+    this.#note({ reason: problem });
     this.#state = "not_durable";
+  }
+
+  #note(signs: Partial<OverflowSigns>): void {
+    this.#signs = { ...this.#signs, ...signs };
   }
 
   readonly #check = (): void => {
@@ -233,60 +185,61 @@ export class RedisOverflow implements Overflow {
   async #look(): Promise<void> {
     const { redis, mode } = this.options;
     try {
-      const { problem, needsReplica } = mode === "auto"
+      const { problem, needsReplica, isPrimary } = mode === "auto"
         ? await checkDurability(redis, this.#keys.bytes)
         : TRUSTED;
+      // A Redis that is trusted must take a write all the same: it may have become a replica.
+      if (mode === "trust") await redis.eval(TOUCH, 1, this.#keys.bytes);
       const level = await this.#measure();
       this.#needsReplica = needsReplica;
-      if (problem === null) this.#state = "ready";
-      else this.#distrust(problem);
+      if (problem === null) {
+        this.#note({ reason: "" });
+        this.#state = "ready";
+      } else this.#distrust(problem);
       this.#level = level;
+      if (!isPrimary) this.#connectAnew();
     } catch (error) {
-      if (this.#state === "ready") log.warn(`the overflow is away: ${describe(error)}`);
+      this.#note({ reason: describe(error) });
       this.#state = "unavailable";
     }
   }
 
-  async #measure(): Promise<OverflowLevel> {
+  /** The address may lead to the new primary by now. Each new connection is looked at at once. */
+  #connectAnew(): void {
     const { redis } = this.options;
+    if (redis.status !== "ready" || performance.now() - this.#anewAt < CHECK_EVERY_MS) return;
+    this.#anewAt = performance.now();
+    redis.disconnect(true);
+  }
+
+  async #measure(): Promise<OverflowLevel> {
+    const { redis, hints } = this.options;
     const orders = await redis.xlen(this.#keys.stream);
-    if (orders === 0) return { orders, oldestAgeMs: null };
-    const [oldest] = await redis.xrange(this.#keys.stream, "-", "+", "COUNT", 1);
-    const [seconds] = await redis.time() as unknown as [string, string];
-    const age = Number(seconds) * 1_000 - Number(oldest?.[0].split("-")[0] ?? NaN);
-    return { orders, oldestAgeMs: Number.isNaN(age) ? null : Math.max(0, age) };
+    await hints.run("overflow age", async () => {
+      const bytes = Number(await redis.get(this.#keys.bytes) ?? 0);
+      const [seconds] = await redis.time() as unknown as [string, string];
+      this.#note({ bytes, clockAheadMs: Number(seconds) * 1_000 - performance.now() });
+    });
+    if (orders === 0) {
+      this.#setAside = 0;
+      return { orders, oldestAgeMs: null };
+    }
+    const measured = await hints.run("overflow age", async () => ({
+      setAside: await this.queue.countAside(),
+      oldestAgeMs: await this.queue.oldestAgeMs(),
+    }));
+    this.#setAside = measured?.setAside ?? this.#setAside;
+    return { orders, oldestAgeMs: measured?.oldestAgeMs ?? null };
   }
 }
 
-/** A record is the entry's id and the content hash. */
-function recordOf(text: string | null): OverflowRecord | null {
-  const [, ms, contentHash] = /^(\d+)-\d+ ([0-9a-f]+)$/.exec(text ?? "") ?? [];
-  if (ms === undefined || contentHash === undefined) return null;
-  return { contentHash, placedAt: iso(Number(ms)) };
-}
-
-type Entry = [id: string, fields: string[] | null];
-
-/** Null for an entry that is gone, or whose format this version does not know. */
-function spilledOf([entryId, fields]: Entry): OverflowEntry | null {
-  const [format, text] = [fields?.[1], fields?.[3]];
-  if (format !== ENTRY_FORMAT || text === undefined) return null;
-  const placedAt = iso(Number(entryId.split("-")[0]));
-  const order = { ...JSON.parse(text) as NewOrder, placedAt };
-  return { entryId, order, bytes: new TextEncoder().encode(text).length };
-}
-
-function textOf(order: NewOrder): string {
-  return JSON.stringify(order);
+/** Throws OverflowUnreachable for an answer that shows that nothing was written. */
+function unreachable(error: unknown): never {
+  throw storedNothing(error) ? new OverflowUnreachable(describe(error)) : error;
 }
 
 function resultOf(answer: string | undefined): SpillResult {
   const [, isNew, ms, contentHash] = /^([01]) (\d+) ([0-9a-f]+)$/.exec(answer ?? "") ?? [];
   if (ms === undefined || contentHash === undefined) return { outcome: "full" };
   return { outcome: "spilled", isNew: isNew === "1", contentHash, placedAt: iso(Number(ms)) };
-}
-
-/** The code that Redis begins its answer with. */
-function isNoGroup(error: unknown): boolean {
-  return error instanceof Error && error.message.startsWith("NOGROUP ");
 }

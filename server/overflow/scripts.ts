@@ -13,10 +13,21 @@
  * Tested in tests/server/overflow/redis_overflow_test.ts and tests/system/overflow/redis_full_test.ts.
  */
 
-/** Names of the keys of one deployment; the braces keep them on one node of a Redis cluster. */
+/**
+ * Names of the keys of one deployment. They begin with the prefix, so that a Redis user can be
+ * limited to it. The braces keep them on one node of a Redis cluster.
+ */
 export function overflowKeys(prefix: string) {
-  const at = `{${prefix}:spill}`;
-  return { stream: `${at}:stream`, records: `${at}:records`, bytes: `${at}:bytes` };
+  return keysAt(`${prefix}:{spill}`);
+}
+
+/** Names of the same keys in versions that began them with a brace. Orders may wait there. */
+export function earlierKeys(prefix: string) {
+  return keysAt(`{${prefix}:spill}`);
+}
+
+function keysAt(place: string) {
+  return { stream: `${place}:stream`, records: `${place}:records`, bytes: `${place}:bytes` };
 }
 
 /** The consumer group of all instances' drainers. */
@@ -28,7 +39,8 @@ export const ENTRY_FORMAT = "1";
 /**
  * KEYS: stream, records, bytes. ARGV: max orders, max bytes, format, then for each order its id, its
  * content hash and its text. Returns for each order `full`, or `<new?> <ms> <content hash>`. At the
- * memory limit an order gets `full` unless it is in the overflow already.
+ * memory limit an order gets `full` unless it is in the overflow already. An order gets `full` too
+ * where its record is not one of ours, so that one strange record refuses no other order.
  *
  * The script always writes something, so that a replica has a write to confirm. A record found here
  * may come from another connection, and no replica may have confirmed it. A replica that confirms
@@ -47,7 +59,7 @@ export const WRITE = `
     local record = redis.call('HGET', KEYS[2], id)
     if record then
       local ms, known = string.match(record, '^(%d+)%-%d+ (%x+)')
-      answers[#answers + 1] = '0 ' .. ms .. ' ' .. known
+      answers[#answers + 1] = ms and ('0 ' .. ms .. ' ' .. known) or 'full'
     elseif isOut or redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[1])
         or tonumber(redis.call('GET', KEYS[3]) or '0') + #text > tonumber(ARGV[2]) then
       answers[#answers + 1] = 'full'

@@ -5,10 +5,15 @@
  * up in memory. The driver keeps each command that it sent until the answer comes, even when the
  * command has timed out. So a connection that has become silent is given up, with all its commands.
  *
+ * One address may lead to another Redis after a failover, while an open connection still leads to
+ * the old one. That one answers that it takes no writes, so such an answer makes the connection
+ * anew. The command itself is not sent again: its caller decides that.
+ *
  * Tested in tests/server/overflow/redis_overflow_test.ts and tests/server/figures/bus_test.ts.
  */
 import { Redis } from "ioredis";
-import { describe, getLogger } from "../telemetry/log.ts";
+import { getLogger } from "../telemetry/log.ts";
+import type { RedisLinks } from "./links.ts";
 
 const log = getLogger(["weir", "redis"]);
 
@@ -20,8 +25,26 @@ const COMMAND_TIMEOUT_MS = 1_000;
  */
 const SILENCE_MS = 2_000;
 
-/** Opens a connection, which connects again by itself. Redis lists it under `name`. */
-export function openRedis(url: string, name: string): Redis {
+/**
+/**
+ * Answers of a Redis that stores nothing now, and that a new connection may not meet: a replica, a
+ * replica that has lost its primary or loads the primary's data, a primary that has lost its
+ * replicas, a wait that a demotion has ended, a session that is not logged in any more. A script may
+ * put words before its answer. An answer of a cluster (MOVED) is not here: a new connection to the
+ * same address would get it again.
+ */
+const ASK_ANEW =
+  /\b(READONLY|MASTERDOWN|LOADING|NOREPLICAS|UNBLOCKED|NOAUTH)\b|\bnot (the |a )?(primary|master)\b/i;
+/** A connection is made anew at most this often because of an answer. */
+const ANEW_EVERY_MS = 1_000;
+const SAID_EVERY_MS = 60_000;
+
+/**
+ * Opens a connection, which connects again by itself. Redis lists it under `name`.
+ * @param links are told when the connection is lost and when it is back.
+ */
+export function openRedis(url: string, name: string, links?: RedisLinks): Redis {
+  let [anewAt, saidAt] = [-Infinity, -Infinity];
   const redis = new Redis(url, {
     connectionName: `weir-${name}`,
     commandTimeout: COMMAND_TIMEOUT_MS,
@@ -30,17 +53,58 @@ export function openRedis(url: string, name: string): Redis {
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     retryStrategy: (attempt) => Math.min(1_000, 50 * attempt),
+    // The driver would subscribe by itself, and nobody could catch a refusal.
+    autoResubscribe: false,
+    reconnectOnError: ({ message }) => {
+      if (!ASK_ANEW.test(message) || performance.now() - anewAt < ANEW_EVERY_MS) return false;
+      anewAt = performance.now();
+      if (anewAt - saidAt > SAID_EVERY_MS) {
+        saidAt = anewAt;
+        log.info(`connecting to Redis anew: ${message}`, { connection: name });
+      }
+      return true;
+    },
   });
-  let away = false;
-  redis.on("error", (error) => {
-    if (!away) log.warn(`Redis is away: ${describe(error)}`, { connection: name });
-    away = true;
-  });
-  redis.on("ready", () => {
-    if (away) log.info("Redis is back", { connection: name });
-    away = false;
-  });
+  redis.on("error", () => undefined); // without a listener the library prints each error
+  links?.add(name, redis);
   return redis;
+}
+
+/** True for an error that Redis answered. Any other error means that Redis is away. */
+export function isAnswer(error: unknown): error is Error {
+  return error instanceof Error && error.name === "ReplyError";
+}
+
+/**
+ * True for an answer that is given to a whole command or script before it writes anything. A script
+ * of the overflow begins with a write, so none of it has run either.
+ */
+export function storedNothing(error: unknown): boolean {
+  return isAnswer(error) && /\b(READONLY|MASTERDOWN|LOADING|NOAUTH)\b/.test(error.message);
+}
+
+/** No answer came from Redis. The connection says so in the log. */
+class RedisAway extends Error {
+  readonly code = "WEIR_REDIS_AWAY";
+  constructor(cause?: unknown) {
+    super("Redis is away", { cause });
+    this.name = "RedisAway";
+  }
+}
+
+/** Asks Redis, at once. @throws the error that Redis answered, else RedisAway */
+export async function askRedis<T>(redis: Redis, ask: (redis: Redis) => Promise<T>): Promise<T> {
+  if (redis.status !== "ready") throw new RedisAway();
+  try {
+    return await ask(redis);
+  } catch (error) {
+    throw isAnswer(error) ? error : new RedisAway(error);
+  }
+}
+
+/** True when Redis answered that it is a primary. @throws what the driver throws */
+export async function isPrimary(redis: Redis): Promise<boolean> {
+  return /^role:master\r?$/m.test(await redis.info("replication"));
 }
 
 /** Ends a connection in any state. Resolves when nothing of it is left, not even a timer. */

@@ -11,6 +11,7 @@ import { ZodError } from "zod";
 import { Refused } from "../../client/contract/refused.ts";
 import type { ErrorDetails } from "../../client/contract/error_details.ts";
 import type { RefusalReason } from "../../client/contract/refusal.ts";
+import { countBug } from "../telemetry/bugs.ts";
 import { invalidMessage, issuesOf } from "./input_issues.ts";
 import { describe, getLogger } from "../telemetry/log.ts";
 
@@ -22,6 +23,7 @@ export const CODE_OF_REASON: Readonly<Record<RefusalReason, TRPC_ERROR_CODE_KEY>
   unauthenticated: "UNAUTHORIZED",
   forbidden: "FORBIDDEN",
   not_found: "NOT_FOUND",
+  letter_closed: "CONFLICT",
   not_committed_yet: "CONFLICT",
   payload_too_large: "PAYLOAD_TOO_LARGE",
   idempotency_mismatch: "UNPROCESSABLE_CONTENT",
@@ -54,6 +56,7 @@ export function detailsOf(error: TRPCError): { message: string; details: ErrorDe
   }
   if (error.code !== "INTERNAL_SERVER_ERROR") return { message: error.message, details: {} };
   const requestId = crypto.randomUUID();
+  countBug("a bug in a call", error.cause ?? error);
   log.error(`a bug: ${describe(error.cause ?? error)}`, {
     requestId,
     stack: (error.cause ?? error).stack,

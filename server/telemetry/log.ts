@@ -1,19 +1,27 @@
 /**
  * Logging: one line an event, as text for a person at a terminal or as JSON for a collector.
- * Code gets a logger by `getLogger(["weir", part])`; this file decides where the lines go.
+ * Code gets a logger by `getLogger(["weir", part])`; this file decides where the lines go: warnings
+ * and errors to stderr, all others to stdout. Nobody waits for a line (line_writer.ts).
  *
- * Tested in tests/server/service_start_test.ts.
+ * Tested in tests/server/telemetry/log_test.ts and tests/server/service_start_test.ts.
  */
 import {
   configure,
-  getConsoleSink,
   getJsonLinesFormatter,
   getLogger,
   getTextFormatter,
+  type LogRecord,
 } from "@logtape/logtape";
 import type { Config } from "../config.ts";
+import { LineWriter } from "./line_writer.ts";
 
 export { getLogger };
+
+const stdout = new LineWriter({ write: (bytes) => Deno.stdout.write(bytes) });
+const stderr = new LineWriter({ write: (bytes) => Deno.stderr.write(bytes) });
+const TO_STDOUT: ReadonlySet<LogRecord["level"]> = new Set(["trace", "debug", "info"]);
+/** A process that ends waits this long for the reader of its log. */
+const FLUSH_MS = 1_000;
 
 /** Decides where log lines go. Called once, at the start of a process. */
 export async function configureLog(config: Pick<Config, "logLevel" | "logFormat">): Promise<void> {
@@ -22,12 +30,19 @@ export async function configureLog(config: Pick<Config, "logLevel" | "logFormat"
     : getTextFormatter({ timestamp: "time", level: "full" });
   await configure({
     reset: true,
-    sinks: { console: getConsoleSink({ formatter }) },
+    sinks: {
+      lines: (record) => (TO_STDOUT.has(record.level) ? stdout : stderr).add(formatter(record)),
+    },
     loggers: [
-      { category: "weir", lowestLevel: config.logLevel, sinks: ["console"] },
-      { category: ["logtape", "meta"], lowestLevel: "warning", sinks: ["console"] },
+      { category: "weir", lowestLevel: config.logLevel, sinks: ["lines"] },
+      { category: ["logtape", "meta"], lowestLevel: "warning", sinks: ["lines"] },
     ],
   });
+}
+
+/** Resolves when the lines are written, or the reader does not take them. Call it before an exit. */
+export async function flushLog(): Promise<void> {
+  await Promise.all([stdout.flush(FLUSH_MS), stderr.flush(FLUSH_MS)]);
 }
 
 /** An error in one line, for the log. */

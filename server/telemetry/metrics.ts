@@ -2,25 +2,43 @@
  * The metrics of one instance, as the contract names them. Times are seconds; labels are bounded.
  *
  * A registry of its own, not the library's global one: two instances in one process (tests, the
- * bench) must not share figures. Gauges are read when somebody scrapes.
+ * bench) must not share figures. Gauges are read when somebody scrapes. Counting is a hint: it never
+ * throws, and a gauge that fails leaves all others as they are.
  *
  * Tested in tests/server/router/ops_test.ts.
  */
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { PROBLEM_NAMES } from "../../client/contract/ops_status.ts";
 import type { Gauges } from "./gauges.ts";
+import type { Hints } from "./hints.ts";
 
 const ACK_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const BATCH_BUCKETS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500];
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
+/** The gauges of the status board, and those that only metrics have. */
+interface MeasuredGauges extends Gauges {
+  /** Orders in the overflow that could not be drained and are tried again from time to time. */
+  readonly setAside: () => number;
+}
+
 /** Makes the metrics. `watch` has to be called before the first scrape. */
-export function createMetrics() {
+export function createMetrics(hints: Hints) {
   const registers = [new Registry()];
-  const histogram = (name: string, help: string, buckets: number[]) =>
-    new Histogram({ name, help, buckets, registers });
-  const counter = <Label extends string>(name: string, help: string, labelNames: Label[]) =>
-    new Counter({ name, help, labelNames, registers });
+  const count = (step: () => void) => void hints.runNow("metrics", step);
+  const histogram = (name: string, help: string, buckets: number[]) => {
+    const metric = new Histogram({ name, help, buckets, registers });
+    return { observe: (value: number) => count(() => metric.observe(value)) };
+  };
+  const counter = <Label extends string>(name: string, help: string, labelNames: Label[]) => {
+    const metric = new Counter({ name, help, labelNames, registers });
+    return {
+      inc: (labels: Record<Label, string>) => count(() => metric.inc(labels)),
+      add: (value: number) => count(() => metric.inc(value)),
+    };
+  };
+  countHints(registers, hints);
   return {
     registry: registers[0]!,
     orders: counter("weir_orders_total", "Orders answered, by outcome.", ["outcome"]),
@@ -46,10 +64,10 @@ export function createMetrics() {
       [],
     ),
     /** Defines the gauges, each read when somebody scrapes. */
-    watch: (gauges: Gauges) => watch(registers, gauges),
+    watch: (gauges: MeasuredGauges) => watch(registers, gauges, hints),
     /** Defines the gauge of what clients have not read. */
     watchConnections: (unreadBytes: () => number) =>
-      gaugeOf(registers)(
+      gaugeOf(registers, hints)(
         "weir_unread_bytes",
         "Bytes that were sent to clients and wait in this process for them to read.",
         unreadBytes,
@@ -60,21 +78,38 @@ export function createMetrics() {
 const CIRCUIT_STATES = ["closed", "open", "half_open"] as const;
 const BUS_STATES = ["redis", "postgres", "down"] as const;
 
+/** Defines the counter of the hints' failures. */
+function countHints(registers: Registry[], hints: Hints): void {
+  new Counter({
+    name: "weir_hint_failures_total",
+    help: "Failures of side steps, for which nothing waits.",
+    labelNames: ["hint"],
+    registers,
+    collect() {
+      this.reset();
+      for (const [hint, failures] of hints.failures) this.inc({ hint }, failures);
+    },
+  });
+}
+
 /** Defines gauges that are read when somebody scrapes. */
-function gaugeOf(registers: Registry[]) {
+function gaugeOf(registers: Registry[], hints: Hints) {
   return (name: string, help: string, read: () => number) =>
     new Gauge({
       name,
       help,
       registers,
       collect() {
-        this.set(read());
+        hints.runNow("metrics", () => {
+          this.remove(); // so that a value which cannot be read is missing, and not an old one
+          this.set(read());
+        });
       },
     });
 }
 
-function watch(registers: Registry[], sources: Gauges): void {
-  const gauge = gaugeOf(registers);
+function watch(registers: Registry[], sources: MeasuredGauges, hints: Hints): void {
+  const gauge = gaugeOf(registers, hints);
   const states = <State extends string>(
     name: string,
     help: string,
@@ -87,7 +122,11 @@ function watch(registers: Registry[], sources: Gauges): void {
       labelNames: ["state"],
       registers,
       collect() {
-        for (const state of all) this.set({ state }, state === read() ? 1 : 0);
+        hints.runNow("metrics", () => {
+          this.reset();
+          const present = read();
+          for (const state of all) this.set({ state }, state === present ? 1 : 0);
+        });
       },
     });
   gauge("weir_writer_queue_orders", "Orders waiting.", () => sources.writer().queuedOrders);
@@ -103,8 +142,10 @@ function watch(registers: Registry[], sources: Gauges): void {
     help: "Folds during which another one was asked for.",
     registers,
     collect() {
-      this.reset();
-      this.inc(sources.aggregator().overlaps);
+      hints.runNow("metrics", () => {
+        this.reset();
+        this.inc(sources.aggregator().overlaps);
+      });
     },
   });
   gauge(
@@ -119,6 +160,28 @@ function watch(registers: Registry[], sources: Gauges): void {
     "How long the oldest of them has been there.",
     () => (sources.spill().oldestAgeMs ?? 0) / 1_000,
   );
+  gauge(
+    "weir_spill_set_aside_orders",
+    "Orders in the overflow buffer that can neither be stored nor become dead letters.",
+    sources.setAside,
+  );
   gauge("weir_dead_letters_open", "Dead letters that wait for a person.", sources.deadLetters);
   states("weir_bus_state", "1 for the state.", BUS_STATES, sources.bus);
+  problemGauge(registers, sources, hints);
+}
+
+function problemGauge(registers: Registry[], sources: MeasuredGauges, hints: Hints): void {
+  new Gauge({
+    name: "weir_problem",
+    help: "1 while the problem stands.",
+    labelNames: ["problem"],
+    registers,
+    collect() {
+      hints.runNow("metrics", () => {
+        this.reset();
+        const standing = new Set(sources.problems().map(({ name }) => name));
+        for (const problem of PROBLEM_NAMES) this.set({ problem }, standing.has(problem) ? 1 : 0);
+      });
+    },
+  });
 }

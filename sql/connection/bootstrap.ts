@@ -7,10 +7,11 @@
  *
  * Tested in tests/server/embedded/postgres_test.ts.
  */
-import { connect } from "./driver.ts";
 import type { Sql } from "./database.ts";
-import { codeOf, SQLSTATE } from "./failure.ts";
+import { codeOf } from "./failure.ts";
+import { SQLSTATE } from "./failure/codes.ts";
 import { DatabaseTimeout } from "./pool.ts";
+import { Session } from "./session.ts";
 import { answerWithin } from "../waiting.ts";
 
 /** A key of the catalog is violated when two make the database in the same instant. */
@@ -58,16 +59,12 @@ async function askServer<T>(
   timeoutMs: number,
   ask: (sql: Sql) => Promise<T>,
 ): Promise<T> {
-  const sql = connect(url, {
-    max: 1,
-    connect_timeout: timeoutMs / 1_000,
-    fetch_types: false,
-    connection: { application_name: "weir bootstrap" },
-  });
+  const session = new Session({ url, name: "bootstrap", connectTimeoutMs: timeoutMs });
+  const answer = session.ready.then(() => ask(session.sql));
   try {
-    return await answerWithin(timeoutMs, ask(sql), () => new DatabaseTimeout(timeoutMs));
+    return await answerWithin(timeoutMs, answer, () => new DatabaseTimeout(timeoutMs));
   } finally {
-    await sql.end({ timeout: 0 }).catch(() => undefined); // the answer does not depend on it
+    await session.end(0);
   }
 }
 

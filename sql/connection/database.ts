@@ -3,7 +3,8 @@
  *
  * Tested in tests/sql and, with a service around it, in tests/server/service_stop_test.ts.
  */
-import { Pool } from "./pool.ts";
+import { type ConnectionLimit, Connections } from "./connections.ts";
+import { Pool, type PoolOptions } from "./pool.ts";
 
 export type { Sql, Tx } from "./driver.ts";
 export type { Pool } from "./pool.ts";
@@ -22,8 +23,10 @@ const BY_INDEX = {
   enable_seqscan: "off",
   enable_bitmapscan: "off",
   enable_sort: "off",
-  jit: "off",
 };
+
+/** The most connections of each pool but `write`. */
+const POOL_CONNECTIONS = { cancel: 2, drain: 1, fold: 1, read: 6, live: 3, keys: 1, audit: 1 };
 
 /** All pools of one instance. */
 export interface Database {
@@ -43,6 +46,8 @@ export interface Database {
   readonly keys: Pool;
   /** Recounts for the audit. They may take long, and no caller waits for them. */
   readonly audit: Pool;
+  /** The limit of the server, when it is below what the pools want; null while it is not. */
+  connectionLimit(): ConnectionLimit | null;
   end(): Promise<void>;
   /** Ends all connections at once. Every call under way fails. */
   cut(): Promise<void>;
@@ -58,54 +63,41 @@ export interface DatabaseOptions {
 /** Makes the pools. A pool connects at its first call. */
 export function openDatabase(options: DatabaseOptions): Database {
   const { url, statementTimeoutMs } = options;
-  const write = new Pool({
-    url,
-    name: "write",
-    maxConnections: options.writeConnections,
-    statementTimeoutMs,
-    // The status `committed` promises this, so the server's default must not change it.
-    session: { synchronous_commit: "on", client_min_messages: "warning", jit: "off" },
-  });
-  const cancel = new Pool({ ...write.options, name: "cancel", maxConnections: 2 });
-  const drain = new Pool({ ...write.options, name: "drain", maxConnections: 1 });
-  const fold = new Pool({
-    url,
-    name: "fold",
-    maxConnections: 1,
-    statementTimeoutMs,
-    session: {
-      idle_in_transaction_session_timeout: "1000",
-      synchronous_commit: "on",
-      ...BY_INDEX,
-      enable_hashjoin: "off",
-      enable_mergejoin: "off",
-    },
-  });
-  const read = new Pool({
-    url,
-    name: "read",
-    maxConnections: 6,
-    statementTimeoutMs,
-    session: BY_INDEX,
-  });
-  const live = new Pool({
-    ...read.options,
-    name: "live",
-    maxConnections: 3,
-    maxWaiting: Infinity, // one for each watched scope
-    waitTimeoutMs: LIVE_WAIT_TIMEOUT_MS,
-  });
-  const keys = new Pool({ ...read.options, name: "keys", maxConnections: 1 });
-  const audit = new Pool({
-    ...read.options,
-    name: "audit",
-    maxConnections: 1,
-    statementTimeoutMs: Math.max(AUDIT_TIMEOUT_MS, statementTimeoutMs),
-    session: { jit: "off", idle_in_transaction_session_timeout: "10s" },
-  });
-  const pools = { write, cancel, drain, fold, read, live, keys, audit };
+  const sizes = { ...POOL_CONNECTIONS, write: options.writeConnections };
+  const connections = new Connections(Object.values(sizes).reduce((sum, size) => sum + size, 0));
+  const poolOf = (name: keyof typeof sizes, own: Partial<PoolOptions> = {}) =>
+    new Pool({ url, name, statementTimeoutMs, maxConnections: sizes[name], connections, ...own });
+  const pools = {
+    write: poolOf("write"),
+    cancel: poolOf("cancel"),
+    drain: poolOf("drain"),
+    fold: poolOf("fold", {
+      settings: {
+        idle_in_transaction_session_timeout: "1000",
+        ...BY_INDEX,
+        enable_hashjoin: "off",
+        enable_mergejoin: "off",
+      },
+    }),
+    read: poolOf("read", { settings: BY_INDEX }),
+    live: poolOf("live", {
+      settings: BY_INDEX,
+      maxWaiting: Infinity, // one for each watched scope
+      waitTimeoutMs: LIVE_WAIT_TIMEOUT_MS,
+    }),
+    keys: poolOf("keys", { settings: BY_INDEX }),
+    audit: poolOf("audit", {
+      statementTimeoutMs: Math.max(AUDIT_TIMEOUT_MS, statementTimeoutMs),
+      settings: { idle_in_transaction_session_timeout: "10s" },
+    }),
+  };
   const endAll = async (timeoutMs?: number) => {
     await Promise.all(Object.values(pools).map((pool) => pool.end(timeoutMs)));
   };
-  return { ...pools, end: () => endAll(), cut: () => endAll(0) };
+  return {
+    ...pools,
+    connectionLimit: () => connections.limit,
+    end: () => endAll(),
+    cut: () => endAll(0),
+  };
 }

@@ -6,6 +6,9 @@
  * here by their OIDs, which are fixed in PostgreSQL's catalog (pg_type.dat).
  */
 import postgres from "postgres";
+import { WEIR_CODE } from "./failure/codes.ts";
+import { Sockets } from "./socket.ts";
+import { understand } from "./url.ts";
 
 export type Sql = postgres.Sql<Record<string, never>>;
 export type Tx = postgres.TransactionSql<Record<string, never>>;
@@ -67,24 +70,91 @@ const ARRAY_TYPES = {
   uuidArray: arrayType(ARRAY_OIDS.uuid),
 };
 
-/** Connections to `url`; none is made before the first query, and none after `end` was called. */
+/** A time or a day as the session's DateStyle prints it: ISO 8601 with a blank, in UTC. */
+const ISO_TIME = /^(\d{4}-\d\d-\d\d)(?: (\d\d:\d\d:\d\d(?:\.\d{1,6})?)(?:\+00)?)?$/;
+
+/** The server printed a value in a form that is not the session's. */
+class UnreadableValue extends Error {
+  override readonly name = "UnreadableValue";
+  readonly code = WEIR_CODE.unreadableValue;
+}
+
+/**
+ * The time of a text that the server sent. `new Date` would guess: it reads "05/02/2026" as 2 May.
+ * @throws UnreadableValue when the text is not ISO 8601 in UTC
+ */
+export function parseTime(text: string): Date {
+  const [, day, time = "00:00:00"] = ISO_TIME.exec(text) ?? [];
+  if (day === undefined) throw new UnreadableValue(`the server sent the time ${text}, not in UTC`);
+  return new Date(`${day}T${time}Z`);
+}
+
+const TIME_OIDS = { date: 1082, timestamp: 1114, timestamptz: 1184 };
+const TIME_TYPE = {
+  to: TIME_OIDS.timestamptz,
+  from: Object.values(TIME_OIDS),
+  serialize: (time: Date | string | number) => new Date(time).toISOString(),
+  parse: parseTime,
+};
+
+const TYPES = { ...ARRAY_TYPES, date: TIME_TYPE };
+
+const CONNECT_TIMEOUT_SECONDS = 30;
+/** A connection is made anew after this time, so that no server process grows old. */
+const lifetimeSeconds = () => 60 * (30 + Math.random() * 30);
+
+/** The driver would take each of these from a PG* variable of the environment if it were left out. */
+const NO_GAPS = {
+  max: 10,
+  idle_timeout: undefined,
+  max_lifetime: lifetimeSeconds as unknown as number, // the driver calls it for each connection
+  connect_timeout: CONNECT_TIMEOUT_SECONDS,
+  keep_alive: 60,
+  debug: false,
+  publications: "alltables",
+  ssl: false, // a socket comes with its TLS
+  sslnegotiation: null,
+  max_pipeline: 100,
+  backoff: (retries: number) => (0.5 + Math.random() / 2) * Math.min(3 ** retries / 100, 20),
+};
+
+/**
+ * Connections to `url`; none is made before the first query, and none after `end` was called.
+ * @throws WrongConnectionString
+ */
 export function connect(url: string, options: postgres.Options<Record<string, never>>): Sql {
-  const all = { onnotice: () => undefined, ...options, fetch_types: false, types: ARRAY_TYPES };
+  const { target } = understand(url);
+  const seconds = options.connect_timeout ?? CONNECT_TIMEOUT_SECONDS;
+  const sockets = new Sockets(target, seconds * 1_000);
+  const { name, port } = target.hosts[0]!;
+  const all = {
+    ...NO_GAPS,
+    onnotice: () => undefined,
+    ...options,
+    connection: { ...target.startup, application_name: "weir", ...options.connection },
+    host: [name],
+    port: [port],
+    user: target.user,
+    pass: target.password,
+    database: target.database,
+    prepare: target.prepare,
+    socket: () => sockets.open(),
+    fetch_types: false,
+    types: TYPES,
+  };
   // The types above are for the wire alone. No query marks a value with one of them.
-  return endForGood(postgres(url, all) as unknown as Sql);
+  return endForGood(postgres(all as unknown as typeof options) as unknown as Sql, sockets);
 }
 
 /**
  * Makes `end` final. In postgres.js 3.4 `end` does not stop the timer of a connection that waits
- * for its next attempt. Such a connection would open after the end, and stay open and idle. So
- * `end` here sets every address to port 0, where nobody can listen.
+ * for its next attempt, and a connection under way would open after the end and stay idle.
  */
-function endForGood(sql: Sql): Sql {
+function endForGood(sql: Sql, sockets: Sockets): Sql {
   const { end } = sql;
   sql.end = (options) => {
-    sql.options.host.fill("127.0.0.1");
-    sql.options.port.fill(0);
-    return end(options);
+    sockets.close();
+    return end(options).finally(() => sockets.end());
   };
   return sql;
 }

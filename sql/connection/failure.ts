@@ -1,5 +1,5 @@
 /**
- * Errors of the database: every code that Weir knows, and its meaning.
+ * Errors of the database, and their meaning. `failure/codes.ts` has every code that Weir knows.
  *
  * The code and the severity of an error decide, never the text of its message. `classify` answers
  * three questions. Does the error count against the circuit (`infrastructure`)? Must the batch be
@@ -7,68 +7,7 @@
  * same (`outcome: "unknown"`)? An order is never refused after an unknown outcome.
  */
 
-/** Codes of the server (PostgreSQL's manual, appendix A). */
-export const SQLSTATE = {
-  /** Another transaction changed or deleted a row that this one had read: run it again. */
-  serializationFailure: "40001",
-  /** The lock is taken, and `lock_timeout` is over. */
-  lockNotAvailable: "55P03",
-  /** A write met a standby, after a failover. */
-  readOnlyTransaction: "25006",
-  /** A standby's answer to each fold, which asks for the log's position. Rare otherwise. */
-  notInPrerequisiteState: "55000",
-  /** The statement was cancelled by `statement_timeout` and rolled back. */
-  queryCanceled: "57014",
-  /** No connection is free, so the server lets nobody in. */
-  tooManyConnections: "53300",
-  /** The server starts, stops or recovers. */
-  cannotConnectNow: "57P03",
-  /** The user does not exist, or may not connect from this address. */
-  invalidAuthorization: "28000",
-  wrongPassword: "28P01",
-  /** The server is up and has no database of this name. */
-  noSuchDatabase: "3D000",
-  databaseExists: "42P04",
-  uniqueViolation: "23505",
-} as const;
-
-/** Classes of the server's codes: their first two characters. */
-const CLASS = {
-  /** The connection broke. */
-  connection: "08",
-  /** A value does not fit its type. */
-  dataException: "22",
-  /** A CHECK, a NOT NULL or a key refused the row. */
-  integrityViolation: "23",
-  /** The transaction was rolled back for another one: a serialization failure or a deadlock. */
-  transactionRollback: "40",
-} as const;
-
-/** Codes of the driver and of the operating system. */
-const CONNECTION = {
-  /** Nobody listens at the address. */
-  refused: "ECONNREFUSED",
-  noSuchHost: "ENOTFOUND",
-  /** The name service does not answer. */
-  noNameService: "EAI_AGAIN",
-  hostUnreachable: "EHOSTUNREACH",
-  networkUnreachable: "ENETUNREACH",
-  /** The server took the connection and said nothing, until the driver gave up. */
-  connectTimeout: "CONNECT_TIMEOUT",
-  /** The pool cut the connection, because another call on it was given up. */
-  destroyed: "CONNECTION_DESTROYED",
-} as const;
-
-/** Codes of errors that Weir's own connections throw. */
-export const WEIR_CODE = {
-  /** The server gave no answer at all: it hangs. */
-  databaseTimeout: "WEIR_DATABASE_TIMEOUT",
-  /** The call never began, because too many others waited. This says nothing of the database. */
-  poolBusy: "WEIR_POOL_BUSY",
-  poolCut: "WEIR_POOL_CUT",
-  /** The commit stands without the standby that it was to wait for. */
-  notReplicated: "WEIR_NOT_REPLICATED",
-} as const;
+import { CLASS, CONNECTION, POSTGRES_CLASSES, SQLSTATE, WEIR_CODE } from "./failure/codes.ts";
 
 export type FailureKind =
   /** The database, the way to it or its schema: counts against the circuit. */
@@ -94,10 +33,26 @@ export interface Failure {
 const KINDS: Readonly<Record<string, FailureKind>> = {
   [CLASS.dataException]: "data",
   [CLASS.integrityViolation]: "data",
+  [CLASS.caseNotFound]: "data",
+  [CLASS.cardinalityViolation]: "data",
+  [CLASS.routineException]: "data",
+  [CLASS.externalRoutineException]: "data",
+  [CLASS.checkOptionViolation]: "data",
+  [CLASS.plpgsql]: "data",
   [CLASS.transactionRollback]: "contention",
   [SQLSTATE.lockNotAvailable]: "contention",
   [SQLSTATE.readOnlyTransaction]: "read_only",
 };
+
+/** No connection came about, so nothing was sent. `code` says why, if anything does. */
+export class NotConnected extends Error {
+  constructor(message: string, readonly code: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "NotConnected";
+  }
+}
+/** The routine of the server that holds a row against policies, and does nothing else. */
+const ROW_POLICY = "ExecWithCheckOptions";
 
 /** The URL names a user, a password or a database that the server does not accept. */
 const WRONG_URL: ReadonlySet<string> = new Set([
@@ -122,6 +77,8 @@ const NOT_SENT: ReadonlySet<string> = new Set([
   CONNECTION.connectTimeout,
   ...CLOSED_FOR_NOW,
   ...WRONG_URL,
+  WEIR_CODE.unfitSession,
+  WEIR_CODE.unfitDatabase,
 ]);
 
 const TIMED_OUT: ReadonlySet<string> = new Set([
@@ -147,18 +104,38 @@ export function classify(error: unknown): Failure {
   const code = codeOf(error) ?? "UNKNOWN";
   const timedOut = TIMED_OUT.has(code);
   if (code === WEIR_CODE.poolBusy) return { kind: "contention", outcome: "none", code, timedOut };
-  if (NOT_SENT.has(code)) return { kind: "infrastructure", outcome: "none", code, timedOut };
+  if (NOT_SENT.has(code) || error instanceof NotConnected) {
+    return { kind: "infrastructure", outcome: "none", code, timedOut };
+  }
   // Only the server's own errors have a severity. The socket's EPIPE looks like a SQLSTATE.
   const severity = textOf(error, "severity");
   if (severity === null) return { kind: "infrastructure", outcome: "unknown", code, timedOut };
   const kind = KINDS[code] ?? KINDS[code.slice(0, 2)] ?? "infrastructure";
   const lost = endsSession(severity) || code.startsWith(CLASS.connection);
+  if (!lost && isOfTheRow(error, code)) return { kind: "data", outcome: "none", code, timedOut };
   return { kind, outcome: lost ? "unknown" : "none", code, timedOut };
+}
+
+/** True when a code that PostgreSQL has for other faults too, or not at all, speaks of the row. */
+function isOfTheRow(error: unknown, code: string): boolean {
+  switch (code) {
+    case SQLSTATE.programLimitExceeded:
+      return textOf(error, "constraint_name") !== null; // the index that the row is too long for
+    case SQLSTATE.insufficientPrivilege:
+      return textOf(error, "routine") === ROW_POLICY;
+    default:
+      return /^[0-9A-Z]{5}$/.test(code) && !POSTGRES_CLASSES.has(code.slice(0, 2));
+  }
 }
 
 /** The code of an error: the server's SQLSTATE, the driver's, the socket's or ours. */
 export function codeOf(error: unknown): string | null {
   return textOf(error, "code");
+}
+
+/** True when no connection came about: the database is away. */
+export function isNotSent({ code }: Failure): boolean {
+  return NOT_SENT.has(code);
 }
 
 /** True when the database said nothing. */
@@ -180,14 +157,24 @@ export function isStandby(error: unknown): boolean {
   return STANDBY.has(codeOf(error) ?? "");
 }
 
-/** True when the database's URL is wrong, which waiting cannot cure. */
-export function isWrongUrl(error: unknown): boolean {
-  return WRONG_URL.has(codeOf(error) ?? "");
+/** True when this role may not do it. */
+export function isForbidden(error: unknown): boolean {
+  return codeOf(error) === SQLSTATE.insufficientPrivilege;
+}
+
+/** True when a table is missing. */
+export function isMissingTable(error: unknown): boolean {
+  return codeOf(error) === SQLSTATE.undefinedTable;
 }
 
 /** True when the server starts, stops or is full: it may let us in later. */
 export function isClosedForNow(error: unknown): boolean {
   return CLOSED_FOR_NOW.has(codeOf(error) ?? "");
+}
+
+/** True when the server has no connection left for us. */
+export function isFull(error: unknown): boolean {
+  return codeOf(error) === SQLSTATE.tooManyConnections;
 }
 
 /**
@@ -198,10 +185,8 @@ function endsSession(severity: string): boolean {
   return severity === "FATAL" || severity === "PANIC";
 }
 
-function textOf(
-  error: unknown,
-  name: "code" | "severity" | "severity_local",
-): string | null {
+/** A field of an error, as postgres.js names it. Null: it is not there, or no text. */
+export function textOf(error: unknown, name: string): string | null {
   if (typeof error !== "object" || error === null || !(name in error)) return null;
   const value: unknown = Reflect.get(error, name);
   return typeof value === "string" ? value : null;

@@ -7,7 +7,7 @@
  * ended.
  */
 
-import { WEIR_CODE } from "./failure.ts";
+import { WEIR_CODE } from "./failure/codes.ts";
 
 /** The call was never begun: too many others were waiting, or it waited too long. */
 export class PoolBusy extends Error {
@@ -35,6 +35,11 @@ export class Gate {
   readonly #waiting = new Set<Waiting>();
 
   constructor(readonly bounds: GateBounds) {}
+
+  /** How many callers wait. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
 
   /** Resolves when the caller has a place, which `leave` gives back. @throws PoolBusy */
   async enter(): Promise<void> {

@@ -1,5 +1,5 @@
 /**
- * A pool of connections to PostgreSQL.
+ * A pool of sessions with PostgreSQL.
  *
  * Every call goes through `Pool.run` or `Pool.transaction`, because of three weaknesses of
  * postgres.js 3.4:
@@ -7,14 +7,19 @@
  * - A lost connection keeps the bytes that it had not written yet, so it may never work again.
  * - Its queue of waiting calls has no bound (gate.ts).
  *
- * So a call is given up a little after the server should have cancelled it. When a connection is
- * lost, all connections of the pool are replaced.
+ * So a call is given up a little after the server should have cancelled it. When a session is lost,
+ * all sessions of the pool are replaced. A session that nobody uses for a while is ended, because
+ * others may need the connection (connections.ts).
  */
-import type postgres from "postgres";
-import { connect, type Sql, type Tx } from "./driver.ts";
-import { isConnectionLost, isStandby, WEIR_CODE } from "./failure.ts";
+import { Connections, type Sharer } from "./connections.ts";
+import type { Sql, Tx } from "./driver.ts";
+import { isConnectionLost, isFull, isStandby } from "./failure.ts";
+import { WEIR_CODE } from "./failure/codes.ts";
 import { Gate } from "./gate.ts";
-import { answerWithin } from "../waiting.ts";
+import { Session } from "./session.ts";
+import type { Settings } from "./settings.ts";
+import { nextHostFirst } from "./url.ts";
+import { answerWithin, pause } from "../waiting.ts";
 
 /** The call was given up after `timeoutMs` without an answer. Its outcome is unknown. */
 export class DatabaseTimeout extends Error {
@@ -48,8 +53,10 @@ export interface PoolOptions {
   readonly maxWaiting?: number;
   /** The longest wait for a connection; default `statementTimeoutMs`. */
   readonly waitTimeoutMs?: number;
-  /** Further settings of each session, such as `idle_in_transaction_session_timeout`. */
-  readonly session?: Readonly<Record<string, string>>;
+  /** Settings of each session that differ from `SETTINGS`. */
+  readonly settings?: Settings;
+  /** Shared with other pools of the database; default: shared with none. */
+  readonly connections?: Connections;
 }
 
 /**
@@ -73,33 +80,57 @@ class PoolCut extends Error {
   }
 }
 
-/** A pool of connections that can be replaced as a whole. */
-export class Pool {
-  #sql: Sql;
+/** The pause before the next attempt when the server has refused a connection. */
+const REFUSED_PAUSE_MS = 50;
+/**
+ * A pool that has calls keeps a new session for this time, although another pool waits for the
+ * connection. To make a session costs more than a call.
+ */
+const TURN_MS = 250;
+/** A session is ended when nobody has used it for this time. */
+const IDLE_MS = 20_000;
+
+/** A pool of sessions that can be replaced as a whole. */
+export class Pool implements Sharer {
   #url: string;
   #ended = false;
   /** Counts cancelled waits for a standby. The server warns of one before it ends the call. */
   #cancelledWaits = 0;
+  /** The sessions that calls may use: idle ones, and those in use. */
+  readonly #sessions = new Set<Session>();
+  /** The idle sessions, each with the timer of its end. The latest used one is the last. */
+  readonly #idle = new Map<Session, ReturnType<typeof setTimeout>>();
   readonly #gate: Gate;
+  readonly #connections: Connections;
   readonly #retiring = new Set<Promise<void>>();
   /** Gives up every call under way. */
   readonly #cut = new AbortController();
 
   constructor(readonly options: PoolOptions) {
-    this.#url = options.url;
+    const { url, maxConnections, maxWaiting = MAX_WAITING } = options;
+    this.#url = url;
     this.#gate = new Gate({
-      places: options.maxConnections,
-      maxWaiting: options.maxWaiting ?? MAX_WAITING,
-      waitTimeoutMs: options.waitTimeoutMs ?? options.statementTimeoutMs,
+      places: maxConnections,
+      maxWaiting,
+      waitTimeoutMs: this.#waitTimeoutMs,
     });
-    this.#sql = this.#connect();
+    this.#connections = options.connections ?? new Connections(maxConnections);
+    this.#connections.join(this);
+  }
+
+  get open(): number {
+    return this.#sessions.size;
+  }
+
+  get #waitTimeoutMs(): number {
+    return this.options.waitTimeoutMs ?? this.options.statementTimeoutMs;
   }
 
   /**
-   * Runs `use` with a connection of the pool.
+   * Runs `use` with a session of the pool.
    * @throws PoolBusy when none came free in time, DatabaseTimeout when no answer came in time,
    *   NotReplicated when a wait for a standby was cancelled meanwhile, of this call or of another,
-   *   else the error of the driver
+   *   UnfitSession or UnfitDatabase when a new session is of no use, else the error of the driver
    */
   async run<T>(use: (sql: Sql) => Promise<T>): Promise<T> {
     await this.#gate.enter();
@@ -114,15 +145,25 @@ export class Pool {
   }
 
   async #run<T>(use: (sql: Sql) => Promise<T>): Promise<T> {
-    const sql = this.#sql;
     const timeoutMs = this.options.statementTimeoutMs;
     const late = () => new DatabaseTimeout(timeoutMs);
-    try {
-      return await answerWithin(timeoutMs, use(sql), late, this.#cut.signal);
-    } catch (error) {
-      if (error instanceof DatabaseTimeout) this.#replace(sql, 0);
-      else if (isConnectionLost(error) || isStandby(error)) this.#replace(sql, RETIRE_MS);
-      throw error;
+    const waitUntil = performance.now() + this.#waitTimeoutMs;
+    for (;;) {
+      const session = await this.#take(waitUntil);
+      try {
+        const call = session.ready.then(() => use(session.sql));
+        return await answerWithin(timeoutMs, call, late, this.#cut.signal);
+      } catch (error) {
+        const goesOn = !session.isReady && isFull(error) && this.#connections.refused(session);
+        if (!goesOn) {
+          this.#replaceIfLost(session, error);
+          throw error;
+        }
+        this.#drop(session, 0);
+        await pause(REFUSED_PAUSE_MS);
+      } finally {
+        this.#release(session);
+      }
     }
   }
 
@@ -131,39 +172,108 @@ export class Pool {
     return this.run((sql) => sql.begin(mode, (tx) => use(tx).catch(keepOffLost)) as Promise<T>);
   }
 
-  /** Ends all connections. Calls under way have `timeoutMs` to end. Legal twice. */
+  giveBack(): boolean {
+    for (const session of this.#idle.keys()) { // only the one that has been idle longest
+      this.#drop(session, 0);
+      return true;
+    }
+    return false;
+  }
+
+  /** Leaves a connection to a session that is in no pool, when the server has none left. */
+  makeRoom(): void {
+    this.#connections.leaveOne();
+  }
+
+  /** Ends all sessions. Calls under way have `timeoutMs` to end. Legal twice. */
   async end(timeoutMs = 1_000): Promise<void> {
     this.#ended = true;
     const cut = new PoolCut();
     this.#gate.clear(cut);
+    this.#connections.refuse(this, cut);
     // The driver leaves some calls waiting, such as one that is connecting.
     if (timeoutMs === 0) this.#cut.abort(cut);
-    await Promise.all([this.#sql.end({ timeout: timeoutMs / 1_000 }), ...this.#retiring]);
+    for (const session of this.#sessions) this.#drop(session, timeoutMs);
+    await Promise.all(this.#retiring);
   }
 
-  #connect(): Sql {
-    return connectPool(this.options, this.#url, (notice) => {
-      if (notice.routine === STANDBY_WAIT) this.#cancelledWaits++;
+  /** An idle session, or a new one that is not ready yet. @throws PoolBusy, PoolCut */
+  async #take(waitUntil: number): Promise<Session> {
+    for (;;) {
+      if (this.#ended) throw new PoolCut();
+      const session = this.#takeIdle() ?? this.#open();
+      if (session !== null) return session;
+      await this.#connections.wait(this, waitUntil - performance.now());
+    }
+  }
+
+  #takeIdle(): Session | null {
+    const [session, timer] = [...this.#idle].at(-1) ?? [];
+    if (session === undefined) return null;
+    clearTimeout(timer);
+    this.#idle.delete(session);
+    return session;
+  }
+
+  /** A new session; null when there is no room for it. */
+  #open(): Session | null {
+    if (!this.#connections.take()) return null;
+    const { name, statementTimeoutMs, settings } = this.options;
+    const session = new Session({
+      url: this.#url,
+      name,
+      connectTimeoutMs: statementTimeoutMs,
+      settings: {
+        statement_timeout: String(
+          Math.ceil(statementTimeoutMs - Math.min(MAX_GRACE_MS, statementTimeoutMs / 5)),
+        ),
+        ...settings,
+      },
+      onNotice: (notice) => {
+        if (notice.routine === STANDBY_WAIT) this.#cancelledWaits++;
+      },
+      onClosed: () => this.#forget(session),
     });
+    this.#sessions.add(session);
+    return session;
   }
 
-  /** Replaces the connections. When many calls fail on the same ones, the first call does it. */
-  #replace(lost: Sql, timeoutMs: number): void {
-    if (this.#ended || this.#sql !== lost) return;
+  #release(session: Session): void {
+    if (session.isClosed || !this.#sessions.has(session)) return;
+    const hasTurn = this.#gate.waiting > 0 && session.ageMs < TURN_MS;
+    if (!hasTurn && !this.#connections.mayKeep(this)) return this.#drop(session, 0);
+    this.#idle.set(session, setTimeout(() => this.#drop(session, 0), IDLE_MS));
+    this.#connections.idle(this);
+  }
+
+  #replaceIfLost(session: Session, error: unknown): void {
+    if (error instanceof DatabaseTimeout) this.#replace(session, 0);
+    else if (isConnectionLost(error) || isStandby(error)) this.#replace(session, RETIRE_MS);
+  }
+
+  /** Replaces the sessions. When many calls fail on the same ones, the first call does it. */
+  #replace(lost: Session, timeoutMs: number): void {
+    if (this.#ended || !this.#sessions.has(lost)) return;
     this.#url = nextHostFirst(this.#url);
-    this.#sql = this.#connect();
-    const retiring = lost.end({ timeout: timeoutMs / 1_000 }).catch(() => undefined);
+    for (const session of this.#sessions) this.#drop(session, timeoutMs);
+  }
+
+  /** Ends a session, which gets no further call. */
+  #drop(session: Session, timeoutMs: number): void {
+    clearTimeout(this.#idle.get(session));
+    this.#idle.delete(session);
+    this.#sessions.delete(session);
+    const retiring = session.end(timeoutMs);
     this.#retiring.add(retiring);
     retiring.finally(() => this.#retiring.delete(retiring));
   }
-}
 
-/** The URL with its first host moved to the end, so that new connections try another one first. */
-export function nextHostFirst(url: string): string {
-  return url.replace(
-    /^([a-z]+:\/\/(?:[^@/]*@)?)([^,/]+),([^/?]+)/,
-    (_, before: string, first: string, others: string) => `${before}${others},${first}`,
-  );
+  #forget(session: Session): void {
+    clearTimeout(this.#idle.get(session));
+    this.#idle.delete(session);
+    this.#sessions.delete(session);
+    this.#connections.left(session.isReady);
+  }
 }
 
 /**
@@ -174,28 +284,4 @@ export function nextHostFirst(url: string): string {
  */
 function keepOffLost(error: unknown): Promise<never> {
   return isConnectionLost(error) ? new Promise(() => undefined) : Promise.reject(error);
-}
-
-function connectPool(
-  options: PoolOptions,
-  url: string,
-  onnotice: (notice: postgres.Notice) => void,
-): Sql {
-  const { name, maxConnections, statementTimeoutMs, session } = options;
-  return connect(url, {
-    max: maxConnections,
-    onnotice,
-    connect_timeout: Math.max(1, statementTimeoutMs / 1_000),
-    // The circuit breaker decides when the database is asked again. The driver's own backoff of up
-    // to 20 s would hide that the database is back.
-    backoff: () => 0.05,
-    connection: {
-      application_name: `weir ${name}`,
-      statement_timeout: Math.ceil(
-        statementTimeoutMs - Math.min(MAX_GRACE_MS, statementTimeoutMs / 5),
-      ),
-      TimeZone: "UTC",
-      ...session,
-    },
-  });
 }

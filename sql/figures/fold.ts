@@ -1,9 +1,10 @@
 /**
  * The fold moves the journal's rows into the rollups, in one transaction.
  *
- * The transaction is READ COMMITTED and has five steps. It takes the fold's lock or leaves. It
+ * The transaction is READ COMMITTED and has four steps. It takes the fold's lock or leaves. It
  * reads the clock as `asOf`. It deletes the journal's rows and gets them back. It adds them to the
- * rollups under the next version. It notifies all instances.
+ * rollups under the next version. The notice for all instances is sent by the caller, after the
+ * commit: a notice is a hint, and a hint that fails must not undo a fold.
  *
  * Rows that commit while a fold runs are taken by the next fold. The transaction that counts the
  * rows also deletes them, so a crash at any point leaves both or neither.
@@ -20,10 +21,11 @@ import {
   takeJournal,
 } from "./journal.ts";
 import { addToRollups, markScopes } from "./rollups.ts";
+import { type IdentityKind, identityOf, isSameDatabase } from "./identity.ts";
 import { comparePositions, type Position } from "./position.ts";
 import { keptMinutes } from "./retention.ts";
 import { iso } from "../time.ts";
-import { type Notice, NOTICE_CHANNEL, noticeOf } from "./notices.ts";
+import { type Notice, noticeOf } from "./notices.ts";
 
 /** The key of the advisory lock that lets one fold run at a time, over all instances. */
 export const FOLD_LOCK = 0x77656972; // "weir"
@@ -48,7 +50,7 @@ export interface Folded {
   readonly lagMs: number;
   /** True when the journal held more rows than this bite. */
   readonly more: boolean;
-  /** The notice for the other instances; null when nothing changed. */
+  /** The notice for all instances, to be sent after the commit; null when nothing changed. */
   readonly notice: Notice | null;
 }
 
@@ -59,6 +61,7 @@ export type FoldResult = Folded | { readonly outcome: "locked" };
  * @param known the newest position that this database was seen to have. A database that has an
  *   older one now went back in time, and a new epoch begins.
  * @param mostEntries the most entries to take. One row is taken even when it has more.
+ * @param identity the kind of the database's identity that this role may read.
  * @returns `locked` when another instance is folding right now; then nothing was done.
  * @throws what the driver throws. The transaction is then rolled back or its outcome is unknown. In
  *   both cases the next fold goes on from the rows that the database holds.
@@ -67,18 +70,24 @@ export function foldJournal(
   pool: Pool,
   known: Position | null = null,
   mostEntries = MAX_BITE_ENTRIES,
+  identity: IdentityKind = "full",
 ): Promise<FoldResult> {
-  return pool.transaction((tx) => fold(tx, known, mostEntries));
+  return pool.transaction((tx) => fold(tx, known, mostEntries, identity));
 }
 
-async function fold(tx: Tx, known: Position | null, mostEntries: number): Promise<FoldResult> {
+async function fold(
+  tx: Tx,
+  known: Position | null,
+  mostEntries: number,
+  identity: IdentityKind,
+): Promise<FoldResult> {
   const [lock] = await tx<
     { got: boolean }[]
   >`SELECT pg_try_advisory_xact_lock(${FOLD_LOCK}) AS got`;
   if (lock?.got !== true) return { outcome: "locked" };
-  const before = await readMark(tx);
+  const before = await readMark(tx, identity);
   const goesOn = before.sameDatabase && (known === null || comparePositions(before, known) >= 0);
-  const epoch = goesOn ? before.epoch : await beginEpoch(tx, known?.epoch ?? 0);
+  const epoch = goesOn ? before.epoch : await beginEpoch(tx, known?.epoch ?? 0, identity);
   const { rows, more } = await takeJournal(tx, mostEntries);
   const deltas = mergeJournal(rows);
   // Orders may still wait in the journal, after a bite or for a newer version of Weir. `asOf` must
@@ -109,7 +118,6 @@ async function fold(tx: Tx, known: Position | null, mostEntries: number): Promis
     scopes: goesOn ? deltas.scopes : "all",
     writtenAt: rows.length === 0 ? null : iso(oldestOf(rows)),
   });
-  await tx`SELECT pg_notify(${NOTICE_CHANNEL}, ${JSON.stringify(notice)})`;
   return { ...folded, version, notice };
 }
 
@@ -123,7 +131,7 @@ interface Mark extends Position {
 }
 
 /** The position of the last fold, and the clock that becomes this fold's `asOf`. */
-async function readMark(tx: Tx): Promise<Mark> {
+async function readMark(tx: Tx, identity: IdentityKind): Promise<Mark> {
   const [row] = await tx<
     {
       epoch: string;
@@ -137,10 +145,9 @@ async function readMark(tx: Tx): Promise<Mark> {
     SELECT e.epoch, v.version, coalesce(v.as_of, e.begun_at)::text AS as_of,
            clock_timestamp()::text AS now,
            extract(epoch FROM clock_timestamp() - coalesce(v.as_of, e.begun_at)) * 1000 AS idle,
-           e.identity = i.identity AND e.timeline = i.timeline
-             AND e.started_at IS NOT DISTINCT FROM i.started_at AS same
+           ${isSameDatabase(tx, identity)} AS same
     FROM (SELECT * FROM epochs ORDER BY epoch DESC LIMIT 1) AS e
-    CROSS JOIN database_identity AS i
+    CROSS JOIN ${identityOf(tx, identity)} AS i
     LEFT JOIN LATERAL (
       SELECT version, as_of FROM scope_versions WHERE scope = ${ALL_STORES}
       ORDER BY version DESC, as_of DESC LIMIT 1
@@ -161,13 +168,17 @@ async function readMark(tx: Tx): Promise<Mark> {
  * milliseconds, because a database that went back in time has forgotten the epochs it gave out.
  * @param known an epoch that was given out; the new one is greater.
  */
-export async function beginEpoch(tx: Tx, known: number): Promise<number> {
+export async function beginEpoch(
+  tx: Tx,
+  known: number,
+  identity: IdentityKind = "full",
+): Promise<number> {
   const [row] = await tx<{ epoch: string }[]>`
     INSERT INTO epochs (epoch, identity, timeline, started_at, begun_at)
     SELECT greatest((SELECT max(epoch) + 1 FROM epochs), ${known}::bigint + 1,
                     (extract(epoch FROM clock_timestamp()) * 1000)::bigint),
            identity, timeline, started_at, clock_timestamp()
-    FROM database_identity
+    FROM ${identityOf(tx, identity)} AS i
     RETURNING epoch`;
   return Number(row?.epoch);
 }

@@ -9,17 +9,19 @@
  * Tested in tests/server/figures/bus_test.ts.
  */
 import type { Pool } from "../connection/database.ts";
-import { nextHostFirst } from "../connection/pool.ts";
-import { connect, type Sql } from "../connection/driver.ts";
-import { type Notice, NOTICE_CHANNEL, parseNotice } from "./notices.ts";
+import { isFull } from "../connection/failure.ts";
+import { Session } from "../connection/session.ts";
+import { nextHostFirst } from "../connection/url.ts";
+import { type Notice, NOTICE_CHANNEL, notify, parseNotice } from "./notices.ts";
 
 /** The payload of an echo, which is no notice. It shows whether LISTEN still hears. */
 const ECHO = "echo";
 const PAUSE_MS = 500;
+const CONNECT_TIMEOUT_MS = 10_000;
 
 /** Sends an echo. A listener that works calls `onEcho`. */
 export async function sendEcho(pool: Pool): Promise<void> {
-  await pool.run((sql) => sql`SELECT pg_notify(${NOTICE_CHANNEL}, ${ECHO})`);
+  await pool.run((sql) => notify(sql, [ECHO]));
 }
 
 export interface NoticeHandlers {
@@ -27,6 +29,8 @@ export interface NoticeHandlers {
   readonly onEcho: () => void;
   /** Called when LISTEN is in force: at the start, and again after a lost connection. */
   readonly onListening: () => void;
+  /** Called when the server has no connection left for the listener. */
+  readonly onFull: () => void;
 }
 
 export interface NoticeListener {
@@ -43,36 +47,40 @@ export function startNoticeListener(url: string, handlers: NoticeHandlers): Noti
 
 class Listener implements NoticeListener {
   #url: string;
-  #sql: Sql;
+  #session: Session;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
   readonly #retiring = new Set<Promise<void>>();
 
   constructor(url: string, readonly handlers: NoticeHandlers) {
     this.#url = url;
-    this.#sql = this.#listen();
+    this.#session = this.#listen();
   }
 
   renew(): void {
-    this.#renew(this.#sql);
+    this.#renew(this.#session);
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
-    await Promise.all([this.#sql.end({ timeout: 1 }), ...this.#retiring]);
+    await Promise.all([this.#session.end(1_000), ...this.#retiring]);
   }
 
-  #listen(): Sql {
-    const sql = connect(this.#url, {
-      max: 1,
-      backoff: () => PAUSE_MS / 1_000,
-      connection: { application_name: "weir listen" },
+  #listen(): Session {
+    const session = new Session({
+      url: this.#url,
+      name: "listen",
+      connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      onNotification: (_channel, payload) => this.#hear(payload),
+      onClosed: () => this.#renew(session),
     });
-    const { onListening } = this.handlers;
-    sql.listen(NOTICE_CHANNEL, (payload) => this.#hear(payload), onListening)
-      .catch(() => this.#renew(sql));
-    return sql;
+    session.ready.then(() => session.sql.unsafe(`LISTEN ${NOTICE_CHANNEL}`))
+      .then(this.handlers.onListening, (error) => {
+        if (isFull(error)) this.handlers.onFull();
+        this.#renew(session);
+      });
+    return session;
   }
 
   #hear(payload: string): void {
@@ -81,15 +89,15 @@ class Listener implements NoticeListener {
     if (notice !== null) this.handlers.onNotice(notice);
   }
 
-  #renew(lost: Sql): void {
-    if (this.#stopped || this.#sql !== lost || this.#timer !== undefined) return;
-    const retiring = lost.end({ timeout: 0 }).catch(() => undefined);
+  #renew(lost: Session): void {
+    if (this.#stopped || this.#session !== lost || this.#timer !== undefined) return;
+    const retiring = lost.end(0);
     this.#retiring.add(retiring);
     retiring.finally(() => this.#retiring.delete(retiring));
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#url = nextHostFirst(this.#url);
-      this.#sql = this.#listen();
+      this.#session = this.#listen();
     }, PAUSE_MS);
   }
 }

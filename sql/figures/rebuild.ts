@@ -11,17 +11,19 @@
  * could be older than the lock, and a fold could run between the two. A process that hangs in the
  * middle loses the lock and the transaction within a second.
  */
-import { codeOf, SQLSTATE } from "../connection/failure.ts";
-import { connect } from "../connection/driver.ts";
+import { codeOf } from "../connection/failure.ts";
+import { SQLSTATE } from "../connection/failure/codes.ts";
+import { withSession } from "../connection/session.ts";
 import type { Tx } from "../connection/database.ts";
 import { beginEpoch, FOLD_LOCK } from "./fold.ts";
 import { ALL_STORES } from "./journal.ts";
-import { NOTICE_CHANNEL, noticeOf } from "./notices.ts";
+import { noticeOf, notify } from "./notices.ts";
 import type { Position } from "./position.ts";
 import { sumsOfLines, sumsOfOrders } from "./recount.ts";
 import { minuteHorizon } from "./retention.ts";
 import { takeSessionLock } from "../connection/session_lock.ts";
 
+const CONNECT_TIMEOUT_MS = 10_000;
 const LOCK_TIMEOUT_MS = 60_000;
 /** An attempt fails when outdated rows are deleted meanwhile. The next one does without them. */
 const ATTEMPTS = 5;
@@ -29,6 +31,8 @@ const ATTEMPTS = 5;
 export interface Rebuilt extends Position {
   /** How many orders were recounted. */
   readonly orders: number;
+  /** True when all instances were notified. Else they see the rebuild at their next check. */
+  readonly notified: boolean;
 }
 
 /** Folds held the lock for too long, or the session was lost and the lock with it. */
@@ -44,17 +48,13 @@ export class RebuildLocked extends Error {
  * @throws RebuildLocked or what the driver throws; then nothing has changed
  */
 export async function rebuildRollups(options: { databaseUrl: string }): Promise<Rebuilt> {
-  const sql = connect(options.databaseUrl, {
-    max: 1,
-    connection: {
-      application_name: "weir rebuild",
-      TimeZone: "UTC",
-      idle_in_transaction_session_timeout: 1_000,
-      idle_session_timeout: 1_000,
-    },
-  });
-  try {
-    await sql`SET statement_timeout = 0`; // a recount of many orders takes long
+  const session = {
+    url: options.databaseUrl,
+    name: "rebuild",
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    settings: { idle_in_transaction_session_timeout: "1000", idle_session_timeout: "1000" },
+  };
+  return await withSession(session, async (sql) => {
     if (!await takeSessionLock(sql, FOLD_LOCK, LOCK_TIMEOUT_MS)) throw new RebuildLocked();
     for (let attempt = 1;; attempt++) {
       // The clock is read before the snapshot: every order committed before `as_of` is in it.
@@ -62,21 +62,25 @@ export async function rebuildRollups(options: { databaseUrl: string }): Promise<
         SELECT clock_timestamp()::text AS as_of, clock_timestamp() AS now`;
       if (clock === undefined) throw new Error("a SELECT without FROM returned no row");
       try {
-        return await sql.begin(
+        const counted = await sql.begin(
           "isolation level repeatable read",
           (tx) => recountAll(tx, clock.as_of, minuteHorizon(clock.now)),
         );
+        const { epoch, version } = counted;
+        const notice = noticeOf({ epoch, version, scopes: "all", writtenAt: null });
+        const notifying = notify(sql, [JSON.stringify(notice)]);
+        return { ...counted, notified: await notifying.then(() => true, () => false) };
       } catch (error) {
         const again = codeOf(error) === SQLSTATE.serializationFailure && attempt < ATTEMPTS;
         if (!again) throw error;
       }
     }
-  } finally {
-    await sql.end({ timeout: 1 }); // releases the session's lock too
-  }
+  });
 }
 
-async function recountAll(tx: Tx, asOf: string, horizon: string): Promise<Rebuilt> {
+type Counted = Omit<Rebuilt, "notified">;
+
+async function recountAll(tx: Tx, asOf: string, horizon: string): Promise<Counted> {
   const [held] = await tx<{ lock: boolean }[]>`
     SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted
                      AND pid = pg_backend_pid() AND objid = ${FOLD_LOCK}) AS lock`;
@@ -97,8 +101,6 @@ async function recountAll(tx: Tx, asOf: string, horizon: string): Promise<Rebuil
     SELECT scope, ${version}::bigint, ${asOf}::text::timestamptz
     FROM (SELECT scope FROM rollup_days UNION SELECT ${ALL_STORES}) AS s`;
   const epoch = await beginEpoch(tx, 0);
-  const notice = noticeOf({ epoch, version, scopes: "all", writtenAt: null });
-  await tx`SELECT pg_notify(${NOTICE_CHANNEL}, ${JSON.stringify(notice)})`;
   const [counted] = await tx<{ orders: string }[]>`SELECT count(*) AS orders FROM orders`;
   return { epoch, version, orders: Number(counted?.orders) };
 }

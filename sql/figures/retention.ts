@@ -32,26 +32,37 @@ export function keptMinutes<Delta extends { readonly minute: string }>(
   return minutes.filter(({ minute }) => minute >= horizon);
 }
 
-/** Deletes outdated rows. @returns the number of rows deleted @throws what the driver throws */
-export async function deleteOutdated(pool: Pool): Promise<number> {
-  let deleted = 0;
-  for (let count = ROWS_AT_ONCE; count >= ROWS_AT_ONCE; deleted += count) {
-    ({ count } = await pool.run((sql) =>
+/** Deletes rollups of old minutes. @returns how many @throws what the driver throws */
+export function deleteOldMinutes(pool: Pool): Promise<number> {
+  return deleteAll(() =>
+    pool.run((sql) =>
       sql`
         DELETE FROM rollup_minutes WHERE (scope, currency, minute, version) IN (
           SELECT scope, currency, minute, version FROM rollup_minutes
           WHERE minute < now() - make_interval(hours => ${MINUTES_KEPT_HOURS})
           LIMIT ${ROWS_AT_ONCE})`
-    ));
-  }
-  for (let count = ROWS_AT_ONCE; count >= ROWS_AT_ONCE; deleted += count) {
-    ({ count } = await pool.run((sql) =>
+    )
+  );
+}
+
+/** Deletes old runs of folds. @returns how many @throws what the driver throws */
+export function deleteOldRuns(pool: Pool): Promise<number> {
+  return deleteAll(() =>
+    pool.run((sql) =>
       sql`
         DELETE FROM fold_runs WHERE run_id IN (
           SELECT run_id FROM fold_runs
           WHERE ended_at < now() - make_interval(hours => ${RUNS_KEPT_HOURS})
           LIMIT ${ROWS_AT_ONCE})`
-    ));
+    )
+  );
+}
+
+/** Repeats a deletion of at most `ROWS_AT_ONCE` rows until fewer are left than that. */
+async function deleteAll(deleteSome: () => Promise<{ readonly count: number }>): Promise<number> {
+  let deleted = 0;
+  for (let count = ROWS_AT_ONCE; count >= ROWS_AT_ONCE; deleted += count) {
+    ({ count } = await deleteSome());
   }
   return deleted;
 }

@@ -18,7 +18,7 @@ import type { NewOrder } from "./new_order.ts";
 import type { Sql, Tx } from "../connection/database.ts";
 import { JOURNAL_FORMAT } from "../figures/journal.ts";
 import { classify } from "../connection/failure.ts";
-import { standbyHasIt } from "../connection/standby.ts";
+import { type Column, standbyHasIt, storesSomething } from "../connection/standby.ts";
 import { iso } from "../time.ts";
 
 /**
@@ -45,7 +45,7 @@ export interface StoredOrder {
  * server's log. So it fails on a read-only server and waits for the standby, as a batch with orders
  * does.
  * @returns the stored rows by order id. An order that is missing there was stored before this call,
- *   and its row could not be read.
+ *   and its row could not be read; or a trigger has dropped it.
  * @throws the error of the driver. After a definite answer nothing was committed. Without one the
  *   whole batch may have been committed.
  */
@@ -95,7 +95,13 @@ interface Inserted {
 }
 
 /** Inserts the new orders. @throws the error of the driver; then nothing was inserted */
-export async function insertNew(sql: Sql | Tx, orders: readonly NewOrder[]): Promise<Inserted> {
+export function insertNew(sql: Sql | Tx, orders: readonly NewOrder[]): Promise<Inserted> {
+  // Orders write to the log by themselves.
+  if (orders.length > 0) return insertWith(sql, orders, sql.unsafe("NULL"));
+  return storesSomething(sql, (probe) => insertWith(sql, orders, probe));
+}
+
+async function insertWith(sql: Sql | Tx, orders: readonly NewOrder[], probe: Column) {
   const column = <K extends keyof NewOrder>(name: K) => orders.map((order) => order[name]);
   const [row] = await sql<Inserted[]>`
     WITH input AS (
@@ -159,8 +165,7 @@ export async function insertNew(sql: Sql | Tx, orders: readonly NewOrder[]): Pro
            CASE WHEN (SELECT count(*) FROM inserted) < ${orders.length}
                 THEN ARRAY(SELECT order_id::text FROM inserted) END AS new_ids,
            (SELECT json_object_agg(order_id, placed_at) FROM acknowledged) AS acknowledged,
-           CASE WHEN ${orders.length} = 0
-                THEN pg_logical_emit_message(true, 'weir', 'probe') END AS probe`;
+           ${probe} AS probe`;
   if (row === undefined) throw new Error("a SELECT without FROM returned no row");
   return row;
 }
@@ -176,12 +181,13 @@ export async function readStored(
   sql: Sql | Tx,
   orders: readonly NewOrder[],
 ): Promise<Map<string, StoredOrder>> {
-  const rows = await sql<KnownRow[]>`
-    SELECT o.order_id, o.placed_at, encode(o.content_hash, 'hex') AS content_hash,
-           ${standbyHasIt(sql)} AS waited
-    FROM unnest(${orders.map((order) => order.storeId)}::text[],
-                ${orders.map((order) => order.orderId)}::uuid[]) AS i (store_id, order_id)
-    JOIN orders o ON o.store_id = i.store_id AND o.order_id = i.order_id`;
+  const rows = await standbyHasIt(sql, (waited) =>
+    sql<KnownRow[]>`
+      SELECT o.order_id, o.placed_at, encode(o.content_hash, 'hex') AS content_hash,
+             ${waited} AS waited
+      FROM unnest(${orders.map((order) => order.storeId)}::text[],
+                  ${orders.map((order) => order.orderId)}::uuid[]) AS i (store_id, order_id)
+      JOIN orders o ON o.store_id = i.store_id AND o.order_id = i.order_id`);
   return new Map(rows.map(({ order_id, content_hash, placed_at }) => [order_id, {
     isNew: false,
     contentHash: content_hash,

@@ -21,9 +21,10 @@ export async function cancelOrder(
     if (cancelled !== undefined) {
       return { cancelledAt: iso(cancelled.cancelled_at), replayed: false };
     }
-    const [known] = await sql<{ cancelled_at: Date | null }[]>`
-      SELECT cancelled_at, ${standbyHasIt(sql)} AS waited FROM orders
-      WHERE store_id = ${order.storeId} AND order_id = ${order.orderId}`;
+    const [known] = await standbyHasIt(sql, (waited) =>
+      sql<{ cancelled_at: Date | null }[]>`
+        SELECT cancelled_at, ${waited} AS waited FROM orders
+        WHERE store_id = ${order.storeId} AND order_id = ${order.orderId}`);
     if (known === undefined) return null;
     if (known.cancelled_at !== null) {
       return { cancelledAt: iso(known.cancelled_at), replayed: true };

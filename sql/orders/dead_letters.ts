@@ -6,6 +6,7 @@
  * Each order and content has at most one open letter, however often it fails.
  */
 import { z } from "zod";
+import type { BrokenRule } from "../../client/contract/broken_rule.ts";
 import type {
   DeadLetter,
   LetterPage,
@@ -13,6 +14,8 @@ import type {
   LetterState,
 } from "../../client/contract/dead_letter.ts";
 import type { Pool, Sql } from "../connection/database.ts";
+import { conflictRule } from "./broken_rule.ts";
+import { differingFields } from "./difference.ts";
 import type { NewOrder } from "./new_order.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { iso } from "../time.ts";
@@ -25,6 +28,7 @@ interface LetterRow {
   readonly state: LetterState;
   readonly reason: LetterReason;
   readonly code: string;
+  readonly rule: BrokenRule | null;
   readonly payload: PlaceInput;
   readonly placed_at: Date | null;
   readonly failures: string;
@@ -36,26 +40,49 @@ interface LetterRow {
   readonly replay_payload: PlaceInput | null;
 }
 
-/** Parks an order. @returns the id of its open letter, which may be an earlier one */
+/** The reason why an order is parked. The fields of a conflict are found when it is parked. */
+export type LetterCause =
+  | { readonly reason: "rejected"; readonly rule: BrokenRule }
+  | { readonly reason: "conflict" };
+
+/** The open letter of a parked order. */
+export interface ParkedLetter {
+  readonly id: string;
+  readonly reason: LetterReason;
+  readonly rule: BrokenRule;
+  /** False: the order and content had this letter before. */
+  readonly isNew: boolean;
+}
+
+/** Parks an order. An order and content that have an open letter keep that one. */
 export async function parkOrder(
   sql: Sql,
   order: NewOrder,
-  reason: LetterReason,
-  code: string,
-): Promise<string> {
-  const [row] = await sql<{ letter_id: string }[]>`
+  cause: LetterCause,
+): Promise<ParkedLetter> {
+  const { reason } = cause;
+  const rule = cause.reason === "rejected" ? cause.rule : await readConflict(sql, order);
+  const [row] = await sql<{ letter_id: string; failures: string }[]>`
     INSERT INTO dead_letters (store_id, letter_id, order_id, content_hash, state, reason, code,
-                              payload, placed_at, failures, first_failed_at, last_failed_at)
+                              payload, placed_at, failures, first_failed_at, last_failed_at,
+                              rule, rule_failed_at)
     VALUES (${order.storeId}, gen_random_uuid(), ${order.orderId},
-            decode(${order.contentHash}, 'hex'), 'open', ${reason}, ${code},
-            ${JSON.stringify(placedOf(order))}::text::jsonb, ${order.placedAt}, 1, now(), now())
+            decode(${order.contentHash}, 'hex'), 'open', ${reason}, ${rule.code},
+            ${JSON.stringify(placedOf(order))}::text::jsonb, ${order.placedAt}, 1, now(), now(),
+            ${JSON.stringify(rule)}::text::jsonb, now())
     ON CONFLICT (store_id, order_id, content_hash) WHERE state = 'open'
     DO UPDATE SET failures = dead_letters.failures + 1, last_failed_at = now(),
                   reason = excluded.reason, code = excluded.code,
-                  placed_at = least(dead_letters.placed_at, excluded.placed_at)
-    RETURNING letter_id`;
+                  placed_at = least(dead_letters.placed_at, excluded.placed_at),
+                  rule = excluded.rule, rule_failed_at = now()
+    RETURNING letter_id, failures`;
   if (row === undefined) throw new Error("INSERT … RETURNING returned no row");
-  return row.letter_id;
+  return { id: row.letter_id, reason, rule, isNew: row.failures === "1" };
+}
+
+/** The rule of a conflict. The order is parked also when its fields cannot be compared. */
+export async function readConflict(sql: Sql, order: NewOrder): Promise<BrokenRule> {
+  return conflictRule(await differingFields(sql, order).catch(() => null));
 }
 
 export interface LetterListOptions {
@@ -79,7 +106,9 @@ export async function listLetters(pool: Pool, options: LetterListOptions): Promi
   // The time is sent as text, because the driver cuts the times that it knows to milliseconds.
   const rows = await pool.run((sql) =>
     sql<(LetterRow & { position: string })[]>`
-      SELECT *, to_char(last_failed_at AT TIME ZONE 'UTC', ${POSITION_FORMAT}) AS position
+      SELECT ${
+      columns(sql)
+    }, to_char(last_failed_at AT TIME ZONE 'UTC', ${POSITION_FORMAT}) AS position
       FROM dead_letters WHERE state = ${state} ${ofStore(sql, storeId)}
         ${
       cursor === null ? sql`` : sql`AND (last_failed_at, letter_id)
@@ -117,10 +146,17 @@ export async function listLongestWaiting(
 ): Promise<DeadLetter[]> {
   const rows = await pool.run((sql) =>
     sql<LetterRow[]>`
-      SELECT * FROM dead_letters WHERE state = 'open' ${ofStore(sql, storeId)}
+      SELECT ${columns(sql)} FROM dead_letters WHERE state = 'open' ${ofStore(sql, storeId)}
       ORDER BY last_failed_at, letter_id LIMIT ${limit}`
   );
   return rows.map(letterOf);
+}
+
+/** The columns of a letter. The rule is null when an older version has met a later failure. */
+function columns(sql: Sql) {
+  return sql`letter_id, store_id, order_id, state, reason, code, payload, placed_at, failures,
+    first_failed_at, last_failed_at, closed_at, closed_by, close_note, replay_payload,
+    CASE WHEN rule_failed_at = last_failed_at THEN rule END AS rule`;
 }
 
 function ofStore(sql: Sql, storeId: string | null) {
@@ -130,7 +166,8 @@ function ofStore(sql: Sql, storeId: string | null) {
 /** The letter; null when no letter has this id. */
 export async function readLetter(pool: Pool, id: string): Promise<DeadLetter | null> {
   const [row] = await pool.run((sql) =>
-    sql<LetterRow[]>`SELECT * FROM dead_letters WHERE letter_id = ${id}`
+    sql<LetterRow[]>`
+      SELECT ${columns(sql)} FROM dead_letters WHERE letter_id = ${id}`
   );
   return row === undefined ? null : letterOf(row);
 }
@@ -143,7 +180,7 @@ export async function findOpenLetter(
 ): Promise<DeadLetter | null> {
   const [row] = await pool.run((sql) =>
     sql<LetterRow[]>`
-      SELECT * FROM dead_letters
+      SELECT ${columns(sql)} FROM dead_letters
       WHERE store_id = ${storeId} AND order_id = ${orderId} AND state = 'open' LIMIT 1`
   );
   return row === undefined ? null : letterOf(row);
@@ -166,22 +203,25 @@ export interface Closing {
 }
 
 /**
- * Closes a letter that is open, or that the replay itself has just settled.
+ * Closes an open letter.
+ * @param hasSettledIt true when the replay that closes the letter has settled it by its own commit
  * @returns the closed letter; null when it had been closed before, and nothing was changed
  */
 export async function closeLetter(
   pool: Pool,
   id: string,
   closing: Closing,
+  hasSettledIt = false,
 ): Promise<DeadLetter | null> {
-  const from = closing.state === "replayed" ? ["open", "settled"] : ["open"];
+  const from = hasSettledIt ? ["open", "settled"] : ["open"];
   const payload = closing.replayPayload === null ? null : JSON.stringify(closing.replayPayload);
   const [row] = await pool.run((sql) =>
     sql<LetterRow[]>`
       UPDATE dead_letters
       SET state = ${closing.state}, closed_at = now(), closed_by = ${closing.by},
           close_note = ${closing.note}, replay_payload = ${payload}::text::jsonb
-      WHERE letter_id = ${id} AND state = ANY(${from}::text[]) RETURNING *`
+      WHERE letter_id = ${id} AND state = ANY(${from}::text[])
+      RETURNING ${columns(sql)}`
   );
   return row === undefined ? null : letterOf(row);
 }
@@ -190,13 +230,14 @@ export async function closeLetter(
 export async function countFailure(
   pool: Pool,
   id: string,
-  reason: "rejected" | "conflict",
-  code: string,
+  reason: LetterReason,
+  rule: BrokenRule,
 ): Promise<void> {
   await pool.run((sql) =>
     sql`
       UPDATE dead_letters SET failures = failures + 1, last_failed_at = now(),
-                              reason = ${reason}, code = ${code}
+                              reason = ${reason}, code = ${rule.code},
+                              rule = ${JSON.stringify(rule)}::text::jsonb, rule_failed_at = now()
       WHERE letter_id = ${id} AND state = 'open'`
   );
 }
@@ -213,6 +254,11 @@ function placedOf(order: NewOrder): PlaceInput {
   };
 }
 
+/** The fields that this version knows, in their order, which JSON in the database does not keep. */
+function ruleOf({ code, table, column, constraint, function: raisedBy, message }: BrokenRule) {
+  return { code, table, column, constraint, function: raisedBy, message };
+}
+
 function letterOf(row: LetterRow): DeadLetter {
   return {
     id: row.letter_id,
@@ -221,6 +267,7 @@ function letterOf(row: LetterRow): DeadLetter {
     state: row.state,
     reason: row.reason,
     code: row.code,
+    rule: row.rule === null ? null : ruleOf(row.rule),
     payload: row.payload,
     placedAt: row.placed_at === null ? null : iso(row.placed_at),
     failures: Number(row.failures),

@@ -11,8 +11,11 @@ import { insertNew, readStored } from "./batch.ts";
 import type { Pool, Tx } from "../connection/database.ts";
 import type { NewOrder } from "./new_order.ts";
 
-/** `mismatch`: the database holds other content under the order's key. */
-export type DryRun = "commit" | "duplicate" | "mismatch";
+/**
+ * `mismatch`: the database holds other content under the order's key. `dropped`: a trigger drops the
+ * order without a word.
+ */
+export type DryRun = "commit" | "duplicate" | "mismatch" | "dropped";
 
 /** Tries an order. @throws the error of the driver, also when the database refuses the content */
 export function tryOrder(pool: Pool, order: NewOrder): Promise<DryRun> {
@@ -25,12 +28,12 @@ async function tryIn(tx: Tx, order: NewOrder): Promise<DryRun> {
   let stored = (await readStored(tx, [order])).get(order.orderId);
   if (stored === undefined) {
     await tx`SAVEPOINT untried`;
-    await insertNew(tx, [order]);
+    const { new_ids } = await insertNew(tx, [order]);
     // A failure before this line ends the transaction. So the order is never committed.
     await tx`ROLLBACK TO SAVEPOINT untried`;
     // Another transaction may have committed the order in between; then nothing was inserted.
     stored = (await readStored(tx, [order])).get(order.orderId);
+    if (stored === undefined) return new_ids === null ? "commit" : "dropped";
   }
-  if (stored === undefined) return "commit";
   return stored.contentHash === order.contentHash ? "duplicate" : "mismatch";
 }

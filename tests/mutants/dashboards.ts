@@ -49,14 +49,29 @@ export const DASHBOARDS: readonly Mutant[] = [
   {
     name: "publish before COMMIT",
     file: "sql/figures/fold.ts",
-    find: "  return pool.transaction((tx) => fold(tx, known, mostEntries));\n",
+    find: "  return pool.transaction((tx) => fold(tx, known, mostEntries, identity));\n",
     replace: "  return new Promise((resolve, reject) => {\n" +
       "    pool.transaction(async (tx) => {\n" +
-      "      resolve(await fold(tx, known, mostEntries));\n" +
+      "      resolve(await fold(tx, known, mostEntries, identity));\n" +
       "      await new Promise((done) => setTimeout(done, 50));\n" +
       "    }).catch(reject);\n" +
       "  });\n",
     tests: ["all", "tests/server/figures/folding_test.ts"],
+  },
+  {
+    name: "a notice in the transaction of its fold",
+    file: "sql/figures/fold.ts",
+    find: "  return { ...folded, version, notice };\n",
+    replace: "  await tx`SELECT pg_notify('weir_folds', ${JSON.stringify(notice)})`;\n" +
+      "  return { ...folded, version, notice };\n",
+    tests: ["all", "tests/server/cli/rollups_test.ts"],
+  },
+  {
+    name: "an echo that could not be sent ends the listener",
+    file: "server/figures/bus.ts",
+    find: 'if (echo === "sent") listener.renew();',
+    replace: 'if (echo !== "heard") listener.renew();',
+    tests: ["all", "tests/server/figures/bus_test.ts"],
   },
   {
     name: "a database that went back in time taken for the same",
@@ -67,9 +82,9 @@ export const DASHBOARDS: readonly Mutant[] = [
   },
   {
     name: "a database that was started again taken for the same",
-    file: "sql/figures/fold.ts",
-    find: "             AND e.started_at IS NOT DISTINCT FROM i.started_at AS same",
-    replace: "             AS same",
+    file: "sql/figures/identity.ts",
+    find: "e.started_at IS NOT DISTINCT FROM i.started_at",
+    replace: "true",
     tests: ["all", "tests/sql/figures/fold_test.ts"],
   },
   {

@@ -75,7 +75,7 @@ export const ORDERS: readonly Mutant[] = [
   {
     name: "the drainer removes orders from the overflow that were not committed",
     file: "actors/overflow_drainer/drain_batch.ts",
-    find: "if (done.length > 0) await source.remove(done);",
+    find: "if (stored.length > 0) await source.remove(stored);",
     replace: "await source.remove(entries);",
     tests: ["unit", "tests/actors/overflow_drainer/overflow_drainer_test.ts"],
   },
@@ -89,8 +89,8 @@ export const ORDERS: readonly Mutant[] = [
   {
     name: "the drainer forgets an order whose key holds other content",
     file: "actors/overflow_drainer/drain_batch.ts",
-    find: `await store.park(order, "conflict", CONFLICT);`,
-    replace: "void CONFLICT;",
+    find: `sorted.wrong.push({ entry, cause: { reason: "conflict" } });`,
+    replace: "sorted.stored.push(entry);",
     tests: ["unit", "tests/actors/overflow_drainer/overflow_drainer_test.ts"],
   },
   {
@@ -99,6 +99,34 @@ export const ORDERS: readonly Mutant[] = [
     find: "? halvedBound(error.orders)",
     replace: "? Math.max(error.orders, halvedBound(context.batchOrders))",
     tests: ["unit", "tests/actors/overflow_drainer/overflow_drainer_test.ts"],
+  },
+  {
+    name: "an order that cannot be parked keeps its batch waiting",
+    file: "actors/overflow_drainer/drain_batch.ts",
+    find: "      stuck.push({ entry, code, parkCode: failure.code });\n",
+    replace: "      return { parked, stuck, failure };\n",
+    tests: ["unit", "tests/actors/overflow_drainer/set_aside_test.ts"],
+  },
+  {
+    name: "an order whose dead letter is refused counts as a failure of the database",
+    file: "actors/order_writer/group_commit.ts",
+    find: "if (mayLast(parkFailure) && await takesOrders(store.commit)) {",
+    replace: "if (parkFailure.code === await Promise.resolve(mayLast.name + takesOrders.name)) {",
+    tests: ["unit", "tests/actors/order_writer/at_fault_test.ts"],
+  },
+  {
+    name: "a takeover takes the orders that were set aside",
+    file: "server/overflow/drain_queue.ts",
+    find: "owner !== ASIDE",
+    replace: 'owner !== ""',
+    tests: ["all", "tests/server/overflow/drain_queue_test.ts"],
+  },
+  {
+    name: "a connection stays with a Redis that takes no writes",
+    file: "server/redis/connection.ts",
+    find: "if (!ASK_ANEW.test(message) || ",
+    replace: 'if (!ASK_ANEW.test(message) || message !== "" || ',
+    tests: ["all", "tests/server/redis/connection_test.ts"],
   },
   {
     name: "the overflow forgets the key of a spilled order",

@@ -2,7 +2,13 @@
  * A real browser for the page's tests: Chromium, driven by playwright-core. It keeps the errors of
  * each page and the hosts that the page asked.
  */
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import {
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  chromium,
+  type Page,
+} from "playwright-core";
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome"];
 const ARGUMENTS = [
@@ -38,13 +44,23 @@ export async function withBrowser(test: (browser: Browser) => Promise<void>): Pr
   }
 }
 
+export interface PageOptions extends BrowserContextOptions {
+  /** The page shares its storage and its routes with other pages of this context. */
+  readonly context?: BrowserContext;
+  /** Called before the page asks the server for anything. */
+  readonly prepare?: (page: Page) => Promise<unknown>;
+}
+
 /** Opens `url` in a tab that shares nothing with others. */
 export async function openPage(
   browser: Browser,
   url: string,
-  options: BrowserContextOptions = {},
+  { context, prepare, ...options }: PageOptions = {},
 ): Promise<WatchedPage> {
-  const page = await browser.newPage({ locale: "en-US", ...options });
+  const page = context === undefined
+    ? await browser.newPage({ locale: "en-US", ...options })
+    : await context.newPage();
+  await prepare?.(page);
   page.setDefaultTimeout(WAIT_MS);
   const errors: string[] = [];
   const hosts = new Set<string>();
@@ -74,7 +90,9 @@ async function shows(
   const expected = JSON.stringify([texts].flat());
   const deadline = performance.now() + WAIT_MS;
   for (;;) {
-    const shown = JSON.stringify((await found.allTextContents()).map((text) => text.trim()));
+    // A page that is loaded again has nothing to show for a moment.
+    const texts = await found.allTextContents().catch(() => []);
+    const shown = JSON.stringify(texts.map((text) => text.trim()));
     if (shown === expected) return;
     if (performance.now() > deadline) {
       throw new Error(`${testId} shows ${shown} after ${WAIT_MS} ms, not ${expected}`);

@@ -2,15 +2,17 @@
  * The dashboard's data: one live subscription to the figures and one to the actors' states, over
  * one connection. Signals hold the data and change only when a frame arrives.
  *
+ * The key says what to ask for: its own store if it has one, and nothing that it has no scope for.
  * When the connection is lost, the last figures and states stay until newer ones come.
- * Tested in tests/client/dashboard/data/situation_test.ts.
+ * Tested in tests/client/dashboard/data/situation_test.ts and tests/page/store_key_test.ts.
  */
-import { type ReadonlySignal, signal } from "@preact/signals";
-import { createWeirClient, type OpsStatus, type Snapshot } from "../../mod.ts";
+import { batch, type ReadonlySignal, signal } from "@preact/signals";
+import { createWeirClient, type OpsStatus, type Snapshot, type WeirClient } from "../../mod.ts";
+import { type Access, isUnknownProcedure, lackOfFigures, mayHave } from "./access.ts";
 import { keepSubscribed } from "./feed.ts";
 import type { Problem } from "./problem.ts";
-
-export type CurrencyFigures = Snapshot["currencies"][number];
+import { askUntilAnswered } from "./question.ts";
+import { rank, type Ranking } from "./ranking.ts";
 
 export type Connection = "connecting" | "connected" | "reconnecting";
 
@@ -22,6 +24,8 @@ export interface Shown {
   readonly receivedAt: number;
   /** The silence of the database, as far as it is known; null: it answers. */
   readonly silence: Silence | null;
+  /** The order of the currencies on the screen. */
+  readonly ranking: Ranking;
 }
 
 export interface Silence {
@@ -31,11 +35,20 @@ export interface Silence {
 }
 
 export interface Dashboard {
-  readonly storeId: string | null;
+  /** Another one for each dashboard that this page opens. */
+  readonly serial: number;
+  /** The store whose figures are shown; null: all stores. */
+  readonly storeId: ReadonlySignal<string | null>;
+  /** Undefined until the server has said what the key is for. */
+  readonly access: ReadonlySignal<Access | undefined>;
   readonly connection: ReadonlySignal<Connection>;
+  /** The time since which there is no connection; null: there is one. */
+  readonly awaySince: ReadonlySignal<number | null>;
   readonly shown: ReadonlySignal<Shown | null>;
   /** True when `shown` came over the present connection. */
   readonly isCurrent: ReadonlySignal<boolean>;
+  /** The server's clock less the browser's, which may be wrong. Milliseconds, 0 until known. */
+  readonly clockOffsetMs: ReadonlySignal<number>;
   readonly status: ReadonlySignal<OpsStatus | null>;
   readonly figuresProblem: ReadonlySignal<Problem | null>;
   readonly statusProblem: ReadonlySignal<Problem | null>;
@@ -45,7 +58,10 @@ export interface Dashboard {
 export interface DashboardOptions {
   readonly url: string;
   readonly token: string;
+  /** The store that the viewer asked for. A key for one store shows its own. */
   readonly storeId: string | null;
+  /** Called when the key is for another store than the one asked for. Nothing is shown then. */
+  readonly onOtherStore: (storeId: string) => void;
   /** Called when the key is not accepted. */
   readonly onUnauthenticated: (problem: Problem) => void;
 }
@@ -53,66 +69,127 @@ export interface DashboardOptions {
 /** A snapshot says `stale` when the database has been silent for this long. */
 const STALE_AFTER_MS = 5_000;
 
-/** Connects and subscribes. */
-export function openDashboard(options: DashboardOptions): Dashboard {
-  const { url, token, storeId } = options;
-  const client = createWeirClient({ url, token });
-  const connection = signal<Connection>("connecting");
-  const shown = signal<Shown | null>(null);
-  const isCurrent = signal(false);
-  const status = signal<OpsStatus | null>(null);
-  const figuresProblem = signal<Problem | null>(null);
-  const statusProblem = signal<Problem | null>(null);
+let opened = 0;
 
-  const onStarted = () => {
-    connection.value = "connected";
-  };
-  const onLost = () => {
-    if (connection.value === "connected") connection.value = "reconnecting";
-    isCurrent.value = false;
-  };
+/** Connects, asks what the key is for, and subscribes. */
+export function openDashboard(options: DashboardOptions): Dashboard {
+  const client = createWeirClient(options);
+  const state = createState(options.storeId);
   const onProblem = (place: { value: Problem | null }) => (problem: Problem) => {
     place.value = problem;
     if (problem.reason === "unauthenticated") options.onUnauthenticated(problem);
   };
+  const feeds = { client, state, onProblem };
+  const ends = [
+    askUntilAnswered<Access>({
+      ask: (signal) =>
+        client.api.whoami.query(undefined, { signal }).catch((error) => {
+          if (isUnknownProcedure(error)) return null;
+          throw error;
+        }),
+      onAnswer: (access) => {
+        batch(() => {
+          state.access.value = access;
+          state.storeId.value = access?.storeId ?? options.storeId;
+          state.figuresProblem.value = null;
+        });
+        if (access?.storeId && options.storeId && access.storeId !== options.storeId) {
+          return options.onOtherStore(access.storeId);
+        }
+        if (mayHave(access, "ops")) ends.push(followStatus(feeds));
+        else connectionOf(state).onStarted(); // the answer came, and perhaps nothing else will
+        if (access === null || mayHave(access, "dashboard:read")) ends.push(followFigures(feeds));
+        else state.figuresProblem.value = finalProblem(lackOfFigures(access));
+      },
+      onProblem: onProblem(state.figuresProblem),
+    }),
+  ];
+  return {
+    ...state,
+    serial: ++opened,
+    close: () => {
+      for (const end of ends) end();
+      void client.close();
+    },
+  };
+}
 
-  const endFigures = keepSubscribed<{ data: Snapshot }>({
+function createState(storeId: string | null) {
+  return {
+    storeId: signal(storeId),
+    access: signal<Access | undefined>(undefined),
+    connection: signal<Connection>("connecting"),
+    awaySince: signal<number | null>(Date.now()),
+    shown: signal<Shown | null>(null),
+    isCurrent: signal(false),
+    clockOffsetMs: signal(0),
+    status: signal<OpsStatus | null>(null),
+    figuresProblem: signal<Problem | null>(null),
+    statusProblem: signal<Problem | null>(null),
+  };
+}
+
+interface Feeds {
+  readonly client: WeirClient;
+  readonly state: ReturnType<typeof createState>;
+  readonly onProblem: (place: { value: Problem | null }) => (problem: Problem) => void;
+}
+
+function followFigures({ client, state, onProblem }: Feeds): () => void {
+  const { storeId, shown, isCurrent, figuresProblem, clockOffsetMs } = state;
+  return keepSubscribed<{ data: Snapshot }>({
     subscribe: (handlers) =>
       client.api.dashboard.live.subscribe(
-        { ...(storeId === null ? {} : { storeId }), lastEventId: idOf(shown.value) },
+        {
+          ...(storeId.value === null ? {} : { storeId: storeId.value }),
+          lastEventId: idOf(shown.value),
+        },
         handlers,
       ),
     onData: ({ data }) => {
-      shown.value = follow(isCurrent.value ? shown.value : null, data, Date.now());
-      isCurrent.value = true;
-      figuresProblem.value = null;
+      const now = Date.now();
+      batch(() => {
+        shown.value = follow(isCurrent.value ? shown.value : null, data, now);
+        clockOffsetMs.value = Date.parse(data.asOf) + data.ageMs - now;
+        isCurrent.value = true;
+        figuresProblem.value = null;
+      });
     },
-    onStarted,
-    onLost,
+    ...connectionOf(state),
     onProblem: onProblem(figuresProblem),
   });
-  const endStatus = keepSubscribed<OpsStatus>({
+}
+
+function followStatus({ client, state, onProblem }: Feeds): () => void {
+  const { status, statusProblem } = state;
+  return keepSubscribed<OpsStatus>({
     subscribe: (handlers) => client.api.ops.onStatus.subscribe(undefined, handlers),
     onData: (data) => {
-      status.value = data;
-      statusProblem.value = null;
+      batch(() => {
+        status.value = data;
+        statusProblem.value = null;
+      });
     },
-    onStarted,
-    onLost,
+    ...connectionOf(state),
     onProblem: onProblem(statusProblem),
   });
+}
+
+/** The handlers that follow the connection, alike for both feeds. */
+function connectionOf({ connection, awaySince, isCurrent }: Feeds["state"]) {
   return {
-    storeId,
-    connection,
-    shown,
-    isCurrent,
-    status,
-    figuresProblem,
-    statusProblem,
-    close: () => {
-      endFigures();
-      endStatus();
-      void client.close();
+    onStarted: () => {
+      batch(() => {
+        connection.value = "connected";
+        awaySince.value = null;
+      });
+    },
+    onLost: () => {
+      batch(() => {
+        if (connection.value === "connected") connection.value = "reconnecting";
+        awaySince.value ??= Date.now();
+        isCurrent.value = false;
+      });
     },
   };
 }
@@ -125,12 +202,17 @@ export function follow(before: Shown | null, snapshot: Snapshot, now: number): S
   const silence = !snapshot.stale
     ? null
     : before?.silence ?? { since: now - STALE_AFTER_MS, isExact: before !== null };
-  return { snapshot, receivedAt: now, silence };
+  const ranking = rank(before?.ranking ?? null, snapshot);
+  return { snapshot, receivedAt: now, silence, ranking };
 }
 
 /** The age of the figures at `now`. */
 export function ageOf({ snapshot, receivedAt }: Shown, now: number): number {
   return snapshot.ageMs + Math.max(0, now - receivedAt);
+}
+
+function finalProblem(sentence: string): Problem {
+  return { reason: "forbidden", sentence, retryAfterMs: null };
 }
 
 function idOf(shown: Shown | null): string | null {

@@ -40,19 +40,33 @@ export function minorDigitsOf(currency: string): number {
  */
 export function formatMoney(minor: string, currency: string, locales?: string): string {
   const digits = minorDigitsOf(currency);
-  const format = kept(`${locales} ${currency}`, () =>
-    new Intl.NumberFormat(locales, {
-      style: "currency",
-      currency,
-      minimumFractionDigits: digits,
-      maximumFractionDigits: digits,
-    }));
-  return format.format(toMajorUnits(minor, digits));
+  return money(minor, currency, locales, {
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  });
+}
+
+/** Money in a few digits, for a place too small for all of them: `€4T`. */
+export function formatMoneyShort(minor: string, currency: string, locales?: string): string {
+  return money(minor, currency, locales, { notation: "compact", maximumFractionDigits: 2 });
 }
 
 /** A whole number: a count, or a decimal string of any length. */
 export function formatCount(count: number | string, locales?: string): string {
   return kept(`${locales}`, () => new Intl.NumberFormat(locales)).format(BigInt(count));
+}
+
+/** A count in a few digits, for a place too small for all of them: `18T`. */
+export function formatCountShort(count: number | string, locales?: string): string {
+  return kept(
+    `${locales} short`,
+    () => new Intl.NumberFormat(locales, { notation: "compact", maximumFractionDigits: 2 }),
+  ).format(BigInt(count));
+}
+
+/** A count with its noun: `1 order`, `1,234 orders`. The page's words are English. */
+export function formatCounted(count: number | string, noun: string, locales?: string): string {
+  return `${formatCount(count, locales)} ${noun}${BigInt(count) === 1n ? "" : "s"}`;
 }
 
 /** An age in its two largest units: `12 s`, `3 min 05 s`, `2 h 04 min`, `3 d 01 h`. */
@@ -85,6 +99,23 @@ export function formatTime(iso: string | null): string {
   return iso === null ? NONE : `${new Date(iso).toISOString().slice(11, 19)} UTC`;
 }
 
+/** A moment as seen at `now`: the time alone if it is of the same UTC day, else with its date. */
+export function formatMoment(iso: string | null, now: number): string {
+  return iso === null || isSameDay(iso, now)
+    ? formatTime(iso)
+    : `${formatDay(iso)} ${formatTime(iso)}`;
+}
+
+/** The UTC day of an ISO 8601 string: `2026-03-01`. */
+export function formatDay(iso: string): string {
+  return new Date(iso).toISOString().slice(0, 10);
+}
+
+/** True when `now` is in the UTC day of an ISO 8601 string. */
+export function isSameDay(iso: string, now: number): boolean {
+  return formatDay(iso) === formatDay(new Date(now).toISOString());
+}
+
 /** The minute of an ISO 8601 string: `14:03`. */
 export function formatMinute(iso: string): string {
   return new Date(iso).toISOString().slice(11, 16);
@@ -92,6 +123,26 @@ export function formatMinute(iso: string): string {
 
 /** Formats that were made. Making one costs far more than using it, and a page uses a handful. */
 const formats = new Map<string, Intl.NumberFormat>();
+
+function money(
+  minor: string,
+  currency: string,
+  locales: string | undefined,
+  options: Intl.NumberFormatOptions,
+): string {
+  const amount = toMajorUnits(minor, minorDigitsOf(currency));
+  // `Intl` throws for a code that is not three letters. The code is then shown as it is.
+  const isCode = /^[A-Za-z]{3}$/.test(currency);
+  const format = kept(
+    `${locales} ${currency} ${options.notation}`,
+    () =>
+      new Intl.NumberFormat(
+        locales,
+        isCode ? { style: "currency", currency, ...options } : options,
+      ),
+  );
+  return isCode ? format.format(amount) : `${currency}\u00a0${format.format(amount)}`;
+}
 
 function kept(key: string, make: () => Intl.NumberFormat): Intl.NumberFormat {
   let format = formats.get(key);

@@ -51,6 +51,39 @@ export const OVERFLOW: HealthOf<OpsStatus["spill"]["state"]> = {
   not_durable: { tone: "watch", note: "Redis may lose writes: not used" },
 };
 
+/** A state of an actor, as a page names it. */
+export interface NamedState {
+  readonly name: string;
+  readonly state: string;
+  readonly health: Health;
+}
+
+/** A state that this page does not know comes from a newer instance. It is shown as it is. */
+const UNKNOWN: Health = { tone: "watch", note: "this page does not know the state" };
+
+/** The health of `state`, whatever the instance says. */
+export function healthOf(table: Readonly<Record<string, Health>>, state: string): Health {
+  return Object.hasOwn(table, state) ? table[state] ?? UNKNOWN : UNKNOWN;
+}
+
+/** The states that somebody should look at, worst first. */
+export function worrying({ writer, aggregator, bus, spill, deadLetters }: OpsStatus): NamedState[] {
+  const all = [
+    { name: "circuit", state: writer.circuit, health: healthOf(CIRCUIT, writer.circuit) },
+    { name: "intake", state: writer.intake, health: healthOf(INTAKE, writer.intake) },
+    { name: "aggregator", state: aggregator.state, health: healthOf(AGGREGATOR, aggregator.state) },
+    { name: "bus", state: bus.state, health: healthOf(BUS, bus.state) },
+    { name: "overflow", state: spill.state, health: healthOf(OVERFLOW, spill.state) },
+    {
+      name: "dead letters",
+      state: `${deadLetters.open} open`,
+      health: deadLettersHealth(deadLetters.open),
+    },
+  ];
+  const of = (tone: Tone) => all.filter(({ health }) => health.tone === tone);
+  return [...of("bad"), ...of("watch")];
+}
+
 /** Dead letters wait for a person. */
 export function deadLettersHealth(open: number): Health {
   return open === 0

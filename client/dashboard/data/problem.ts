@@ -30,6 +30,7 @@ const SENTENCES: Partial<Record<RefusalReason, string>> = {
   unavailable: "The database does not answer, and there are no earlier figures to show.",
   draining: "This instance is shutting down.",
   rate_limited: "This key has made too many calls.",
+  outcome_unknown: "The database's answer was lost on its way.",
 };
 
 /** Makes a problem of the error of a call or a subscription. */
@@ -40,9 +41,15 @@ export function problemOf(error: unknown): Problem {
   const isFinal = reason !== null && FINAL.has(reason);
   return {
     reason,
-    sentence: (reason === null ? undefined : SENTENCES[reason]) ?? sentenceOf(message),
+    sentence: data === null ? lostAnswer(message) : SENTENCES[reason ?? "internal"] ??
+      sentenceOf(message),
     retryAfterMs: isFinal ? null : data?.retryAfterMs ?? RETRY_AFTER_MS,
   };
+}
+
+/** The server was not reached, or its answer was lost or spoilt on its way. */
+function lostAnswer(cause: string): string {
+  return `The server's answer was lost on its way${cause === "" ? "" : ` (${cause})`}.`;
 }
 
 function sentenceOf(message: string): string {

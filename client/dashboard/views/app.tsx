@@ -1,14 +1,17 @@
 /**
  * The page: the store and the connection at the top, then the freshness of the figures, the
- * figures, and the actors. Without a key the page is the form that asks for one.
- * Tested in tests/page/dashboard_test.ts.
+ * figures, and the operators' part. Without a key the page is the form that asks for one.
+ *
+ * A wall has no choices at the top: nobody stands there.
+ * Tested in tests/page/dashboard_test.ts and tests/page/wall_test.ts.
  */
 import type { ReadonlySignal } from "@preact/signals";
-import { Actors } from "./actors.tsx";
+import { mayHave } from "../data/access.ts";
 import type { Dashboard } from "../data/dashboard.ts";
-import { Figures } from "./figures.tsx";
+import { Figures } from "./figures/figures.tsx";
 import { Freshness } from "./freshness.tsx";
-import type { Session } from "../data/session.ts";
+import { Operators } from "./operators.tsx";
+import { type Session, writeFragment } from "../data/session.ts";
 import { SignIn } from "./sign_in.tsx";
 import { StoreChoice } from "./store_choice.tsx";
 import { Wave } from "./wave.tsx";
@@ -18,30 +21,68 @@ export interface AppProps {
   /** Null: nobody has signed in. */
   readonly dashboard: ReadonlySignal<Dashboard | null>;
   readonly now: ReadonlySignal<number>;
+  /** True when the server has a newer page than this one. */
+  readonly isOutdated: ReadonlySignal<boolean>;
 }
 
-export function App({ session, dashboard, now }: AppProps) {
+export function App({ session, dashboard, now, isOutdated }: AppProps) {
   const opened = dashboard.value;
   if (opened === null) return <SignIn session={session} />;
+  const { isWall } = session.state.value;
+  const access = opened.access.value;
+  const isLive = opened.isCurrent.value && opened.shown.value?.silence === null;
   return (
     <>
       <header class="top">
         <h1>
           <Wave /> Weir
         </h1>
-        <StoreChoice storeId={opened.storeId} onChoose={session.showStore} />
+        {isWall ? <WallStore dashboard={opened} /> : (
+          <StoreChoice
+            key={opened.serial}
+            storeId={opened.storeId.value}
+            access={access}
+            onChoose={session.showStore}
+          />
+        )}
         <ConnectionState connection={opened.connection} />
-        <button type="button" class="plain" onClick={() => session.signOut()}>
-          Forget key
-        </button>
+        {!isWall && <Ways session={session} isOutdated={isOutdated} />}
       </header>
-      <main key={opened.storeId ?? "*"}>
+      <main key={`${opened.serial} ${isWall}`} data-live={isLive}>
         <Freshness dashboard={opened} now={now} />
-        <Figures dashboard={opened} />
-        <Actors dashboard={opened} />
+        <Figures dashboard={opened} now={now} isWall={isWall} />
+        {access !== undefined && mayHave(access, "ops") && (
+          <Operators dashboard={opened} now={now} isWall={isWall} />
+        )}
       </main>
     </>
   );
+}
+
+/** The ways out of this page. */
+function Ways({ session, isOutdated }: Pick<AppProps, "session" | "isOutdated">) {
+  const { storeId } = session.state.value;
+  return (
+    <>
+      {isOutdated.value && (
+        <button
+          type="button"
+          data-testid="outdated"
+          onClick={() => location.reload()}
+        >
+          Load the new version
+        </button>
+      )}
+      <a href={writeFragment({ storeId, isWall: true })}>Wall</a>
+      <button type="button" class="plain" onClick={() => session.signOut()}>
+        Forget key
+      </button>
+    </>
+  );
+}
+
+function WallStore({ dashboard: { storeId } }: { readonly dashboard: Dashboard }) {
+  return <p class="wall-store" data-testid="wall-store">{storeId.value ?? "all stores"}</p>;
 }
 
 const CONNECTION_TONES = { connecting: "quiet", connected: "good", reconnecting: "bad" } as const;

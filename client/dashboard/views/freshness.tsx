@@ -9,7 +9,7 @@
  */
 import { type ReadonlySignal, useComputed } from "@preact/signals";
 import { ageOf, type Dashboard } from "../data/dashboard.ts";
-import { formatAge, formatTime, NONE } from "../data/format.ts";
+import { formatAge, formatMoment, NONE } from "../data/format.ts";
 import { situationOf } from "../data/situation.ts";
 
 export interface FreshnessProps {
@@ -24,14 +24,16 @@ const SOURCES = {
 } as const;
 
 export function Freshness({ dashboard, now }: FreshnessProps) {
-  const { connection, shown, isCurrent, figuresProblem } = dashboard;
+  const { connection, awaySince, shown, isCurrent, figuresProblem, clockOffsetMs } = dashboard;
   const situation = useComputed(() =>
     situationOf({
       connection: connection.value,
+      awaySince: awaySince.value,
       shown: shown.value,
       isCurrent: isCurrent.value,
       problem: figuresProblem.value,
       now: now.value,
+      clockOffsetMs: clockOffsetMs.value,
     })
   );
   const kind = useComputed(() => situation.value.kind);
@@ -47,16 +49,19 @@ export function Freshness({ dashboard, now }: FreshnessProps) {
   );
 }
 
-function Origin({ dashboard: { shown, storeId }, now }: FreshnessProps) {
+function Origin({ dashboard: { shown, storeId, clockOffsetMs }, now }: FreshnessProps) {
   const age = useComputed(() =>
     shown.value === null ? NONE : formatAge(ageOf(shown.value, now.value))
+  );
+  const asOf = useComputed(() =>
+    formatMoment(shown.value?.snapshot.asOf ?? null, now.value + clockOffsetMs.value)
   );
   const snapshot = shown.value?.snapshot ?? null;
   return (
     <dl class="origin">
       <div>
         <dt>Scope</dt>
-        <dd data-testid="scope">{storeId ?? "all stores"}</dd>
+        <dd data-testid="scope">{storeId.value ?? "all stores"}</dd>
       </div>
       <div>
         <dt>Version</dt>
@@ -74,7 +79,7 @@ function Origin({ dashboard: { shown, storeId }, now }: FreshnessProps) {
       </div>
       <div>
         <dt>As of</dt>
-        <dd data-testid="as-of">{formatTime(snapshot?.asOf ?? null)}</dd>
+        <dd data-testid="as-of">{asOf}</dd>
       </div>
       <div>
         <dt>Age</dt>

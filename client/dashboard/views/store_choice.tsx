@@ -1,21 +1,34 @@
 /**
- * The choice of a store: an id, or nothing for all stores together.
- * Tested in tests/page/dashboard_test.ts.
+ * The choice of a store: an id, or nothing for all stores together. A key for one store leaves no
+ * choice, so its store is named instead.
+ * Tested in tests/page/dashboard_test.ts and tests/page/store_key_test.ts.
  */
 import { useRef } from "preact/hooks";
+import type { Access } from "../data/access.ts";
 
 export interface StoreChoiceProps {
   /** Null: all stores. */
   readonly storeId: string | null;
+  /** Undefined: not known yet. Nothing can be chosen then. */
+  readonly access: Access | undefined;
   readonly onChoose: (storeId: string | null) => void;
 }
 
-export function StoreChoice({ storeId, onChoose }: StoreChoiceProps) {
+export function StoreChoice({ storeId, access, onChoose }: StoreChoiceProps) {
   const input = useRef<HTMLInputElement>(null);
   const submit = (event: Event) => {
     event.preventDefault();
     onChoose(input.current?.value.trim() || null);
   };
+  if (access && access.storeId !== null) {
+    return (
+      <p class="store">
+        <span class="label">Store</span>
+        <strong data-testid="fixed-store">{access.storeId}</strong>
+        <small>the only one of this key</small>
+      </p>
+    );
+  }
   return (
     <form class="store" onSubmit={submit}>
       <label for="store">Store</label>
@@ -30,9 +43,10 @@ export function StoreChoice({ storeId, onChoose }: StoreChoiceProps) {
         autocomplete="off"
         autocapitalize="none"
         spellcheck={false}
+        disabled={access === undefined}
         data-testid="store"
       />
-      <button type="submit">Show</button>
+      <button type="submit" disabled={access === undefined}>Show</button>
     </form>
   );
 }

@@ -123,7 +123,7 @@ Deno.test("a failed fold is tried again with backoff, and its wake-up is not for
   assertEquals(aggregator.status().state, "backing_off");
   await clock.advance(10_000);
   const pauses = begun.slice(1).map((at, index) => at - begun[index]!);
-  assertEquals(pauses.slice(0, 6), [100, 200, 400, 800, 1_600, 3_200]);
+  assertEquals(pauses.slice(0, 7), [100, 200, 400, 800, 1_600, 2_000, 2_000]);
   assert(aggregator.status().lagMs > 9_000);
   folds.answer = () => Promise.resolve(FOLDED);
   await clock.advance(5_000);
@@ -190,4 +190,27 @@ Deno.test("a fold that fails is tried again with half of its entries, and succes
   await clock.advance(10_000);
   assertEquals(taken.slice(failed, failed + 4), [1, 2, 4, 8]);
   assertEquals(taken.at(-1), all);
+});
+
+Deno.test("a commit cuts a long pause after failed folds short, and leaves a short one alone", async () => {
+  const { aggregator, clock, begun, folds } = anAggregator();
+  folds.answer = () => Promise.reject(socketError("ECONNREFUSED"));
+  aggregator.wake();
+  await clock.advance(8_000);
+  const commits = 2_000;
+  const from = begun.length;
+  for (let ms = 0; ms < commits; ms += 20) {
+    aggregator.wake();
+    await clock.advance(20);
+  }
+  const tries = begun.length - from;
+  assert(tries >= 3 && tries <= 5, `${tries} tries within ${commits} ms of commits`);
+  folds.answer = () => Promise.resolve(FOLDED);
+  const mendedAt = clock.now();
+  aggregator.wake();
+  await clock.advance(400);
+  aggregator.wake();
+  await clock.advance(200);
+  assertEquals(aggregator.status().state, "idle");
+  assert(begun.at(-1)! - mendedAt <= 600);
 });

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { assert, assertEquals } from "@std/assert";
-import { commitApart } from "../../../actors/order_writer/bisect.ts";
+import { type Commit, commitApart } from "../../../actors/order_writer/bisect.ts";
 import { anOrder } from "../../support/load/orders.ts";
 import { ScriptedStore, socketError, sqlError } from "../../support/doubles/scripted_store.ts";
 
@@ -34,7 +34,25 @@ Deno.test("commitApart() ends at a fault of the database, and tells sent orders 
   assertEquals([outcome.stored.size, outcome.atFault.size], [0, 0]);
 });
 
-Deno.test("commitApart() reports a row that is neither inserted nor found as a failure to try again", async () => {
-  const outcome = await commitApart(() => Promise.resolve(new Map()), [anOrder()]);
-  assertEquals([outcome.failure?.kind, outcome.failure?.outcome], ["contention", "none"]);
+Deno.test("commitApart() finds an order that is dropped alone each time, and takes one that is there the second time", async () => {
+  const [dropped, late, good] = [anOrder(), anOrder(), anOrder()];
+  const store = new ScriptedStore();
+  const sent: number[] = [];
+  const commit: Commit = async (orders) => {
+    sent.push(orders.length);
+    const rows = await store.commit(orders.filter((order) => order !== dropped));
+    return new Map([...rows].filter(([id]) => id !== late.orderId || orders.length === 1));
+  };
+  const outcome = await commitApart(commit, [dropped, late, good]);
+  assertEquals([...outcome.atFault.values()].map(({ code }) => code), ["not_stored"]);
+  assertEquals([...outcome.stored.keys()].sort(), [late.orderId, good.orderId].sort());
+  assertEquals([outcome.failure, sent], [null, [3, 1, 1]]);
+});
+
+Deno.test("commitApart() parks nothing that was dropped before the database went away", async () => {
+  const orders = [anOrder(), anOrder()];
+  const commit: Commit = ({ length }) =>
+    length === 1 ? Promise.reject(socketError("ECONNREFUSED")) : Promise.resolve(new Map());
+  const { atFault, failure, failed } = await commitApart(commit, orders);
+  assertEquals([atFault.size, failure?.code, failed.size], [0, "ECONNREFUSED", 1]);
 });

@@ -7,10 +7,12 @@ import { gate, socketError, sqlError } from "../../support/doubles/scripted_stor
 Deno.test("the circuit opens on failures, refuses at once, probes, and closes", async () => {
   const parts = aWriter();
   const { clock, store, writer, place } = parts;
+  assertEquals([writer.status().lastError, writer.status().lastErrorAt], [null, null]);
   const first = await openCircuit(parts);
   assertEquals(said(first), "circuit_open");
   assertEquals(writer.status().circuit, "open");
   assertEquals(writer.status().lastError, "ECONNREFUSED");
+  assert(Math.abs(Date.parse(writer.status().lastErrorAt ?? "") - Date.now()) < 60_000);
   const sentWhileOpen = store.sent.length;
   const refused = place(anOrder());
   await clock.settle();

@@ -193,47 +193,6 @@ Deno.test("an order that may have been stored is outcome_unknown, never refused"
   assertEquals(said(placed), "outcome_unknown");
 });
 
-Deno.test("an order at fault is rejected alone, at a bounded cost, and its neighbours commit", async () => {
-  const { clock, store, writer, place } = aWriter();
-  const poison = new Set(["p-1", "p-2", "p-3"]);
-  const transactions: number[] = [];
-  store.before = (orders) => {
-    transactions.push(orders.length);
-    const bad = orders.some((order) => poison.has(order.idempotencyKey));
-    return bad ? Promise.reject(sqlError("23514")) : undefined;
-  };
-  const placed = Array.from({ length: 500 }, (_, index) => {
-    const isPoison = index % 200 === 7;
-    return place(anOrder(isPoison ? { idempotencyKey: `p-${1 + (index - 7) / 200}` } : {}));
-  });
-  await clock.advance(100);
-  const words = placed.map(said);
-  assertEquals(words.filter((word) => word === "rejected").length, 3);
-  assertEquals(words.filter((word) => word === "committed").length, 497);
-  assertEquals(words.findIndex((word) => word === "rejected"), 7);
-  assert(transactions.length <= 2 * 3 * Math.ceil(Math.log2(500)) + 1, `${transactions.length}`);
-  assertEquals(writer.status().circuit, "closed", "a fault of data is no fault of the database");
-});
-
-Deno.test("an order does not wait while another order of its batch becomes a dead letter", async () => {
-  const { clock, store, place } = aWriter();
-  store.before = (orders) =>
-    orders.some((order) => order.customerRef === "poison")
-      ? Promise.reject(sqlError("23514"))
-      : undefined;
-  const parking = gate();
-  store.park = () => parking.passed.then(() => "dead letter");
-  const placed = [place(anOrder({ customerRef: "poison" })), place(anOrder()), place(anOrder())];
-  await clock.advance(20);
-  assertEquals(placed.map(said), ["nothing", "committed", "committed"]);
-  parking.fail(socketError("ECONNREFUSED"));
-  await clock.advance(5);
-  assertEquals(said(placed[0]!), "nothing", "parking is tried again");
-  store.park = () => Promise.resolve("dead letter");
-  await clock.advance(200);
-  assertEquals(said(placed[0]!), "rejected");
-});
-
 Deno.test("stop() commits the orders that are here, takes no more, and may be called twice", async () => {
   const { clock, store, writer, place } = aWriter();
   const commit = gate();

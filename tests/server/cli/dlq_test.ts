@@ -2,11 +2,17 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { DeadLetter } from "../../../client/mod.ts";
 import { commitBatch } from "../../../sql/orders/batch.ts";
-import { parkOrder } from "../../../sql/orders/dead_letters.ts";
 import type { PlaceInput } from "../../../client/contract/order.ts";
 import { type TestDatabase, type TestSql, withDatabase } from "../../support/services/database.ts";
 import { anInput, anOrder } from "../../support/load/orders.ts";
-import { aPoison, orderOf, refusePoison, takePoison } from "../../support/faults/poison.ts";
+import {
+  A_RULE,
+  aPoison,
+  orderOf,
+  parked,
+  refusePoison,
+  takePoison,
+} from "../../support/faults/poison.ts";
 import { temporaryFolder } from "../../support/services/services.ts";
 import { runTask } from "../../support/services/tasks.ts";
 
@@ -33,7 +39,7 @@ function withOperator(test: (operator: Operator) => Promise<void>): Promise<void
 
 /** Parks an order as one that the database has refused. @returns the id of its letter */
 function park(sql: TestSql, input: PlaceInput): Promise<string> {
-  return parkOrder(sql, orderOf(input), "rejected", "23514");
+  return parked(sql, orderOf(input));
 }
 
 Deno.test("dlq prints its help, and wrong usage exits with 2 and one line", async () => {
@@ -70,7 +76,11 @@ Deno.test("dlq list and show print the letters, newest first, in text and in JSO
     assertEquals(await json("list --state discarded"), []);
     assertMatch((await dlq("list --limit 1")).stderr, /there are more letters/);
     assertEquals<unknown>((await show(ids[1]!)).payload, second);
-    assertMatch((await dlq(`show ${ids[1]}`)).stdout, /^state +open$/m);
+    const shown = (await dlq(`show ${ids[1]}`)).stdout;
+    assertMatch(shown, /^state +open$/m);
+    assertMatch(shown, /^rule +new row for relation "orders" violates .* "no_poison" \(23514\)$/m);
+    assertMatch(text[1] ?? "", / 23514 .* no_poison$/);
+    assertEquals((await show(ids[1]!)).rule, A_RULE);
     const { stderr } = await dlq(`show ${crypto.randomUUID()}`, 1);
     assertMatch(stderr, /^weir: there is no dead letter with this id\n$/);
   }));
@@ -80,9 +90,13 @@ Deno.test("dlq replay commits as a service does, and records the name and the co
     const poison = aPoison();
     const id = await park(sql, poison);
     await refusePoison(sql);
-    const dry = [{ id, outcome: "still_failing", reason: "rejected" }];
+    const dry = [{ id, outcome: "failing", reason: "rejected", rule: A_RULE }];
     assertEquals(await json(`replay ${id} --dry-run`), dry);
-    assertMatch((await dlq(`replay ${id}`, 1)).stderr, /^weir: the database refused .*23514.*\n$/);
+    const words = /new row for relation "orders" violates check constraint "no_poison" \(23514\)/;
+    assertMatch((await dlq(`replay ${id} --dry-run`)).stdout, words);
+    const { stderr } = await dlq(`replay ${id}`, 1);
+    assertMatch(stderr, /^weir: the database refused .*\n$/);
+    assertMatch(stderr, words);
     const open = await show(id);
     assertEquals([open.state, open.failures], ["open", 2]);
 
@@ -119,12 +133,12 @@ Deno.test("dlq replay --all tries each open letter, and --dry-run changes nothin
     const ids = [
       await park(sql, aPoison()),
       await park(sql, anInput()),
-      await parkOrder(sql, there, "rejected", "23514"),
+      await parked(sql, there),
       await park(sql, anInput({ storeId: "store-2" })),
     ];
     await refusePoison(sql);
     const ofStore = [
-      { id: ids[0], outcome: "still_failing", reason: "rejected" },
+      { id: ids[0], outcome: "failing", reason: "rejected", rule: A_RULE },
       { id: ids[1], outcome: "committed" },
       { id: ids[2], outcome: "duplicate" },
     ];
@@ -137,7 +151,7 @@ Deno.test("dlq replay --all tries each open letter, and --dry-run changes nothin
     assertMatch(some.stderr, /^weir: 1 of 3 still fail\n$/);
     await takePoison(sql);
     const { stdout } = await dlq("replay --all");
-    assertMatch(stdout, /^LETTER +OUTCOME +REASON\n(\S+ +committed\n){2}$/);
+    assertMatch(stdout, /^LETTER +OUTCOME +REASON +RULE\n(\S+ +committed\n){2}$/);
     assertEquals(await json("list"), []);
     assertEquals((await sql`select from orders`).length, 4);
     const [closed] = await json("list --state replayed") as DeadLetter[];
@@ -153,6 +167,21 @@ Deno.test("dlq discard closes a letter once, with a reason", () =>
     assertEquals(letter.closeNote, "sent by mistake");
     assertMatch((await dlq(`discard ${id} --reason x`, 1)).stderr, /closed: discarded by ada/);
     assertEquals((await sql`select from orders`).length, 0);
+  }));
+
+Deno.test("dlq lists, shows and refuses to replay a letter whose payload is no order, in one line", () =>
+  withOperator(async ({ sql, dlq }) => {
+    const id = await park(sql, anInput());
+    await sql`update dead_letters set payload = 'null', rule = null, rule_failed_at = null`;
+    assertMatch((await dlq("list")).stdout, new RegExp(`\\n${id} +store-1 +open +23514`));
+    assertMatch((await dlq(`show ${id}`)).stdout, /^payload +null$/m);
+    const { stderr } = await dlq(`replay ${id}`, 1);
+    assertMatch(stderr, /^weir: the letter's payload is not its order: .*a corrected payload\n$/);
+    assertMatch(
+      (await dlq("list")).stdout,
+      / invalid_input +2 .*the letter's payload is not its order/,
+    );
+    assertMatch((await dlq("replay --all", 1)).stdout, / failing +invalid_input +the letter's/);
   }));
 
 Deno.test("dlq fails in one line when the database is away", async () => {

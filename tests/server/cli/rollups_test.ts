@@ -1,6 +1,7 @@
 /** The tasks that work on rollups: aggregate, audit, rebuild. */
 import { assertEquals, assertGreater, assertMatch } from "@std/assert";
 import { commitBatch } from "../../../sql/orders/batch.ts";
+import { withPlainRole } from "../../support/services/roles/plain_role.ts";
 import { withDatabase } from "../../support/services/database.ts";
 import { withInstance } from "../../support/services/instance.ts";
 import { anInput, anOrder } from "../../support/load/orders.ts";
@@ -62,4 +63,43 @@ Deno.test("aggregate --history lists the folds of the instances, newest first", 
     const table = await run("aggregate", "--history --limit 1", { DATABASE_URL: url });
     assertMatch(table.stdout, /^ENDED +OUTCOME +MS +LAG MS +ROWS +ORDERS +VERSION +INSTANCE\n/);
     assertEquals(table.stdout.trim().split("\n").length, 2);
+  }));
+
+Deno.test("aggregate folds where NOTIFY is refused, and says plainly that the history is missing", () =>
+  withDatabase((database) =>
+    withPlainRole(database, async (url) => {
+      const { sql } = database;
+      const environment = { DATABASE_URL: url };
+      await commitBatch(sql, [anOrder()]);
+      await sql`revoke execute on function pg_notify(text, text) from public`;
+      const folded = await run("aggregate", "", environment);
+      assertEquals([folded.code, folded.stdout], [
+        0,
+        "version 1: folded 1 orders of 1 journal rows\n",
+      ]);
+      assertMatch(
+        folded.stderr,
+        /^weir: NOTIFY failed, and dashboards show the fold later: .*42501/,
+      );
+      await sql`revoke all on fold_runs from public`;
+      await sql.unsafe(`revoke all on fold_runs from ${new URL(url).username}`);
+      const forbidden = await run("aggregate", "--history", environment);
+      assertEquals([forbidden.code, forbidden.stdout], [1, ""]);
+      const missing = "weir: the history of folds cannot be read, and folds go on without it: ";
+      assertMatch(forbidden.stderr, new RegExp(`^${missing}permission denied .*\\(42501\\)\n$`));
+      await sql`drop table fold_runs`;
+      const gone = await run("aggregate", "--history", environment);
+      assertMatch(gone.stderr, new RegExp(`^${missing}relation .* does not exist \\(42P01\\)\n$`));
+      assertEquals((await run("aggregate", "", environment)).code, 0);
+    })
+  ));
+
+Deno.test("rebuild stands where NOTIFY is refused, and says that dashboards follow later", () =>
+  withDatabase(async ({ url, sql }) => {
+    await commitBatch(sql, [anOrder()]);
+    await sql`alter function pg_notify(text, text) rename to pg_notify_away`;
+    const rebuilt = await run("rebuild", "", { DATABASE_URL: url });
+    assertEquals(rebuilt.code, 0, rebuilt.stderr);
+    assertMatch(rebuilt.stdout, /^recounted 1 orders: .*\nNOTIFY failed: dashboards show it at/);
+    await expectExact(sql);
   }));

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
 import type { FoldRun } from "../../../actors/aggregator/machine.ts";
+import { Hints } from "../../../server/telemetry/hints.ts";
 import { type RunHistoryOptions, startRunHistory } from "../../../server/figures/run_history.ts";
 
 type Written = Parameters<RunHistoryOptions["write"]>[0];
@@ -33,6 +34,7 @@ Deno.test("runs that changed something or failed are written together, each with
   const history = startRunHistory({
     write: (runs) => Promise.resolve(void written.push(runs)),
     now: () => time.now,
+    hints: new Hints(() => time.now),
   });
   history.add(folded(2));
   history.add(folded(2, false));
@@ -61,6 +63,7 @@ Deno.test("runs that the database did not take are written when it is back, with
     write: (runs) =>
       away ? Promise.reject(new Error("away")) : Promise.resolve(void written.push(runs)),
     now: () => time.now,
+    hints: new Hints(() => time.now),
   });
   for (let version = 1; version <= 1_500; version++) history.add(folded(version));
   await time.tickAsync(5_000);

@@ -1,4 +1,6 @@
 /** Snapshots kept in a real Redis, by Redis's own clock. */
+import { systemClock } from "../../../actors/clock.ts";
+import { Hints } from "../../../server/telemetry/hints.ts";
 import { assert, assertEquals } from "@std/assert";
 import { createSnapshotCache, type SnapshotCache } from "../../../server/live/snapshot_cache.ts";
 import type { Figures } from "../../../sql/figures/snapshots.ts";
@@ -22,7 +24,7 @@ interface CacheTest extends TestRedis {
 function withCache(test: (cache: CacheTest) => Promise<void>): Promise<void> {
   return withRedis(async (given) => {
     const { redis, prefix } = given;
-    const cache = createSnapshotCache(redis, prefix);
+    const cache = createSnapshotCache(redis, prefix, new Hints(systemClock.now));
     const now = async () => {
       const [seconds, micros] = await redis.time() as unknown as [string, string];
       return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000);

@@ -24,6 +24,7 @@ function aBoard() {
         commitMsP50: null,
         commitMsP99: null,
         lastError: null,
+        lastErrorAt: null,
       };
     },
     aggregator: () => ({
@@ -33,7 +34,12 @@ function aBoard() {
       lagMs: 0,
       overlaps: 0,
       intervalMs: 1_000,
+      failuresInARow: 0,
+      lastError: null,
+      lastErrorAt: null,
     }),
+    auditor: () => ({ lastRunAt: null, checked: 0, drifted: 0 }),
+    problems: () => [],
     bus: () => now.bus,
     spill: () => ({ state: "ready", orders: 0, oldestAgeMs: null }),
     deadLetters: () => now.letters,

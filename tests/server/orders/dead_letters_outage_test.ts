@@ -1,15 +1,15 @@
 /** Operating the dead letters while the database is away, or goes away in the middle. */
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import type { Answer, PlaceOrder } from "../../../client/contract/order.ts";
 import { Refused } from "../../../client/contract/refused.ts";
 import { type Refusal, refuse } from "../../../client/contract/refusal.ts";
 import { DeadLetters } from "../../../server/orders/dead_letters.ts";
 import { commitBatch } from "../../../sql/orders/batch.ts";
 import { Pool } from "../../../sql/connection/pool.ts";
-import { parkOrder } from "../../../sql/orders/dead_letters.ts";
 import { toNewOrder } from "../../../sql/orders/new_order.ts";
 import { type TestDatabase, withDatabase } from "../../support/services/database.ts";
 import { KEY, withInstance } from "../../support/services/instance.ts";
+import { parked } from "../../support/faults/poison.ts";
 import { anOrder } from "../../support/load/orders.ts";
 import { type Call, expectRefusedOverHttp } from "../../support/load/refusals.ts";
 import { until } from "../../support/services/services.ts";
@@ -60,7 +60,7 @@ async function refusalOf(call: Promise<unknown>): Promise<Refusal> {
 Deno.test("while the database is away every call is unavailable and no letter changes", () => {
   let proxy: WireProxy | undefined;
   return withInstance(async ({ url, instance, database: { sql } }) => {
-    const id = await parkOrder(sql, anOrder(), "rejected", "23514");
+    const id = await parked(sql, anOrder());
     const before = await sql`select * from dead_letters`;
     const calls = [
       ["query", "list", {}],
@@ -94,7 +94,7 @@ Deno.test("while the database is away every call is unavailable and no letter ch
 Deno.test("a replay that is only spilled leaves its letter open, and its commit settles it", () =>
   withLetters(async ({ database: { sql }, operating }) => {
     const order = anOrder();
-    const id = await parkOrder(sql, order, "rejected", "23514");
+    const id = await parked(sql, order);
     const letters = operating((placed) => Promise.resolve(acknowledged(placed, "spilled")));
     const replay = await letters.replay(await letters.get(id), "me", null);
     assertEquals([replay.order.status, replay.letter.state], ["spilled", "open"]);
@@ -107,7 +107,7 @@ Deno.test("a replay that is only spilled leaves its letter open, and its commit 
 Deno.test("a database that goes away after the commit leaves the letter settled, and no answer is false", () =>
   withLetters(async ({ database: { sql }, proxy, operating }) => {
     const order = anOrder();
-    const id = await parkOrder(sql, order, "rejected", "23514");
+    const id = await parked(sql, order);
     const letters = operating(async (placed) => {
       await commitBatch(sql, [toNewOrder(placed)]);
       proxy.cut();
@@ -123,7 +123,7 @@ Deno.test("replayMany stops at a failure that every further letter would meet, a
   withLetters(async ({ database: { sql }, operating }) => {
     const ids: string[] = [];
     for (let count = 0; count < 3; count++) {
-      ids.push(await parkOrder(sql, anOrder(), "rejected", "23514"));
+      ids.push(await parked(sql, anOrder()));
     }
     const full = refuse("queue_full", "too many orders are waiting", 40);
     let placed = 0;
@@ -146,7 +146,7 @@ Deno.test("replayMany stops at a failure that every further letter would meet, a
 Deno.test("replayMany ends with its caller", () =>
   withLetters(async ({ database: { sql }, operating }) => {
     for (let count = 0; count < 3; count++) {
-      await parkOrder(sql, anOrder(), "rejected", "23514");
+      await parked(sql, anOrder());
     }
     const caller = new AbortController();
     const letters = operating((order) => {
@@ -163,15 +163,20 @@ Deno.test("replayMany ends with its caller", () =>
     assertEquals(results.map(({ outcome }) => outcome), ["spilled"]);
   }));
 
-Deno.test("a discard beside a replay takes its own answer from the letter", () =>
+Deno.test("a replay that a discard has overtaken is told so, and that its order is stored", () =>
   withLetters(async ({ database: { sql }, operating }) => {
-    const id = await parkOrder(sql, anOrder(), "rejected", "23514");
+    const id = await parked(sql, anOrder());
     const letters = operating(async (order) => {
       await letters.discard(letter, "another", "not wanted");
       await commitBatch(sql, [toNewOrder(order)]);
       return acknowledged(order, "committed");
     });
     const letter = await letters.get(id);
-    const replay = await letters.replay(letter, "me", null);
-    assertEquals([replay.letter.state, replay.letter.closedBy], ["discarded", "another"]);
+    const refusal = await refusalOf(letters.replay(letter, "me", null));
+    assertEquals(refusal.reason, "letter_closed");
+    assertMatch(
+      refusal.message,
+      /closed: discarded by another at \S+Z \(not wanted\); its order is stored$/,
+    );
+    assertEquals((await letters.get(id)).state, "discarded");
   }));

@@ -1,13 +1,14 @@
 /** Operating the dead letters over the procedures. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { errorDataOf } from "../../../client/mod.ts";
-import { parkOrder } from "../../../sql/orders/dead_letters.ts";
 import { KEY, withInstance } from "../../support/services/instance.ts";
 import { anInput, anOrder } from "../../support/load/orders.ts";
 import {
+  A_RULE,
   aPoison,
   keysStored,
   orderOf,
+  parked,
   refusePoison,
   rejected,
   takePoison,
@@ -41,11 +42,16 @@ Deno.test("a poison order is rejected with its letter, alone, and sent again it 
     assert(first !== undefined && !first.ok && first.error.deadLetterId !== undefined);
     const id = first.error.deadLetterId;
     const call: Call = { type: "mutation", path: "orders.place", input: poison, token: KEY };
-    assertEquals((await expectRefusedOverHttp(url, call, "rejected")).deadLetterId, id);
+    const data = await expectRefused(url, call, "rejected");
+    assertEquals([data.deadLetterId, data.rule], [id, A_RULE]);
+
+    assertEquals(first.error.rule, A_RULE);
+    assertMatch(first.error.message, /violates check constraint "no_poison" \(23514\)/);
 
     const letter = await api.ops.deadLetters.get.query({ id });
     assertEquals([letter.state, letter.reason, letter.code], ["open", "rejected", "23514"]);
-    assertEquals([letter.failures, letter.payload, letter.closedAt], [2, poison, null]);
+    assertEquals(letter.rule, A_RULE);
+    assertEquals([letter.failures, letter.payload, letter.closedAt], [3, poison, null]);
     assertEquals(letter.orderId, orderOf(poison).orderId);
     const { letters, nextCursor } = await api.ops.deadLetters.list.query({});
     assertEquals([letters.length, letters[0], nextCursor], [2, letter, null]);
@@ -85,14 +91,15 @@ Deno.test("a replay commits once its cause is gone, says who, and is refused whe
     assertEquals([letter.state, letter.closedBy], ["replayed", keyId]);
     assertEquals([letter.payload, letter.replayPayload], [poison, null]);
     assertEquals(letter, await api.ops.deadLetters.get.query({ id }));
-    const again = await expectRefused(url, replay(id), "invalid_input");
-    assertEquals(again.issues?.map(({ path }) => path), ["id"]);
-    await expectRefused(url, discard(id, "too late"), "invalid_input");
+    await expectRefused(url, replay(id), "letter_closed");
+    await expectRefused(url, discard(id, "too late"), "letter_closed");
+    const told = await api.ops.deadLetters.replay.mutate({ id }).then(() => "", String);
+    assertMatch(told, new RegExp(`closed: replayed by ${keyId} at ${letter.closedAt}$`));
     assertEquals(await keysStored(sql), [poison.idempotencyKey]);
     assertEquals((await api.orders.place.mutate(poison)).replayed, true);
   }));
 
-Deno.test("replays at once, with the order's own client among them, place one order", () =>
+Deno.test("replays at once, with the order's own client among them, place one order and close one letter once", () =>
   withInstance(async (instance) => {
     const { api, another, database: { sql } } = instance;
     await refusePoison(sql);
@@ -105,16 +112,18 @@ Deno.test("replays at once, with the order's own client among them, place one or
       ...Array.from({ length: 5 }, () => other.api.ops.deadLetters.replay.mutate({ id })),
       api.orders.place.mutate(poison),
     ]);
-    for (const answer of answers) {
-      // A replay that read the letter after it was closed is told so.
-      if (answer.status === "rejected") {
-        assertEquals(errorDataOf(answer.reason)?.reason, "invalid_input");
-      }
+    const [placed, replays] = [answers.at(-1), answers.slice(0, -1)];
+    assert(placed?.status === "fulfilled");
+    const closers = replays.filter(({ status }) => status === "fulfilled");
+    for (const answer of replays) {
+      if (answer.status === "fulfilled") continue;
+      assertEquals(errorDataOf(answer.reason)?.reason, "letter_closed");
     }
     assertEquals(await keysStored(sql), [poison.idempotencyKey]);
     assertEquals((await sql`select from dead_letters`).length, 1);
     const { state } = await api.ops.deadLetters.get.query({ id });
-    assert(state === "replayed" || state === "settled");
+    // The order's own client closes the letter by its commit, or one of the operators does.
+    assertEquals([state, closers.length], closers.length === 1 ? ["replayed", 1] : ["settled", 0]);
   }));
 
 Deno.test("a corrected replay keeps the original beside what was placed, under the same key", () =>
@@ -160,22 +169,28 @@ Deno.test("a conflict stays open after any replay, until an operator discards it
     const order = anInput();
     await api.orders.place.mutate(order);
     const other = orderOf({ ...order, currency: "USD" });
-    const id = await parkOrder(sql, other, "conflict", "idempotency_mismatch");
+    const id = await parked(sql, other, "conflict");
     await expectRefused(url, replay(id), "idempotency_mismatch");
     const open = await api.ops.deadLetters.get.query({ id });
     assertEquals([open.state, open.reason, open.failures], ["open", "conflict", 3]);
+    assertEquals(open.rule?.message, "the order that is stored under this key has other currency");
 
     await expectRefused(url, discard(id, ""), "invalid_input");
     await expectRefused(url, discard(id, "a\nb"), "invalid_input");
     const letter = await api.ops.deadLetters.discard.mutate({ id, reason: "sent twice by hand" });
     assertEquals([letter.state, letter.closedBy], ["discarded", "dev"]);
     assertEquals(letter.closeNote, "sent twice by hand");
-    await expectRefused(url, discard(id, "again"), "invalid_input");
-    await expectRefused(url, replay(id), "invalid_input");
+    await expectRefused(url, discard(id, "again"), "letter_closed");
+    await expectRefused(url, replay(id), "letter_closed");
+    const told = await api.ops.deadLetters.discard.mutate({ id, reason: "a" }).then(
+      () => "",
+      String,
+    );
+    assertMatch(told, /closed: discarded by dev at \S+Z \(sent twice by hand\)$/);
     assertEquals((await keysStored(sql)).length, 1);
 
     // A replay with the database's own content finds its order there.
-    const same = await parkOrder(sql, other, "conflict", "idempotency_mismatch");
+    const same = await parked(sql, other, "conflict");
     const { order: found } = await api.ops.deadLetters.replay.mutate({ id: same, payload: order });
     assertEquals([found.status, found.replayed], ["committed", true]);
   }));
@@ -183,8 +198,8 @@ Deno.test("a conflict stays open after any replay, until an operator discards it
 Deno.test("a key of one store is forbidden the letters of every other, and all of them together", () =>
   withInstance(async ({ url, clientOf, createKey, database: { sql } }) => {
     const { token } = await createKey(["ops"], "store-1");
-    const own = await parkOrder(sql, anOrder(), "rejected", "23514");
-    const theirs = await parkOrder(sql, anOrder({ storeId: "store-2" }), "rejected", "23514");
+    const own = await parked(sql, anOrder());
+    const theirs = await parked(sql, anOrder({ storeId: "store-2" }));
     const of = (path: string, type: Call["type"], input: unknown): Call => ({
       type,
       path: `ops.deadLetters.${path}`,

@@ -1,17 +1,27 @@
 /** Replaying many dead letters, in earnest and as a dry run. */
 import { assert, assertEquals, assertGreaterOrEqual } from "@std/assert";
-import { parkOrder } from "../../../sql/orders/dead_letters.ts";
 import { KEY, withInstance } from "../../support/services/instance.ts";
 import { anInput, anOrder } from "../../support/load/orders.ts";
 import {
+  A_RULE,
   aPoison,
   keysStored,
   orderOf,
+  parked,
   refusePoison,
   rejected,
   takePoison,
 } from "../../support/faults/poison.ts";
 import { type Call, expectRefused } from "../../support/load/refusals.ts";
+
+const OTHER_CURRENCY = {
+  code: "idempotency_mismatch",
+  table: null,
+  column: null,
+  constraint: null,
+  function: null,
+  message: "the order that is stored under this key has other currency",
+};
 
 Deno.test("a dry run tells the outcome of each letter and writes nothing", () =>
   withInstance(async (instance) => {
@@ -21,11 +31,11 @@ Deno.test("a dry run tells the outcome of each letter and writes nothing", () =>
     await refusePoison(sql);
     const poison = await rejected(api, aPoison());
     const key = { idempotencyKey: "two-of-one" };
-    const first = await parkOrder(sql, anOrder(key), "rejected", "23514");
-    const second = await parkOrder(sql, anOrder({ ...key, currency: "USD" }), "rejected", "23514");
-    const there = await parkOrder(sql, orderOf(placed), "rejected", "23514");
+    const first = await parked(sql, anOrder(key));
+    const second = await parked(sql, anOrder({ ...key, currency: "USD" }));
+    const there = await parked(sql, orderOf(placed));
     const other = orderOf({ ...placed, currency: "USD" });
-    const conflict = await parkOrder(sql, other, "conflict", "idempotency_mismatch");
+    const conflict = await parked(sql, other, "conflict");
     await api.ops.aggregate.mutate();
     const everything = () =>
       Promise.all([
@@ -36,11 +46,11 @@ Deno.test("a dry run tells the outcome of each letter and writes nothing", () =>
     const report = await api.ops.deadLetters.replayMany.mutate({ limit: 500, dryRun: true });
     assertEquals(report, {
       results: [
-        { id: poison, outcome: "still_failing", reason: "rejected" },
+        { id: poison, outcome: "failing", reason: "rejected", rule: A_RULE },
         { id: first, outcome: "committed" },
         { id: second, outcome: "closed" },
         { id: there, outcome: "duplicate" },
-        { id: conflict, outcome: "still_failing", reason: "idempotency_mismatch" },
+        { id: conflict, outcome: "failing", reason: "idempotency_mismatch", rule: OTHER_CURRENCY },
       ],
       stoppedBy: null,
     });
@@ -79,7 +89,7 @@ Deno.test("replayMany tries every letter, no faster than it may, and two at once
       api.ops.deadLetters.replayMany.mutate({ limit: 500 }),
     ]);
     const outcomes = both.flatMap((run) => run.results.map(({ outcome }) => outcome));
-    assert(outcomes.every((outcome) => outcome !== "still_failing"));
+    assert(outcomes.every((outcome) => outcome !== "failing"));
     assertEquals(new Set(await keysStored(sql)).size, 60);
     assertEquals((await api.ops.deadLetters.list.query({})).letters, []);
     for (const input of [{}, { limit: 501 }, { limit: 0 }, { limit: 1, dry: true }]) {
@@ -101,7 +111,7 @@ Deno.test("a stored order answers as before, even when the database would refuse
     await expectRefused(url, call, "idempotency_mismatch");
     assertEquals((await sql`select from dead_letters`).length, 0);
 
-    const id = await parkOrder(sql, orderOf(poison), "rejected", "23514");
+    const id = await parked(sql, orderOf(poison));
     const dry = await api.ops.deadLetters.replayMany.mutate({ limit: 1, dryRun: true });
     assertEquals(dry.results, [{ id, outcome: "duplicate" }]);
     assertEquals((await api.ops.deadLetters.replayMany.mutate({ limit: 1 })).results, dry.results);
@@ -109,16 +119,24 @@ Deno.test("a stored order answers as before, even when the database would refuse
 
 Deno.test("a letter that is no valid order any more does not hold up the others", () =>
   withInstance(async ({ api, database: { sql } }) => {
-    const broken = await parkOrder(sql, anOrder(), "rejected", "23514");
+    const broken = await parked(sql, anOrder());
     await sql`update dead_letters set payload = payload - 'currency'`;
-    const good = await parkOrder(sql, anOrder(), "rejected", "23514");
+    const good = await parked(sql, anOrder());
     const replayed = [];
     for (let run = 0; run < 2; run++) {
       const { results } = await api.ops.deadLetters.replayMany.mutate({ limit: 1 });
       replayed.push(...results);
     }
+    const rule = {
+      ...OTHER_CURRENCY,
+      code: "invalid_input",
+      message: "the letter's payload is not its order: payload.currency: " +
+        "Invalid input: expected string, received undefined",
+    };
     assertEquals(replayed, [
-      { id: broken, outcome: "still_failing", reason: "invalid_input" },
+      { id: broken, outcome: "failing", reason: "invalid_input", rule },
       { id: good, outcome: "committed" },
     ]);
+    const letter = await api.ops.deadLetters.get.query({ id: broken });
+    assertEquals([letter.code, letter.failures, letter.rule], ["invalid_input", 2, rule]);
   }));

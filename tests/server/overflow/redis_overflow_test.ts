@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { OverflowUnreachable } from "../../../actors/order_writer/group_spill.ts";
+import { systemClock } from "../../../actors/clock.ts";
+import { Hints } from "../../../server/telemetry/hints.ts";
 import { closeRedis, openRedis } from "../../../server/redis/connection.ts";
 import {
   RedisOverflow,
@@ -23,6 +25,7 @@ function withSpill(
       mode: "auto",
       maxOrders: 1_000,
       maxBytes: 1 << 20,
+      hints: new Hints(systemClock.now),
       ...options,
     });
     spill.start();
@@ -71,14 +74,18 @@ Deno.test("a taken order stays until it is removed, and then nothing of it is le
   withSpill(async (spill, { redis, prefix }) => {
     const orders = Array.from({ length: 7 }, () => anOrder());
     await spill.write(orders);
-    const taken = await spill.take("one", 5, 60_000);
+    const taken = await spill.queue.take("one", 5, 60_000);
     assertEquals(taken.map(({ order }) => order.orderId), orders.slice(0, 5).map((o) => o.orderId));
-    assertEquals(await spill.take("one", 5, 60_000), taken, "the same ones until they are removed");
-    await spill.remove(taken);
-    await spill.remove(taken);
-    const rest = await spill.take("one", 5, 60_000);
+    assertEquals(
+      await spill.queue.take("one", 5, 60_000),
+      taken,
+      "the same ones until they are removed",
+    );
+    await spill.queue.remove(taken);
+    await spill.queue.remove(taken);
+    const rest = await spill.queue.take("one", 5, 60_000);
     assertEquals(rest.map(({ order }) => order.orderId), orders.slice(5).map((o) => o.orderId));
-    await spill.remove(rest);
+    await spill.queue.remove(rest);
     const keys = overflowKeys(prefix);
     assertEquals(await redis.xlen(keys.stream), 0);
     assertEquals(await redis.hlen(keys.records), 0);
@@ -91,10 +98,10 @@ Deno.test("an order of a dead drainer is taken over when it has been idle, and n
   withSpill(async (spill) => {
     const order = anOrder();
     await spill.write([order]);
-    await spill.take("dead", 5, 60_000);
-    assertEquals(await spill.take("alive", 5, 60_000), []);
+    await spill.queue.take("dead", 5, 60_000);
+    assertEquals(await spill.queue.take("alive", 5, 60_000), []);
     const taken = await until("the takeover", async () => {
-      const entries = await spill.take("alive", 5, 50);
+      const entries = await spill.queue.take("alive", 5, 50);
       return entries.length > 0 ? entries : null;
     });
     assertEquals(taken.map((entry) => entry.order.orderId), [order.orderId]);
@@ -105,12 +112,12 @@ Deno.test("an order that a drainer takes again and again without success is take
     const order = anOrder();
     await spill.write([order]);
     const taken = await until("the takeover", async () => {
-      await spill.take("cut off", 5, 60_000);
-      const entries = await spill.take("alive", 5, 200);
+      await spill.queue.take("cut off", 5, 60_000);
+      const entries = await spill.queue.take("alive", 5, 200);
       return entries.length > 0 ? entries : null;
     });
     assertEquals(taken.map((entry) => entry.order.orderId), [order.orderId]);
-    assertEquals(await spill.take("cut off", 5, 60_000), []);
+    assertEquals(await spill.queue.take("cut off", 5, 60_000), []);
   }));
 
 Deno.test("the overflow is full at its bound in orders, and at its bound in bytes", async () => {
@@ -121,7 +128,7 @@ Deno.test("the overflow is full at its bound in orders, and at its bound in byte
   };
   await withSpill(async (spill) => {
     assertEquals(await outcomes(spill), ["spilled", "spilled", "full", "full"]);
-    await spill.remove(await spill.take("one", 1, 60_000));
+    await spill.queue.remove(await spill.queue.take("one", 1, 60_000));
     assertEquals(await outcomes(spill), ["spilled", "full", "full", "full"]);
   }, { maxOrders: 2 });
   await withSpill(async (spill) => {
@@ -137,9 +144,9 @@ Deno.test("an entry of an unknown layout is left alone", () =>
     await redis.xadd(stream, "*", "format", "2", "order", "of the next version");
     const order = anOrder();
     await spill.write([order]);
-    const taken = await spill.take("one", 5, 60_000);
+    const taken = await spill.queue.take("one", 5, 60_000);
     assertEquals(taken.map((entry) => entry.order.orderId), [order.orderId]);
-    await spill.remove(taken);
+    await spill.queue.remove(taken);
     assertEquals(await redis.xlen(stream), 1);
   }));
 
@@ -149,7 +156,13 @@ Deno.test("write() sends nothing while Redis is away, and says so", () =>
     const url = `redis://127.0.0.1:${listener.addr.port}/0`;
     listener.close();
     const connection = openRedis(url, "test");
-    const options = { redis: connection, prefix, maxOrders: 10, maxBytes: 1_000 };
+    const options = {
+      redis: connection,
+      prefix,
+      maxOrders: 10,
+      maxBytes: 1_000,
+      hints: new Hints(() => 0),
+    };
     const spill = new RedisOverflow({ ...options, mode: "trust" });
     spill.start();
     assertEquals([spill.isReady(), spill.state], [false, "unavailable"]);

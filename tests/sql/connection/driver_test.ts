@@ -1,6 +1,11 @@
 import fc from "fast-check";
-import { assertEquals } from "@std/assert";
-import { arrayLiteral, connect, parseArrayLiteral } from "../../../sql/connection/driver.ts";
+import { assertEquals, assertThrows } from "@std/assert";
+import {
+  arrayLiteral,
+  connect,
+  parseArrayLiteral,
+  parseTime,
+} from "../../../sql/connection/driver.ts";
 import { WireProxy } from "../../support/faults/wire_proxy.ts";
 import { withDatabase } from "../../support/services/database.ts";
 import { until } from "../../support/services/services.ts";
@@ -55,3 +60,18 @@ Deno.test("end() between two attempts to connect leaves no connection, of a quer
     await beside.end({ timeout: 0 });
     await proxy.close();
   }));
+
+Deno.test("parseTime() reads ISO 8601 in UTC, and refuses every other style and zone", () => {
+  assertEquals(parseTime("2026-02-05 10:00:00.25+00"), new Date("2026-02-05T10:00:00.250Z"));
+  assertEquals(parseTime("2026-02-05 10:00:00+00").getTime(), Date.UTC(2026, 1, 5, 10));
+  assertEquals(parseTime("2026-02-05").getTime(), Date.UTC(2026, 1, 5));
+  const others = [
+    "05/02/2026 10:00:00 UTC", // SQL, DMY
+    "05.02.2026 10:00:00 UTC", // German
+    "Thu 05 Feb 10:00:00 2026 UTC", // Postgres, DMY
+    "2026-02-05 22:45:00+12:45", // another zone
+    "infinity",
+    "0044-03-15 00:00:00+00 BC",
+  ];
+  for (const text of others) assertThrows(() => parseTime(text), Error, "the server sent the time");
+});

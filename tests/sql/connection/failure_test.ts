@@ -6,7 +6,7 @@ import {
   isConnectionLost,
   isSilence,
   isStandby,
-  isWrongUrl,
+  NotConnected,
 } from "../../../sql/connection/failure.ts";
 import { socketError, sqlError } from "../../support/doubles/scripted_store.ts";
 
@@ -30,6 +30,37 @@ Deno.test("classify() calls classes 22 and 23 data; contention and a standby are
   for (const code of ["53100", "53300", "57014", "57P01", "58030", "XX000", "08006", "3D000"]) {
     assertEquals([code, classify(sqlError(code)).kind], [code, "infrastructure"]);
   }
+});
+
+Deno.test("classify() calls data what a function of the operator raises about a row", () => {
+  const kindOf = (error: Error) => classify(error).kind;
+  // RAISE, a strict look-up, ASSERT, CASE, a look-up of two, no RETURN, Python, a view's option.
+  const raised = ["P0001", "P0002", "P0003", "P0004", "20000", "21000", "2F005", "38000", "44000"];
+  // Codes that a person chose: PostgreSQL has none of their classes.
+  const chosen = ["45000", "SHOP1", "ORD01", "99001", "U0001"];
+  for (const code of [...raised, ...chosen]) {
+    assertEquals([code, kindOf(sqlError(code))], [code, "data"]);
+    assertEquals([code, classify(sqlError(code)).outcome], [code, "none"]);
+    // An error that ends the session says nothing about a row.
+    assertEquals([code, classify(sqlError(code, "FATAL")).outcome], [code, "unknown"]);
+  }
+  assertEquals(
+    chosen.map((code) => kindOf(sqlError(code, "FATAL"))),
+    Array(5).fill("infrastructure"),
+  );
+  // Codes of the same kind that say that the function or the schema is broken for every row.
+  for (const code of ["42P01", "42883", "39P01", "0A000", "2D000", "XX000", "27000"]) {
+    assertEquals([code, kindOf(sqlError(code))], [code, "infrastructure"]);
+  }
+});
+
+Deno.test("classify() knows by what an error names whether a limit or a right is the row's matter", () => {
+  const kindOf = (code: string, fields: Record<string, string>) =>
+    classify(Object.assign(sqlError(code), fields)).kind;
+  assertEquals(kindOf("54000", { constraint_name: "wide", table_name: "orders" }), "data");
+  assertEquals(kindOf("54000", {}), "infrastructure"); // no transaction ids are left
+  assertEquals(kindOf("42501", { routine: "ExecWithCheckOptions" }), "data");
+  assertEquals(kindOf("42501", { routine: "aclcheck_error" }), "infrastructure");
 });
 
 Deno.test("classify() knows that an ERROR was rolled back, and that a lost or silent session may have committed", () => {
@@ -100,10 +131,17 @@ Deno.test("each question about an error is true for its own codes alone", () => 
   const those = (asked: (error: unknown) => boolean) =>
     codes.filter((code) => asked(sqlError(code)));
   assertEquals(those(isStandby), ["25006", "55000"]);
-  assertEquals(those(isWrongUrl), ["28000", "28P01", "3D000"]);
   assertEquals(those(isClosedForNow), ["57P03", "53300"]);
   assertEquals(those((error) => isSilence(classify(error))), []);
   const silent = ["WEIR_DATABASE_TIMEOUT", "CONNECTION_DESTROYED", "CONNECT_TIMEOUT"];
   for (const code of silent) assertEquals(isSilence(classify(socketError(code))), true);
   assertEquals(isSilence(classify(socketError("ECONNREFUSED"))), false);
+});
+
+Deno.test("a call whose connection never came about has surely stored nothing, whatever its code", () => {
+  for (const code of ["CERT_HAS_EXPIRED", "ECONNRESET", "WEIR_NOT_POSTGRES"]) {
+    const { kind, outcome } = classify(new NotConnected("h:5432: no", code));
+    assertEquals([kind, outcome], ["infrastructure", "none"], code);
+    assertEquals(classify(socketError(code)).outcome, "unknown", "from an open connection");
+  }
 });

@@ -1,5 +1,5 @@
 import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
-import { DatabaseTimeout, nextHostFirst, Pool } from "../../../sql/connection/pool.ts";
+import { DatabaseTimeout, Pool } from "../../../sql/connection/pool.ts";
 import { withDatabase } from "../../support/services/database.ts";
 import { until } from "../../support/services/services.ts";
 
@@ -73,14 +73,6 @@ Deno.test("a silent server makes the call give up, and the connections are repla
   listener.close();
   await accepting;
   for (const socket of sockets) socket.close();
-});
-
-Deno.test("the next one of several hosts is tried first after a connection was lost", () => {
-  const url = "postgres://u:p%40x@h1:5432,h2:5433,h3/db?application_name=a,b";
-  const next = "postgres://u:p%40x@h2:5433,h3,h1:5432/db?application_name=a,b";
-  assertEquals(nextHostFirst(url), next);
-  assertEquals(nextHostFirst(nextHostFirst(next)), url);
-  assertEquals(nextHostFirst("postgres://u:p@h1:5432/db"), "postgres://u:p@h1:5432/db");
 });
 
 Deno.test("a bug inside a transaction keeps its error and costs no connection", () =>

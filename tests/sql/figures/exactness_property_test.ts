@@ -7,7 +7,7 @@ import fc from "fast-check";
 import { assert } from "@std/assert";
 import { commitBatch } from "../../../sql/orders/batch.ts";
 import { openDatabase, type Sql } from "../../../sql/connection/database.ts";
-import { connect } from "../../../sql/connection/driver.ts";
+import { Session } from "../../../sql/connection/session.ts";
 import { FOLD_LOCK, foldJournal } from "../../../sql/figures/fold.ts";
 import { type TestSql, withDatabase } from "../../support/services/database.ts";
 import { anOrder } from "../../support/load/orders.ts";
@@ -50,7 +50,7 @@ function orderOf(run: string, number: number) {
 
 interface History {
   readonly sql: TestSql;
-  readonly connect: () => Session;
+  readonly connect: () => Promise<Connected>;
   readonly fold: () => Promise<unknown>;
 }
 
@@ -62,7 +62,11 @@ Deno.test("rollups and journal stay exact in any interleaving of batches, folds 
         fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 25 }), async (steps) => {
           await replay(steps, {
             sql,
-            connect: () => connect(url, { max: 1 }),
+            connect: async () => {
+              const session = new Session({ url, name: "test", connectTimeoutMs: 5_000 });
+              await session.ready;
+              return session.sql;
+            },
             fold: () => foldJournal(pools.fold),
           });
           await expectExact(sql);
@@ -78,12 +82,12 @@ Deno.test("rollups and journal stay exact in any interleaving of batches, folds 
   }));
 
 /** A connection for one writer. It is never used again, since a crash leaves it unsound. */
-type Session = Sql;
+type Connected = Sql;
 
 async function replay(steps: readonly Step[], history: History): Promise<void> {
   const { sql, fold } = history;
   const run = crypto.randomUUID();
-  const open = new Map<number, Session>();
+  const open = new Map<number, Connected>();
   /**
    * Keys in open transactions. A second writer of such a key would wait for ever in this thread.
    */
@@ -92,7 +96,7 @@ async function replay(steps: readonly Step[], history: History): Promise<void> {
     const taken = new Set([...held.values()].flatMap((set) => [...set]));
     return [...new Set(numbers)].filter((number) => !taken.has(number));
   };
-  const close = async (writer: number, how: (session: Session) => Promise<unknown>) => {
+  const close = async (writer: number, how: (session: Connected) => Promise<unknown>) => {
     const session = open.get(writer);
     if (session === undefined) return;
     open.delete(writer);
@@ -105,7 +109,7 @@ async function replay(steps: readonly Step[], history: History): Promise<void> {
       case "begin": {
         if (open.has(step.writer)) break;
         const numbers = free(step.keys);
-        const session = history.connect();
+        const session = await history.connect();
         open.set(step.writer, session);
         held.set(step.writer, new Set(numbers));
         await session`begin`;
@@ -128,7 +132,7 @@ async function replay(steps: readonly Step[], history: History): Promise<void> {
         await fold();
         break;
       case "crashedFold":
-        await crashInFold(history.connect(), step.after);
+        await crashInFold(await history.connect(), step.after);
         break;
     }
   }
@@ -136,11 +140,11 @@ async function replay(steps: readonly Step[], history: History): Promise<void> {
 }
 
 /** The server ends the session, so its uncommitted work is gone. */
-async function crash(session: Session): Promise<void> {
+async function crash(session: Connected): Promise<void> {
   await session`select pg_terminate_backend(pg_backend_pid())`.catch(() => undefined);
 }
 
-async function crashInFold(session: Session, after: "delete" | "lock"): Promise<void> {
+async function crashInFold(session: Connected, after: "delete" | "lock"): Promise<void> {
   await session`begin`;
   await session`select pg_advisory_xact_lock(${FOLD_LOCK})`;
   if (after === "delete") await session`delete from journal`;

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Pool } from "../../../sql/connection/pool.ts";
 import { type FoldRunRecord, listRuns, recordRuns } from "../../../sql/figures/fold_runs.ts";
-import { deleteOutdated } from "../../../sql/figures/retention.ts";
+import { deleteOldRuns } from "../../../sql/figures/retention.ts";
 import { withDatabase } from "../../support/services/database.ts";
 
 const FOLDED: FoldRunRecord = {
@@ -25,7 +25,7 @@ const FAILED: FoldRunRecord = {
   error: "57014",
 };
 
-Deno.test("listRuns() lists runs newest first with their instance, and deleteOutdated() deletes old ones", () =>
+Deno.test("listRuns() lists runs newest first with their instance, and deleteOldRuns() deletes old ones", () =>
   withDatabase(async ({ url, sql }) => {
     const options = { name: "runs", maxConnections: 1, statementTimeoutMs: 5_000 };
     const pool = new Pool({ url, ...options });
@@ -43,7 +43,7 @@ Deno.test("listRuns() lists runs newest first with their instance, and deleteOut
       const age = clock!.now.getTime() - Date.parse(runs[0]!.endedAt);
       assert(age >= 30_000 && age < 60_000, `${age} ms`);
       assertEquals((await listRuns(pool, 1)).length, 1);
-      assertEquals(await deleteOutdated(pool), 1);
+      assertEquals(await deleteOldRuns(pool), 1);
       assertEquals((await listRuns(pool, 10)).length, 2);
     } finally {
       await pool.end();

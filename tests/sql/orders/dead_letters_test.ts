@@ -3,13 +3,16 @@ import { commitBatch } from "../../../sql/orders/batch.ts";
 import { Pool } from "../../../sql/connection/pool.ts";
 import {
   closeLetter,
+  countFailure,
   decodeLetterCursor,
   listLetters,
   parkOrder,
   readLetter,
 } from "../../../sql/orders/dead_letters.ts";
 import { tryOrder } from "../../../sql/orders/dry_run.ts";
+import type { NewOrder } from "../../../sql/orders/new_order.ts";
 import { type TestDatabase, type TestSql, withDatabase } from "../../support/services/database.ts";
+import { A_RULE, parked } from "../../support/faults/poison.ts";
 import { anOrder } from "../../support/load/orders.ts";
 import type { LetterState } from "../../../client/contract/dead_letter.ts";
 
@@ -113,31 +116,91 @@ Deno.test("a cursor of another maker is told from one of ours", () => {
   assertEquals(decodeLetterCursor(btoa(JSON.stringify([lastFailedAt, id]))), { lastFailedAt, id });
 });
 
-Deno.test("a letter is closed once, and only a replay may close one that a commit has settled", () =>
+Deno.test("a letter is closed once, and only the replay whose commit settled it may close it after that", () =>
   withPool(async ({ sql }, pool) => {
     const closing = { by: "me", note: null, replayPayload: null };
     const order = anOrder();
-    const id = await parkOrder(sql, order, "rejected", "23514");
-    assertEquals(await parkOrder(sql, order, "rejected", "23514"), id);
+    const id = await parked(sql, order);
+    assertEquals(await parked(sql, order), id);
     await commitBatch(sql, [order]);
     assertEquals((await readLetter(pool, id))?.state, "settled");
     assertEquals(await closeLetter(pool, id, { ...closing, state: "discarded" }), null);
+    // A replay of an order that somebody else has stored did not settle the letter.
+    assertEquals(await closeLetter(pool, id, { ...closing, state: "replayed" }), null);
     const closed = await Promise.all([
-      closeLetter(pool, id, { ...closing, state: "replayed" }),
-      closeLetter(pool, id, { ...closing, state: "replayed" }),
+      closeLetter(pool, id, { ...closing, state: "replayed" }, true),
+      closeLetter(pool, id, { ...closing, state: "replayed" }, true),
     ]);
     assertEquals(closed.filter((letter) => letter?.closedBy === "me").length, 1);
     assertEquals(await closeLetter(pool, id, { ...closing, state: "discarded" }), null);
 
-    const discarded = await parkOrder(sql, anOrder(), "rejected", "23514");
+    const discarded = await parked(sql, anOrder());
     await closeLetter(pool, discarded, { ...closing, state: "discarded" });
-    assertEquals(await closeLetter(pool, discarded, { ...closing, state: "replayed" }), null);
+    assertEquals(await closeLetter(pool, discarded, { ...closing, state: "replayed" }, true), null);
+  }));
+
+/** The statement by which the version without rules parks an order. */
+function parkAsBefore(sql: TestSql, { storeId, orderId, contentHash }: NewOrder, code: string) {
+  return sql`
+    insert into dead_letters (store_id, letter_id, order_id, content_hash, state, reason, code,
+                              payload, placed_at, failures, first_failed_at, last_failed_at)
+    values (${storeId}, gen_random_uuid(), ${orderId}, decode(${contentHash}, 'hex'), 'open',
+            'rejected', ${code}, '{}', null, 1, now(), now())
+    on conflict (store_id, order_id, content_hash) where state = 'open'
+    do update set failures = dead_letters.failures + 1, last_failed_at = now(),
+                  reason = excluded.reason, code = excluded.code,
+                  placed_at = least(dead_letters.placed_at, excluded.placed_at)`;
+}
+
+Deno.test("a letter shows the rule of its latest failure alone, also when an older version met that one", () =>
+  withPool(async ({ sql }, pool) => {
+    const order = anOrder();
+    const letter = async () => {
+      const { letters } = await listLetters(pool, {
+        storeId: null,
+        state: "open",
+        limit: 10,
+        cursor: null,
+      });
+      assertEquals(letters.length, 1);
+      assertEquals(await readLetter(pool, letters[0]!.id), letters[0]);
+      return letters[0]!;
+    };
+    await parkAsBefore(sql, order, "22003");
+    assertEquals([(await letter()).code, (await letter()).rule], ["22003", null]);
+    const parking = await parkOrder(sql, order, { reason: "rejected", rule: A_RULE });
+    assertEquals([parking.isNew, (await letter()).code], [false, "23514"]);
+    assertEquals((await letter()).rule, A_RULE);
+    await parkAsBefore(sql, order, "22001");
+    assertEquals([(await letter()).code, (await letter()).rule], ["22001", null]);
+    await countFailure(pool, parking.id, "rejected", { ...A_RULE, code: "23502" });
+    assertEquals((await letter()).rule?.code, "23502");
+    await commitBatch(sql, [order]);
+    assertEquals((await readLetter(pool, parking.id))?.rule?.code, "23502");
+  }));
+
+Deno.test("a letter of a conflict names the fields that differ, and is parked also when none can be read", () =>
+  withPool(async ({ sql }) => {
+    const order = anOrder({ customerRef: "ada", metadata: { a: "1" } });
+    await commitBatch(sql, [order]);
+    const key = { idempotencyKey: order.idempotencyKey };
+    const same = { ...key, customerRef: "ada", metadata: { a: "1" } };
+    const wordsOf = async (parts: Parameters<typeof anOrder>[0]) =>
+      (await parkOrder(sql, anOrder(parts), { reason: "conflict" })).rule.message
+        .replace("the order that is stored under this key has ", "");
+    assertEquals(await wordsOf({ ...same, currency: "USD" }), "other currency");
+    const lines = [{ sku: "tea", quantity: 3, unitPriceMinor: 450 }];
+    assertEquals(await wordsOf({ ...same, lines }), "other lines");
+    assertEquals(await wordsOf(key), "other customerRef and other metadata");
+    await sql`alter table orders rename column metadata to extra`;
+    assertEquals(await wordsOf({ ...key, currency: "CHF" }), "other content");
+    assertEquals((await sql`select from dead_letters where state = 'open'`).length, 4);
   }));
 
 Deno.test("a dry run leaves no trace and meets constraints that are checked at COMMIT", () =>
   withPool(async ({ sql }, pool) => {
     const order = anOrder();
-    const id = await parkOrder(sql, order, "rejected", "23514");
+    const id = await parked(sql, order);
     assertEquals(await tryOrder(pool, order), "commit");
     assertEquals((await sql`select from orders`).length, 0);
     assertEquals((await sql`select from journal`).length, 0);
@@ -150,6 +213,13 @@ Deno.test("a dry run leaves no trace and meets constraints that are checked at C
     await assertRejects(() => tryOrder(pool, anOrder({ customerRef: "nobody" })), Error, "known");
     assertEquals(await tryOrder(pool, order), "commit");
 
+    await sql.unsafe(`
+      create function drop_it() returns trigger language plpgsql as $$ begin return null; end $$;
+      create trigger dropping before insert on orders for each row execute function drop_it()`)
+      .simple();
+    assertEquals(await tryOrder(pool, order), "dropped");
+    await sql`drop trigger dropping on orders`;
+
     await commitBatch(sql, [order]);
     assertEquals(await tryOrder(pool, order), "duplicate");
     const other = anOrder({ idempotencyKey: order.idempotencyKey, currency: "USD" });
@@ -161,10 +231,10 @@ Deno.test("commitBatch() keeps the time of an order that was acknowledged before
   withPool(async ({ sql }, pool) => {
     const placedAt = "2026-01-02T03:04:05.678Z";
     const [spilled, refused] = [anOrder(), anOrder()];
-    const id = await parkOrder(sql, { ...spilled, placedAt }, "rejected", "23514");
-    await parkOrder(sql, refused, "rejected", "23514");
+    const id = await parked(sql, { ...spilled, placedAt });
+    await parked(sql, refused);
     // The client places the order again and is refused; a refusal acknowledges nothing.
-    assertEquals(await parkOrder(sql, spilled, "rejected", "23514"), id);
+    assertEquals(await parked(sql, spilled), id);
     assertEquals((await readLetter(pool, id))?.placedAt, placedAt);
     const stored = await commitBatch(sql, [spilled, refused, anOrder()]);
     assertEquals(stored.get(spilled.orderId)?.placedAt, placedAt);
@@ -180,7 +250,7 @@ Deno.test("an order that was acknowledged with two times keeps the first", () =>
   withPool(async ({ sql }) => {
     const order = anOrder();
     const [first, second] = ["2026-01-01T00:00:00.000Z", "2026-01-02T00:00:00.000Z"];
-    await parkOrder(sql, { ...order, placedAt: first }, "rejected", "23514");
+    await parked(sql, { ...order, placedAt: first });
     const stored = await commitBatch(sql, [{ ...order, placedAt: second }]);
     assertEquals(stored.get(order.orderId)?.placedAt, first);
     const again = await commitBatch(sql, [order]);

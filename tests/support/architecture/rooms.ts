@@ -16,8 +16,10 @@ const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["cli"],
     ["service"],
     ["instance"],
-    ["start_failure", "stop"],
+    ["start_tries", "stop"],
+    ["start_failure"],
     ["parts"],
+    ["signs"],
     ["front"],
     ["router"],
     ["orders", "figures", "live", "ops"],
@@ -27,6 +29,7 @@ const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["telemetry"],
     ["launchers"],
     ["config", "every", "process_table", "version"],
+    ["redis_url"],
   ],
   "actors/": [
     ["system_machine", "bus_machine", "aggregator", "auditor", "overflow_drainer"],
@@ -36,6 +39,7 @@ const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   "sql/": [
     ["migrate", "api_keys", "orders"],
     ["figures"],
+    ["schema_rights"],
     ["connection"],
     ["time", "waiting"],
   ],

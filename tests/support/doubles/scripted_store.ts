@@ -2,6 +2,7 @@
  * An order store in memory. The test decides when and how each commit is answered. The store keeps the
  * committed rows, as the database does.
  */
+import type { BrokenRule } from "../../../client/contract/broken_rule.ts";
 import type { OrderStore } from "../../../actors/order_writer/group_commit.ts";
 import type { StoredOrder } from "../../../sql/orders/batch.ts";
 import type { NewOrder } from "../../../sql/orders/new_order.ts";
@@ -27,10 +28,10 @@ export class ScriptedStore implements OrderStore {
   /** Runs after each commit. An error loses the answer. */
   after: Script = () => undefined;
 
-  /** The code of each parked order, under its idempotency key. */
+  /** The code of the rule of each parked order, under its idempotency key. */
   readonly parked = new Map<string, string>();
 
-  park = (order: NewOrder, code: string): Promise<string> => {
+  park = (order: NewOrder, { code }: BrokenRule): Promise<string> => {
     this.parked.set(order.idempotencyKey, code);
     return Promise.resolve(`dead letter of ${order.idempotencyKey}`);
   };

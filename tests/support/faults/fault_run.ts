@@ -91,8 +91,8 @@ export class FaultRun {
   }
 
   /** Asks Redis, on a connection of its own. */
-  async askRedis<T>(question: (redis: Redis) => Promise<T>): Promise<T> {
-    const redis = new Redis(this.redisUrl, { lazyConnect: true, retryStrategy: () => null });
+  async askRedis<T>(question: (redis: Redis) => Promise<T>, url = this.redisUrl): Promise<T> {
+    const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null });
     redis.on("error", () => undefined); // the question itself fails with this error
     try {
       await redis.connect();

@@ -1,6 +1,7 @@
 /** Orders that the database refuses for their content, while a test wants that. */
 import { assert, assertEquals } from "@std/assert";
-import { errorDataOf, type WeirClient } from "../../../client/mod.ts";
+import { type BrokenRule, errorDataOf, type WeirClient } from "../../../client/mod.ts";
+import { type LetterCause, parkOrder } from "../../../sql/orders/dead_letters.ts";
 import { type NewOrder, toNewOrder } from "../../../sql/orders/new_order.ts";
 import type { TestSql } from "../services/database.ts";
 import { anInput } from "../load/orders.ts";
@@ -27,6 +28,26 @@ export async function rejected(api: WeirClient["api"], order: PlaceInput): Promi
   assert(data?.deadLetterId !== undefined);
   return data.deadLetterId;
 }
+
+/** Parks an order as one that the database has refused or has otherwise. @returns its letter's id */
+export async function parked(
+  sql: TestSql,
+  order: NewOrder,
+  reason: LetterCause["reason"] = "rejected",
+): Promise<string> {
+  const cause: LetterCause = reason === "conflict" ? { reason } : { reason, rule: A_RULE };
+  return (await parkOrder(sql, order, cause)).id;
+}
+
+/** The rule of `parked`. */
+export const A_RULE: BrokenRule = {
+  code: "23514",
+  table: "orders",
+  column: null,
+  constraint: "no_poison",
+  function: null,
+  message: 'new row for relation "orders" violates check constraint "no_poison"',
+};
 
 /** The new order that the writer makes of a client's input. */
 export function orderOf(input: PlaceInput): NewOrder {

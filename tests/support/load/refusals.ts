@@ -2,7 +2,7 @@
  * Checks of the contract's error table: the answer to a refused call over HTTP and over WebSocket.
  */
 import { assert, assertEquals, assertFalse } from "@std/assert";
-import type { RefusalReason } from "../../../client/mod.ts";
+import type { BrokenRule, RefusalReason } from "../../../client/mod.ts";
 import { type Answer, callHttp, type CallType, RawSocket } from "./raw_calls.ts";
 
 /** tRPC's code and the HTTP status of each reason, as in the contract's table. */
@@ -11,6 +11,7 @@ const CONTRACT: Readonly<Record<RefusalReason, readonly [code: string, status: n
   unauthenticated: ["UNAUTHORIZED", 401],
   forbidden: ["FORBIDDEN", 403],
   not_found: ["NOT_FOUND", 404],
+  letter_closed: ["CONFLICT", 409],
   not_committed_yet: ["CONFLICT", 409],
   payload_too_large: ["PAYLOAD_TOO_LARGE", 413],
   idempotency_mismatch: ["UNPROCESSABLE_CONTENT", 422],
@@ -50,6 +51,7 @@ export interface RefusedData {
   readonly reason?: RefusalReason;
   readonly retryAfterMs?: number;
   readonly deadLetterId?: string;
+  readonly rule?: BrokenRule;
   readonly issues?: readonly { readonly path: string; readonly message: string }[];
 }
 

@@ -7,13 +7,15 @@ import { forever, Scene } from "./scene.ts";
 
 type State = Leaf<SnapshotFrom<typeof aggregatorMachine>["value"]>;
 type Event = EventFromLogic<typeof aggregatorMachine>;
+type Case = "the pause has been long";
 
 const MIN_GAP_MS = 250;
+const LONG_PAUSE_MS = 300;
 
 const noted = { stays: "the next fold serves it" } as const;
 const endsFirst = { stays: "the fold under way ends first" } as const;
 
-const reactions: Table<State, Event["type"]> = {
+const reactions: Table<State, Event["type"], Case> = {
   "idle.resting": { WAKE: noted, RUN: { to: "folding.running" }, STOP: { to: "stopped" } },
   "idle.waiting": {
     WAKE: { to: "folding.running" },
@@ -23,11 +25,15 @@ const reactions: Table<State, Event["type"]> = {
   "folding.running": { WAKE: { to: "folding.running_pending" }, RUN: "ignored", STOP: endsFirst },
   "folding.running_pending": { WAKE: "ignored", RUN: "ignored", STOP: endsFirst },
   standby: { WAKE: noted, RUN: { to: "folding.running" }, STOP: { to: "stopped" } },
-  backing_off: { WAKE: noted, RUN: { to: "folding.running" }, STOP: { to: "stopped" } },
+  backing_off: {
+    WAKE: { when: { "the pause has been long": { to: "folding.running" }, otherwise: noted } },
+    RUN: { to: "folding.running" },
+    STOP: { to: "stopped" },
+  },
   stopped: { WAKE: "ignored", RUN: "ignored", STOP: { stays: "nothing is left to stop" } },
 };
 
-const stage: Stage<State, Event, never, Scene> = {
+const stage: Stage<State, Event, Case, Scene> = {
   bring: {
     "idle.resting": () => Promise.resolve(aScene()),
     "idle.waiting": async () => {
@@ -46,7 +52,7 @@ const stage: Stage<State, Event, never, Scene> = {
     RUN: () => ({ type: "RUN" }),
     STOP: () => ({ type: "STOP" }),
   },
-  cases: {},
+  cases: { "the pause has been long": ({ clock }) => clock.advance(LONG_PAUSE_MS) },
 };
 
 export const aggregator: MachinePage = {
@@ -69,6 +75,7 @@ function aScene(fold: () => Promise<FoldResult> = () => forever()): Scene {
         intervalMs: 5_000,
         minGapMs: MIN_GAP_MS,
         backoff: { firstMs: 500, maxMs: 5_000 },
+        wokenAfterMs: LONG_PAUSE_MS,
         now: options.clock.now,
         random: () => 0.999,
         onRun: () => undefined,

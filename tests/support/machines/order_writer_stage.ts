@@ -39,7 +39,14 @@ export const events = {
   BATCH_ENDED: () => ({ type: "BATCH_ENDED" }),
   PROBE_LATE: () => ({
     type: "PROBE_LATE",
-    report: { orders: 0, newOrders: 0, commitMs: 1, longestCallMs: 1, failure: null },
+    report: {
+      orders: 0,
+      newOrders: 0,
+      commitMs: 1,
+      longestCallMs: 1,
+      failure: null,
+      notParked: [],
+    },
   }),
   CALL_FAILED: () => ({ type: "CALL_FAILED", failure: FAILURE }),
   STOP: () => ({ type: "STOP", timeoutMs: 1_000 }),

@@ -7,6 +7,7 @@
 import { connect, type Sql } from "../../../sql/connection/driver.ts";
 import { migrate } from "../../../sql/migrate.ts";
 import { testServices, until } from "./services.ts";
+import { addEvilSchema, asWorst, giveToWorst, isWorst } from "./roles/worst_role.ts";
 
 export type TestSql = Sql;
 
@@ -48,6 +49,7 @@ export async function testDatabase(): Promise<DisposableDatabase> {
   await administer(async (admin) => {
     const template = await ensureTemplate(admin);
     await admin`create database ${admin(name)} template ${admin(template)}`;
+    if (isWorst()) await giveToWorst(admin, name);
   });
   const database = open(name);
   // The copy is another database than the one its first epoch began on; tests call it 1.
@@ -61,15 +63,15 @@ export async function emptyDatabase(): Promise<DisposableDatabase> {
   const name = `weir_test_${crypto.randomUUID().replaceAll("-", "")}`;
   await administer(async (admin) => {
     await admin`create database ${admin(name)}`;
+    if (isWorst()) await giveToWorst(admin, name);
   });
   return open(name);
 }
 
 function open(name: string): DisposableDatabase {
-  const url = urlOf(name);
   const open: TestSql[] = [];
   const openWith = (max: number) => {
-    const sql = connect(url, {
+    const sql = connect(adminUrlOf(name), {
       max,
       connection: { application_name: "weir test", TimeZone: "UTC" },
     });
@@ -78,7 +80,7 @@ function open(name: string): DisposableDatabase {
   };
   let dropping: Promise<void> | undefined;
   return {
-    url,
+    url: urlOf(name),
     sql: openWith(4),
     session: () => openWith(1),
     drop: () => dropping ??= drop(name, open),
@@ -114,7 +116,7 @@ async function connectionsTo(admin: TestSql, name: string): Promise<string[]> {
 
 /** Made once per server and set of migrations. A half-made template is replaced. */
 async function ensureTemplate(admin: TestSql): Promise<string> {
-  const name = `weir_template_${await migrationsHash()}`;
+  const name = `weir_template_${isWorst() ? "worst_" : ""}${await migrationsHash()}`;
   if (await isTemplate(admin, name)) return name;
   // Held by the session, which `administer` ends. Migrations wait for snapshots of their own
   // database only, so a session that waits here does not stand in their way.
@@ -122,9 +124,17 @@ async function ensureTemplate(admin: TestSql): Promise<string> {
   if (await isTemplate(admin, name)) return name;
   await admin`drop database if exists ${admin(name)} with (force)`;
   await admin`create database ${admin(name)}`;
+  if (isWorst()) await makeWorst(admin, name);
   await migrate({ databaseUrl: urlOf(name) });
   await admin`alter database ${admin(name)} with is_template true`;
   return name;
+}
+
+async function makeWorst(admin: TestSql, name: string): Promise<void> {
+  await giveToWorst(admin, name);
+  const sql = connect(adminUrlOf(name), { max: 1 });
+  await addEvilSchema(sql);
+  await sql.end({ timeout: 5 });
 }
 
 async function isTemplate(admin: TestSql, name: string): Promise<boolean> {
@@ -158,7 +168,13 @@ async function administer(use: (admin: TestSql) => Promise<void>): Promise<void>
   }
 }
 
+/** For the code under test. */
 function urlOf(database: string): string {
+  const url = adminUrlOf(database);
+  return isWorst() ? asWorst(url) : url;
+}
+
+function adminUrlOf(database: string): string {
   const url = new URL(testServices().databaseUrl);
   url.pathname = `/${database}`;
   return url.href;

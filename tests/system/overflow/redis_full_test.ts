@@ -2,6 +2,8 @@
  * The overflow on a Redis at its `maxmemory`: it takes no more orders and says so. It keeps the
  * orders that it has, and drainers can take them.
  */
+import { systemClock } from "../../../actors/clock.ts";
+import { Hints } from "../../../server/telemetry/hints.ts";
 import { assert, assertEquals } from "@std/assert";
 import type { Redis } from "ioredis";
 import { closeRedis, openRedis } from "../../../server/redis/connection.ts";
@@ -23,7 +25,7 @@ async function withOverflow(
   test: (overflow: RedisOverflow, redis: Redis) => Promise<void>,
 ) {
   const redis = openRedis(url, "test");
-  const bounds = { maxOrders: 1_000, maxBytes: 1 << 20 };
+  const bounds = { maxOrders: 1_000, maxBytes: 1 << 20, hints: new Hints(systemClock.now) };
   const overflow = new RedisOverflow({ redis, prefix: PREFIX, mode: "auto", ...bounds });
   overflow.start();
   try {
@@ -75,13 +77,13 @@ Deno.test("the overflow at the memory limit of Redis is full, knows its orders, 
     assertEquals(await redis.hlen(KEYS.records), orders.length);
     assert(overflow.isReady(), "a full overflow is still ready");
 
-    const taken = await overflow.take("one", 5, 60_000);
+    const taken = await overflow.queue.take("one", 5, 60_000);
     assertEquals(idsOf(taken.map(({ order }) => order)), idsOf(orders.slice(0, 5)));
-    await overflow.remove(taken);
-    assertEquals(await overflow.take("two", 5, 60_000).then((rest) => rest.length), 2);
+    await overflow.queue.remove(taken);
+    assertEquals(await overflow.queue.take("two", 5, 60_000).then((rest) => rest.length), 2);
     await until("the takeover", async () => {
-      const left = await overflow.take("one", 5, 50);
-      await overflow.remove(left);
+      const left = await overflow.queue.take("one", 5, 50);
+      await overflow.queue.remove(left);
       return left.length === 2;
     });
     assertEquals(await redis.xlen(KEYS.stream), 0);
@@ -91,7 +93,7 @@ Deno.test("the overflow at the memory limit of Redis is full, knows its orders, 
 
     await redis.config("SET", "maxmemory", 0);
     assertEquals(await outcomesOf(overflow, [fresh, held]), [{ isNew: true }, { isNew: true }]);
-    assertEquals((await overflow.take("one", 5, 60_000)).length, 2);
+    assertEquals((await overflow.queue.take("one", 5, 60_000)).length, 2);
   }));
 
 Deno.test("write() does not call another refusal of Redis full", () =>
@@ -104,13 +106,15 @@ Deno.test("write() does not call another refusal of Redis full", () =>
 Deno.test("an order spilled after Redis was emptied is drained", () =>
   withOwnRedis(async (overflow, redis) => {
     await overflow.write([anOrder()]);
-    assertEquals((await overflow.take("one", 5, 60_000)).length, 1);
+    assertEquals((await overflow.queue.take("one", 5, 60_000)).length, 1);
     await redis.flushall();
-    assertEquals(await overflow.take("one", 5, 60_000), []);
+    assertEquals(await overflow.queue.take("one", 5, 60_000), []);
     await redis.flushall();
     const order = anOrder();
     await overflow.write([order]);
-    const both = await Promise.all(["one", "two"].map((name) => overflow.take(name, 5, 60_000)));
+    const both = await Promise.all(
+      ["one", "two"].map((name) => overflow.queue.take(name, 5, 60_000)),
+    );
     assertEquals(
       idsOf(both.flat().map((taken) => taken.order)),
       [order.orderId],

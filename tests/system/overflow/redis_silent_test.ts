@@ -2,6 +2,8 @@
  * Redis is stopped with SIGSTOP: its sockets stay open and nobody answers. Commands must not pile
  * up meanwhile, and afterwards everything works as before.
  */
+import { systemClock } from "../../../actors/clock.ts";
+import { Hints } from "../../../server/telemetry/hints.ts";
 import { assertEquals, assertRejects } from "@std/assert";
 import type { Redis } from "ioredis";
 import { OverflowUnreachable } from "../../../actors/order_writer/group_spill.ts";
@@ -83,7 +85,7 @@ Deno.test("closeRedis() ends a connection between two attempts, whether Redis is
 
 Deno.test("find() says that the overflow is unavailable, and asks Redis nothing", () =>
   withConnections(["overflow", "counter"], async (server, { overflow: redis, counter }) => {
-    const bounds = { maxOrders: 10, maxBytes: 1 << 20 };
+    const bounds = { maxOrders: 10, maxBytes: 1 << 20, hints: new Hints(systemClock.now) };
     const overflow = new RedisOverflow({ redis, prefix: "weir", mode: "auto", ...bounds });
     overflow.start();
     try {

@@ -2,6 +2,8 @@
  * The overflow on a Redis with replicas: an order is called spilled only when a replica has
  * confirmed it. Replicas may come and go between two checks of the overflow.
  */
+import { systemClock } from "../../../actors/clock.ts";
+import { Hints } from "../../../server/telemetry/hints.ts";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { OverflowUnreachable } from "../../../actors/order_writer/group_spill.ts";
 import { closeRedis, openRedis } from "../../../server/redis/connection.ts";
@@ -19,7 +21,12 @@ function withOverflows(
   mode: OverflowMode = "auto",
 ): Promise<void> {
   return withReplicatedRedis(async (servers) => {
-    const bounds = { prefix: "weir", maxOrders: 1_000, maxBytes: 1 << 20 };
+    const bounds = {
+      prefix: "weir",
+      maxOrders: 1_000,
+      maxBytes: 1 << 20,
+      hints: new Hints(systemClock.now),
+    };
     const connections = ["one", "two"].map((name) => openRedis(servers.master.url, name));
     const [one, two] = connections.map((redis) => new RedisOverflow({ redis, mode, ...bounds }));
     try {

@@ -39,7 +39,7 @@ export const deadLetters = scene("dead letters", async (wire, { database, create
     alter table orders add constraint no_poison check (customer_ref <> 'poison') not valid`;
   await playSettled(wire);
   await playMany(wire, database);
-  await playBug(wire, database);
+  await playUnreadable(wire, database);
 });
 
 type Sql = Parameters<typeof refusePoison>[0];
@@ -139,8 +139,8 @@ async function playMany(wire: Wire, { sql }: { sql: Sql }): Promise<void> {
   }
 }
 
-/** The answer to a bug: replays a letter whose payload is no order any more. */
-async function playBug(wire: Wire, { sql }: { sql: Sql }): Promise<void> {
+/** Replays a letter whose payload is no order any more. */
+async function playUnreadable(wire: Wire, { sql }: { sql: Sql }): Promise<void> {
   const [letter] = await sql<{ id: string }[]>`
     select letter_id as id from dead_letters where payload = '{}'`;
   if (letter === undefined) throw new Error("there is no such letter");

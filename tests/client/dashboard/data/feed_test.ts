@@ -94,9 +94,18 @@ Deno.test("problemOf() tells final problems from others, and when to try again",
     [null, null, null, 2_000, 2_000],
   );
   assertEquals(problemOf(refusal("unavailable", 700)).retryAfterMs, 700);
-  assertEquals(problemOf(new Error("out of order")), {
+});
+
+Deno.test("problemOf() says that an answer was lost, where none came from the service", () => {
+  assertEquals(problemOf(new Error("Failed to fetch")), {
     reason: null,
-    sentence: "Out of order.",
+    sentence: "The server's answer was lost on its way (Failed to fetch).",
     retryAfterMs: 2_000,
   });
+  assertEquals(problemOf(new Error("")).sentence, "The server's answer was lost on its way.");
+  assertEquals(
+    problemOf(refusal("outcome_unknown")).sentence,
+    "The database's answer was lost on its way.",
+  );
+  assertEquals(problemOf(refusal("internal")).sentence, "Because internal.");
 });

@@ -4,10 +4,16 @@ import {
   formatAge,
   formatBytes,
   formatCount,
+  formatCounted,
+  formatCountShort,
+  formatDay,
   formatDuration,
   formatMinute,
+  formatMoment,
   formatMoney,
+  formatMoneyShort,
   formatTime,
+  isSameDay,
   minorDigitsOf,
   NONE,
 } from "../../../../client/dashboard/data/format.ts";
@@ -39,6 +45,34 @@ Deno.test("formatMoney() keeps every digit of a sum past 2^53", () => {
   );
   assertEquals(money("9007199254740993", "USD", "en-US"), "$90,071,992,547,409.93");
   assertEquals(money("-9007199254740993", "JPY", "en-US"), "-¥9,007,199,254,740,993");
+});
+
+Deno.test("formatMoney() shows a code that no list has, and one that is none", () => {
+  assertEquals(money("123450", "ZZZ", "en-US"), "ZZZ 1,234.50");
+  assertEquals(money("-123450", "E1", "en-US"), "E1 -1,234.50");
+  assertEquals(money("7", "", "en-US"), " 0.07");
+});
+
+Deno.test("formatMoneyShort() and formatCountShort() take a few digits of a figure of any size", () => {
+  const short = (minor: string, currency: string) =>
+    formatMoneyShort(minor, currency, "en-US").replaceAll("\u00a0", " ");
+  assertEquals(short("400000000979825", "EUR"), "€4T");
+  assertEquals(short("123456789012345678", "KWD"), "KWD 123.46T");
+  assertEquals(short("-18000000000003", "JPY"), "-¥18T");
+  assertEquals(short("123450", "E1"), "E1 1.23K");
+  assertEquals(formatCountShort("18000000000000003", "en-US"), "18,000T");
+  assertEquals(formatCountShort(12, "en-US"), "12");
+});
+
+Deno.test("formatCounted() has one noun for one and another for more", () => {
+  const counts = [0, 1, 2, "1", "9007199254740993"];
+  assertEquals(counts.map((count) => formatCounted(count, "order", "en-US")), [
+    "0 orders",
+    "1 order",
+    "2 orders",
+    "1 order",
+    "9,007,199,254,740,993 orders",
+  ]);
 });
 
 Deno.test("minorDigitsOf() is ISO 4217's, for every currency an order can have", () => {
@@ -97,4 +131,13 @@ Deno.test("times are shown in UTC", () => {
   assertEquals(formatTime("2026-03-01T23:59:59+02:00"), "21:59:59 UTC");
   assertEquals(formatTime(null), NONE);
   assertEquals(formatMinute("2026-03-01T04:05:00.000Z"), "04:05");
+});
+
+Deno.test("formatMoment() names the day of a time that is not of today", () => {
+  const now = Date.parse("2026-03-01T23:59:59Z");
+  assertEquals(formatMoment("2026-03-01T00:00:00.000Z", now), "00:00:00 UTC");
+  assertEquals(formatMoment("2026-02-28T23:59:59.999Z", now), "2026-02-28 23:59:59 UTC");
+  assertEquals(formatMoment(null, now), NONE);
+  assertEquals(isSameDay("2026-03-01T00:00:00.000Z", now + 1_000), false);
+  assertEquals(formatDay("2026-03-01T23:30:00-01:00"), "2026-03-02");
 });

@@ -2,11 +2,12 @@
  * The drawing of the chart by uPlot: bars over an hour, in the page's colours, as large as its
  * host.
  *
- * It follows the size of the host, and the change between light and dark, by itself.
- * Tested in tests/page/dashboard_test.ts.
+ * It follows the size of the host, the size of the page's letters, and the change between light and
+ * dark, by itself.
+ * Tested in tests/page/dashboard_test.ts and tests/page/wall_test.ts.
  */
 import uPlot from "uplot";
-import { formatCount } from "../data/format.ts";
+import { formatCount } from "../../data/format.ts";
 
 export interface Plot {
   /** Draws other data. */
@@ -18,6 +19,7 @@ const HALF_MINUTE_S = 30;
 /** An axis of counts has whole steps. */
 const STEPS = Array.from({ length: 12 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power))
   .flat();
+const lengthOf = ({ length }: string) => length;
 /** The axis of counts reaches up to here at the least. */
 const LOWEST_TOP = 4;
 
@@ -30,16 +32,26 @@ export function createPlot(
   data: uPlot.AlignedData,
   onPoint: (index: number | null) => void,
 ): Plot {
-  const plot = new uPlot(optionsOf(host, onPoint), data, host);
+  let shown = data;
+  let letters = letterSize();
+  const draw = () => new uPlot(optionsOf(host, letters, onPoint), shown, host);
+  let plot = draw();
   const resizing = new ResizeObserver(() => {
-    plot.setSize(sizeOf(host));
+    if (letters === letterSize()) return plot.setSize(sizeOf(host));
+    // The letters of an axis are set for good when the plot is made.
+    letters = letterSize();
+    plot.destroy();
+    plot = draw();
   });
   resizing.observe(host);
   const darkness = matchMedia("(prefers-color-scheme: dark)");
   const recolour = () => plot.redraw();
   darkness.addEventListener("change", recolour);
   return {
-    show: (data) => plot.setData(data),
+    show: (data) => {
+      shown = data;
+      plot.setData(data);
+    },
     destroy: () => {
       resizing.disconnect();
       darkness.removeEventListener("change", recolour);
@@ -48,9 +60,19 @@ export function createPlot(
   };
 }
 
-function optionsOf(host: HTMLElement, onPoint: (index: number | null) => void): uPlot.Options {
+/** The size of the page's letters in pixels: 16, or more at a wall and where a reader wants it. */
+function letterSize(): number {
+  return parseFloat(getComputedStyle(document.documentElement).fontSize);
+}
+
+function optionsOf(
+  host: HTMLElement,
+  letters: number,
+  onPoint: (index: number | null) => void,
+): uPlot.Options {
+  const rem = (count: number) => count * letters;
   const colour = (name: string) => () => getComputedStyle(host).getPropertyValue(name).trim();
-  const bars = uPlot.paths.bars?.({ size: [0.72, 28], radius: 0.15 });
+  const bars = uPlot.paths.bars?.({ size: [0.72, rem(1.75)], radius: 0.15 });
   const series = (fill: string): uPlot.Series => ({
     fill: colour(fill),
     stroke: colour(fill),
@@ -60,13 +82,13 @@ function optionsOf(host: HTMLElement, onPoint: (index: number | null) => void): 
   });
   const axis: uPlot.Axis = {
     stroke: colour("--muted"),
-    font: `12px ${getComputedStyle(host).fontFamily}`,
+    font: `${rem(0.75)}px ${getComputedStyle(host).fontFamily}`,
     ticks: { show: false },
   };
   return {
     ...sizeOf(host),
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1_000), "Etc/UTC"),
-    padding: [8, 8, 0, 0],
+    padding: [rem(0.5), rem(1.25), 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
     hooks: { setCursor: [({ cursor }) => onPoint(cursor.idx ?? null)] },
@@ -75,14 +97,15 @@ function optionsOf(host: HTMLElement, onPoint: (index: number | null) => void): 
       y: { range: (_, _min, max) => [0, Math.max(LOWEST_TOP, (max ?? 0) * 1.1)] },
     },
     axes: [
-      { ...axis, grid: { show: false }, values: "{HH}:{mm}", space: 56, size: 28 },
+      { ...axis, grid: { show: false }, values: "{HH}:{mm}", space: rem(3.5), size: rem(1.75) },
       {
         ...axis,
-        grid: { stroke: colour("--line"), width: 1 },
+        grid: { stroke: colour("--line"), width: rem(1 / 16) },
         values: (_, ticks) => ticks.map((tick) => formatCount(tick)),
         incrs: STEPS,
-        space: 44,
-        size: 48,
+        space: rem(2.75),
+        size: (_, labels) =>
+          rem(Math.max(3, 0.5 * Math.max(0, ...(labels ?? []).map(lengthOf)) + 1)),
       },
     ],
     series: [{}, series("--accent"), series("--accent-light")],

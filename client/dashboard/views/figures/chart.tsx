@@ -10,8 +10,8 @@
 import { useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import type uPlot from "uplot";
-import { formatCount, formatMinute, formatMoney } from "../data/format.ts";
-import type { CurrencyFigures } from "../data/dashboard.ts";
+import { formatCount, formatCounted, formatMinute, formatMoney } from "../../data/format.ts";
+import type { CurrencyFigures } from "../../data/ranking.ts";
 import { createPlot, type Plot } from "./plot.ts";
 
 type Minutes = CurrencyFigures["minutes"];
@@ -40,21 +40,27 @@ export function Chart({ figures }: { figures: CurrencyFigures }) {
       <figcaption>
         Orders per minute, {currency}
         <small>
-          <span data-testid="last-hour-orders">{formatCount(last60m.orders)}</span> orders,{" "}
-          <span data-testid="last-hour-revenue">{formatMoney(last60m.revenueMinor, currency)}</span>
+          <span data-testid="last-hour-orders">{formatCounted(last60m.orders, "order")}</span>,{" "}
+          <Money testId="last-hour-revenue" text={formatMoney(last60m.revenueMinor, currency)} />
         </small>
       </figcaption>
       <div ref={host} class="plot" role="img" aria-label={descriptionOf(figures)} />
       {minute !== undefined && (
         <p class="readout" data-testid="minute">
           <span>{formatMinute(minute.minute)} UTC{index === last && ", so far"}</span>
-          <span>{formatCount(minute.orders)} orders</span>
-          <span>{formatCount(minute.units)} units</span>
-          <span>{formatMoney(minute.revenueMinor, currency)}</span>
+          <span>{formatCounted(minute.orders, "order")}</span>
+          <span>{formatCounted(minute.units, "unit")}</span>
+          <Money text={formatMoney(minute.revenueMinor, currency)} />
         </p>
       )}
     </figure>
   );
+}
+
+/** Money within a line of text. Its number of letters tells the style sheet how large it may be. */
+function Money({ text, testId }: { readonly text: string; readonly testId?: string }) {
+  return <span class="money" style={{ "--letters": text.length }} data-testid={testId}>{text}
+  </span>;
 }
 
 /** Three lists: times in seconds, orders of the past minutes, orders of the present minute. */

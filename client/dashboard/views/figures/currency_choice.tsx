@@ -1,19 +1,29 @@
 /**
  * The choice of a currency, as tabs. Arrow keys, Home and End move between them. A single currency
- * has no tabs.
- * Tested in tests/page/dashboard_test.ts.
+ * has no tabs. More than a row of tabs are a list to choose from.
+ * Tested in tests/page/dashboard_test.ts and tests/page/currencies_test.ts.
  */
 import { useRef } from "preact/hooks";
 
-export interface CurrencyTabsProps {
+export interface CurrencyChoiceProps {
   readonly currencies: readonly string[];
   readonly selected: string;
   readonly onSelect: (currency: string) => void;
 }
 
-export function CurrencyTabs({ currencies, selected, onSelect }: CurrencyTabsProps) {
+const MOST_TABS = 8;
+
+/** True when so many currencies are chosen by tabs. */
+export function hasTabs(count: number): boolean {
+  return count > 1 && count <= MOST_TABS;
+}
+
+export function CurrencyChoice({ currencies, selected, onSelect }: CurrencyChoiceProps) {
   const list = useRef<HTMLDivElement>(null);
   if (currencies.length < 2) return null;
+  if (!hasTabs(currencies.length)) {
+    return <CurrencyList currencies={currencies} selected={selected} onSelect={onSelect} />;
+  }
   const move = (event: KeyboardEvent) => {
     const target = targetOf(event.key, currencies.indexOf(selected), currencies.length);
     const currency = currencies.at(target ?? -1);
@@ -39,6 +49,21 @@ export function CurrencyTabs({ currencies, selected, onSelect }: CurrencyTabsPro
         </button>
       ))}
     </div>
+  );
+}
+
+function CurrencyList({ currencies, selected, onSelect }: CurrencyChoiceProps) {
+  return (
+    <p class="choice">
+      <label for="currency">Currency</label>
+      <select
+        id="currency"
+        value={selected}
+        onChange={({ currentTarget }) => onSelect(currentTarget.value)}
+      >
+        {currencies.toSorted().map((currency) => <option key={currency}>{currency}</option>)}
+      </select>
+    </p>
   );
 }
 

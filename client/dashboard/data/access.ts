@@ -1,0 +1,42 @@
+/**
+ * The access that an API key gives: the store it is for, and in words what it may do and what it
+ * may not.
+ *
+ * An instance of an older version may not know `whoami`, as in the middle of a deploy. The page then
+ * asks for everything, and the server's refusals say what is missing.
+ */
+import { errorDataOf, type Scope, type Whoami } from "../../mod.ts";
+
+/** Null: the server cannot tell what the key is for. */
+export type Access = Whoami | null;
+
+const ABILITIES: Readonly<Record<Scope, string>> = {
+  "orders:write": "place and cancel orders",
+  "orders:read": "read orders",
+  "dashboard:read": "read figures",
+  ops: "see and steer the actors",
+};
+
+/** True unless the key surely has not got `scope`. */
+export function mayHave(access: Access, scope: Scope): boolean {
+  return access === null || access.scopes.includes(scope);
+}
+
+/** The sentences for a key that may not read figures: what it may do, and what is missing. */
+export function lackOfFigures({ name, scopes }: Whoami): string {
+  // A name can hold text of any direction. The two marks keep it from turning the sentence round.
+  const may = scopes.length === 0 ? "do nothing" : listed(scopes.map((scope) => ABILITIES[scope]));
+  return `The key “\u2068${name}\u2069” may ${may}. ` +
+    "Figures need a key with the scope dashboard:read.";
+}
+
+/** True for the answer of a server that does not know the question. */
+export function isUnknownProcedure(error: unknown): boolean {
+  return errorDataOf(error)?.code === "NOT_FOUND";
+}
+
+/** `a`, `a and b`, `a, b and c`. */
+function listed(parts: readonly string[]): string {
+  const last = parts.at(-1) ?? "";
+  return parts.length < 2 ? last : `${parts.slice(0, -1).join(", ")} and ${last}`;
+}

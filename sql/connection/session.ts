@@ -1,0 +1,185 @@
+/**
+ * A session with PostgreSQL: one connection, set up before its first statement.
+ *
+ * The settings go to the server in a statement of their own, and not in the start-up message. A
+ * pooler refuses most start-up settings, or drops them without a word. Then the session reads them
+ * back. It is of no use if a promise rests on a setting that did not stay.
+ *
+ * The connection is made once. When it is lost, the session has ended: a connection that the driver
+ * made anew would not be set up.
+ */
+import type postgres from "postgres";
+import { connect, type Sql } from "./driver.ts";
+import { WEIR_CODE } from "./failure/codes.ts";
+import { PROMISED, SCHEMA, SETTINGS, type Settings } from "./settings.ts";
+import { understand } from "./url.ts";
+
+/** The oldest PostgreSQL that the tests have run on. */
+const MIN_VERSION = 15;
+const ENCODING = "UTF8";
+
+/** A setting that a promise rests on did not stay: a pooler or a superuser stands in the way. */
+export class UnfitSession extends Error {
+  override readonly name = "UnfitSession";
+  readonly code = WEIR_CODE.unfitSession;
+}
+
+/** The database can never keep Weir's orders as they are. The message says what to do. */
+export class UnfitDatabase extends Error {
+  override readonly name = "UnfitDatabase";
+  readonly code = WEIR_CODE.unfitDatabase;
+}
+
+export interface SessionOptions {
+  /** `postgres://user:password@host:port/database`; several hosts are tried in order. */
+  readonly url: string;
+  /** The server lists the session as `weir <name>`. */
+  readonly name: string;
+  readonly connectTimeoutMs: number;
+  /** Values besides those of `SETTINGS`, or instead of them. */
+  readonly settings?: Settings;
+  readonly onNotice?: (notice: postgres.Notice) => void;
+  /** Called with each notification of a channel that the session listens to. */
+  readonly onNotification?: (channel: string, payload: string) => void;
+  /** Called once, when the connection is lost or ended. */
+  readonly onClosed?: () => void;
+}
+
+export class Session {
+  /** Use it only after `ready`. */
+  readonly sql: Sql;
+  /**
+   * Resolves when the session is set up. @throws UnfitSession, UnfitDatabase, or the error of the
+   *   driver
+   */
+  readonly ready: Promise<void>;
+  #ready = false;
+  #closed = false;
+  readonly #begunAt = performance.now();
+
+  /** Begins to connect. */
+  constructor(readonly options: SessionOptions) {
+    const { url, name, connectTimeoutMs, onNotice, onNotification } = options;
+    this.sql = connect(url, {
+      max: 1,
+      max_lifetime: null,
+      connect_timeout: Math.max(1, connectTimeoutMs / 1_000),
+      backoff: () => 0.05,
+      ...(onNotice === undefined ? {} : { onnotice: onNotice }),
+      ...(onNotification === undefined ? {} : { onnotify: onNotification }),
+      onclose: () => this.#close(),
+      connection: { application_name: `weir ${name}` },
+    });
+    this.ready = this.#setUp();
+    this.ready.catch(() => undefined); // the caller may have given up meanwhile
+  }
+
+  /** True once the session is set up, also after its end. */
+  get isReady(): boolean {
+    return this.#ready;
+  }
+
+  get ageMs(): number {
+    return performance.now() - this.#begunAt;
+  }
+
+  /** True when the connection is lost or ended, or was never made. */
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  /** Ends the session. A statement under way has `timeoutMs` to end. Legal twice. */
+  async end(timeoutMs: number): Promise<void> {
+    await this.sql.end({ timeout: timeoutMs / 1_000 }).catch(() => undefined);
+    this.#close();
+  }
+
+  async #setUp(): Promise<void> {
+    const { url, settings } = this.options;
+    await setUp(this.sql, { ...settingsOf(url), ...settings });
+    this.#ready = true;
+  }
+
+  #close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    void this.sql.end({ timeout: 0 }).catch(() => undefined); // or the driver would connect anew
+    this.options.onClosed?.();
+  }
+}
+
+/**
+ * Opens a session, and ends it after `use`.
+ * @throws what `use` throws, or as `Session.ready` does
+ */
+export async function withSession<T>(
+  options: SessionOptions,
+  use: (sql: Sql) => Promise<T>,
+): Promise<T> {
+  const session = new Session(options);
+  try {
+    await session.ready;
+    return await use(session.sql);
+  } finally {
+    await session.end(1_000); // this also gives back the locks of the session
+  }
+}
+
+/** The settings that the connection string asks for, and then Weir's own. */
+function settingsOf(url: string): Settings {
+  const { settings: { search_path, ...asked } } = understand(url).target;
+  // A temporary table would go first unless pg_temp is named.
+  const path = { search_path: `${search_path ?? SCHEMA}, pg_temp` };
+  return { ...asked, ...SETTINGS, ...path };
+}
+
+interface Found {
+  readonly name: string;
+  readonly value: string | null;
+}
+
+/** Both statements travel together, so the set-up costs one round trip. */
+async function setUp(sql: Sql, settings: Settings): Promise<void> {
+  const { search_path = "" } = settings;
+  const promised: Settings = { ...PROMISED, search_path };
+  const read = ["server_version_num", "server_encoding", ...Object.keys(promised)];
+  const [, rows] = await Promise.all([
+    // An older server does not know every setting of Weir's. It must know those of the string.
+    sql`
+      SELECT pg_catalog.set_config(name, value, false)
+      FROM ROWS FROM (pg_catalog.unnest(${Object.keys(settings)}::text[]),
+                      pg_catalog.unnest(${Object.values(settings)}::text[])) AS wanted (name, value)
+      WHERE pg_catalog.current_setting(name, true) IS NOT NULL
+         OR name <> ALL (${Object.keys(SETTINGS)}::text[])`,
+    sql<Found[]>`
+      SELECT name, pg_catalog.current_setting(name, true) AS value
+      FROM pg_catalog.unnest(${read}::text[]) AS wanted (name)`,
+  ]);
+  const found = new Map(rows.map(({ name, value }) => [name, value]));
+  checkDatabase(found);
+  for (const [name, value] of Object.entries(promised)) {
+    if (found.get(name) !== value) {
+      throw new UnfitSession(
+        `the session has ${name} = ${found.get(name)} and Weir needs ${value}: ` +
+          "a pooler or a right of the role keeps Weir from setting it",
+      );
+    }
+  }
+}
+
+/** @throws UnfitDatabase */
+function checkDatabase(found: ReadonlyMap<string, string | null>): void {
+  const version = Math.floor(Number(found.get("server_version_num")) / 10_000);
+  if (!(version >= MIN_VERSION)) {
+    throw new UnfitDatabase(
+      `the server is PostgreSQL ${version}, and Weir needs ${MIN_VERSION} or newer`,
+    );
+  }
+  const encoding = found.get("server_encoding");
+  if (encoding !== ENCODING) {
+    throw new UnfitDatabase(
+      `the database has the encoding ${encoding}, which cannot hold every text of an order: ` +
+        `make one with CREATE DATABASE … ENCODING '${ENCODING}' TEMPLATE template0`,
+    );
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * Keys that are for one store, or may do a part of the page's work alone: the page asks for nothing
+ * that they cannot have, and says in words what is missing.
+ */
+import { assertEquals } from "@std/assert";
+import type { Page } from "playwright-core";
+import { openPage } from "./chromium.ts";
+import { inBrowser, keyFor, order } from "./scene.ts";
+
+/** The number of red parts that the page shows. */
+const reds = (page: Page) => page.locator('[data-tone="bad"]:visible').count();
+
+Deno.test("a key for one store opens that store's figures, and names it", () =>
+  inBrowser(async (browser, service) => {
+    await service.api.orders.place.mutate(order("shop", "EUR", [["tea", 2, 450]]));
+    await service.api.orders.place.mutate(order("kiosk", "EUR", [["jug", 1, 1_999]]));
+    const key = await keyFor(service, ["dashboard:read"], "shop");
+    const { page, shows, errors } = await openPage(browser, `${service.url}/#token=${key}`);
+    await shows("today-revenue", "€9.00");
+    await shows("scope", "shop");
+    await shows("fixed-store", "shop");
+    await shows("live", "Live: orders show here as they are committed.");
+    assertEquals(await page.getByTestId("store").count(), 0, "there is a store to choose");
+    assertEquals(await page.locator(".operators").count(), 0, "there is an operators' part");
+    assertEquals([await reds(page), await page.getByTestId("problem").count()], [0, 0]);
+    await service.api.orders.place.mutate(order("shop", "EUR", [["tea", 1, 450]]));
+    await shows("today-revenue", "€13.50");
+    assertEquals(errors, []);
+  }));
+
+Deno.test("a link to another store shows the key's own store", () =>
+  inBrowser(async (browser, service) => {
+    await service.api.orders.place.mutate(order("shop", "EUR", [["tea", 2, 450]]));
+    const key = await keyFor(service, ["dashboard:read", "ops"], "shop");
+    const link = `${service.url}/#token=${key}&store=kiosk`;
+    const { page, shows } = await openPage(browser, link);
+    await shows("today-revenue", "€9.00");
+    await shows("fixed-store", "shop");
+    await shows("circuit", "closed");
+    assertEquals(page.url(), `${service.url}/#store=shop`);
+    assertEquals(await reds(page), 0);
+  }));
+
+Deno.test("a key that may not read figures is told what it may do and what is missing", () =>
+  inBrowser(async (browser, service) => {
+    const till = await keyFor(service, ["orders:write", "orders:read"], "shop");
+    const operator = await keyFor(service, ["ops"], null);
+    const shown = (sentence: string) => sentence.replaceAll(/[\u2068\u2069]/g, "");
+    const missing = "Figures need a key with the scope dashboard:read.";
+
+    const first = await openPage(browser, `${service.url}/#token=${till}`);
+    await first.shows("connection", "connected");
+    assertEquals(
+      shown(await first.text("problem")),
+      `The key “page test” may place and cancel orders and read orders. ${missing}`,
+    );
+    assertEquals(await first.page.locator(".operators, .todays").count(), 0);
+    const second = await openPage(browser, `${service.url}/#token=${operator}`);
+    await second.shows("circuit", "closed");
+    assertEquals(
+      shown(await second.text("problem")),
+      `The key “page test” may see and steer the actors. ${missing}`,
+    );
+    assertEquals([...first.errors, ...second.errors], []);
+  }));
+
+Deno.test("a page whose question about the key gets no answer asks again", () =>
+  inBrowser(async (browser, service) => {
+    await service.api.orders.place.mutate(order("shop", "EUR", [["tea", 2, 450]]));
+    const key = await keyFor(service, ["dashboard:read"], "shop");
+    const context = await browser.newContext({ locale: "en-US" });
+    let lost = 0;
+    await context.route("**/trpc/whoami**", async (route) => {
+      if (++lost > 1) return await route.continue();
+      await route.abort();
+    });
+    const { shows } = await openPage(browser, `${service.url}/#token=${key}`, { context });
+    await shows(
+      "problem",
+      "The server's answer was lost on its way (Failed to fetch). Trying again…",
+    );
+    await shows("today-revenue", "€9.00");
+    await context.close();
+  }));
+
+Deno.test("a page that meets an older server does without whoami", () =>
+  inBrowser(async (browser, service) => {
+    await service.api.orders.place.mutate(order("shop", "EUR", [["tea", 2, 450]]));
+    const context = await browser.newContext({ locale: "en-US" });
+    // The real answer of a server that has no such procedure.
+    await context.route(
+      "**/trpc/whoami**",
+      (route) => route.continue({ url: route.request().url().replace("whoami", "nobody") }),
+    );
+    const { shows } = await openPage(browser, service.link(), { context });
+    await shows("today-revenue", "€9.00");
+    await shows("circuit", "closed");
+    await context.close();
+  }));
+
+Deno.test("a text that cannot be a key is refused in a sentence", () =>
+  inBrowser(async (browser, service) => {
+    const { page, shows, errors } = await openPage(browser, service.url);
+    await page.getByLabel("API key").fill("мой ключ");
+    await page.getByRole("button", { name: "Show the dashboard" }).click();
+    await shows("sign-in-error", "This is not an API key: it has letters that no key has.");
+    assertEquals(errors, []);
+  }));

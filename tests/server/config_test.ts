@@ -1,0 +1,65 @@
+/** The addresses in the environment, as people copy them from elsewhere. */
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { ConfigError, forgetDriverVariables, readConfig } from "../../server/config.ts";
+
+/** The line about one wrong variable. */
+function lineAbout(name: string, value: string): string {
+  const { message } = assertThrows(() => readConfig({ [name]: value }), ConfigError) as Error;
+  assertEquals(/s3|cr3t/.test(message), false, message);
+  return message;
+}
+
+Deno.test("DATABASE_URL: the line names the variable and the parameter, and shows no password", () => {
+  const about = (url: string) => lineAbout("DATABASE_URL", url);
+  assertMatch(about("postgres://u:s3cr3t@h/db?sslmod=x"), /^DATABASE_URL is wrong: sslmod: /);
+  assertMatch(about("postgres://u:s3@cr3t@h/db"), /^DATABASE_URL is wrong: .*%40/);
+  assertMatch(about("host=h password='s3cr3t"), /^DATABASE_URL is wrong: /);
+});
+
+Deno.test("DATABASE_URL: the service gets the canonical URL and the parameters that are left out", () => {
+  const text = "host=h user=u password=p dbname=db channel_binding=require sslmode=require";
+  const config = readConfig({ DATABASE_URL: text });
+  assertEquals(config.databaseUrl, "postgres://u:p@h:5432/db?sslmode=require");
+  assertEquals(config.droppedParameters.map(({ name, weakens }) => [name, weakens]), [
+    ["channel_binding", true],
+  ]);
+});
+
+Deno.test("REDIS_URL: a user, a password, TLS and the number of a database are taken as they are", () => {
+  const good = [
+    "redis://h",
+    "redis://h:6379/3",
+    "rediss://default:s3cr3t%40x@[::1]:6380/0",
+    "redis://:s3cr3t@h:6379",
+  ];
+  for (const url of good) assertEquals(readConfig({ REDIS_URL: url }).redisUrl, url);
+});
+
+Deno.test("REDIS_URL: a wrong one is refused with the way to mend it", () => {
+  const wrong: readonly (readonly [string, RegExp])[] = [
+    ["https://eu1-s3cr3t.upstash.io", /REST/],
+    ["redis-cli -u redis://:s3cr3t@h:6379", /command/],
+    ["'redis://:s3cr3t@h:6379'", /quotes/],
+    ["redis+sentinel://h1:26379,h2:26379/name", /sentinels/],
+    ["h:6379", /redis:\/\//],
+    ["redis://h1:6379,h2:6379", /several hosts/],
+    ["redis://:s3@cr3t@h:6379", /%40/],
+    ["redis://:s3/cr3t@h:6379", /%2F/],
+    ["redis://:s3#cr3t@h:6379", /%23/],
+    ["redis://:s3cr3t%@h:6379", /%25/],
+    ["redis://h:six", /port/],
+    ["redis://h:6379/cache", /number of a database/],
+    ["redis://h:6379?commandTimeout=0", /parameters/],
+  ];
+  for (const [url, line] of wrong) {
+    const about = lineAbout("REDIS_URL", url);
+    assertMatch(about, /^REDIS_URL is wrong: /);
+    assertMatch(about, line, url);
+  }
+});
+
+Deno.test("the environment: the variable that the driver always obeys is taken away", () => {
+  Deno.env.set("PGTARGETSESSIONATTRS", "standby");
+  forgetDriverVariables();
+  assertEquals(Deno.env.has("PGTARGETSESSIONATTRS"), false);
+});

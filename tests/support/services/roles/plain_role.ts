@@ -1,0 +1,24 @@
+/** A role without any right but those that the service needs, for tests that take one away. */
+import type { TestDatabase } from "../database.ts";
+
+/** Runs `test` with a URL of the database for such a role, and drops the role afterwards. */
+export async function withPlainRole(
+  { sql, url }: Pick<TestDatabase, "sql" | "url">,
+  test: (url: string, role: string) => Promise<void>,
+): Promise<void> {
+  const role = `weir_plain_${crypto.randomUUID().replaceAll("-", "")}`;
+  await sql.unsafe(`create role ${role} login password 'plain'`);
+  try {
+    await sql.unsafe(`
+      grant usage, create on schema public to ${role};
+      grant all on all tables in schema public to ${role};
+      grant all on all sequences in schema public to ${role}`);
+    const plain = new URL(url);
+    plain.username = role;
+    plain.password = "plain";
+    await test(plain.href, role);
+  } finally {
+    await sql.unsafe(`drop owned by ${role}`);
+    await sql.unsafe(`drop role ${role}`);
+  }
+}
