@@ -7,7 +7,7 @@ import { commitBatch, readStored } from "../../../sql/orders/batch.ts";
 import { cancelOrder } from "../../../sql/orders/cancellation.ts";
 import { anOrder } from "../../support/load/orders.ts";
 import type { TestSql } from "../../support/services/database.ts";
-import { withPlainRole } from "../../support/services/plain_role.ts";
+import { withPlainRole } from "../../support/services/roles/plain_role.ts";
 import { startPostgres } from "../../support/services/server_process.ts";
 import { until } from "../../support/services/services.ts";
 
