@@ -19,7 +19,8 @@ function isOut(text: string): boolean {
     '"state":"backing_off"',
     '"bus":{"state":"redis"}',
     '"orders":4,"oldestAgeMs":',
-  ].every((part) => text.includes(part)) && !text.includes('"oldestAgeMs":null');
+  ].every((part) => text.includes(part)) && !text.includes('"oldestAgeMs":null') &&
+    /"failuresInARow":[1-9]\d*,"lastError":"ECONNREFUSED"/.test(text);
 }
 
 export const overflow = sceneWithProxy("overflow", async (wire, { api }, proxy) => {
