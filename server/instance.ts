@@ -10,9 +10,10 @@ import { migrate } from "../sql/migrate.ts";
 import { type HttpServer, KEEP_ALIVE_MS, serveHttp } from "./front/http.ts";
 import { type PartsOptions, startParts } from "./parts.ts";
 import { CLIENT_TIMEOUT_MS } from "./front/slow_clients.ts";
-import { StartTries } from "./start_tries.ts";
+import { causeOf, StartTries } from "./start_tries.ts";
 import { stopParts } from "./stop.ts";
-import { describe, getLogger } from "./telemetry/log.ts";
+import { tellBug } from "./telemetry/bugs.ts";
+import { getLogger } from "./telemetry/log.ts";
 
 const log = getLogger(["weir"]);
 
@@ -47,6 +48,7 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
         databaseUrl = nextHostFirst(url); // the next try asks the next of several hosts
         try {
           const { applied } = await migrate({ databaseUrl: url });
+          parts.streaks.preparation.succeeded();
           for (const name of applied) log.info(`applied migration ${name}`);
         } catch (error) {
           tries.failed(error);
@@ -60,12 +62,14 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
       onPrepareFailed: (error, retryAfterMs) => {
         const line = tries.line(error);
         if (line !== null) log.warn(line, { retryAfterMs });
+        parts.streaks.preparation.failed(error, causeOf(error));
+        parts.problems.look();
       },
       backoff: { firstMs: 250, maxMs: 2_000 },
       random: Math.random,
     },
   });
-  system.subscribe({ error: (error) => log.fatal(`a bug in the system: ${describe(error)}`) });
+  system.subscribe({ error: (error) => tellBug("a bug in the system", error) });
   const isReady = () => system.getSnapshot().value === "serving" && parts.takesOrders();
   try {
     const { port, host } = config;

@@ -6,6 +6,9 @@
  * So the service looks every second whether each launcher is still the parent of the next. A parent
  * that is no launcher may go: a terminal, a script, a supervisor. Then the service stays.
  *
+ * Under `deno run --watch` (the task `dev`) the end of the service does not end the process: it waits
+ * for a file to change, and would begin again with nobody above it. `isWatched` tells.
+ *
  * Tested in tests/server/launchers_test.ts and tests/server/orphans_test.ts.
  */
 import { every } from "./every.ts";
@@ -18,7 +21,7 @@ export interface LaunchersOptions {
   readonly byNpx: boolean;
   readonly table: Pick<ProcessTable, "read" | "parentsOf">;
   /** Called once, with the name of the launcher that has ended. */
-  readonly onGone: (name: string) => void;
+  readonly onGone: (name: string, isWatched: boolean) => void;
   readonly lookMs?: number;
 }
 
@@ -48,7 +51,7 @@ export function watchLaunchers(options: LaunchersOptions): () => Promise<void> {
     const lost = chain === null ? await begin() : await firstLost(chain, options);
     if (lost === null || isOver) return;
     isOver = true;
-    onGone(lost);
+    onGone(lost, chain?.some(({ args }) => args.includes("--watch")) === true);
   });
   const begin = async () => {
     const found = await findLaunchers(options);

@@ -7,7 +7,6 @@
  */
 import type { Redis } from "ioredis";
 import type { Aggregator } from "../actors/aggregator/aggregator.ts";
-import type { Auditor } from "../actors/auditor/auditor.ts";
 import { systemClock } from "../actors/clock.ts";
 import { LANES, type OrderWriter } from "../actors/order_writer/order_writer.ts";
 import type { OverflowDrainer } from "../actors/overflow_drainer/overflow_drainer.ts";
@@ -18,30 +17,36 @@ import { readFigures, readNewest } from "../sql/figures/snapshots.ts";
 import { cancelOrder } from "../sql/orders/cancellation.ts";
 import type { Config } from "./config.ts";
 import type { Repeating } from "./every.ts";
-import { startAuditing } from "./figures/auditing.ts";
+import { type Auditing, startAuditing } from "./figures/auditing.ts";
 import { type Bus, startBus } from "./figures/bus.ts";
 import { type Folding, startFolding } from "./figures/folding.ts";
 import { startRetention } from "./figures/retention.ts";
 import { createAuth } from "./front/auth.ts";
 import { type LiveHub, startLiveHub } from "./live/live_hub.ts";
 import { createSnapshotCache, NO_CACHE } from "./live/snapshot_cache.ts";
+import { watchProblems } from "./ops/problems/start.ts";
+import type { ProblemWatch } from "./ops/problems/watch.ts";
 import { startStatusBoard, type StatusBoard } from "./ops/status_board.ts";
 import { createCancel } from "./orders/cancel.ts";
 import { DeadLetters, REPLAYS_PER_SECOND } from "./orders/dead_letters.ts";
 import { createIntake } from "./orders/intake.ts";
 import { type LetterCount, startLetterCount } from "./orders/letter_count.ts";
 import { createOrderLookup } from "./orders/lookup.ts";
+import { ShedOrders } from "./orders/shed_orders.ts";
 import { createOrderStore, createRecallingStore } from "./orders/store.ts";
 import { startWriter } from "./orders/writer.ts";
 import { startDrainer } from "./overflow/drainer.ts";
 import { type RunningOverflow, startOverflow } from "./overflow/start.ts";
 import { overflowStatus } from "./overflow/status.ts";
 import { openRedis } from "./redis/connection.ts";
+import { RedisLinks } from "./redis/links.ts";
 import type { Services } from "./router/context.ts";
 import type { Gauges } from "./telemetry/gauges.ts";
 import { Hints } from "./telemetry/hints.ts";
 import { LetterLog } from "./telemetry/letter_log.ts";
 import { createMetrics, type Metrics } from "./telemetry/metrics.ts";
+import { createStreaks, type Streaks } from "./telemetry/streak.ts";
+import { oldAfterMs, signsOf } from "./signs.ts";
 import { VERSION } from "./version.ts";
 
 export interface PartsOptions {
@@ -57,6 +62,8 @@ export interface Parts extends FigureParts, OrderParts {
   /** For snapshots; null: without Redis. */
   readonly cacheRedis: Redis | null;
   readonly statusBoard: StatusBoard;
+  readonly problems: ProblemWatch;
+  readonly streaks: Streaks;
   readonly metrics: Metrics;
   /** The services that calls reach. */
   readonly services: Services;
@@ -77,7 +84,7 @@ interface OrderParts {
 /** The parts along the journey of a figure. */
 interface FigureParts {
   readonly folding: Folding;
-  readonly auditor: Auditor;
+  readonly auditor: Auditing;
   readonly retention: Repeating;
   readonly bus: Bus;
   readonly hub: LiveHub;
@@ -87,6 +94,9 @@ interface FigureParts {
 interface Base extends PartsOptions {
   readonly instanceId: string;
   readonly metrics: Metrics;
+  readonly streaks: Streaks;
+  readonly shed: ShedOrders;
+  readonly links: RedisLinks;
   readonly hints: Hints;
   readonly database: Database;
   readonly cacheRedis: Redis | null;
@@ -97,11 +107,18 @@ export function startParts(options: PartsOptions): Parts {
   const { config, databaseUrl, redisUrl } = options;
   const { statementTimeoutMs } = config;
   const hints = new Hints(systemClock.now);
-  const metrics = createMetrics(hints);
+  const observers = {
+    hints,
+    metrics: createMetrics(hints),
+    streaks: createStreaks(systemClock.now),
+    shed: new ShedOrders(systemClock.now),
+    links: new RedisLinks(),
+  };
+  const { metrics, streaks, links } = observers;
   const database = openDatabase({ url: databaseUrl, statementTimeoutMs, writeConnections: LANES });
-  const cacheRedis = redisUrl === null ? null : openRedis(redisUrl, "cache");
+  const cacheRedis = redisUrl === null ? null : openRedis(redisUrl, "cache", links);
   const instanceId = crypto.randomUUID();
-  const base = { ...options, instanceId, metrics, hints, database, cacheRedis };
+  const base = { ...options, ...observers, instanceId, database, cacheRedis };
   const figures = startFigures(base);
   const { hub, bus, auditor, folding: { aggregator } } = figures;
   const orders = startOrders(base, () => aggregator.wake());
@@ -114,9 +131,18 @@ export function startParts(options: PartsOptions): Parts {
     spill: () => overflowStatus(overflow, drainer),
     deadLetters: () => letterCount.open(),
     subscribers: () => hub.subscribers,
+    auditor: () => auditor.status(),
+    problems: () => problems.standing(),
   };
-  metrics.watch({ ...gauges, setAside: () => overflow?.setAside ?? 0 });
-  const statusBoard = startBoard(instanceId, gauges, { writer, aggregator, bus, letterCount });
+  const states = () => [writer.circuit, writer.intake, bus.state()].join();
+  const problems = watchProblems(signsOf({ ...base, ...figures, overflow, gauges }), {
+    now: systemClock.now,
+    actors: [writer, bus],
+    states,
+  });
+  metrics.watch({ ...gauges, setAside: () => overflow?.setAsideOrders ?? 0 });
+  const shown = { writer, aggregator, bus, problems, letterCount };
+  const statusBoard = startBoard(instanceId, gauges, shown);
   return {
     ...figures,
     ...orders,
@@ -124,6 +150,8 @@ export function startParts(options: PartsOptions): Parts {
     cacheRedis,
     metrics,
     statusBoard,
+    problems,
+    streaks,
     services: {
       ...orderServices(base, orders, () => aggregator.wake()),
       hub,
@@ -138,7 +166,7 @@ export function startParts(options: PartsOptions): Parts {
 }
 
 function startFigures(base: Base): FigureParts {
-  const { config, databaseUrl, redisUrl, database, metrics, hints } = base;
+  const { config, databaseUrl, redisUrl, database, metrics, streaks, links, hints } = base;
   const newest = new NewestPosition();
   const hub = startHub(base, newest);
   const bus = startBus({
@@ -147,21 +175,22 @@ function startFigures(base: Base): FigureParts {
     hints,
     redisUrl,
     redisPrefix: config.redisPrefix,
+    links,
     onNotice: (notice) => hub.notice(notice),
   });
   return {
     hub,
     bus,
-    folding: startFolding({ ...base, newest, publish: bus.publish }),
-    auditor: startAuditing(database, metrics),
+    folding: startFolding({ ...base, streak: streaks.folds, newest, publish: bus.publish }),
+    auditor: startAuditing({ database, metrics, streak: streaks.audits }),
     retention: startRetention(database, hints),
   };
 }
 
 /** @param onCommitted called after each commit that changes a figure. */
 function startOrders(base: Base, onCommitted: () => void): OrderParts {
-  const { config, redisUrl, database, instanceId, metrics, hints } = base;
-  const running = redisUrl === null ? null : startOverflow(config, redisUrl, hints);
+  const { config, redisUrl, database, instanceId, metrics, streaks, links, hints } = base;
+  const running = redisUrl === null ? null : startOverflow(config, redisUrl, hints, links);
   const overflow = running?.overflow ?? null;
   const letterLog = new LetterLog();
   const writer = startWriter({
@@ -175,6 +204,7 @@ function startOrders(base: Base, onCommitted: () => void): OrderParts {
       ),
     overflow,
     metrics,
+    streak: streaks.batches,
     onCommitted,
     onClosed: () => drainer?.wake(),
   });
@@ -184,6 +214,7 @@ function startOrders(base: Base, onCommitted: () => void): OrderParts {
     instanceId,
     statementTimeoutMs: config.statementTimeoutMs,
     mayDrain: () => writer.circuit === "closed",
+    streak: streaks.drains,
     onDrained: onCommitted,
     hints,
     onParked: letterLog.tell,
@@ -193,16 +224,16 @@ function startOrders(base: Base, onCommitted: () => void): OrderParts {
 }
 
 function orderServices(
-  { config, database, metrics }: Base,
+  { config, database, metrics, streaks, shed }: Base,
   { writer, overflow }: OrderParts,
   onCancelled: () => void,
 ): Pick<Services, "auth" | "intake" | "orders" | "deadLetters"> {
-  const intake = createIntake(writer, metrics);
+  const intake = createIntake(writer, metrics, (reason) => shed.add(reason));
   const { place } = intake;
   const lookup = createOrderLookup(database.read, overflow?.overflow ?? null);
   return {
     auth: createAuth({
-      findKey: (token) => findApiKey(database.keys, token),
+      findKey: (token) => streaks.keyLookups.of(findApiKey(database.keys, token)),
       devKey: config.devKey,
       now: systemClock.now,
     }),
@@ -231,6 +262,7 @@ function startHub(
   return startLiveHub({
     readFigures: (scope) => readFigures(database.live, scope),
     readNewest: () => readNewest(database.read),
+    oldAfterMs: oldAfterMs(config),
     newest,
     cache: cacheRedis === null
       ? NO_CACHE
@@ -245,15 +277,23 @@ interface Actors {
   readonly writer: OrderWriter;
   readonly aggregator: Aggregator;
   readonly bus: Bus;
+  readonly problems: ProblemWatch;
   readonly letterCount: LetterCount;
 }
 
 function startBoard(instanceId: string, gauges: Gauges, actors: Actors): StatusBoard {
-  const { writer, aggregator, bus, letterCount: { latestRule } } = actors;
+  const { writer, aggregator, bus, problems, letterCount: { latestRule } } = actors;
   const states = () =>
-    [writer.circuit, writer.intake, aggregator.state, bus.state(), gauges.spill().state].join();
+    [
+      writer.circuit,
+      writer.intake,
+      aggregator.state,
+      bus.state(),
+      gauges.spill().state,
+      ...problems.standing().map(({ name }) => name),
+    ].join();
   return startStatusBoard(
     { instanceId, version: VERSION, ...gauges, latestRule, states },
-    [writer, aggregator, bus],
+    [writer, aggregator, bus, problems],
   );
 }

@@ -8,8 +8,9 @@ import type { Config } from "./config.ts";
 import { type EmbeddedServices, startEmbedded } from "./embedded/mod.ts";
 import { type Instance, startInstance } from "./instance.ts";
 import { watchLaunchers } from "./launchers.ts";
-import { processTable } from "./process_table.ts";
-import { describe, getLogger } from "./telemetry/log.ts";
+import { endProcess, endSignals, processTable } from "./process_table.ts";
+import { tellBug } from "./telemetry/bugs.ts";
+import { getLogger } from "./telemetry/log.ts";
 
 const log = getLogger(["weir"]);
 
@@ -37,11 +38,13 @@ export async function runService(config: Config, hooks: ServiceHooks): Promise<v
   const stopping = new AbortController();
   let embedded: EmbeddedServices | null = null;
   const removeSignals = await onSignals(stopping, async () => await embedded?.stop());
+  let isLeftWatched = false;
   const endWatch = watchLaunchers({
     parent: () => Deno.ppid,
     byNpx: config.byNpx,
     table: processTable,
-    onGone: (name) => {
+    onGone: (name, isWatched) => {
+      isLeftWatched = isWatched;
       log.warn(`stopping: ${name}, which started this service, has ended`);
       stopping.abort();
     },
@@ -85,6 +88,7 @@ export async function runService(config: Config, hooks: ServiceHooks): Promise<v
     removeHandlers();
     removeSignals();
     await endWatch();
+    if (isLeftWatched) await endProcess(Deno.pid);
   }
 }
 
@@ -137,8 +141,7 @@ async function onSignals(
       endEmbedded().finally(() => Deno.exit(1));
     }
   };
-  const signals: Deno.Signal[] = ["SIGINT", "SIGTERM"];
-  if (await processTable.ignoresHangup(Deno.pid) === false) signals.push("SIGHUP");
+  const signals = await endSignals();
   for (const signal of signals) Deno.addSignalListener(signal, handle);
   return () => {
     for (const signal of signals) Deno.removeSignalListener(signal, handle);
@@ -153,11 +156,11 @@ async function onSignals(
 function surviveUncaught(): () => void {
   const onRejection = (event: PromiseRejectionEvent) => {
     event.preventDefault();
-    log.fatal(`a rejection that nobody caught: ${describe(event.reason)}`);
+    tellBug("a rejection that nobody caught", event.reason);
   };
   const onError = (event: ErrorEvent) => {
     event.preventDefault();
-    log.fatal(`an error that nobody caught: ${describe(event.error)}`);
+    tellBug("an error that nobody caught", event.error);
   };
   globalThis.addEventListener("unhandledrejection", onRejection);
   globalThis.addEventListener("error", onError);

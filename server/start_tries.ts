@@ -17,6 +17,11 @@ interface Cause {
   distanceMs: number;
 }
 
+/** The cause of a failed try: its meaning and the error. */
+export function causeOf(error: unknown): string {
+  return `${knownFailure(error)?.meaning ?? "the database is away"}: ${describe(error)}`;
+}
+
 export class StartTries {
   readonly #causes = new Map<string, Cause>();
   #tries = 0;
@@ -46,10 +51,9 @@ export class StartTries {
     cause.tellAt = now + cause.distanceMs;
     cause.distanceMs = Math.min(2 * cause.distanceMs, LAST_DISTANCE_MS);
     const known = knownFailure(error);
-    const text = `${known?.meaning ?? "the database is away"}: ${describe(error)}`;
-    if (cause.tries === 1) return text;
+    if (cause.tries === 1) return causeOf(error);
     const count = `${this.#tries} tries in ${this.#seconds()} s`;
-    return `${text} (${count})${known === null ? "" : `: ${known.advice}`}`;
+    return `${causeOf(error)} (${count})${known === null ? "" : `: ${known.advice}`}`;
   }
 
   /** The line about the try that succeeded; null when it was the first. */

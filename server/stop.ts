@@ -22,6 +22,7 @@ export async function stopParts(
 ): Promise<void> {
   const { database, folding } = parts;
   const cut = setTimeout(() => void database.cut(), timeoutMs);
+  await parts.problems.stop(); // a part that ends from here on is no problem
   await parts.writer.stop(timeoutMs);
   await folding.aggregator.stop();
   // The sockets close before the subscriptions end. A subscription that ends while its socket is

@@ -10,6 +10,7 @@ import {
   TRPCError,
 } from "@trpc/server";
 import { getHTTPStatusCodeFromError } from "@trpc/server/http";
+import { PROBLEM_NAMES } from "../client/contract/ops_status.ts";
 import { Refused } from "../client/contract/refused.ts";
 import { type Scope, SCOPES } from "../client/contract/scope.ts";
 import { VARIABLES } from "../server/config.ts";
@@ -99,6 +100,14 @@ Deno.test("procedures: the contract has each one with its kind and the scope it 
   assertEquals(found.sort(), (await Promise.all(expected)).sort());
 });
 
+Deno.test("problems: the table of the operator's page has each one, in the order of the code", () => {
+  const rows = operating.table("problem", "means", "do");
+  assertEquals(rows.map(([name]) => codeIn(name)), [...PROBLEM_NAMES]);
+  for (const [name, means, todo] of rows) {
+    assert(means !== "" && todo !== "", `${name} says nothing`);
+  }
+});
+
 Deno.test("scopes: the contract has each one", () => {
   assertEquals(named(contract.path, "scope"), [...SCOPES].sort());
 });
@@ -174,6 +183,8 @@ function metrics() {
     setAside: notScraped,
     deadLetters: notScraped,
     subscribers: notScraped,
+    auditor: notScraped,
+    problems: notScraped,
   });
   watchConnections(notScraped);
   return registry.getMetricsAsArray().map((metric) => ({

@@ -7,6 +7,7 @@
 import { type Actor, createActor, waitFor } from "xstate";
 import type { AggregatorStatus } from "../../client/contract/ops_status.ts";
 import type { AggregateResult } from "../../client/contract/ops_runs.ts";
+import { classify } from "../../sql/connection/failure.ts";
 import { type FoldResult, MAX_BITE_ENTRIES } from "../../sql/figures/fold.ts";
 import { aggregatorMachine, type FoldRun } from "./machine.ts";
 import type { ActorClock } from "../clock.ts";
@@ -65,6 +66,8 @@ class MachineAggregator implements Aggregator {
   readonly #asking = new Set<(run: FoldRun) => void>();
   #lastRunMs: number | null = null;
   #lastRunAt: string | null = null;
+  #lastError: string | null = null;
+  #lastErrorAt: string | null = null;
 
   constructor(readonly options: AggregatorOptions) {
     const { clock, fold, intervalMs, minGapMs, random } = options;
@@ -104,7 +107,7 @@ class MachineAggregator implements Aggregator {
   }
 
   status(): AggregatorStatus {
-    const { wokenAt, servedAt, overlaps } = this.#actor.getSnapshot().context;
+    const { wokenAt, servedAt, overlaps, failuresInARow } = this.#actor.getSnapshot().context;
     const oldest = this.#isFolding ? servedAt ?? wokenAt : wokenAt;
     return {
       state: this.state,
@@ -113,6 +116,9 @@ class MachineAggregator implements Aggregator {
       lagMs: oldest === null ? 0 : this.options.clock.now() - oldest,
       overlaps,
       intervalMs: this.options.intervalMs,
+      failuresInARow,
+      lastError: this.#lastError,
+      lastErrorAt: this.#lastErrorAt,
     };
   }
 
@@ -140,6 +146,10 @@ class MachineAggregator implements Aggregator {
   #ended(run: FoldRun): void {
     this.#lastRunMs = run.ms;
     this.#lastRunAt = new Date().toISOString();
+    if ("error" in run) {
+      this.#lastError = classify(run.error).code;
+      this.#lastErrorAt = this.#lastRunAt;
+    }
     this.options.onRun?.(run);
     for (const resolve of this.#asking) resolve(run);
     this.#asking.clear();

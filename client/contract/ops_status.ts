@@ -1,5 +1,6 @@
 /**
- * `ops.status`: the state of every actor of one instance.
+ * `ops.status`: the state of every actor of one instance, and the problems that stand.
+ * Tested in tests/server/ops/problems/list_test.ts.
  */
 
 export interface OrderWriterStatus {
@@ -26,6 +27,22 @@ export interface AggregatorStatus {
   /** The number of runs during which another run was asked for. */
   readonly overlaps: number;
   readonly intervalMs: number;
+  /** The folds that have failed here since the latest one that did not. */
+  readonly failuresInARow: number;
+  /** The SQLSTATE or socket error of the latest failed fold. */
+  readonly lastError: string | null;
+  /** ISO 8601, by this instance's clock; null: no fold has failed. */
+  readonly lastErrorAt: string | null;
+}
+
+/** The audits of this instance. */
+export interface AuditorStatus {
+  /** ISO 8601, by this instance's clock; null before the first. */
+  readonly lastRunAt: string | null;
+  /** The buckets that the latest audit checked. 0 when it failed or was skipped. */
+  readonly checked: number;
+  /** The buckets known to differ from their orders now. Each audit checks them again. */
+  readonly drifted: number;
 }
 
 /** The way on which the instance hears the notices of folds. */
@@ -36,6 +53,50 @@ export interface OverflowStatus {
   readonly state: "ready" | "draining" | "unavailable" | "not_durable";
   readonly orders: number;
   readonly oldestAgeMs: number | null;
+}
+
+/**
+ * The names of the problems that an operator has to know. Alerts may rest on them:
+ * docs/operating.md says what each means and what to do.
+ */
+export const PROBLEM_NAMES = [
+  "not_prepared",
+  "database_out",
+  "reads_out",
+  "primary_unknown",
+  "keys_unreadable",
+  "folds_failing",
+  "figures_old",
+  "drift",
+  "listen_unheard",
+  "redis_away",
+  "redis_refuses",
+  "overflow_absent",
+  "overflow_unavailable",
+  "overflow_not_durable",
+  "overflow_nearly_full",
+  "overflow_waiting",
+  "drain_stalled",
+  "orders_set_aside",
+  "orders_shed",
+  "dead_letters",
+  "clocks_apart",
+  "upkeep_failing",
+  "process_stalls",
+  "bug",
+] as const;
+
+export type ProblemName = typeof PROBLEM_NAMES[number];
+
+/** A problem that stands now. */
+export interface StandingProblem {
+  readonly name: ProblemName;
+  /** ISO 8601, by this instance's clock. */
+  readonly since: string;
+  /** The present cause, in words. Its text may change between versions. */
+  readonly detail: string;
+  /** Figures by name, such as `spilledOrders`. */
+  readonly counts: Readonly<Record<string, number>>;
 }
 
 export interface OpsStatus {
@@ -52,4 +113,7 @@ export interface OpsStatus {
     readonly latestRule: string | null;
   };
   readonly live: { readonly subscribers: number };
+  readonly auditor: AuditorStatus;
+  /** The problems that stand now, in the order of `PROBLEM_NAMES`. */
+  readonly problems: readonly StandingProblem[];
 }

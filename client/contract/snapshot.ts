@@ -57,7 +57,7 @@ export interface Snapshot {
   readonly asOf: string;
   /** The database's time less `asOf`, milliseconds. */
   readonly ageMs: number;
-  /** The database has not answered for 5 s. */
+  /** The database has not answered for 5 s, or no fold has ended for some time. */
   readonly stale: boolean;
   readonly source: SnapshotSource;
   /** The current UTC minute, which the windows end with. */

@@ -10,11 +10,12 @@
  */
 import type { Redis } from "ioredis";
 import { createActor } from "xstate";
-import { busMachine } from "../../actors/bus_machine.ts";
+import { busMachine, type Way } from "../../actors/bus_machine.ts";
 import type { Pool } from "../../sql/connection/database.ts";
 import { sendEcho, startNoticeListener } from "../../sql/figures/notice_listener.ts";
 import { type Notice, notify, parseNotice } from "../../sql/figures/notices.ts";
 import { askRedis, closeRedis, isAnswer, isPrimary, openRedis } from "../redis/connection.ts";
+import type { RedisLinks } from "../redis/links.ts";
 import type { Hints } from "../telemetry/hints.ts";
 import { RecentlySeen } from "./recently_seen.ts";
 import type { BusState } from "../../client/contract/ops_status.ts";
@@ -27,6 +28,8 @@ export interface BusOptions {
   /** Null: there is no Redis, and LISTEN is the only way. */
   readonly redisUrl: string | null;
   readonly redisPrefix: string;
+  /** Are told of the connections to Redis. */
+  readonly links?: RedisLinks;
   /** Called once for each notice, by whichever way it came first. */
   readonly onNotice: (notice: Notice) => void;
 }
@@ -35,6 +38,8 @@ export interface Bus {
   /** Tells all instances; call it after COMMIT. A lost notice costs no exactness. */
   publish(notice: Notice): void;
   state(): BusState;
+  /** The ways that are heard now. */
+  heard(): ReadonlySet<Way>;
   onChange(listener: () => void): () => void;
   stop(): Promise<void>;
 }
@@ -67,6 +72,7 @@ export function startBus(options: BusOptions): Bus {
       postgres.publish(notice);
     },
     state: () => actor.getSnapshot().value as BusState,
+    heard: () => actor.getSnapshot().context.heard,
     onChange: (listener) => {
       const subscription = actor.subscribe(listener);
       return () => subscription.unsubscribe();
@@ -156,13 +162,13 @@ class NotifySender {
 
 function hearRedis(
   url: string,
-  { redisPrefix, hints }: BusOptions,
+  { redisPrefix, hints, links }: BusOptions,
   hear: (notice: Notice) => void,
   setHeard: (heard: boolean) => void,
 ): NoticeWay {
   const channel = `${redisPrefix}:folds`;
-  const publisher = openRedis(url, "publish");
-  const subscriber = openRedis(url, "subscribe");
+  const publisher = openRedis(url, "publish", links);
+  const subscriber = openRedis(url, "subscribe", links);
   let subscribed = false;
   const subscribe = async () => {
     const done = await hints.run(

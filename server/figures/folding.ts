@@ -12,18 +12,19 @@ import { recordRuns } from "../../sql/figures/fold_runs.ts";
 import type { Notice } from "../../sql/figures/notices.ts";
 import type { NewestPosition } from "../../sql/figures/position.ts";
 import type { Config } from "../config.ts";
-import { describe, getLogger } from "../telemetry/log.ts";
+import { tellBug } from "../telemetry/bugs.ts";
 import type { Hints } from "../telemetry/hints.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import type { Streak } from "../telemetry/streak.ts";
 import { startRunHistory } from "./run_history.ts";
-
-const log = getLogger(["weir"]);
 
 export interface FoldingOptions {
   readonly config: Config;
   readonly database: Database;
   readonly instanceId: string;
   readonly metrics: Metrics;
+  /** Gets the outcome of each fold. */
+  readonly streak: Streak;
   /** The newest position that this instance knows; a fold on a database behind it begins an epoch. */
   readonly newest: NewestPosition;
   /** Called after the COMMIT of a fold that changed something. */
@@ -39,7 +40,7 @@ export interface Folding {
 
 /** Starts folding. */
 export function startFolding(options: FoldingOptions): Folding {
-  const { config, database, instanceId, metrics, newest, publish, hints } = options;
+  const { config, database, instanceId, metrics, streak, newest, publish, hints } = options;
   const history = startRunHistory({
     write: (runs) => recordRuns(database.read, instanceId, runs),
     now: systemClock.now,
@@ -49,8 +50,9 @@ export function startFolding(options: FoldingOptions): Folding {
     history.add(run);
     metrics.runSeconds.observe(run.ms / 1_000);
     metrics.runs.inc({ outcome: "error" in run ? "failed" : run.result.outcome });
-    if ("error" in run) log.info(`a fold failed: ${describe(run.error)}`);
-    else if (run.result.outcome === "folded") {
+    if ("error" in run) return streak.failed(run.error);
+    streak.succeeded();
+    if (run.result.outcome === "folded") {
       newest.see(run.result);
       if (run.result.notice !== null) publish(run.result.notice);
     }
@@ -62,7 +64,7 @@ export function startFolding(options: FoldingOptions): Folding {
     clock: systemClock,
     random: Math.random,
     onRun,
-    onBug: (error) => log.fatal(`a bug in the aggregator: ${describe(error)}`),
+    onBug: (error) => tellBug("a bug in the aggregator", error),
   });
   return { aggregator, stopHistory: () => history.stop() };
 }

@@ -3,15 +3,19 @@
  * answers, and whether figures may still be shown.
  *
  * A regular check asks for the newest fold. It finds folds whose notices never arrived, and it
- * notices when the database stops answering. After 5 s without any answer, figures are stale.
+ * notices when the database stops answering. Figures are stale after 5 s without any answer. They are
+ * stale too while no instance ends a fold, which the age of the newest fold tells.
  */
 import type { Figures } from "../../sql/figures/snapshots.ts";
+import { describe } from "../telemetry/log.ts";
 import { DatabaseClock } from "./database_clock.ts";
 import type { Position } from "./snapshot.ts";
 
 export interface DatabaseHealthOptions {
   /** Reads the newest fold and the database's clock. */
-  readonly readNewest: () => Promise<Position & { readonly now: Date }>;
+  readonly readNewest: () => Promise<Position & { readonly now: Date; readonly asOf: Date }>;
+  /** Figures are old when no fold has ended for this time. */
+  readonly oldAfterMs: number;
   /** Monotonic, milliseconds. */
   readonly now: () => number;
 }
@@ -22,7 +26,7 @@ export interface HealthListener {
   databaseAnswered(newest: Position): void;
   /** The regular check failed. */
   databaseFailed(): void;
-  /** The database has been silent for 5 s, or it answers again. */
+  /** Figures have become stale, or are no longer stale. */
   staleChanged(isStale: boolean): void;
 }
 
@@ -32,30 +36,47 @@ export interface DatabaseHealth {
   /** False when `minute` is over by the database's clock. */
   isNow(minute: string): boolean;
   /** True after 5 s without an answer. */
+  readonly isSilent: boolean;
+  /** True while the database is silent, and while its newest fold is old. */
   readonly isStale: boolean;
-  /** True when the latest call failed, or when figures are stale. */
+  /** True when the latest call failed, or when the database is silent. */
   readonly isAway: boolean;
+  /** The findings so far, for operators. */
+  readonly signs: HealthSigns;
   /**
-   * False when the minute of these figures is over: their windows are not those of now. Stale
-   * figures may be shown, because they are marked as stale.
+   * False when the minute of these figures is over: their windows are not those of now. While the
+   * database is silent they may be shown, because they are marked as stale.
    */
   mayShow(figures: Figures): boolean;
   /**
    * Reports an answer of the database.
    * @param ms the database's time in that answer, Unix milliseconds.
    * @param askedAt when it was asked, by the monotonic clock.
+   * @param asOf the time of the newest fold in that answer, Unix milliseconds.
    */
-  answered(ms: number, askedAt: number): void;
+  answered(ms: number, askedAt: number, asOf: number): void;
   /** Reports a call that failed. */
-  failed(): void;
+  failed(error: unknown): void;
   /** Ends the check and all news. Legal twice. */
   stop(): void;
+}
+
+export interface HealthSigns {
+  readonly isSilent: boolean;
+  /** The latest failure in one line; empty: there was none. */
+  readonly reason: string;
+  /** Monotonic, milliseconds; null: there was no answer. */
+  readonly answeredAt: number | null;
+  /** When the latest silence ended, monotonic, milliseconds; null: there was none. */
+  readonly backAt: number | null;
+  /** The age of the newest fold at the latest answer, milliseconds; null: there was no answer. */
+  readonly figuresAgeMs: number | null;
 }
 
 /** If both notices of a fold are lost, the next check shows the fold within 3 s. */
 const CHECK_EVERY_MS = 2_400;
 /** Longer than two checks, so that a single failed check does not mark anything stale. */
-const STALE_AFTER_MS = 5_000;
+const SILENT_AFTER_MS = 5_000;
 
 /** Starts the regular check, with one at once. */
 export function startDatabaseHealth(
@@ -69,15 +90,22 @@ class CheckedHealth implements DatabaseHealth {
   readonly #clock: DatabaseClock;
   /** A new check begins even while one hangs, since the new one may be answered. */
   readonly #checkTimer: ReturnType<typeof setInterval>;
-  #staleTimer: ReturnType<typeof setTimeout> | undefined;
+  #silenceTimer: ReturnType<typeof setTimeout> | undefined;
   /** True when the latest call failed. */
   #failing = false;
+  #signs: HealthSigns = {
+    isSilent: false,
+    reason: "",
+    answeredAt: null,
+    backAt: null,
+    figuresAgeMs: null,
+  };
   #stale = false;
   #stopped = false;
 
   constructor(readonly options: DatabaseHealthOptions, readonly listener: HealthListener) {
     this.#clock = new DatabaseClock(options.now);
-    this.#restartStaleTimer();
+    this.#restartSilenceTimer();
     void this.#check();
     this.#checkTimer = setInterval(() => void this.#check(), CHECK_EVERY_MS);
   }
@@ -86,8 +114,16 @@ class CheckedHealth implements DatabaseHealth {
     return this.#stale;
   }
 
+  get isSilent(): boolean {
+    return this.#signs.isSilent;
+  }
+
   get isAway(): boolean {
-    return this.#failing || this.#stale;
+    return this.#failing || this.isSilent;
+  }
+
+  get signs(): HealthSigns {
+    return this.#signs;
   }
 
   now(): number | null {
@@ -99,44 +135,52 @@ class CheckedHealth implements DatabaseHealth {
   }
 
   mayShow({ minute }: Figures): boolean {
-    return this.#stale || this.#clock.isNow(minute);
+    return this.isSilent || this.#clock.isNow(minute);
   }
 
-  answered(ms: number, askedAt: number): void {
+  answered(ms: number, askedAt: number, asOf: number): void {
     this.#clock.set(ms, askedAt);
     this.#failing = false;
+    const answeredAt = this.options.now();
+    const backAt = this.isSilent ? answeredAt : this.#signs.backAt;
+    const figuresAgeMs = ms - asOf;
+    this.#signs = { ...this.#signs, isSilent: false, answeredAt, backAt, figuresAgeMs };
     if (this.#stopped) return;
-    this.#restartStaleTimer();
-    this.#setStale(false);
+    this.#restartSilenceTimer();
+    this.#setStale(figuresAgeMs > this.options.oldAfterMs);
   }
 
-  failed(): void {
+  failed(error: unknown): void {
     this.#failing = true;
+    this.#signs = { ...this.#signs, reason: describe(error) };
   }
 
   stop(): void {
     this.#stopped = true;
     clearInterval(this.#checkTimer);
-    clearTimeout(this.#staleTimer);
+    clearTimeout(this.#silenceTimer);
   }
 
   async #check(): Promise<void> {
     const askedAt = this.options.now();
     try {
-      const { epoch, version, now } = await this.options.readNewest();
+      const { epoch, version, now, asOf } = await this.options.readNewest();
       if (this.#stopped) return;
-      this.answered(now.getTime(), askedAt);
+      this.answered(now.getTime(), askedAt, asOf.getTime());
       this.listener.databaseAnswered({ epoch, version });
-    } catch {
-      // One failure is not an outage. The next check asks again, and the stale timer counts on.
-      this.failed();
+    } catch (error) {
+      // One failure is not an outage. The next check asks again, and the silence timer counts on.
+      this.failed(error);
       if (!this.#stopped) this.listener.databaseFailed();
     }
   }
 
-  #restartStaleTimer(): void {
-    clearTimeout(this.#staleTimer);
-    this.#staleTimer = setTimeout(() => this.#setStale(true), STALE_AFTER_MS);
+  #restartSilenceTimer(): void {
+    clearTimeout(this.#silenceTimer);
+    this.#silenceTimer = setTimeout(() => {
+      this.#signs = { ...this.#signs, isSilent: true };
+      this.#setStale(true);
+    }, SILENT_AFTER_MS);
   }
 
   #setStale(isStale: boolean): void {

@@ -36,11 +36,11 @@ export class FrameReader implements FeedReader {
     try {
       const figures = await readFigures(scope);
       newest.see(foldOf(figures));
-      health.answered(Date.parse(figures.readAt), askedAt);
+      health.answered(Date.parse(figures.readAt), askedAt, Date.parse(figures.asOf));
       cache.write(figures);
       return { figures, askedAt, writtenAt: null };
     } catch (error) {
-      health.failed();
+      health.failed(error);
       throw error;
     }
   }

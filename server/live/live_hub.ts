@@ -4,7 +4,8 @@
  *
  * It reads a scope again for three reasons: a notice names it; the minute turns, which moves the
  * windows without an order; or the regular check finds a fold that no notice told of. When the
- * database has been silent for 5 s, the hub shows its frames marked as stale.
+ * database has been silent for 5 s, or no fold has ended for some time, the hub shows its frames
+ * marked as stale.
  *
  * While the database answers, no frame of a past minute is shown, because its windows are not those
  * of now. Only the database says what time it is.
@@ -18,6 +19,7 @@ import { settlesWithin } from "../../sql/waiting.ts";
 import {
   type DatabaseHealth,
   type HealthListener,
+  type HealthSigns,
   startDatabaseHealth,
 } from "./database_health.ts";
 import { FrameReader } from "./frame_reader.ts";
@@ -40,7 +42,9 @@ import { Subscriber } from "./subscriber.ts";
 export interface LiveHubOptions {
   readonly readFigures: (scope: string) => Promise<Figures>;
   /** Reads the newest fold and the database's clock. */
-  readonly readNewest: () => Promise<Position & { readonly now: Date }>;
+  readonly readNewest: () => Promise<Position & { readonly now: Date; readonly asOf: Date }>;
+  /** Figures are old when no fold has ended for this time. */
+  readonly oldAfterMs: number;
   /** The newest position that this instance knows; the hub reports to it what it reads. */
   readonly newest: NewestPosition;
   /** The snapshots kept in Redis, for first frames and outages. */
@@ -55,6 +59,8 @@ export interface LiveHubOptions {
 export interface LiveHub {
   /** How many subscriptions are open. */
   readonly subscribers: number;
+  /** The database as the hub sees it: its findings, and its clock (null: not known). */
+  health(): HealthSigns & { readonly now: number | null };
   /** Takes in the notice of a fold. */
   notice(notice: Notice): void;
   /**
@@ -128,6 +134,10 @@ class Hub implements LiveHub, HealthListener {
 
   get subscribers(): number {
     return [...this.#feeds.values()].reduce((sum, feed) => sum + feed.subscribers, 0);
+  }
+
+  health(): HealthSigns & { readonly now: number | null } {
+    return { ...this.#health.signs, now: this.#health.now() };
   }
 
   notice(notice: Notice): void {

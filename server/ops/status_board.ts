@@ -5,6 +5,7 @@
  * state has changed, each second for the figures, and never twice within `MIN_GAP_MS`.
  */
 import type { OpsStatus } from "../../client/contract/ops_status.ts";
+import type { Changing } from "./problems/start.ts";
 import type { Gauges } from "../telemetry/gauges.ts";
 
 export interface StatusBoardOptions extends Gauges {
@@ -48,6 +49,8 @@ export function startStatusBoard(
     spill: options.spill(),
     deadLetters: { open: options.deadLetters(), latestRule: options.latestRule() },
     live: { subscribers: options.subscribers() },
+    auditor: options.auditor(),
+    problems: options.problems(),
   });
   const stopping = new AbortController();
   const watcher = new Watcher(read, options.states, actors);
@@ -59,11 +62,6 @@ export function startStatusBoard(
         callerGone === undefined ? stopping.signal : AbortSignal.any([stopping.signal, callerGone]),
       ),
   };
-}
-
-/** Something whose state changes. */
-export interface Changing {
-  onChange(listener: () => void): () => void;
 }
 
 /** Looks at the status for all viewers. */

@@ -22,8 +22,15 @@ const SHED: ReadonlySet<RefusalReason> = new Set([
   "draining",
 ]);
 
-/** An intake in front of `writer`. */
-export function createIntake(writer: OrderWriter, metrics: Metrics): Intake {
+/**
+ * An intake in front of `writer`.
+ * @param onShed called for each order that was refused without work.
+ */
+export function createIntake(
+  writer: OrderWriter,
+  metrics: Metrics,
+  onShed: (reason: RefusalReason) => void = () => undefined,
+): Intake {
   return {
     place: async (order) => {
       const begunAt = performance.now();
@@ -36,7 +43,10 @@ export function createIntake(writer: OrderWriter, metrics: Metrics): Intake {
       }
       const { reason } = answer.refusal;
       metrics.orders.inc({ outcome: reason });
-      if (SHED.has(reason)) metrics.shed.inc({ reason });
+      if (SHED.has(reason)) {
+        metrics.shed.inc({ reason });
+        onShed(reason);
+      }
       return answer;
     },
   };

@@ -1,5 +1,5 @@
 /**
- * The order writer of one instance: its settings, its metrics, and the log lines of an outage.
+ * The order writer of one instance: its settings, its metrics, and the orders that nobody can keep.
  *
  * Tested in tests/server/orders/outage_test.ts.
  */
@@ -12,8 +12,10 @@ import {
   startOrderWriter,
 } from "../../actors/order_writer/order_writer.ts";
 import type { Config } from "../config.ts";
-import { describe, getLogger } from "../telemetry/log.ts";
+import { tellBug } from "../telemetry/bugs.ts";
+import { getLogger } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import type { Streak } from "../telemetry/streak.ts";
 
 const log = getLogger(["weir"]);
 
@@ -23,6 +25,8 @@ export interface WriterOptions {
   /** Null: there is none. */
   readonly overflow: Overflow | null;
   readonly metrics: Metrics;
+  /** Gets the outcome of each batch. */
+  readonly streak: Streak;
   /** Called after a commit that stored new orders. */
   readonly onCommitted: () => void;
   /** Called when the circuit has closed again. */
@@ -43,7 +47,7 @@ export function writerSettings(config: Config) {
 
 /** Starts the writer. */
 export function startWriter(options: WriterOptions): OrderWriter {
-  const { config, store, overflow, metrics, onCommitted, onClosed } = options;
+  const { config, store, overflow, metrics, streak, onCommitted, onClosed } = options;
   const writer = startOrderWriter({
     ...writerSettings(config),
     store,
@@ -51,18 +55,18 @@ export function startWriter(options: WriterOptions): OrderWriter {
     onBatch: ({ orders, newOrders, commitMs, failure, notParked }) => {
       metrics.batchOrders.observe(orders);
       metrics.commitSeconds.observe(commitMs / 1_000);
-      if (failure !== null) log.info(`a batch failed: ${failure.code}`, { ...failure });
+      if (failure === null) streak.succeeded();
+      else streak.failed(failure, failure.code);
       notParked.forEach(tellNotParked);
       if (newOrders > 0) onCommitted();
     },
-    onBug: (error) => log.fatal(`a bug in the order writer: ${describe(error)}`),
+    onBug: (error) => tellBug("a bug in the order writer", error),
   });
   let before = writer.circuit;
   writer.onChange(() => {
     const { circuit } = writer;
     if (circuit === before || circuit === "half_open") return;
     before = circuit;
-    tellCircuit(writer, overflow);
     if (circuit === "closed") onClosed();
   });
   return writer;
@@ -75,12 +79,4 @@ function tellNotParked({ order, code, parkCode }: NotParked): void {
       `letter: ${parkCode}`,
     { orderId, storeId, idempotencyKey, code, parkCode },
   );
-}
-
-/** The two lines of an outage that everybody wants to see. */
-function tellCircuit(writer: OrderWriter, overflow: Overflow | null): void {
-  if (writer.circuit === "closed") return log.warn("the database takes orders again");
-  const { lastError } = writer.status();
-  const fate = overflow?.isReady() === true ? "go into the overflow" : "are refused";
-  log.warn(`the database is out (${lastError}): orders ${fate} until it is back`);
 }

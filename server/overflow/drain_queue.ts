@@ -9,7 +9,9 @@
  */
 import type { Redis } from "ioredis";
 import { getLogger } from "../telemetry/log.ts";
-import { entryOf, type OverflowEntry, type StreamEntry } from "./entries.ts";
+import type { NewOrder } from "../../sql/orders/new_order.ts";
+import { entryOf, type OverflowEntry, recordOf, type StreamEntry } from "./entries.ts";
+import type { OverflowRecord } from "./recall.ts";
 import { DRAINERS, JOIN, type overflowKeys, REMOVE } from "./scripts.ts";
 
 const log = getLogger(["weir", "overflow"]);
@@ -57,6 +59,33 @@ export class DrainQueue {
     const { stream, records, bytes } = this.keys;
     const args = orders.flatMap(({ entryId, order, bytes }) => [entryId, order.orderId, bytes]);
     await this.redis.eval(REMOVE, 3, stream, records, bytes, DRAINERS, ...args);
+  }
+
+  /** The records of these orders, by order id. @throws what the client throws */
+  async records(orderIds: readonly string[]): Promise<ReadonlyMap<string, OverflowRecord>> {
+    if (orderIds.length === 0) return new Map();
+    const records = await this.redis.hmget(this.keys.records, ...orderIds);
+    return new Map(orderIds.flatMap((orderId, index) => {
+      const record = recordOf(records[index] ?? null);
+      return record === null ? [] : [[orderId, record]];
+    }));
+  }
+
+  /** The order with this id; null when it does not wait here. @throws what the client throws */
+  async find(orderId: string): Promise<NewOrder | null> {
+    const record = await this.redis.hget(this.keys.records, orderId);
+    const [, entryId] = /^(\S+) /.exec(record ?? "") ?? [];
+    if (entryId === undefined) return null;
+    const entries = await this.redis.xrange(this.keys.stream, entryId, entryId);
+    return entries.map((entry) => entryOf(entry)).find((entry) => entry !== null)?.order ?? null;
+  }
+
+  /** The age of the first entry; null: it is not known. @throws what the client throws */
+  async oldestAgeMs(): Promise<number | null> {
+    const [oldest] = await this.redis.xrange(this.keys.stream, "-", "+", "COUNT", 1);
+    const [seconds] = await this.redis.time() as unknown as [string, string];
+    const age = Number(seconds) * 1_000 - Number(oldest?.[0].split("-")[0] ?? NaN);
+    return Number.isNaN(age) ? null : Math.max(0, age);
   }
 
   /** Sets orders aside. They come again later, and others come before them. */

@@ -13,11 +13,12 @@ import type { Database } from "../../sql/connection/database.ts";
 import { commitBatch } from "../../sql/orders/batch.ts";
 import { type ParkedLetter, parkOrder } from "../../sql/orders/dead_letters.ts";
 import type { NewOrder } from "../../sql/orders/new_order.ts";
-import { describe, getLogger } from "../telemetry/log.ts";
+import { tellBug } from "../telemetry/bugs.ts";
+import { getLogger } from "../telemetry/log.ts";
 import type { Stuck } from "../../actors/overflow_drainer/drain_batch.ts";
 import type { Hints } from "../telemetry/hints.ts";
-import type { OverflowEntry } from "./entries.ts";
-import type { RedisOverflow } from "./redis_overflow.ts";
+import type { Streak } from "../telemetry/streak.ts";
+import type { PlacedEntry, TwoPlaces } from "./two_places.ts";
 
 const log = getLogger(["weir", "overflow"]);
 
@@ -27,12 +28,14 @@ const DRAIN_ORDERS = 500;
 const TAKEOVER_MARGIN_MS = 1_000;
 
 export interface DrainerOptions {
-  readonly overflow: RedisOverflow;
+  readonly overflow: TwoPlaces;
   readonly database: Database;
   readonly instanceId: string;
   readonly statementTimeoutMs: number;
   /** True when the database takes orders, by what the writer knows. */
   readonly mayDrain: () => boolean;
+  /** Gets the outcome of each batch. */
+  readonly streak: Streak;
   /** Called after a commit that stored new orders. */
   readonly onDrained: () => void;
   readonly hints: Hints;
@@ -43,12 +46,12 @@ export interface DrainerOptions {
 /** Starts draining `overflow` into the database. */
 export function startDrainer(options: DrainerOptions): OverflowDrainer {
   const { overflow, database, instanceId, statementTimeoutMs, mayDrain } = options;
-  const { onDrained, onParked, hints } = options;
+  const { streak, onDrained, onParked, hints } = options;
   const takeoverMs = statementTimeoutMs + TAKEOVER_MARGIN_MS;
   return startOverflowDrainer({
     source: {
-      take: () => overflow.queue.take(instanceId, DRAIN_ORDERS, takeoverMs),
-      remove: (entries) => overflow.queue.remove(entries),
+      take: () => overflow.take(instanceId, DRAIN_ORDERS, takeoverMs),
+      remove: (entries) => overflow.remove(entries),
       setAside: (stuck) => setAside(overflow, stuck, hints),
     },
     store: {
@@ -61,20 +64,21 @@ export function startDrainer(options: DrainerOptions): OverflowDrainer {
     clock: systemClock,
     random: Math.random,
     onDrained: ({ drained, newOrders, parked, setAside }) => {
+      streak.succeeded();
       if (drained > 0) {
         log.info(`drained ${drained} orders`, { drained, newOrders, parked, setAside });
       }
       if (newOrders > 0) onDrained();
     },
-    onFailed: (error) => log.warn(`the overflow waits: ${describe(error)}`),
-    onBug: (error) => log.fatal(`a bug in the drainer: ${describe(error)}`),
+    onFailed: (error) => streak.failed(error),
+    onBug: (error) => tellBug("a bug in the drainer", error),
   });
 }
 
 /** Sets orders aside and names each one, the first time. @returns how many; 0 when Redis refuses */
 async function setAside(
-  { queue }: RedisOverflow,
-  stuck: readonly Stuck<OverflowEntry>[],
+  overflow: TwoPlaces,
+  stuck: readonly Stuck<PlacedEntry>[],
   hints: Hints,
 ): Promise<number> {
   for (const { entry: { order, entryId, again }, code, parkCode } of stuck) {
@@ -87,6 +91,6 @@ async function setAside(
     else log.warn(text, fields);
   }
   const entries = stuck.map(({ entry }) => entry);
-  const done = await hints.run("set aside", () => queue.setAside(entries).then(() => true));
+  const done = await hints.run("set aside", () => overflow.setAside(entries).then(() => true));
   return done === null ? 0 : stuck.length;
 }

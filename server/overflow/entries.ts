@@ -9,6 +9,7 @@
 import { z } from "zod";
 import type { NewOrder } from "../../sql/orders/new_order.ts";
 import { iso } from "../../sql/time.ts";
+import type { OverflowRecord } from "./recall.ts";
 import { ENTRY_FORMAT } from "./scripts.ts";
 
 /** An order in the overflow. */
@@ -61,4 +62,11 @@ function orderIn(text: string): NewOrder | null {
   } catch {
     return null;
   }
+}
+
+/** A record is the entry's id and the content hash. */
+export function recordOf(text: string | null): OverflowRecord | null {
+  const [, ms, contentHash] = /^(\d+)-\d+ ([0-9a-f]+)$/.exec(text ?? "") ?? [];
+  if (ms === undefined || contentHash === undefined) return null;
+  return { contentHash, placedAt: iso(Number(ms)) };
 }

@@ -13,17 +13,15 @@ import {
 } from "../../actors/order_writer/group_spill.ts";
 import type { NewOrder } from "../../sql/orders/new_order.ts";
 import { iso } from "../../sql/time.ts";
-import { isAnswer, storedNothing } from "../redis/connection.ts";
+import { storedNothing } from "../redis/connection.ts";
 import type { Hints } from "../telemetry/hints.ts";
-import { describe, getLogger } from "../telemetry/log.ts";
+import { describe } from "../telemetry/log.ts";
 import { settlesWithin } from "../../sql/waiting.ts";
 import type { OverflowRecord } from "./recall.ts";
 import { checkDurability, confirmWrite, type Durability, Unconfirmed } from "./durability.ts";
 import { DrainQueue } from "./drain_queue.ts";
-import { entryOf, textOf } from "./entries.ts";
+import { textOf } from "./entries.ts";
 import { ENTRY_FORMAT, overflowKeys, TOUCH, WRITE } from "./scripts.ts";
-
-const log = getLogger(["weir", "overflow"]);
 
 export type OverflowMode = "auto" | "trust" | "off";
 
@@ -42,9 +40,21 @@ export interface OverflowLevel {
   readonly oldestAgeMs: number | null;
 }
 
+/** The overflow at the latest look, for operators. */
+export interface OverflowSigns {
+  /** Why it takes no orders; empty: it takes them. */
+  readonly reason: string;
+  readonly bytes: number;
+  /** When it last turned an order away because it was full, monotonic; null: never. */
+  readonly fullAt: number | null;
+  /** The time of Redis less the monotonic one, milliseconds; null: not known. */
+  readonly clockAheadMs: number | null;
+}
+
 const CHECK_EVERY_MS = 2_000;
 /** A commit waits this long to hear whether its orders are here. */
 const RECALL_MS = 100;
+const NOT_ASKED = "Redis has not answered yet";
 /** The result for a Redis that is trusted without being asked. */
 const TRUSTED: Durability = { problem: null, needsReplica: false, isPrimary: true };
 
@@ -55,8 +65,7 @@ export class RedisOverflow implements Overflow {
   #state: "ready" | "not_durable" | "unavailable" = "unavailable";
   #level: OverflowLevel = { orders: 0, oldestAgeMs: null };
   #setAside = 0;
-  /** The latest refusal of Redis that was said. */
-  #said: string | null = null;
+  #signs: OverflowSigns = { reason: NOT_ASKED, bytes: 0, fullAt: null, clockAheadMs: null };
   #needsReplica = false;
   #timer: ReturnType<typeof setInterval> | undefined;
   #looking: Promise<void> | null = null;
@@ -80,6 +89,10 @@ export class RedisOverflow implements Overflow {
   /** How many of them are set aside, at the latest look. */
   get setAside(): number {
     return this.#setAside;
+  }
+
+  get signs(): OverflowSigns {
+    return this.#signs;
   }
 
   /** Starts looking at Redis. */
@@ -125,6 +138,7 @@ export class RedisOverflow implements Overflow {
       throw error;
     });
     this.#level = { ...this.#level, orders: this.#level.orders + orders.length };
+    if (answers.includes("full")) this.#note({ fullAt: performance.now() });
     return new Map(orders.map(({ orderId }, index) => [orderId, resultOf(answers[index])]));
   }
 
@@ -137,13 +151,8 @@ export class RedisOverflow implements Overflow {
     if (this.#level.orders === 0 || this.#state === "unavailable" || orderIds.length === 0) {
       return nothing;
     }
-    const reading = this.options.redis.hmget(this.#keys.records, ...orderIds).catch(() => []);
-    if (!await settlesWithin(RECALL_MS, reading)) return nothing;
-    const records = await reading;
-    return new Map(orderIds.flatMap((orderId, index) => {
-      const record = recordOf(records[index] ?? null);
-      return record === null ? [] : [[orderId, record]];
-    }));
+    const reading = this.queue.records(orderIds).catch(() => nothing);
+    return await settlesWithin(RECALL_MS, reading) ? await reading : nothing;
   }
 
   /**
@@ -152,20 +161,21 @@ export class RedisOverflow implements Overflow {
    */
   async find(orderId: string): Promise<NewOrder | null> {
     if (this.#state === "unavailable") throw new OverflowUnreachable("Redis is away");
-    const record = await this.options.redis.hget(this.#keys.records, orderId);
-    const [, entryId] = /^(\S+) /.exec(record ?? "") ?? [];
-    if (entryId === undefined) return null;
-    const entries = await this.options.redis.xrange(this.#keys.stream, entryId, entryId);
-    return entries.map((entry) => entryOf(entry)).find((entry) => entry !== null)?.order ?? null;
+    return await this.queue.find(orderId);
   }
 
   readonly #lost = (): void => {
+    if (this.#state !== "unavailable") this.#note({ reason: "the connection to Redis is lost" });
     this.#state = "unavailable";
   };
 
   #distrust(problem: string): void {
-    if (this.#state !== "not_durable") log.warn(`the overflow is not used: ${problem}`);
+    this.#note({ reason: problem });
     this.#state = "not_durable";
+  }
+
+  #note(signs: Partial<OverflowSigns>): void {
+    this.#signs = { ...this.#signs, ...signs };
   }
 
   readonly #check = (): void => {
@@ -182,13 +192,14 @@ export class RedisOverflow implements Overflow {
       if (mode === "trust") await redis.eval(TOUCH, 1, this.#keys.bytes);
       const level = await this.#measure();
       this.#needsReplica = needsReplica;
-      if (problem === null) this.#state = "ready";
-      else this.#distrust(problem);
-      this.#said = null;
+      if (problem === null) {
+        this.#note({ reason: "" });
+        this.#state = "ready";
+      } else this.#distrust(problem);
       this.#level = level;
       if (!isPrimary) this.#connectAnew();
     } catch (error) {
-      this.#tellAway(error);
+      this.#note({ reason: describe(error) });
       this.#state = "unavailable";
     }
   }
@@ -201,48 +212,30 @@ export class RedisOverflow implements Overflow {
     redis.disconnect(true);
   }
 
-  /** Says once why the overflow is away. The connection itself says that Redis is. */
-  #tellAway(error: unknown): void {
-    const text = describe(error);
-    const isNew = isAnswer(error) && text !== this.#said;
-    if (this.#state === "ready" || isNew) log.warn(`the overflow is away: ${text}`);
-    this.#said = text;
-  }
-
   async #measure(): Promise<OverflowLevel> {
     const { redis, hints } = this.options;
     const orders = await redis.xlen(this.#keys.stream);
+    await hints.run("overflow age", async () => {
+      const bytes = Number(await redis.get(this.#keys.bytes) ?? 0);
+      const [seconds] = await redis.time() as unknown as [string, string];
+      this.#note({ bytes, clockAheadMs: Number(seconds) * 1_000 - performance.now() });
+    });
     if (orders === 0) {
       this.#setAside = 0;
       return { orders, oldestAgeMs: null };
     }
     const measured = await hints.run("overflow age", async () => ({
       setAside: await this.queue.countAside(),
-      oldestAgeMs: await this.#oldestAgeMs(),
+      oldestAgeMs: await this.queue.oldestAgeMs(),
     }));
     this.#setAside = measured?.setAside ?? this.#setAside;
     return { orders, oldestAgeMs: measured?.oldestAgeMs ?? null };
-  }
-
-  async #oldestAgeMs(): Promise<number | null> {
-    const { redis } = this.options;
-    const [oldest] = await redis.xrange(this.#keys.stream, "-", "+", "COUNT", 1);
-    const [seconds] = await redis.time() as unknown as [string, string];
-    const age = Number(seconds) * 1_000 - Number(oldest?.[0].split("-")[0] ?? NaN);
-    return Number.isNaN(age) ? null : Math.max(0, age);
   }
 }
 
 /** Throws OverflowUnreachable for an answer that shows that nothing was written. */
 function unreachable(error: unknown): never {
   throw storedNothing(error) ? new OverflowUnreachable(describe(error)) : error;
-}
-
-/** A record is the entry's id and the content hash. */
-function recordOf(text: string | null): OverflowRecord | null {
-  const [, ms, contentHash] = /^(\d+)-\d+ ([0-9a-f]+)$/.exec(text ?? "") ?? [];
-  if (ms === undefined || contentHash === undefined) return null;
-  return { contentHash, placedAt: iso(Number(ms)) };
 }
 
 function resultOf(answer: string | undefined): SpillResult {

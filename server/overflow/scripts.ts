@@ -13,10 +13,21 @@
  * Tested in tests/server/overflow/redis_overflow_test.ts and tests/system/overflow/redis_full_test.ts.
  */
 
-/** Names of the keys of one deployment; the braces keep them on one node of a Redis cluster. */
+/**
+ * Names of the keys of one deployment. They begin with the prefix, so that a Redis user can be
+ * limited to it. The braces keep them on one node of a Redis cluster.
+ */
 export function overflowKeys(prefix: string) {
-  const at = `{${prefix}:spill}`;
-  return { stream: `${at}:stream`, records: `${at}:records`, bytes: `${at}:bytes` };
+  return keysAt(`${prefix}:{spill}`);
+}
+
+/** Names of the same keys in versions that began them with a brace. Orders may wait there. */
+export function earlierKeys(prefix: string) {
+  return keysAt(`{${prefix}:spill}`);
+}
+
+function keysAt(place: string) {
+  return { stream: `${place}:stream`, records: `${place}:records`, bytes: `${place}:bytes` };
 }
 
 /** The consumer group of all instances' drainers. */

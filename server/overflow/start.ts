@@ -4,12 +4,15 @@
  * Tested in tests/server/overflow/redis_overflow_test.ts.
  */
 import type { Config } from "../config.ts";
+import type { RedisLinks } from "../redis/links.ts";
 import { closeRedis, openRedis } from "../redis/connection.ts";
 import type { Hints } from "../telemetry/hints.ts";
+import { EarlierPlace } from "./earlier_place.ts";
 import { RedisOverflow } from "./redis_overflow.ts";
+import { TwoPlaces } from "./two_places.ts";
 
 export interface RunningOverflow {
-  readonly overflow: RedisOverflow;
+  readonly overflow: TwoPlaces;
   stop(): Promise<void>;
 }
 
@@ -18,17 +21,20 @@ export function startOverflow(
   config: Config,
   redisUrl: string,
   hints: Hints,
+  links: RedisLinks,
 ): RunningOverflow | null {
   if (config.overflowMode === "off") return null;
-  const redis = openRedis(redisUrl, "overflow");
-  const overflow = new RedisOverflow({
+  const redis = openRedis(redisUrl, "overflow", links);
+  const prefix = config.redisPrefix;
+  const options = {
     redis,
-    prefix: config.redisPrefix,
+    prefix,
     mode: config.overflowMode,
     maxOrders: config.overflowMaxOrders,
     maxBytes: config.overflowMaxBytes,
     hints,
-  });
+  };
+  const overflow = new TwoPlaces(new RedisOverflow(options), new EarlierPlace(redis, prefix));
   overflow.start();
   return {
     overflow,

@@ -6,11 +6,11 @@
  */
 import type { OverflowStatus } from "../../client/contract/ops_status.ts";
 import type { OverflowDrainer } from "../../actors/overflow_drainer/overflow_drainer.ts";
-import type { RedisOverflow } from "./redis_overflow.ts";
+import type { TwoPlaces } from "./two_places.ts";
 
 /** The overflow's part of `ops.status`. */
 export function overflowStatus(
-  overflow: Pick<RedisOverflow, "state" | "level"> | null,
+  overflow: Pick<TwoPlaces, "state" | "level"> | null,
   drainer: Pick<OverflowDrainer, "state"> | null,
 ): OverflowStatus {
   if (overflow === null) return { state: "unavailable", orders: 0, oldestAgeMs: null };

@@ -12,7 +12,8 @@
  * Tested in tests/server/overflow/redis_overflow_test.ts and tests/server/figures/bus_test.ts.
  */
 import { Redis } from "ioredis";
-import { describe, getLogger } from "../telemetry/log.ts";
+import { getLogger } from "../telemetry/log.ts";
+import type { RedisLinks } from "./links.ts";
 
 const log = getLogger(["weir", "redis"]);
 
@@ -24,6 +25,7 @@ const COMMAND_TIMEOUT_MS = 1_000;
  */
 const SILENCE_MS = 2_000;
 
+/**
 /**
  * Answers of a Redis that stores nothing now, and that a new connection may not meet: a replica, a
  * replica that has lost its primary or loads the primary's data, a primary that has lost its
@@ -37,8 +39,11 @@ const ASK_ANEW =
 const ANEW_EVERY_MS = 1_000;
 const SAID_EVERY_MS = 60_000;
 
-/** Opens a connection, which connects again by itself. Redis lists it under `name`. */
-export function openRedis(url: string, name: string): Redis {
+/**
+ * Opens a connection, which connects again by itself. Redis lists it under `name`.
+ * @param links are told when the connection is lost and when it is back.
+ */
+export function openRedis(url: string, name: string, links?: RedisLinks): Redis {
   let [anewAt, saidAt] = [-Infinity, -Infinity];
   const redis = new Redis(url, {
     connectionName: `weir-${name}`,
@@ -60,15 +65,8 @@ export function openRedis(url: string, name: string): Redis {
       return true;
     },
   });
-  let away = false;
-  redis.on("error", (error) => {
-    if (!away) log.warn(`Redis is away: ${describe(error)}`, { connection: name });
-    away = true;
-  });
-  redis.on("ready", () => {
-    if (away) log.info("Redis is back", { connection: name });
-    away = false;
-  });
+  redis.on("error", () => undefined); // without a listener the library prints each error
+  links?.add(name, redis);
   return redis;
 }
 

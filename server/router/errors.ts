@@ -11,6 +11,7 @@ import { ZodError } from "zod";
 import { Refused } from "../../client/contract/refused.ts";
 import type { ErrorDetails } from "../../client/contract/error_details.ts";
 import type { RefusalReason } from "../../client/contract/refusal.ts";
+import { countBug } from "../telemetry/bugs.ts";
 import { invalidMessage, issuesOf } from "./input_issues.ts";
 import { describe, getLogger } from "../telemetry/log.ts";
 
@@ -55,6 +56,7 @@ export function detailsOf(error: TRPCError): { message: string; details: ErrorDe
   }
   if (error.code !== "INTERNAL_SERVER_ERROR") return { message: error.message, details: {} };
   const requestId = crypto.randomUUID();
+  countBug("a bug in a call", error.cause ?? error);
   log.error(`a bug: ${describe(error.cause ?? error)}`, {
     requestId,
     stack: (error.cause ?? error).stack,

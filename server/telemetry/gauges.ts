@@ -5,9 +5,11 @@
  */
 import type {
   AggregatorStatus,
+  AuditorStatus,
   BusState,
   OrderWriterStatus,
   OverflowStatus,
+  StandingProblem,
 } from "../../client/contract/ops_status.ts";
 
 export interface Gauges {
@@ -17,4 +19,6 @@ export interface Gauges {
   readonly spill: () => OverflowStatus;
   readonly deadLetters: () => number;
   readonly subscribers: () => number;
+  readonly auditor: () => AuditorStatus;
+  readonly problems: () => readonly StandingProblem[];
 }

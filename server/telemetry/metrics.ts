@@ -8,6 +8,7 @@
  * Tested in tests/server/router/ops_test.ts.
  */
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { PROBLEM_NAMES } from "../../client/contract/ops_status.ts";
 import type { Gauges } from "./gauges.ts";
 import type { Hints } from "./hints.ts";
 
@@ -166,4 +167,21 @@ function watch(registers: Registry[], sources: MeasuredGauges, hints: Hints): vo
   );
   gauge("weir_dead_letters_open", "Dead letters that wait for a person.", sources.deadLetters);
   states("weir_bus_state", "1 for the state.", BUS_STATES, sources.bus);
+  problemGauge(registers, sources, hints);
+}
+
+function problemGauge(registers: Registry[], sources: MeasuredGauges, hints: Hints): void {
+  new Gauge({
+    name: "weir_problem",
+    help: "1 while the problem stands.",
+    labelNames: ["problem"],
+    registers,
+    collect() {
+      hints.runNow("metrics", () => {
+        this.reset();
+        const standing = new Set(sources.problems().map(({ name }) => name));
+        for (const problem of PROBLEM_NAMES) this.set({ problem }, standing.has(problem) ? 1 : 0);
+      });
+    },
+  });
 }

@@ -28,11 +28,19 @@ interface Bucket {
  */
 const MAX_PENDING_ENTRIES = 50_000;
 
-/** Checks `buckets` random buckets. @throws what the driver throws */
+/** The name of a bucket in a scope, as a drift has it. */
+export type BucketName = Pick<Drift, "scope" | "bucket">;
+
+/**
+ * Checks `buckets` random buckets.
+ * @param again buckets to check besides, unless their time is over.
+ * @throws what the driver throws
+ */
 export function auditRollups(
   pool: Pool,
   buckets: number,
   random: () => number = Math.random,
+  again: readonly BucketName[] = [],
 ): Promise<AuditReport> {
   return pool.transaction(async (tx) => {
     const rows = await readJournal(tx, MAX_PENDING_ENTRIES);
@@ -40,17 +48,38 @@ export function auditRollups(
     const pending = mergeJournal(rows);
     const checked = new Set<string>();
     const drifted: Drift[] = [];
+    const check = async (bucket: Bucket, scope: string) => {
+      if (checked.has(`${scope} ${bucket.name}`)) return;
+      checked.add(`${scope} ${bucket.name}`);
+      const found = scope === ALL_STORES
+        ? await checkAllStores(tx, bucket)
+        : await checkStore(tx, bucket, pending);
+      drifted.push(...found);
+    };
+    for (const { scope, bucket } of await stillKept(tx, again)) {
+      const kind = bucket.length === DAY_LENGTH ? "day" : "minute";
+      await check(bucketAt(kind, scope, new Date(bucket)), scope);
+    }
     for (const storeId of await pickStores(tx, buckets)) {
       const bucket = await pickBucket(tx, storeId, random);
-      if (bucket === null || checked.has(`${storeId} ${bucket.name}`)) continue;
-      checked.add(`${storeId} ${bucket.name}`);
-      drifted.push(...await checkStore(tx, bucket, pending));
-      if (checked.has(`${ALL_STORES} ${bucket.name}`)) continue;
-      checked.add(`${ALL_STORES} ${bucket.name}`);
-      drifted.push(...await checkAllStores(tx, bucket));
+      if (bucket === null) continue;
+      await check(bucket, storeId);
+      await check(bucket, ALL_STORES);
     }
     return { checked: checked.size, drifted };
   }, "isolation level repeatable read read only");
+}
+
+/** The length of `2026-11-22`; the name of a minute is longer. */
+const DAY_LENGTH = 10;
+
+/** The buckets without the minutes that are past their horizon. */
+async function stillKept(tx: Tx, buckets: readonly BucketName[]): Promise<readonly BucketName[]> {
+  if (buckets.length === 0) return buckets;
+  const [row] = await tx<{ since: Date }[]>`
+    SELECT now() - make_interval(hours => ${MINUTES_KEPT_HOURS - 1}) AS since`;
+  const since = row === undefined ? "" : iso(row.since);
+  return buckets.filter(({ bucket }) => bucket.length === DAY_LENGTH || bucket > since);
 }
 
 /** `count` random stores. Stores repeat when there are fewer. */

@@ -38,18 +38,22 @@ export async function readFigures(pool: Pool, scope: string): Promise<Figures> {
   return figuresOf(scope, row);
 }
 
-/** The newest (epoch, version) of all scopes, and the database's clock. */
+/** The newest (epoch, version) of all scopes, its `asOf`, and the database's clock. */
 export async function readNewest(
   pool: Pool,
-): Promise<{ epoch: number; version: number; now: Date }> {
+): Promise<{ epoch: number; version: number; now: Date; asOf: Date }> {
   const [row] = await pool.run((sql) =>
-    sql<{ epoch: string; version: string; now: Date }[]>`
+    sql<{ epoch: string; version: string; now: Date; as_of: Date }[]>`
       SELECT (SELECT max(epoch) FROM epochs) AS epoch, clock_timestamp() AS now,
+             coalesce((SELECT as_of FROM scope_versions WHERE scope = ${ALL_STORES}
+                       ORDER BY version DESC, as_of DESC LIMIT 1),
+                      (SELECT begun_at FROM epochs ORDER BY epoch DESC LIMIT 1)) AS as_of,
              coalesce((SELECT max(version) FROM scope_versions WHERE scope = ${ALL_STORES}), 0)
                AS version`
   );
   if (row === undefined) throw new Error("a SELECT without FROM returned no row");
-  return { epoch: Number(row.epoch), version: Number(row.version), now: row.now };
+  const { now, as_of: asOf } = row;
+  return { epoch: Number(row.epoch), version: Number(row.version), now, asOf };
 }
 
 interface WindowRow {

@@ -51,7 +51,7 @@ class Family {
       },
       byNpx,
       table: this,
-      onGone: said.resolve,
+      onGone: (name) => said.resolve(name),
       lookMs: 1,
     });
     const afterLooks = (looks: number) => {

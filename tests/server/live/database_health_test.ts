@@ -12,6 +12,8 @@ interface HealthTest {
   readonly checks: () => number;
   /** Takes the database away, or brings it back. */
   setAway(away: boolean): void;
+  /** Stops the folds, or lets them go on. */
+  setFolding(folding: boolean): void;
   pass(ms: number): Promise<void>;
 }
 
@@ -21,14 +23,17 @@ async function withHealth(test: (health: HealthTest) => Promise<void>): Promise<
   const news: string[] = [];
   const now = () => time.now - START;
   const tell = (what: string) => void news.push(`${now() / 1_000} ${what}`);
-  let [away, checks] = [false, 0];
+  let [away, checks, foldedUntil] = [false, 0, Infinity];
   const readNewest = () => {
     checks++;
-    return away
-      ? Promise.reject(new Error("the database is away"))
-      : Promise.resolve({ epoch: 1, version: 7, now: new Date(time.now) });
+    return away ? Promise.reject(new Error("the database is away")) : Promise.resolve({
+      epoch: 1,
+      version: 7,
+      now: new Date(time.now),
+      asOf: new Date(Math.min(foldedUntil, time.now)),
+    });
   };
-  const health = startDatabaseHealth({ readNewest, now }, {
+  const health = startDatabaseHealth({ readNewest, now, oldAfterMs: 12_000 }, {
     databaseAnswered: ({ epoch, version }) => tell(`answered ${epoch}:${version}`),
     databaseFailed: () => tell("failed"),
     staleChanged: (isStale) => tell(isStale ? "stale" : "not stale"),
@@ -40,7 +45,8 @@ async function withHealth(test: (health: HealthTest) => Promise<void>): Promise<
     }
   };
   await settle();
-  await test({ health, news, checks: () => checks, setAway: (to) => away = to, pass });
+  const setFolding = (to: boolean) => foldedUntil = to ? Infinity : time.now;
+  await test({ health, news, checks: () => checks, setAway: (to) => away = to, setFolding, pass });
   health.stop();
 }
 
@@ -73,12 +79,40 @@ Deno.test("an answer to another call counts like a check's", () =>
   withHealth(async ({ health, news, setAway, pass }) => {
     setAway(true);
     await pass(4_900);
-    health.answered(START + 4_900, 4_900);
+    health.answered(START + 4_900, 4_900, START + 4_900);
     assertEquals([health.isAway, news.slice(1)], [false, ["2.4 failed", "4.8 failed"]]);
-    health.failed();
+    health.failed(new Error("the database is away"));
     assertEquals(health.isAway, true);
     await pass(5_000);
     assertEquals(news.slice(3), ["7.2 failed", "9.6 failed", "9.9 stale"]);
+  }));
+
+Deno.test("figures are stale while no fold ends, and not a check longer", () =>
+  withHealth(async ({ health, news, setFolding, pass }) => {
+    await pass(2_400);
+    setFolding(false);
+    await pass(12_000);
+    assertEquals([health.isStale, health.signs.figuresAgeMs], [false, 12_000]);
+    await pass(2_400);
+    assertEquals(news.slice(-2), ["16.8 stale", "16.8 answered 1:7"]);
+    assertEquals([health.isStale, health.isSilent, health.isAway], [true, false, false]);
+    setFolding(true);
+    await pass(2_400);
+    assertEquals(news.slice(-2), ["19.2 not stale", "19.2 answered 1:7"]);
+  }));
+
+Deno.test("figures stay stale when the database is back and no fold has ended yet", () =>
+  withHealth(async ({ health, news, setAway, setFolding, pass }) => {
+    setFolding(false);
+    setAway(true);
+    await pass(20_000);
+    setAway(false);
+    await pass(4_000);
+    assertEquals(news.filter((line) => /stale/.test(line)), ["5 stale"]);
+    assertEquals([health.isStale, health.isSilent, health.signs.backAt], [true, false, 21_600]);
+    setFolding(true);
+    await pass(2_400);
+    assertEquals(news.filter((line) => /stale/.test(line)), ["5 stale", "26.4 not stale"]);
   }));
 
 Deno.test("mayShow() lets figures pass in their minute, and later only if they are stale", () =>
@@ -93,6 +127,14 @@ Deno.test("mayShow() lets figures pass in their minute, and later only if they a
     assertEquals([health.mayShow(figures), health.isNow(figures.minute)], [true, false]);
   }));
 
+Deno.test("mayShow() lets no figures of a past minute pass while only the folds stand still", () =>
+  withHealth(async ({ health, setFolding, pass }) => {
+    const figures = figuresAt(START, 7);
+    setFolding(false);
+    await pass(60_000);
+    assertEquals([health.isStale, health.mayShow(figures)], [true, false]);
+  }));
+
 Deno.test("stop() ends the check and all news", () =>
   withHealth(async ({ health, news, checks, setAway, pass }) => {
     const before = news.splice(0);
@@ -101,22 +143,29 @@ Deno.test("stop() ends the check and all news", () =>
     await pass(10_000);
     assertEquals([before, news, checks()], [["0 answered 1:7"], [], 1]);
     health.stop();
-    health.answered(START, 0);
+    health.answered(START, 0, START);
     assertEquals(news, []);
   }));
 
 Deno.test("a check that ends after stop() is no news, whether it was answered or failed", async () => {
   for (const isAnswered of [true, false]) {
-    const check = Promise.withResolvers<{ epoch: number; version: number; now: Date }>();
+    const check = Promise.withResolvers<
+      { epoch: number; version: number; now: Date; asOf: Date }
+    >();
     const news: string[] = [];
-    const health = startDatabaseHealth({ readNewest: () => check.promise, now: () => 0 }, {
+    const health = startDatabaseHealth({
+      readNewest: () => check.promise,
+      now: () => 0,
+      oldAfterMs: 12_000,
+    }, {
       databaseAnswered: () => void news.push("answered"),
       databaseFailed: () => void news.push("failed"),
       staleChanged: () => void news.push("stale"),
     });
     health.stop();
-    if (isAnswered) check.resolve({ epoch: 1, version: 7, now: new Date(START) });
-    else check.reject(new Error("the database is away"));
+    if (isAnswered) {
+      check.resolve({ epoch: 1, version: 7, now: new Date(START), asOf: new Date(START) });
+    } else check.reject(new Error("the database is away"));
     await settle();
     assertEquals(news, []);
   }

@@ -77,6 +77,23 @@ Deno.test("the regular check finds a fold whose notices were all lost", () =>
     assertEquals(seen.slice(2), ["1:3 10:00 live"], "within 3 s at the worst");
   }));
 
+Deno.test("the newest frame is sent again as stale when no fold has ended, and again when one has", () =>
+  withHub(async ({ hub, database, watch, pass }) => {
+    const { seen } = watch();
+    await pass(100);
+    database.foldedUntil = TEN_O_CLOCK + 10_000;
+    await pass(14_000);
+    assertEquals(seen, ["1:1 10:00 database"]);
+    await pass(1_000);
+    assertEquals(seen.slice(1), ["1:1 10:00 live stale"]);
+    assert((await hub.snapshot("*")).stale, "a snapshot call says the same");
+    await pass(36_000);
+    assertEquals(seen.slice(2), ["1:1 10:01 live stale"], "the windows go on");
+    database.foldedUntil = Infinity;
+    await pass(3_000);
+    assertEquals(seen.slice(3), ["1:1 10:01 live"]);
+  }));
+
 Deno.test("the newest frame is sent again as stale after 5 s without the database, until it is back", () =>
   withHub(async ({ database, watch, pass }) => {
     const { seen, snapshots } = watch();

@@ -30,6 +30,7 @@ const METRICS: readonly (readonly [name: string, type: string])[] = [
   ["weir_spill_orders", "gauge"],
   ["weir_spill_oldest_seconds", "gauge"],
   ["weir_dead_letters_open", "gauge"],
+  ["weir_problem", "gauge"],
 ];
 
 /** The values of all metrics, by name and labels as they stand in the text. */
@@ -58,8 +59,11 @@ function expectShape({ writer, aggregator, bus, spill, ...status }: OpsStatus): 
     "queuedOrders",
   ]);
   assertEquals(Object.keys(aggregator).sort(), [
+    "failuresInARow",
     "intervalMs",
     "lagMs",
+    "lastError",
+    "lastErrorAt",
     "lastRunAt",
     "lastRunMs",
     "overlaps",
@@ -69,6 +73,10 @@ function expectShape({ writer, aggregator, bus, spill, ...status }: OpsStatus): 
   assert(["redis", "postgres", "down"].includes(bus.state));
   assertEquals(typeof status.deadLetters.open, "number");
   assertEquals(typeof status.live.subscribers, "number");
+  assertEquals(Object.keys(status.auditor).sort(), ["checked", "drifted", "lastRunAt"]);
+  for (const problem of status.problems) {
+    assertEquals(Object.keys(problem).sort(), ["counts", "detail", "name", "since"]);
+  }
 }
 
 Deno.test("ops.status has each field of the contract, and its figures move", () =>

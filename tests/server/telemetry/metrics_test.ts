@@ -25,6 +25,8 @@ const SOURCES: Sources = {
   spill: fails,
   deadLetters: fails,
   subscribers: () => 7,
+  auditor: () => ({ lastRunAt: null, checked: 0, drifted: 0 }),
+  problems: fails,
   setAside: () => 0,
 };
 

@@ -8,9 +8,16 @@
 import ts from "typescript";
 import type { Rule } from "./source.ts";
 
-/** They show people a start, a last run, a failure, and the name of a folder that was set aside. */
+/**
+ * They show people a start, a last run, a failure, the begin of a problem, and the name of a folder
+ * that was set aside. `signs.ts` compares the calendar with the database's clock, to tell when it is
+ * wrong.
+ */
 const FOR_PEOPLE = [
   "server/ops/status_board.ts",
+  "server/ops/problems/watch.ts",
+  "server/figures/auditing.ts",
+  "server/signs.ts",
   "actors/aggregator/aggregator.ts",
   "server/telemetry/hints.ts",
   "actors/order_writer/behaviour.ts",

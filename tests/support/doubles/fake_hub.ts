@@ -25,6 +25,8 @@ export class FakeDatabase {
   readonly versions = new Map<string, number>();
   epoch = 1;
   away = false;
+  /** No fold has ended since then, Unix milliseconds. */
+  foldedUntil = Infinity;
   /** The time that an answer takes. The answer is of the moment of the question. */
   slowMs = 0;
   /** The scopes that were read, in order. */
@@ -37,14 +39,20 @@ export class FakeDatabase {
       scope,
       epoch: this.epoch,
       fold: this.version,
+      asOf: this.#asOf(now).toISOString(),
       currencies: [ordersOfTheDay(now)],
     }));
   }
 
-  async readNewest(now: number): Promise<Position & { now: Date }> {
+  async readNewest(now: number): Promise<Position & { now: Date; asOf: Date }> {
     if (this.away) throw new Error(AWAY);
     const { epoch, version } = this;
-    return await this.#answer({ epoch, version, now: new Date(now) });
+    return await this.#answer({ epoch, version, now: new Date(now), asOf: this.#asOf(now) });
+  }
+
+  /** The time of the newest fold: folds end all the time, unless the test has stopped them. */
+  #asOf(now: number): Date {
+    return new Date(Math.min(now - 100, this.foldedUntil));
   }
 
   async #answer<T>(answer: T): Promise<T> {
@@ -119,6 +127,7 @@ export async function withHub(
     readFigures: (scope) => database.readFigures(scope, databaseNow()),
     readNewest: () => database.readNewest(databaseNow()),
     newest,
+    oldAfterMs: 12_000,
     cache: {
       read: (scope) => {
         const [figures, now] = [cache.get(scope), databaseNow() - cacheBehindMs];

@@ -22,6 +22,8 @@ export interface InstanceOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Gives the address under which instances reach the database. Default: its own address. */
   readonly reach?: (databaseUrl: string) => string;
+  /** Gives the address under which instances reach Redis. Default: its own address. */
+  readonly reachRedis?: (redis: TestRedis) => string;
   /** False: the test begins before the instance takes orders. */
   readonly ready?: boolean;
   /** False: without Redis. */
@@ -76,7 +78,7 @@ export function withInstance(
             ...environment,
           }),
           databaseUrl: options.reach?.(database.url) ?? database.url,
-          redisUrl: options.redis === false ? null : redis.url,
+          redisUrl: options.redis === false ? null : options.reachRedis?.(redis) ?? redis.url,
           ...(options.clientTimeoutMs === undefined
             ? {}
             : { clientTimeoutMs: options.clientTimeoutMs }),

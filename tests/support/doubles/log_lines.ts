@@ -1,14 +1,17 @@
 /** The lines that code under test logs, for tests that read them. */
 import { configure, reset } from "@logtape/logtape";
 
-/** Runs `test` with the lines so far, each as `level: text`. */
-export async function withLogLines<T>(test: (lines: string[]) => T | Promise<T>): Promise<T> {
+/** Runs `test` with the lines so far of one place, each as `level: text`. */
+export async function withLogLines<T>(
+  test: (lines: string[]) => T | Promise<T>,
+  place: readonly string[] = ["weir"],
+): Promise<T> {
   const lines: string[] = [];
   await configure({
     reset: true,
     sinks: { lines: ({ level, message }) => void lines.push(`${level}: ${message.join("")}`) },
     loggers: [
-      { category: "weir", lowestLevel: "info", sinks: ["lines"] },
+      { category: [...place], lowestLevel: "info", sinks: ["lines"] },
       { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["lines"] },
     ],
   });
