@@ -10,6 +10,8 @@ import { useState } from "preact/hooks";
 import { Actors } from "./actors.tsx";
 import type { Dashboard } from "../data/dashboard.ts";
 import { worrying } from "../data/health.ts";
+import { shownProblems } from "../data/problem_words.ts";
+import { Problems } from "./problems.tsx";
 
 export interface OperatorsProps {
   readonly dashboard: Dashboard;
@@ -30,6 +32,7 @@ export function Operators({ dashboard, now, isWall }: OperatorsProps) {
       <summary>
         <h2>Operators' part</h2> <Worries dashboard={dashboard} />
       </summary>
+      <Problems dashboard={dashboard} now={now} />
       <Actors dashboard={dashboard} now={now} />
     </details>
   );
@@ -39,8 +42,14 @@ export function Operators({ dashboard, now, isWall }: OperatorsProps) {
 function Worries({ dashboard: { status, connection } }: { readonly dashboard: Dashboard }) {
   if (status.value === null) return null;
   const states = worrying(status.value);
-  const words = states.map(({ name, state }) => `${name}: ${state.replaceAll("_", " ")}`);
-  const tone = connection.value === "connected" ? states[0]?.health.tone ?? "good" : "quiet";
+  const problems = shownProblems(status.value.problems).filter(({ tone }) => tone !== "quiet");
+  const words = [
+    ...states.map(({ name, state }) => `${name}: ${state.replaceAll("_", " ")}`),
+    ...problems.map(({ title }) => title),
+  ];
+  const tones = [...states.map(({ health }) => health.tone), ...problems.map(({ tone }) => tone)];
+  const worst = tones.includes("bad") ? "bad" : tones[0] ?? "good";
+  const tone = connection.value === "connected" ? worst : "quiet";
   return (
     <span class="tone" data-tone={tone} data-testid="worries">
       {words.length === 0 ? "all is well" : words.join(", ")}
