@@ -6,7 +6,7 @@ import { expectExact } from "../../support/recount/recount.ts";
 import { orderOf } from "../../support/faults/poison.ts";
 import type { TestSql } from "../../support/services/database.ts";
 import { withInstance } from "../../support/services/instance.ts";
-import { withLogLines } from "../../support/services/log_lines.ts";
+import { withLogLines } from "../../support/doubles/log_lines.ts";
 import { withProxy } from "../../support/services/proxied_instance.ts";
 import { until } from "../../support/services/services.ts";
 
