@@ -171,8 +171,8 @@ export const DASHBOARDS: readonly Mutant[] = [
   {
     name: "the minute before shown as live",
     file: "server/live/database_health.ts",
-    find: "return this.#stale || this.#clock.isNow(minute);",
-    replace: "return this.#stale || minute.length > 0;",
+    find: "return this.isSilent || this.#clock.isNow(minute);",
+    replace: "return this.isSilent || minute.length > 0;",
     tests: ["unit", "tests/server/live/live_minute_test.ts"],
   },
   {
