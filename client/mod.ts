@@ -99,11 +99,26 @@ export function createWeirClient(options: WeirClientOptions): WeirClient {
           url: endpoint.http,
           headers: { authorization: `Bearer ${token}` },
           maxItems: MAX_BATCH,
+          fetch: fetchJson,
         }),
       }),
     ],
   });
   return { api, close: async () => await socket?.close() };
+}
+
+/**
+ * Calls `fetch`. Anything but JSON comes from somebody else: a proxy, or what stands at a wrong
+ * address. The error says so, where a parser would only tell of an unexpected character.
+ */
+async function fetchJson(input: URL | RequestInfo, init: object = {}): Promise<Response> {
+  const response = await fetch(input, init);
+  const type = response.headers.get("content-type") ?? "no content type";
+  if (type.startsWith("application/json")) return response;
+  const { origin, pathname } = new URL(String(input));
+  await response.body?.cancel();
+  const place = origin + pathname.replace(/\/trpc\/.*$/, "/trpc");
+  throw new TypeError(`no answer of Weir at ${place}: HTTP ${response.status}, ${type}`);
 }
 
 /** A link that makes its socket when it is first used. */

@@ -6,6 +6,9 @@
  * So the service looks every second whether each launcher is still the parent of the next. A parent
  * that is no launcher may go: a terminal, a script, a supervisor. Then the service stays.
  *
+ * Under `deno run --watch` (the task `dev`) the end of the service does not end the process: it waits
+ * for a file to change, and would begin again with nobody above it. `isWatched` tells.
+ *
  * Tested in tests/server/launchers_test.ts and tests/server/orphans_test.ts.
  */
 import { every } from "./every.ts";
@@ -18,7 +21,7 @@ export interface LaunchersOptions {
   readonly byNpx: boolean;
   readonly table: Pick<ProcessTable, "read" | "parentsOf">;
   /** Called once, with the name of the launcher that has ended. */
-  readonly onGone: (name: string) => void;
+  readonly onGone: (name: string, isWatched: boolean) => void;
   readonly lookMs?: number;
 }
 
@@ -35,7 +38,7 @@ const MAX_ANCESTORS = 16;
 
 const PACKAGE_RUNNER = /^(npm|npx|pnpm|pnpx|yarn|yarnpkg|bun|bunx)$/;
 const SHELL = /^(sh|dash|bash|ash|zsh)$/;
-/** These take up processes whose parent has ended. Process 1 does too, whatever its name. */
+/** These take up processes whose parent has ended. So does process 1, whatever its name. */
 const REAPER = /^(systemd|init|tini|dumb-init|docker-init|catatonit)$/;
 
 /** Watches the launchers of this process. @returns a function that ends the watch */
@@ -48,7 +51,7 @@ export function watchLaunchers(options: LaunchersOptions): () => Promise<void> {
     const lost = chain === null ? await begin() : await firstLost(chain, options);
     if (lost === null || isOver) return;
     isOver = true;
-    onGone(lost);
+    onGone(lost, chain?.some(({ args }) => args.includes("--watch")) === true);
   });
   const begin = async () => {
     const found = await findLaunchers(options);
@@ -64,7 +67,7 @@ export function watchLaunchers(options: LaunchersOptions): () => Promise<void> {
 
 async function findLaunchers({ parent, byNpx, table }: LaunchersOptions): Promise<Launchers> {
   const ancestors: Process[] = [];
-  for (let pid = parent(); pid > 1 && ancestors.length < MAX_ANCESTORS;) {
+  for (let pid = parent(); pid > 0 && ancestors.length < MAX_ANCESTORS;) {
     const ancestor = await table.read(pid);
     if (ancestor === null) break;
     ancestors.push(ancestor);
@@ -78,12 +81,18 @@ async function findLaunchers({ parent, byNpx, table }: LaunchersOptions): Promis
   for (let next = length; roles[next] === "shell" || roles[next] === "runner"; next++) {
     if (roles[next] === "runner") length = next + 1;
   }
-  const above = ancestors[taskCount];
-  const isLeftAlone = above === undefined || REAPER.test(nameOf(above));
   return {
     chain: ancestors.slice(0, length),
-    isOrphan: byNpx && taskCount > 0 && isLeftAlone,
+    isOrphan: byNpx && isLeftAlone(ancestors[taskCount - 1], ancestors[taskCount]),
   };
+}
+
+/** True when `task` was taken up by a process that had not started it. */
+function isLeftAlone(task: Process | undefined, above: Process | undefined): boolean {
+  if (task === undefined) return false;
+  // The first process of a container may be npx itself, or its shell.
+  if (task.parent === 1) return above === undefined || roleOf(above) === "other";
+  return above !== undefined && REAPER.test(nameOf(above));
 }
 
 /** The name of a launcher that has ended; null when all live. */

@@ -26,7 +26,7 @@ import { type LiveHub, startLiveHub } from "./live/live_hub.ts";
 import { createSnapshotCache, NO_CACHE } from "./live/snapshot_cache.ts";
 import { watchProblems } from "./ops/problems/start.ts";
 import type { ProblemWatch } from "./ops/problems/watch.ts";
-import { startStatusBoard, type StatusBoard } from "./ops/status_board.ts";
+import { startStatusBoard, type StatusBoard, type StatusBoardOptions } from "./ops/status_board.ts";
 import { createCancel } from "./orders/cancel.ts";
 import { DeadLetters, REPLAYS_PER_SECOND } from "./orders/dead_letters.ts";
 import { createIntake } from "./orders/intake.ts";
@@ -141,7 +141,9 @@ export function startParts(options: PartsOptions): Parts {
     states,
   });
   metrics.watch({ ...gauges, setAside: () => overflow?.setAsideOrders ?? 0 });
-  const statusBoard = startBoard(instanceId, gauges, { writer, aggregator, bus, problems });
+  const { latestRule } = letterCount;
+  const board = { instanceId, version: VERSION, ...gauges, latestRule };
+  const statusBoard = startBoard(board, { writer, aggregator, bus, problems });
   return {
     ...figures,
     ...orders,
@@ -279,7 +281,7 @@ interface Actors {
   readonly problems: ProblemWatch;
 }
 
-function startBoard(instanceId: string, gauges: Gauges, actors: Actors): StatusBoard {
+function startBoard(board: Omit<StatusBoardOptions, "states">, actors: Actors): StatusBoard {
   const { writer, aggregator, bus, problems } = actors;
   const states = () =>
     [
@@ -287,11 +289,8 @@ function startBoard(instanceId: string, gauges: Gauges, actors: Actors): StatusB
       writer.intake,
       aggregator.state,
       bus.state(),
-      gauges.spill().state,
+      board.spill().state,
       ...problems.standing().map(({ name }) => name),
     ].join();
-  return startStatusBoard(
-    { instanceId, version: VERSION, ...gauges, states },
-    [writer, aggregator, bus, problems],
-  );
+  return startStatusBoard({ ...board, states }, [writer, aggregator, bus, problems]);
 }

@@ -20,6 +20,18 @@ export interface ProcessTable {
   ignoresHangup(pid: number): Promise<boolean | null>;
 }
 
+/** The signals that end this process in order. The end of its terminal is one, unless ignored. */
+export async function endSignals(): Promise<readonly Deno.Signal[]> {
+  const endsOnHangup = await processTable.ignoresHangup(Deno.pid) === false;
+  return ["SIGINT", "SIGTERM", ...(endsOnHangup ? ["SIGHUP" as const] : [])];
+}
+
+/** Ends a process at once, where Deno's own exit only waits for a change of a file. */
+export async function endProcess(pid: number): Promise<void> {
+  const args = ["sh", "-c", 'kill -KILL "$1"', "sh", String(pid)];
+  await new Deno.Command("env", { args, stdin: "null", stdout: "null", stderr: "null" }).output();
+}
+
 export const processTable: ProcessTable = {
   read: async (pid) => {
     const text = await cat([`/proc/${pid}/stat`, `/proc/${pid}/cmdline`]);

@@ -8,7 +8,7 @@ import type { Config } from "./config.ts";
 import { type EmbeddedServices, startEmbedded } from "./embedded/mod.ts";
 import { type Instance, startInstance } from "./instance.ts";
 import { watchLaunchers } from "./launchers.ts";
-import { processTable } from "./process_table.ts";
+import { endProcess, endSignals, processTable } from "./process_table.ts";
 import { tellBug } from "./telemetry/bugs.ts";
 import { getLogger } from "./telemetry/log.ts";
 
@@ -38,11 +38,13 @@ export async function runService(config: Config, hooks: ServiceHooks): Promise<v
   const stopping = new AbortController();
   let embedded: EmbeddedServices | null = null;
   const removeSignals = await onSignals(stopping, async () => await embedded?.stop());
+  let isLeftWatched = false;
   const endWatch = watchLaunchers({
     parent: () => Deno.ppid,
     byNpx: config.byNpx,
     table: processTable,
-    onGone: (name) => {
+    onGone: (name, isWatched) => {
+      isLeftWatched = isWatched;
       log.warn(`stopping: ${name}, which started this service, has ended`);
       stopping.abort();
     },
@@ -86,6 +88,7 @@ export async function runService(config: Config, hooks: ServiceHooks): Promise<v
     removeHandlers();
     removeSignals();
     await endWatch();
+    if (isLeftWatched) await endProcess(Deno.pid);
   }
 }
 
@@ -138,8 +141,7 @@ async function onSignals(
       endEmbedded().finally(() => Deno.exit(1));
     }
   };
-  const signals: Deno.Signal[] = ["SIGINT", "SIGTERM"];
-  if (await processTable.ignoresHangup(Deno.pid) === false) signals.push("SIGHUP");
+  const signals = await endSignals();
   for (const signal of signals) Deno.addSignalListener(signal, handle);
   return () => {
     for (const signal of signals) Deno.removeSignalListener(signal, handle);

@@ -6,7 +6,8 @@
  * The tasks print the same words. To add a failure, write its row into `ROWS`; the first row that
  * fits counts.
  */
-import { codeOf, CONNECTION, SQLSTATE, TLS, WEIR_CODE } from "../sql/connection/failure.ts";
+import { codeOf } from "../sql/connection/failure.ts";
+import { CONNECTION, SQLSTATE, TLS, WEIR_CODE } from "../sql/connection/failure/codes.ts";
 import { WrongConnectionString } from "../sql/connection/url/grammar.ts";
 import { MigrationError, MigrationLocked } from "../sql/migrate.ts";
 import { ConfigError } from "./config.ts";

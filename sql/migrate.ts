@@ -15,7 +15,8 @@
  */
 import { createHash } from "node:crypto";
 import type { Sql, Tx } from "./connection/database.ts";
-import { codeOf, SQLSTATE } from "./connection/failure.ts";
+import { codeOf } from "./connection/failure.ts";
+import { SQLSTATE } from "./connection/failure/codes.ts";
 import { withSession } from "./connection/session.ts";
 import { takeSessionLock } from "./connection/session_lock.ts";
 import { missingRight } from "./schema_rights.ts";

@@ -20,7 +20,7 @@ import { fileURLToPath } from "node:url";
 import { importGraph, reaches } from "./support/architecture/import_graph.ts";
 import { listFiles, readSources } from "./support/architecture/tree.ts";
 import { type OwnTestServices, startTestServices } from "./support/services/services.ts";
-import { WORST_ENVIRONMENT } from "./support/services/worst_role.ts";
+import { WORST_ENVIRONMENT } from "./support/services/roles/worst_role.ts";
 
 const USAGE =
   "usage: deno run tests/run.ts unit|all|system|page|worst [--inspect] [path or part of a test's name]";

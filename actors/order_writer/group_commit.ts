@@ -7,7 +7,7 @@
  * other orders nor the circuit may suffer from it. After any other failure the orders go back to the
  * mailbox, marked if they may be stored, and the machine decides what happens to them next.
  *
- * Tested in tests/actors/order_writer/order_writer_test.ts and circuit_test.ts.
+ * Tested in tests/actors/order_writer/order_writer_test.ts, at_fault_test.ts and circuit_test.ts.
  */
 import type { BrokenRule } from "../../client/contract/broken_rule.ts";
 import type { NewOrder } from "../../sql/orders/new_order.ts";

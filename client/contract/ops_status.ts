@@ -107,7 +107,11 @@ export interface OpsStatus {
   readonly aggregator: AggregatorStatus;
   readonly bus: { readonly state: BusState };
   readonly spill: OverflowStatus;
-  readonly deadLetters: { readonly open: number };
+  readonly deadLetters: {
+    readonly open: number;
+    /** The rule that the open letter that failed last has broken, in words; null: none is known. */
+    readonly latestRule: string | null;
+  };
   readonly live: { readonly subscribers: number };
   readonly auditor: AuditorStatus;
   /** The problems that stand now, in the order of `PROBLEM_NAMES`. */

@@ -15,12 +15,12 @@ import { answerUnless } from "../../sql/waiting.ts";
 import type { Config } from "../config.ts";
 import { readIfThere } from "../embedded/data_folder.ts";
 import { startEmbedded } from "../embedded/mod.ts";
+import { endSignals } from "../process_table.ts";
 import { startFailureLine } from "../start_failure.ts";
 import { describe } from "../telemetry/log.ts";
 import { TaskFailure } from "./command.ts";
 
 const ANSWER_TIMEOUT_MS = 2_000;
-const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
 /**
  * Calls `use` with the URL of the database.
@@ -83,7 +83,8 @@ async function urlOfRunning(dataDir: string): Promise<string | null> {
 async function withStarted<T>(dataDir: string, use: (url: string) => Promise<T>): Promise<T> {
   const interrupted = new AbortController();
   const interrupt = () => interrupted.abort(new TaskFailure("interrupted"));
-  for (const signal of SIGNALS) Deno.addSignalListener(signal, interrupt);
+  const signals = await endSignals();
+  for (const signal of signals) Deno.addSignalListener(signal, interrupt);
   try {
     const services = await startEmbedded({
       dataDir,
@@ -100,6 +101,6 @@ async function withStarted<T>(dataDir: string, use: (url: string) => Promise<T>)
       await services.stop();
     }
   } finally {
-    for (const signal of SIGNALS) Deno.removeSignalListener(signal, interrupt);
+    for (const signal of signals) Deno.removeSignalListener(signal, interrupt);
   }
 }

@@ -11,6 +11,8 @@ import type { Gauges } from "../telemetry/gauges.ts";
 export interface StatusBoardOptions extends Gauges {
   readonly instanceId: string;
   readonly version: string;
+  /** The rule of the open dead letter that failed last, in words; null: none is known. */
+  readonly latestRule: () => string | null;
   /** The states of all actors in one text. Must be cheap: it is read at every change of an actor. */
   readonly states: () => string;
 }
@@ -45,7 +47,7 @@ export function startStatusBoard(
     aggregator: options.aggregator(),
     bus: { state: options.bus() },
     spill: options.spill(),
-    deadLetters: { open: options.deadLetters() },
+    deadLetters: { open: options.deadLetters(), latestRule: options.latestRule() },
     live: { subscribers: options.subscribers() },
     auditor: options.auditor(),
     problems: options.problems(),

@@ -8,7 +8,8 @@
  * Tested in tests/server/embedded/postgres_test.ts.
  */
 import type { Sql } from "./database.ts";
-import { codeOf, SQLSTATE } from "./failure.ts";
+import { codeOf } from "./failure.ts";
+import { SQLSTATE } from "./failure/codes.ts";
 import { DatabaseTimeout } from "./pool.ts";
 import { Session } from "./session.ts";
 import { answerWithin } from "../waiting.ts";

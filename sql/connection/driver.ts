@@ -6,7 +6,7 @@
  * here by their OIDs, which are fixed in PostgreSQL's catalog (pg_type.dat).
  */
 import postgres from "postgres";
-import { WEIR_CODE } from "./failure.ts";
+import { WEIR_CODE } from "./failure/codes.ts";
 import { Sockets } from "./socket.ts";
 import { understand } from "./url.ts";
 

@@ -7,7 +7,7 @@
  * ended.
  */
 
-import { WEIR_CODE } from "./failure.ts";
+import { WEIR_CODE } from "./failure/codes.ts";
 
 /** The call was never begun: too many others were waiting, or it waited too long. */
 export class PoolBusy extends Error {

@@ -13,7 +13,8 @@
  */
 import { Connections, type Sharer } from "./connections.ts";
 import type { Sql, Tx } from "./driver.ts";
-import { isConnectionLost, isFull, isStandby, WEIR_CODE } from "./failure.ts";
+import { isConnectionLost, isFull, isStandby } from "./failure.ts";
+import { WEIR_CODE } from "./failure/codes.ts";
 import { Gate } from "./gate.ts";
 import { Session } from "./session.ts";
 import type { Settings } from "./settings.ts";

@@ -4,7 +4,8 @@
  *
  * Tested in tests/sql/connection/socket_test.ts.
  */
-import { NotConnected, WEIR_CODE } from "./failure.ts";
+import { NotConnected } from "./failure.ts";
+import { WEIR_CODE } from "./failure/codes.ts";
 
 /** Messages that PostgreSQL and its poolers begin with: authentication, error, notice, version. */
 const BEGINNINGS = "RENv";

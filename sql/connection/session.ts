@@ -10,7 +10,7 @@
  */
 import type postgres from "postgres";
 import { connect, type Sql } from "./driver.ts";
-import { WEIR_CODE } from "./failure.ts";
+import { WEIR_CODE } from "./failure/codes.ts";
 import { PROMISED, SCHEMA, SETTINGS, type Settings } from "./settings.ts";
 import { understand } from "./url.ts";
 

@@ -13,7 +13,8 @@
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from "node:tls";
 import { Duplex } from "node:stream";
-import { codeOf, CONNECTION, NotConnected, TLS, WEIR_CODE } from "./failure.ts";
+import { codeOf, NotConnected } from "./failure.ts";
+import { CONNECTION, TLS, WEIR_CODE } from "./failure/codes.ts";
 import { strangeAnswer } from "./server_greeting.ts";
 import type { Host, Target, Tls } from "./url.ts";
 

@@ -9,7 +9,7 @@
  * A role may be forbidden to write that message. Where the server waits for no standby, nothing is
  * to be waited for, and the statement runs without it. Where it waits for one, the statement fails.
  *
- * Tested in tests/system/database/not_replicated_test.ts.
+ * Tested in tests/sql/connection/standby_test.ts and tests/system/database/not_replicated_test.ts.
  */
 import type postgres from "postgres";
 import type { Sql, Tx } from "./driver.ts";

@@ -6,7 +6,8 @@
  * exactness.
  */
 import { z } from "zod";
-import { codeOf, SQLSTATE } from "../connection/failure.ts";
+import { codeOf } from "../connection/failure.ts";
+import { SQLSTATE } from "../connection/failure/codes.ts";
 import type { Sql } from "../connection/driver.ts";
 
 /**

@@ -11,7 +11,8 @@
  * could be older than the lock, and a fold could run between the two. A process that hangs in the
  * middle loses the lock and the transaction within a second.
  */
-import { codeOf, SQLSTATE } from "../connection/failure.ts";
+import { codeOf } from "../connection/failure.ts";
+import { SQLSTATE } from "../connection/failure/codes.ts";
 import { withSession } from "../connection/session.ts";
 import type { Tx } from "../connection/database.ts";
 import { beginEpoch, FOLD_LOCK } from "./fold.ts";

@@ -186,12 +186,21 @@ export async function findOpenLetter(
   return row === undefined ? null : letterOf(row);
 }
 
-/** The number of open letters. */
-export async function countOpenLetters(pool: Pool): Promise<number> {
+export interface OpenLetters {
+  readonly count: number;
+  /** The rule of the open letter that failed last; null without one, or when it is not known. */
+  readonly latestRule: BrokenRule | null;
+}
+
+/** Counts the open letters. */
+export async function countOpenLetters(pool: Pool): Promise<OpenLetters> {
   const [row] = await pool.run((sql) =>
-    sql<{ count: string }[]>`SELECT count(*) FROM dead_letters WHERE state = 'open'`
+    sql<{ count: string; rule: BrokenRule | null }[]>`
+      SELECT (SELECT count(*) FROM dead_letters WHERE state = 'open') AS count,
+             (SELECT CASE WHEN rule_failed_at = last_failed_at THEN rule END FROM dead_letters
+              WHERE state = 'open' ORDER BY last_failed_at DESC, letter_id DESC LIMIT 1) AS rule`
   );
-  return Number(row?.count);
+  return { count: Number(row?.count), latestRule: row?.rule ?? null };
 }
 
 export interface Closing {

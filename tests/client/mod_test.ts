@@ -1,7 +1,7 @@
 /** The client without a WebSocket class, and with a key as a file or a variable gives it. */
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { WebSocket } from "ws";
-import { createWeirClient } from "../../client/mod.ts";
+import { createWeirClient, errorDataOf } from "../../client/mod.ts";
 import { startPathProxy } from "../support/faults/path_proxy.ts";
 import { anInput } from "../support/load/orders.ts";
 import { KEY, withInstance } from "../support/services/instance.ts";
@@ -68,6 +68,26 @@ Deno.test("a client reaches an instance below a path of a proxy, by calls and su
       await weir.close();
     }
     await proxy.close();
+  }));
+
+Deno.test("a client at a wrong address says where nobody answers as Weir does", () =>
+  withInstance(async ({ url }) => {
+    const page = Deno.serve(
+      { port: 0, hostname: "127.0.0.1", onListen: () => undefined },
+      () => new Response("<html>", { status: 502, headers: { "content-type": "text/html" } }),
+    );
+    const other = `http://127.0.0.1:${page.addr.port}`;
+    const wrong = [[other, `${other}/trpc: HTTP 502, text/html`], [
+      `${url}/shop`,
+      `${url}/shop/trpc: HTTP 405, text/plain`,
+    ]] as const;
+    for (const [address, words] of wrong) {
+      const weir = createWeirClient({ url: address, token: KEY });
+      const error = await assertRejects(() => weir.api.orders.place.mutate(anInput()), Error);
+      assertEquals(error.message.startsWith(`no answer of Weir at ${words}`), true, error.message);
+      assertEquals(errorDataOf(error), null, "the order may be sent again with its key");
+    }
+    await page.shutdown();
   }));
 
 Deno.test("a client without a key is refused where it is made", () => {

@@ -59,6 +59,21 @@ export const DASHBOARDS: readonly Mutant[] = [
     tests: ["all", "tests/server/figures/folding_test.ts"],
   },
   {
+    name: "a notice in the transaction of its fold",
+    file: "sql/figures/fold.ts",
+    find: "  return { ...folded, version, notice };\n",
+    replace: "  await tx`SELECT pg_notify('weir_folds', ${JSON.stringify(notice)})`;\n" +
+      "  return { ...folded, version, notice };\n",
+    tests: ["all", "tests/server/cli/rollups_test.ts"],
+  },
+  {
+    name: "an echo that could not be sent ends the listener",
+    file: "server/figures/bus.ts",
+    find: 'if (echo === "sent") listener.renew();',
+    replace: 'if (echo !== "heard") listener.renew();',
+    tests: ["all", "tests/server/figures/bus_test.ts"],
+  },
+  {
     name: "a database that went back in time taken for the same",
     file: "sql/figures/fold.ts",
     find: "(known === null || comparePositions(before, known) >= 0)",

@@ -124,10 +124,10 @@ Deno.test("the page says that the database is silent, and says that it is back",
     forwarder.cut();
     await shows(
       "announcement",
-      `The database does not answer, or no fold ends; figures as of ${asOf}.`,
+      `The database or the fold is silent; figures as of ${asOf}.`,
     );
     assert(
-      /^The database has not answered, or no fold has ended, for \d+ s – figures/.test(
+      /^The database or the fold has been silent for \d+ s – figures/.test(
         await text("stale"),
       ),
     );

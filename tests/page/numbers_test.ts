@@ -59,6 +59,30 @@ Deno.test("a figure grows back when its place does", () =>
     );
   }));
 
+Deno.test("a figure that had no room for a while is of the right size afterwards", () =>
+  inBrowser(async (browser, service) => {
+    await placeAll(service, [trillions("EUR")]);
+    const { page, shows } = await openPage(browser, service.link(), { viewport: SCREENS.phone });
+    await shows("today-revenue", EXACT);
+    const size = await lettersOf(page, "today-revenue");
+    const setWidth = (value: string) =>
+      page.locator(".todays").evaluate((cards: HTMLElement, value) => {
+        cards.style.width = value;
+      }, value);
+    await setWidth("0");
+    await placeAll(service, [trillions("EUR")]);
+    await shows("today-revenue", "€8,000,000,019,596.50");
+    await setWidth("");
+    await page.waitForFunction(
+      (before) =>
+        parseFloat(
+          getComputedStyle(document.querySelector('[data-testid="today-revenue"]')!).fontSize,
+        ) === before,
+      size,
+    );
+    assertEquals(await misfits(page), []);
+  }));
+
 Deno.test("a figure too small to read has a short form above it, and stays exact", () =>
   inBrowser(async (browser, service) => {
     await placeAll(service, huge("KWD", 200));

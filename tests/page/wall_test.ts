@@ -115,6 +115,25 @@ Deno.test("a wall says since when its figures are old, and comes back by itself"
     assertEquals(await page.evaluate("window.sameDocument"), true, "there was no need to reload");
   }));
 
+Deno.test("figures that outlive their day are not called today's", () =>
+  inBrowser(async (browser, service) => {
+    await placeAll(service, [tea()]);
+    const { page, shows, text } = await openPage(browser, service.link("&wall"), {
+      prepare: (page) => page.clock.install(),
+    });
+    await shows("today-revenue", "€9.00");
+    await shows("day", "Today");
+    const day = new Date().toISOString().slice(0, 10);
+    await service.stop();
+    await shows("connection", "reconnecting…");
+    await page.clock.fastForward("24:00:00");
+    await shows("day", day);
+    assertMatch(await text("reconnecting"), new RegExp(`since ${day} .*as of ${day} `));
+    await service.start();
+    await shows("connection", "connected");
+    await shows("day", "Today");
+  }));
+
 Deno.test("a wall that outlives a deploy loads the new page once", () =>
   inBrowser(async (browser, service) => {
     await placeAll(service, [tea()]);

@@ -51,7 +51,7 @@ class Family {
       },
       byNpx,
       table: this,
-      onGone: said.resolve,
+      onGone: (name) => said.resolve(name),
       lookMs: 1,
     });
     const afterLooks = (looks: number) => {
@@ -140,4 +140,8 @@ Deno.test("a service whose npx ended before anybody looked is an orphan", async 
   assertEquals(await new Family([orphan, INNER]).watch(), null, "as under systemd, without npx");
   assertEquals(await new Family(BY_HAND).watch(() => undefined, true), null, "npx is far above");
   assertEquals(await new Family(BY_NPX).watch(() => undefined, true), null);
+  for (const first of [["npm exec deno@2.9.6"], ["sh", "-c", "npx -y deno task start"]]) {
+    const container = [{ pid: 1, parent: 0, args: first }, orphan, INNER];
+    assertEquals(await new Family(container).watch(() => undefined, true), null, `${first}`);
+  }
 });

@@ -141,6 +141,12 @@ const CASES: Readonly<Record<string, Case>> = {
     ended: IS_INNER,
     by: "SIGKILL",
   },
+  "dev, deno task by SIGKILL": {
+    command: [...TASK, "dev"],
+    runs: READY,
+    ended: IS_TASK,
+    by: "SIGKILL",
+  },
   "start, its terminal": {
     command: [...TASK, "start"],
     runs: READY,
@@ -163,6 +169,21 @@ for (const [name, { command, runs, ended, by }] of Object.entries(CASES)) {
       })
     ));
 }
+
+Deno.test("a task that has started the database stops it when its terminal ends", () =>
+  withFolder((dataDir) =>
+    Launched.run([...TASK, "rebuild"], dataDir, async (launched) => {
+      const family = await until("the database to run", async () => {
+        const found = await launched.family();
+        return found.some(({ command }) => / -D .*port=/.test(command)) ? found : null;
+      }, 60_000);
+      const task = family.find((one) => IS_SERVICE.test(one.command));
+      assert(task !== undefined);
+      Deno.kill(task.pid, "SIGHUP"); // the migrations are under way
+      await launched.expectGone(family);
+      assertMatch(launched.printed, /weir: interrupted/);
+    })
+  ));
 
 Deno.test("the embedded services of a service that was killed are taken over by the next start", () =>
   withFolder(async (dataDir) => {

@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { makeAuthority } from "../support/faults/certificates.ts";
 import {
+  authenticationRequest,
   errorResponse,
   isTlsRequest,
   startScriptedServer,
@@ -69,18 +70,23 @@ Deno.test("a certificate file where the process may not read is named, and so is
     }
   }));
 
-Deno.test("a pooler that refuses the database, and a page of a web server, end the start", async () => {
+Deno.test("a pooler without the database, a server with Kerberos alone and a web server end the start", async () => {
   const pooler = startScriptedServer((piece) =>
     isTlsRequest(piece) ? "N" : errorResponse("08P01", "no such database: db")
+  );
+  const kerberos = startScriptedServer((piece) =>
+    isTlsRequest(piece) ? "N" : authenticationRequest(7)
   );
   const web = startScriptedServer(() => "HTTP/1.1 400 Bad Request\r\n\r\n");
   try {
     const at = (port: number) => `postgres://u:s3cr3t@127.0.0.1:${port}/db`;
     assertMatch(await endsWith(at(pooler.port)), /the pooler does not know the database: .*db/);
+    assertMatch(await endsWith(at(kerberos.port)), /refuses the login: .*GSSAPI.*pg_hba\.conf/);
     assertMatch(await endsWith(at(web.port)), /another program than PostgreSQL .*port/);
     assert(web.count() > 5, "a balancer may answer for a server that is about to come");
   } finally {
     await pooler.close();
+    await kerberos.close();
     await web.close();
   }
 });

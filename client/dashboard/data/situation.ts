@@ -110,8 +110,8 @@ function staleSituation(
   return {
     kind: "stale",
     tone: "watch",
-    sentence: `The database has not answered, or no fold has ended, for ${time} – ${figures}.`,
-    announcement: `The database does not answer, or no fold ends; ${figures}.`,
+    sentence: `The database or the fold has been silent for ${time} – ${figures}.`,
+    announcement: `The database or the fold is silent; ${figures}.`,
   };
 }
 

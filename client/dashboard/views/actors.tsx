@@ -156,6 +156,9 @@ function SafetyNet({ status: { spill, deadLetters } }: { status: OpsStatus }) {
         state={`${formatCount(deadLetters.open)} open`}
         health={deadLettersHealth(deadLetters.open)}
       />
+      {deadLetters.latestRule && (
+        <Fact name="Latest rule" id="latest-rule">{deadLetters.latestRule}</Fact>
+      )}
     </Actor>
   );
 }

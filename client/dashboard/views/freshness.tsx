@@ -1,6 +1,7 @@
 /**
  * The freshness of the figures: a sentence on the situation, and beneath it version, age and
- * source. The box has a constant height, so that nothing below it moves.
+ * source. The box keeps its height, so that nothing below it moves. Only on a narrow screen a lost
+ * connection needs more lines.
  *
  * Each age goes on by itself in its own text node. A screen reader hears a situation once, when it
  * begins.

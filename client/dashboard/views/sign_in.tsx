@@ -8,7 +8,7 @@ import { Wave } from "./wave.tsx";
 
 export function SignIn({ session }: { session: Session }) {
   const input = useRef<HTMLInputElement>(null);
-  const { refusal } = session.state.value;
+  const { refusal, isWall } = session.state.value;
   const submit = (event: Event) => {
     event.preventDefault();
     const token = input.current?.value.trim() ?? "";
@@ -36,7 +36,8 @@ export function SignIn({ session }: { session: Session }) {
         <button type="submit">Show the dashboard</button>
         <p id="token-hint" class="hint">
           <code>deno task demo</code> prints a link that holds a key;{" "}
-          <code>deno task keys create</code> makes one. The key is kept in this tab alone.
+          <code>deno task keys create</code> makes one. The key is kept in this{" "}
+          {isWall ? "browser, for the wall" : "tab alone"}.
         </p>
       </form>
     </main>

@@ -1,7 +1,7 @@
 /** The tasks that work on rollups: aggregate, audit, rebuild. */
 import { assertEquals, assertGreater, assertMatch } from "@std/assert";
 import { commitBatch } from "../../../sql/orders/batch.ts";
-import { withPlainRole } from "../../support/services/plain_role.ts";
+import { withPlainRole } from "../../support/services/roles/plain_role.ts";
 import { withDatabase } from "../../support/services/database.ts";
 import { withInstance } from "../../support/services/instance.ts";
 import { anInput, anOrder } from "../../support/load/orders.ts";

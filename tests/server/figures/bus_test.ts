@@ -4,7 +4,7 @@ import { type Bus, startBus } from "../../../server/figures/bus.ts";
 import { Hints } from "../../../server/telemetry/hints.ts";
 import { systemClock } from "../../../actors/clock.ts";
 import { Pool } from "../../../sql/connection/pool.ts";
-import { withPlainRole } from "../../support/services/plain_role.ts";
+import { withPlainRole } from "../../support/services/roles/plain_role.ts";
 import { withDatabase } from "../../support/services/database.ts";
 import { withRedis } from "../../support/services/redis.ts";
 import { until } from "../../support/services/services.ts";

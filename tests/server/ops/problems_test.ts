@@ -1,7 +1,7 @@
 /** Problems of a real instance: in `ops.status`, in the metrics, in the log, and their end. */
 import { assert, assertEquals, assertGreater, assertMatch } from "@std/assert";
 import type { ProblemName, StandingProblem } from "../../../client/mod.ts";
-import { withLogLines } from "../../support/services/log_lines.ts";
+import { withLogLines } from "../../support/doubles/log_lines.ts";
 import { type TestInstance, withInstance } from "../../support/services/instance.ts";
 import { withProxy } from "../../support/services/proxied_instance.ts";
 import { LiveFeed } from "../../support/load/live_feed.ts";

@@ -43,6 +43,7 @@ function aBoard() {
     bus: () => now.bus,
     spill: () => ({ state: "ready", orders: 0, oldestAgeMs: null }),
     deadLetters: () => now.letters,
+    latestRule: () => null,
     subscribers: () => 0,
     states: () => now.bus,
   }, [{

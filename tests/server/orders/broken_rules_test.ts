@@ -6,7 +6,7 @@ import { expectExact } from "../../support/recount/recount.ts";
 import { orderOf } from "../../support/faults/poison.ts";
 import type { TestSql } from "../../support/services/database.ts";
 import { withInstance } from "../../support/services/instance.ts";
-import { withLogLines } from "../../support/services/log_lines.ts";
+import { withLogLines } from "../../support/doubles/log_lines.ts";
 import { withProxy } from "../../support/services/proxied_instance.ts";
 import { until } from "../../support/services/services.ts";
 
@@ -88,6 +88,15 @@ Deno.test("a spilled order that a trigger refuses leaves the overflow alone, wit
         return spill.orders === 0 && page?.letters.length === 2 ? page.letters : null;
       });
       assertEquals((await sql`select from orders`).length, 4);
+      await until("the status to name the rule", async () => {
+        const { deadLetters: { open, latestRule } } = await api.ops.status.query();
+        return open === 2 && latestRule === "no orders of … (P0001, raised by refuse_ada)";
+      });
+      for (const { id } of letters) await api.ops.deadLetters.discard.mutate({ id, reason: "a" });
+      await until("the status to name no rule", async () => {
+        const { deadLetters: { open, latestRule } } = await api.ops.status.query();
+        return open === 0 && latestRule === null;
+      });
       for (const { id, rule, placedAt } of letters) {
         assertEquals([rule?.code, rule?.message], ["P0001", "no orders of …"]);
         assert(placedAt !== null);

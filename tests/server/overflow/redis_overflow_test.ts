@@ -170,3 +170,59 @@ Deno.test("write() sends nothing while Redis is away, and says so", () =>
     await spill.stop();
     await closeRedis(connection);
   }));
+
+Deno.test("a Redis that refuses a question is not trusted unless told to, and the log says which", () =>
+  withRedis(async ({ redis, url, prefix }) => {
+    for (const [refused, told] of [["-config", "CONFIG GET"], ["-info", "NOPERM"]] as const) {
+      const user = `weir-${crypto.randomUUID()}`;
+      await redis.call("ACL", "SETUSER", user, "on", ">secret", "~*", "&*", "+@all", refused);
+      const plain = new URL(url);
+      [plain.username, plain.password] = [user, "secret"];
+      const connection = openRedis(plain.href, "test");
+      const options = {
+        redis: connection,
+        prefix,
+        maxOrders: 10,
+        maxBytes: 10_000,
+        hints: new Hints(systemClock.now),
+      };
+      const [asks, trusts] = (["auto", "trust"] as const).map((mode) =>
+        new RedisOverflow({ ...options, mode })
+      );
+      try {
+        asks!.start();
+        trusts!.start();
+        await until(told, () => asks!.state === "not_durable");
+        await until("the trusted one", () => trusts!.isReady());
+        await assertRejects(() => asks!.write([anOrder()]), OverflowUnreachable);
+        assertEquals((await trusts!.write([anOrder()])).size, 1);
+      } finally {
+        await Promise.all([asks!.stop(), trusts!.stop()]);
+        await closeRedis(connection);
+        await redis.call("ACL", "DELUSER", user);
+        await redis.del(...Object.values(overflowKeys(prefix)));
+      }
+    }
+  }));
+
+Deno.test("a Redis that is trusted and takes no writes is not called ready", () =>
+  withRedis(async ({ redis, url, prefix }) => {
+    const user = `weir-${crypto.randomUUID()}`;
+    await redis.call("ACL", "SETUSER", user, "on", ">secret", "~*", "&*", "+@all", "-@write");
+    const plain = new URL(url);
+    [plain.username, plain.password] = [user, "secret"];
+    const connection = openRedis(plain.href, "test");
+    const bounds = { maxOrders: 10, maxBytes: 10_000, hints: new Hints(systemClock.now) };
+    const spill = new RedisOverflow({ redis: connection, prefix, mode: "trust", ...bounds });
+    try {
+      spill.start();
+      await until("the connection", () => connection.status === "ready");
+      await connection.ping(); // the first look has been answered
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      assertEquals(spill.state, "unavailable");
+    } finally {
+      await spill.stop();
+      await closeRedis(connection);
+      await redis.call("ACL", "DELUSER", user);
+    }
+  }));

@@ -3,7 +3,7 @@ import { FakeTime } from "@std/testing/time";
 import { LetterLog } from "../../../server/telemetry/letter_log.ts";
 import { A_RULE } from "../../support/faults/poison.ts";
 import { anOrder } from "../../support/load/orders.ts";
-import { withLogLines } from "../../support/services/log_lines.ts";
+import { withLogLines } from "../../support/doubles/log_lines.ts";
 
 /** Runs `test` with a log whose lines it can read, and with a clock that it moves. */
 function withLog(test: (log: LetterLog, lines: string[], time: FakeTime) => void): Promise<void> {

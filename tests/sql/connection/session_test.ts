@@ -4,7 +4,7 @@ import { Session, UnfitDatabase, UnfitSession } from "../../../sql/connection/se
 import { PROMISED, SETTINGS } from "../../../sql/connection/settings.ts";
 import { withDatabase } from "../../support/services/database.ts";
 import { testServices, until } from "../../support/services/services.ts";
-import { asWorst, giveToWorst, WORST_SETTINGS } from "../../support/services/worst_role.ts";
+import { asWorst, giveToWorst, WORST_SETTINGS } from "../../support/services/roles/worst_role.ts";
 
 function sessionOf(url: string): Session {
   return new Session({ url, name: "test", connectTimeoutMs: 5_000 });

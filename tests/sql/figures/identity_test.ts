@@ -5,7 +5,7 @@ import { checkIdentity } from "../../../sql/figures/identity.ts";
 import { commitBatch } from "../../../sql/orders/batch.ts";
 import { anOrder } from "../../support/load/orders.ts";
 import { withDatabase } from "../../support/services/database.ts";
-import { withPlainRole } from "../../support/services/plain_role.ts";
+import { withPlainRole } from "../../support/services/roles/plain_role.ts";
 
 Deno.test("a fold with the weak identity needs no right to ask for the cluster, and keeps the epoch", () =>
   withDatabase((database) =>

@@ -8,7 +8,7 @@
 import ts from "typescript";
 import type { Rule } from "./source.ts";
 
-const HOME = "sql/connection/failure.ts";
+const HOME = "sql/connection/failure/codes.ts";
 const FOLDERS = ["server", "actors", "sql", "client"];
 /** A class that PostgreSQL has, and three characters. */
 const STATE = new RegExp(
@@ -21,15 +21,16 @@ const CLASS_PATTERN = /^\/\^\(?(?:\?:)?(?:\d[\dA-Z]|\d\[[\dA-Z]+\]|\[[\dA-Z]+\]\
 export const sqlStates: Rule = {
   name: `SQLSTATEs stand in ${HOME} alone`,
   check: (tree) =>
-    tree.filter(({ folder, path }) => FOLDERS.includes(folder) && path !== HOME).flatMap((source) =>
-      source.nodes.filter(isState).map((node) =>
-        source.finding(
-          node,
-          `the SQLSTATE ${node.getText(source.ast)}`,
-          `give it a name in ${HOME} and ask for that`,
+    tree.filter(({ folder, path }) => FOLDERS.includes(folder) && path !== HOME)
+      .flatMap((source) =>
+        source.nodes.filter(isState).map((node) =>
+          source.finding(
+            node,
+            `the SQLSTATE ${node.getText(source.ast)}`,
+            `give it a name in ${HOME} and ask for that`,
+          )
         )
-      )
-    ),
+      ),
   broken: [
     { at: ["sql/a.ts:1"], files: { "sql/a.ts": 'if (code === "23505") f();' } },
     { at: ["actors/a.ts:2"], files: { "actors/a.ts": 'const CODES = [\n  "57P01",\n];' } },

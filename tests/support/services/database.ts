@@ -7,7 +7,7 @@
 import { connect, type Sql } from "../../../sql/connection/driver.ts";
 import { migrate } from "../../../sql/migrate.ts";
 import { testServices, until } from "./services.ts";
-import { addEvilSchema, asWorst, giveToWorst, isWorst } from "./worst_role.ts";
+import { addEvilSchema, asWorst, giveToWorst, isWorst } from "./roles/worst_role.ts";
 
 export type TestSql = Sql;
 

@@ -30,21 +30,24 @@ interface Moment {
   readonly watch: (stage: DashboardRun, act: (version: number) => void) => void;
 }
 
-/** The notice at the end of a fold, and the session's name for its statements. */
-const NOTIFY = /B[^]{4}\0(\w+?)\d*\0[^]*weir_folds[^]*"version":(\d+)/;
+/**
+ * The last statement of a fold, which gives its scopes their version and time, and the session's
+ * name for its statements.
+ */
+const MARK = /B[^]{4}\0(\w+?)\d*\0[^]*\{"\*"[^}]*\}[^]{4}(\d+)[^]{4}\d{4}-\d\d-\d\d[T ]/;
 
-function atNotify({ postgres }: { postgres: WireProxy }, act: (version: number) => void): void {
+function atMark({ postgres }: { postgres: WireProxy }, act: (version: number) => void): void {
   postgres.onRequest = (text) => {
-    const [, , version] = NOTIFY.exec(text) ?? [];
+    const [, , version] = MARK.exec(text) ?? [];
     if (version !== undefined) act(Number(version));
   };
 }
 
-/** The session sends COMMIT right after its NOTIFY. */
+/** The session sends COMMIT right after that. */
 function atCommit({ postgres }: { postgres: WireProxy }, act: (version: number) => void): void {
   let fold: { readonly session: string; readonly version: number } | null = null;
   postgres.onRequest = (text) => {
-    const [, session, version] = NOTIFY.exec(text) ?? [];
+    const [, session, version] = MARK.exec(text) ?? [];
     if (session !== undefined) fold = { session, version: Number(version) };
     else if (fold !== null && text.includes(fold.session)) act(fold.version);
   };
@@ -57,7 +60,7 @@ const MOMENTS: readonly Moment[] = [
     name: "killed in mid-fold",
     signal: "SIGKILL",
     isCommitted: false,
-    watch: ({ wires: [wires] }, act) => atNotify(wires!, act),
+    watch: ({ wires: [wires] }, act) => atMark(wires!, act),
   },
   {
     name: "killed after it sent COMMIT, before the answer",
@@ -92,7 +95,7 @@ const MOMENTS: readonly Moment[] = [
     name: "stopped with its transaction open",
     signal: "SIGSTOP",
     isCommitted: false,
-    watch: ({ wires: [wires] }, act) => atNotify(wires!, act),
+    watch: ({ wires: [wires] }, act) => atMark(wires!, act),
   },
   {
     name: "stopped between COMMIT and publish, which goes out when it wakes",

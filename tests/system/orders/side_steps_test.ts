@@ -12,7 +12,7 @@ import { createTestClient, KEY } from "../../support/services/instance.ts";
 import { expectExact } from "../../support/recount/recount.ts";
 import { outcomeOf } from "../../support/recount/history.ts";
 import type { TestSql } from "../../support/services/database.ts";
-import { withPlainRole } from "../../support/services/plain_role.ts";
+import { withPlainRole } from "../../support/services/roles/plain_role.ts";
 import type { ServiceProcess } from "../../support/services/service_process.ts";
 import { until } from "../../support/services/services.ts";
 

@@ -9,6 +9,8 @@ import type { Redis } from "ioredis";
 import { closeRedis, openRedis } from "../../../server/redis/connection.ts";
 import { RedisOverflow } from "../../../server/overflow/redis_overflow.ts";
 import { overflowKeys } from "../../../server/overflow/scripts.ts";
+import { createSnapshotCache } from "../../../server/live/snapshot_cache.ts";
+import { figuresAt } from "../../support/recount/figures.ts";
 import { anOrder } from "../../support/load/orders.ts";
 import {
   type ReplicatedRedis,
@@ -139,4 +141,19 @@ Deno.test("a full Redis with a replica is still asked to confirm the orders that
         await replica.thaw();
       });
     });
+  }));
+
+Deno.test("a snapshot that a full Redis does not take is said once, and no other one is harmed", () =>
+  withOwnRedis(async (_overflow, redis) => {
+    const hints = new Hints(systemClock.now);
+    const cache = createSnapshotCache(redis, PREFIX, hints);
+    await limit(redis);
+    for (let version = 1; version <= 3; version++) {
+      cache.write(figuresAt(Date.now(), version));
+      assertEquals(await cache.read("*"), null);
+    }
+    const [failing] = hints.failing;
+    assertEquals([failing?.name, failing?.failures], ["cache write", 3]);
+    assert(failing?.error.startsWith("OOM "), failing?.error);
+    assertEquals(await redis.publish("channel", "a notice"), 0, "a notice needs no memory");
   }));

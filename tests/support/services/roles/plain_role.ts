@@ -1,5 +1,5 @@
 /** A role without any right but those that the service needs, for tests that take one away. */
-import type { TestDatabase } from "./database.ts";
+import type { TestDatabase } from "../database.ts";
 
 /** Runs `test` with a URL of the database for such a role, and drops the role afterwards. */
 export async function withPlainRole(

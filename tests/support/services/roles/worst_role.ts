@@ -2,7 +2,7 @@
  * The worst role: a role that owns its databases and has every setting of a session that it may
  * change set to the worst. The group `worst` of tests/run.ts runs the code under test as this role.
  */
-import type { Sql } from "../../../sql/connection/driver.ts";
+import type { Sql } from "../../../../sql/connection/driver.ts";
 
 const VARIABLE = "WEIR_TEST_ROLE";
 const ROLE = "weir_worst";
