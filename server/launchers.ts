@@ -9,7 +9,7 @@
  * Under `deno run --watch` (the task `dev`) the end of the service does not end the process: it waits
  * for a file to change, and would begin again with nobody above it. `isWatched` tells.
  *
- * Tested in tests/server/launchers_test.ts and tests/server/orphans_test.ts.
+ * Tested in tests/server/launchers_test.ts and tests/system/process/orphans_test.ts.
  */
 import { every } from "./every.ts";
 import type { Process, ProcessTable } from "./process_table.ts";

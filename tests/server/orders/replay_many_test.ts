@@ -131,7 +131,7 @@ Deno.test("a letter that is no valid order any more does not hold up the others"
       ...OTHER_CURRENCY,
       code: "invalid_input",
       message: "the letter's payload is not its order: payload.currency: " +
-        "Invalid input: expected string, received undefined",
+        "missing, must be text",
     };
     assertEquals(replayed, [
       { id: broken, outcome: "failing", reason: "invalid_input", rule },

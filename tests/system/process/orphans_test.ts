@@ -4,9 +4,9 @@
  * everything embedded, and in the end no process of it is left.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { until, withFolder } from "../support/services/services.ts";
+import { until, withFolder } from "../../support/services/services.ts";
 
-const ROOT = new URL("../../", import.meta.url);
+const ROOT = new URL("../../../", import.meta.url);
 
 interface Listed {
   readonly pid: number;
