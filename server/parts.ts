@@ -135,11 +135,14 @@ export function startParts(options: PartsOptions): Parts {
     problems: () => problems.standing(),
   };
   const states = () => [writer.circuit, writer.intake, bus.state()].join();
-  const problems = watchProblems(signsOf({ ...base, ...figures, overflow, gauges }), {
-    now: systemClock.now,
-    actors: [writer, bus],
-    states,
-  });
+  const problems = watchProblems(
+    signsOf({ ...base, ...figures, pools: database, overflow, gauges }),
+    {
+      now: systemClock.now,
+      actors: [writer, bus],
+      states,
+    },
+  );
   metrics.watch({ ...gauges, setAside: () => overflow?.setAsideOrders ?? 0 });
   const { latestRule } = letterCount;
   const board = { instanceId, version: VERSION, ...gauges, latestRule };

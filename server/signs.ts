@@ -4,6 +4,7 @@
  * Tested in tests/server/ops/problems_test.ts.
  */
 import { systemClock } from "../actors/clock.ts";
+import type { Database } from "../sql/connection/database.ts";
 import type { Config } from "./config.ts";
 import type { Auditing } from "./figures/auditing.ts";
 import type { Bus } from "./figures/bus.ts";
@@ -21,6 +22,7 @@ export interface SignSources {
   readonly config: Config;
   /** Null: without Redis. */
   readonly redisUrl: string | null;
+  readonly pools: Database;
   readonly streaks: Streaks;
   readonly shed: ShedOrders;
   readonly links: RedisLinks;
@@ -62,6 +64,7 @@ export function signsOf(sources: SignSources): Signs {
     redisPrefix: config.redisPrefix,
     failingSteps: () => hints.failing,
     setAsideOrders: () => overflow?.setAsideOrders ?? 0,
+    connectionLimit: () => sources.pools.connectionLimit(),
     heard: bus.heard,
     driftedBuckets: () => auditor.driftedBuckets(),
     shed: () => shed.tooMany,

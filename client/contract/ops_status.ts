@@ -64,6 +64,7 @@ export const PROBLEM_NAMES = [
   "database_out",
   "reads_out",
   "primary_unknown",
+  "connections_few",
   "keys_unreadable",
   "folds_failing",
   "figures_old",

@@ -24,6 +24,8 @@ interface Waiting {
 
 /** After this time without a refusal, one more connection is tried. */
 const TRY_MORE_MS = 10_000;
+/** Under a limit, some connection is refused at least each `TRY_MORE_MS`. */
+const LIMIT_LASTS_MS = 3 * TRY_MORE_MS;
 /** The server may count a connection for this long after we have ended it. */
 const ENDING_MS = 1_000;
 
@@ -39,15 +41,18 @@ export class Connections {
   #allowed = Infinity;
   #learnedAt = 0;
   #endedAt = -Infinity;
+  #refusedAt = -Infinity;
   readonly #sharers = new Set<Sharer>();
   readonly #waiting = new Set<Waiting>();
 
   /** @param now monotonic, milliseconds. */
   constructor(readonly wanted: number, readonly now: () => number = () => performance.now()) {}
 
-  /** The limit that the server has shown; null while it has let all in. */
+  /** The limit that the server has shown lately; null when it has refused nothing for a while. */
   get limit(): ConnectionLimit | null {
-    return this.#allowed < this.wanted ? { allowed: this.#allowed, wanted: this.wanted } : null;
+    const isPast = this.now() - this.#refusedAt >= LIMIT_LASTS_MS;
+    if (isPast || this.#allowed >= this.wanted) return null;
+    return { allowed: this.#allowed, wanted: this.wanted };
   }
 
   join(sharer: Sharer): void {
@@ -101,6 +106,7 @@ export class Connections {
     if (others === 0) return false;
     if (this.now() - this.#endedAt < ENDING_MS) return true;
     this.#learnedAt = this.now();
+    this.#refusedAt = this.now();
     this.#allowed = others;
     return true;
   }

@@ -15,6 +15,7 @@ const WORDS: Readonly<Record<ProblemName, Words>> = {
   not_prepared: { tone: "bad", title: "This instance waits for its database" },
   database_out: { tone: "bad", title: "The database is out" },
   reads_out: { tone: "bad", title: "The database answers no reads" },
+  connections_few: { tone: "watch", title: "The server allows few connections" },
   primary_unknown: { tone: "bad", title: "No host of the database takes writes" },
   keys_unreadable: { tone: "bad", title: "API keys cannot be looked up" },
   folds_failing: { tone: "bad", title: "Folds fail" },

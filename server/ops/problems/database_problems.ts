@@ -71,6 +71,21 @@ export const DATABASE_PROBLEMS: readonly ProblemRule[] = [
     },
   },
   {
+    name: "connections_few",
+    words: "the server allows fewer connections than Weir wants",
+    over: "the server allows enough connections",
+    endAfterMs: 60_000,
+    again: "change",
+    look: ({ connectionLimit }) => {
+      const limit = connectionLimit();
+      if (limit === null) return null;
+      return {
+        detail: "the pools share what there is, so calls wait for each other",
+        counts: { ...limit },
+      };
+    },
+  },
+  {
     name: "keys_unreadable",
     words: "API keys cannot be looked up",
     over: "API keys are looked up again",

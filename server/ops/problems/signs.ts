@@ -4,6 +4,7 @@
  *
  * Tested in tests/server/ops/problems/list_test.ts.
  */
+import type { ConnectionLimit } from "../../../sql/connection/connections.ts";
 import type { Gauges } from "../../telemetry/gauges.ts";
 import type { Streaks } from "../../telemetry/streak.ts";
 
@@ -59,6 +60,8 @@ export interface Signs extends Omit<Gauges, "problems"> {
   readonly failingSteps: () => readonly FailingStep[];
   /** Orders in the overflow that can neither be stored nor become dead letters. */
   readonly setAsideOrders: () => number;
+  /** Null: the server allows as many connections as the pools want. */
+  readonly connectionLimit: () => ConnectionLimit | null;
   /** The ways by which notices of folds are heard. */
   readonly heard: () => ReadonlySet<"redis" | "postgres">;
   /** The first drifted buckets by name. */

@@ -77,6 +77,9 @@ Deno.test("one more connection is tried after a while", () => {
   now = 10_000;
   assert(connections.take());
   assert(!connections.take());
+  assertEquals(connections.limit, { allowed: 5, wanted: 20 });
+  now = 30_000;
+  assertEquals(connections.limit, null, "nothing was refused for a while");
 });
 
 Deno.test("a refusal says nothing of the limit while the server may count an ended connection", () => {

@@ -50,6 +50,7 @@ export function quietSigns(now: () => number = () => NOW): Signs {
     redisPrefix: "weir",
     failingSteps: () => [],
     setAsideOrders: () => 0,
+    connectionLimit: () => null,
     heard: () => new Set(["redis", "postgres"] as const),
     driftedBuckets: () => [],
     shed: () => ({ orders: 0, lastAt: null }),

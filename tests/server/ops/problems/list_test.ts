@@ -59,6 +59,10 @@ const CASES: Readonly<Record<ProblemName, Case>> = {
     near: () => failing("folds", 2, denied),
     says: /standby.*25006/,
   },
+  connections_few: {
+    found: () => ({ connectionLimit: () => ({ allowed: 6, wanted: 17 }) }),
+    says: /the pools share/,
+  },
   keys_unreadable: {
     found: () => failing("keyLookups", 2, denied, NOW - 5_000),
     near: () => failing("keyLookups", 2, denied, NOW - 15_000),
