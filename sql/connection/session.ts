@@ -64,7 +64,7 @@ export class Session {
       max: 1,
       max_lifetime: null,
       connect_timeout: Math.max(1, connectTimeoutMs / 1_000),
-      backoff: () => 0.05,
+      backoff: () => 0, // an ended session leaves no timer of the driver behind
       ...(onNotice === undefined ? {} : { onnotice: onNotice }),
       ...(onNotification === undefined ? {} : { onnotify: onNotification }),
       onclose: () => this.#close(),
