@@ -138,23 +138,23 @@ interface Found {
   readonly value: string | null;
 }
 
-/** Both statements travel together, so the set-up costs one round trip. */
+/** Both statements travel as one text, so the set-up costs one round trip. */
 async function setUp(sql: Sql, settings: Settings): Promise<void> {
   const { search_path = "" } = settings;
   const promised: Settings = { ...PROMISED, search_path };
+  const wanted = Object.entries(settings).map(([name, value]) =>
+    `(${quoted(name)}, ${quoted(value)})`
+  );
   const read = ["server_version_num", "server_encoding", ...Object.keys(promised)];
-  const [, rows] = await Promise.all([
-    // An older server does not know every setting of Weir's. It must know those of the string.
-    sql`
-      SELECT pg_catalog.set_config(name, value, false)
-      FROM ROWS FROM (pg_catalog.unnest(${Object.keys(settings)}::text[]),
-                      pg_catalog.unnest(${Object.values(settings)}::text[])) AS wanted (name, value)
-      WHERE pg_catalog.current_setting(name, true) IS NOT NULL
-         OR name <> ALL (${Object.keys(SETTINGS)}::text[])`,
-    sql<Found[]>`
-      SELECT name, pg_catalog.current_setting(name, true) AS value
-      FROM pg_catalog.unnest(${read}::text[]) AS wanted (name)`,
-  ]);
+  const results: unknown = await sql.unsafe(`
+    SELECT pg_catalog.set_config(name, value, false)
+    FROM (VALUES ${wanted.join(", ")}) AS wanted (name, value)
+    -- An older server does not know every setting.
+    WHERE pg_catalog.current_setting(name, true) IS NOT NULL;
+    SELECT name, pg_catalog.current_setting(name, true) AS value
+    FROM (VALUES ${read.map((name) => `(${quoted(name)})`).join(", ")}) AS wanted (name)`)
+    .simple();
+  const [, rows] = results as [unknown, readonly Found[]];
   const found = new Map(rows.map(({ name, value }) => [name, value]));
   checkDatabase(found);
   for (const [name, value] of Object.entries(promised)) {
@@ -165,6 +165,11 @@ async function setUp(sql: Sql, settings: Settings): Promise<void> {
       );
     }
   }
+}
+
+/** A literal that means the same, whatever `standard_conforming_strings` is. */
+function quoted(text: string): string {
+  return `E'${text.replaceAll("\\", "\\\\").replaceAll("'", "''")}'`;
 }
 
 /** @throws UnfitDatabase */

@@ -67,10 +67,14 @@ const FAULTS: readonly Fault[] = [
     code: "25006",
     name: "read-only",
     begin: async (sql) => {
-      await sql`alter role app set default_transaction_read_only = on`;
-      await endSessions(sql);
+      // A role's default does not make a session of Weir read-only, so a trigger says it.
+      await sql.unsafe(`
+        create function be_read_only() returns trigger language plpgsql as $$
+          begin raise exception 'read-only' using errcode = 'read_only_sql_transaction'; end $$;
+        create trigger be_read_only before insert on orders
+          for each statement execute function be_read_only()`).simple();
     },
-    end: (sql) => sql`alter role app reset default_transaction_read_only`,
+    end: (sql) => sql`drop function be_read_only cascade`,
     opens: false,
   },
   {
@@ -194,22 +198,25 @@ Deno.test("a deadlock (40P01) only makes a batch go again", () =>
 
 Deno.test("a serialization failure (40001) only makes a batch go again", () =>
   withFaults(async (run) => {
-    const databaseUrl = await asOrdinaryRole(run);
-    await run.ask((sql) =>
-      sql`alter role app set default_transaction_isolation = 'repeatable read'`
-    );
-    const { url } = await run.instance({ DATABASE_URL: databaseUrl });
+    const { url } = await run.instance();
     const load = await underLoad(run, url);
-    const order = load.newOrder();
-    const answer = await run.ask(async (session) => {
-      await session`begin`;
-      await commitBatch(session, [toNewOrder(placeInput.parse(order))]);
-      const placing = load.attempt(order);
-      await until("the batch to wait", async () => await run.batchesWaiting() > 0);
-      await session`commit`;
-      return await placing;
-    });
-    assert(answer.kind === "acknowledged");
-    assertEquals([answer.status, answer.replayed], ["committed", true]);
+    // Weir's sessions are READ COMMITTED whatever the role's default is, so a trigger fails once.
+    await run.ask((sql) =>
+      sql.unsafe(`
+        create sequence tries;
+        create function fail_once() returns trigger language plpgsql as $$
+          begin
+            if nextval('tries') = 1 then
+              raise exception 'once' using errcode = 'serialization_failure';
+            end if;
+            return null;
+          end $$;
+        create trigger fail_once before insert on orders
+          for each statement execute function fail_once()`).simple()
+    );
+    await until(
+      "the trigger to have failed once",
+      async () => (await statusOf(url)).writer.lastError === "40001",
+    );
     await expectOnlyRepeated(run, load, url, "40001");
   }));
