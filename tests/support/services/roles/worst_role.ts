@@ -40,7 +40,6 @@ export const WORST_SETTINGS: Readonly<Record<string, string>> = {
   plan_cache_mode: "force_generic_plan",
   from_collapse_limit: "1",
   join_collapse_limit: "1",
-  work_mem: "64kB",
   jit: "on",
   jit_above_cost: "0",
   debug_parallel_query: "on",
