@@ -23,6 +23,7 @@ const MEANING: Settings = {
   standard_conforming_strings: "on",
   array_nulls: "on", // else NULL in an array's literal is the text "NULL"
   transform_null_equals: "off",
+  quote_all_identifiers: "off", // an error's context names its function; broken_rule.ts reads it
   bytea_output: "hex",
   extra_float_digits: "1",
   lc_monetary: "C",
