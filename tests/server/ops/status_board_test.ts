@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
 import { startStatusBoard, type StatusBoard } from "../../../server/ops/status_board.ts";
 import type { OpsStatus } from "../../../client/contract/ops_status.ts";
+import { quietSigns } from "../../support/doubles/quiet_signs.ts";
 
 const VIEWERS = 200;
 
@@ -10,38 +11,17 @@ function aBoard() {
   const listeners = new Set<() => void>();
   const cost = { reads: 0, listeners };
   const now = { bus: "down" as OpsStatus["bus"]["state"], letters: 0 };
+  const quiet = quietSigns();
   const board = startStatusBoard({
     instanceId: "i",
     version: "0",
+    ...quiet,
     writer: () => {
       cost.reads++;
-      return {
-        circuit: "closed",
-        intake: "accepting",
-        queuedOrders: 0,
-        queuedBytes: 0,
-        inFlightBatches: 0,
-        commitMsP50: null,
-        commitMsP99: null,
-        lastError: null,
-        lastErrorAt: null,
-      };
+      return quiet.writer();
     },
-    aggregator: () => ({
-      state: "idle",
-      lastRunMs: null,
-      lastRunAt: null,
-      lagMs: 0,
-      overlaps: 0,
-      intervalMs: 1_000,
-      failuresInARow: 0,
-      lastError: null,
-      lastErrorAt: null,
-    }),
-    auditor: () => ({ lastRunAt: null, checked: 0, drifted: 0 }),
     problems: () => [],
     bus: () => now.bus,
-    spill: () => ({ state: "ready", orders: 0, oldestAgeMs: null }),
     deadLetters: () => now.letters,
     latestRule: () => null,
     subscribers: () => 0,

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Hints } from "../../../server/telemetry/hints.ts";
+import { quietSigns } from "../../support/doubles/quiet_signs.ts";
 import { createMetrics } from "../../../server/telemetry/metrics.ts";
 
 type Sources = Parameters<ReturnType<typeof createMetrics>["watch"]>[0];
@@ -9,23 +10,12 @@ const fails = () => {
 };
 
 const SOURCES: Sources = {
-  writer: () => ({
-    circuit: "closed",
-    intake: "accepting",
-    queuedOrders: 3,
-    queuedBytes: 4,
-    inFlightBatches: 0,
-    commitMsP50: null,
-    commitMsP99: null,
-    lastError: null,
-    lastErrorAt: null,
-  }),
+  ...quietSigns(),
+  writer: () => ({ ...quietSigns().writer(), queuedOrders: 3, queuedBytes: 4 }),
   aggregator: fails,
-  bus: () => "redis",
   spill: fails,
   deadLetters: fails,
   subscribers: () => 7,
-  auditor: () => ({ lastRunAt: null, checked: 0, drifted: 0 }),
   problems: fails,
   setAside: () => 0,
 };

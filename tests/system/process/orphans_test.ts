@@ -45,8 +45,20 @@ class Launched {
     try {
       await use(launched);
     } finally {
-      for (const { pid } of await launched.family()) Deno.kill(pid, "SIGKILL");
+      await launched.#kill();
       await launched.#end();
+    }
+  }
+
+  /** Kills the family. If it cannot be listed, the process group of the command has to do. */
+  async #kill(): Promise<void> {
+    const family = await this.family().catch(() => [{ pid: -this.child.pid }]);
+    for (const { pid } of family) {
+      try {
+        Deno.kill(pid, "SIGKILL");
+      } catch (error) {
+        if (!(error instanceof Deno.errors.NotFound)) throw error; // it has ended meanwhile
+      }
     }
   }
 
