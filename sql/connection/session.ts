@@ -96,7 +96,10 @@ export class Session {
 
   async #setUp(): Promise<void> {
     const { url, settings } = this.options;
-    await setUp(this.sql, { ...settingsOf(url), ...settings });
+    const { settings: { search_path = SCHEMA, ...asked } } = understand(url).target;
+    // A temporary table would go first unless pg_temp is named.
+    const path = { search_path: `${search_path}, pg_temp` };
+    await setUp(this.sql, asked, { ...SETTINGS, ...path, ...settings });
     this.#ready = true;
   }
 
@@ -125,32 +128,30 @@ export async function withSession<T>(
   }
 }
 
-/** The settings that the connection string asks for, and then Weir's own. */
-function settingsOf(url: string): Settings {
-  const { settings: { search_path, ...asked } } = understand(url).target;
-  // A temporary table would go first unless pg_temp is named.
-  const path = { search_path: `${search_path ?? SCHEMA}, pg_temp` };
-  return { ...asked, ...SETTINGS, ...path };
-}
-
 interface Found {
   readonly name: string;
   readonly value: string | null;
 }
 
-/** Both statements travel as one text, so the set-up costs one round trip. */
-async function setUp(sql: Sql, settings: Settings): Promise<void> {
-  const { search_path = "" } = settings;
+/**
+ * Sets what the connection string asks for and what Weir needs, and reads it back. All travels as
+ * one text, so it costs one round trip.
+ * @throws as `Session.ready`, also when the server does not know a setting that is asked for
+ */
+async function setUp(sql: Sql, asked: Settings, own: Settings): Promise<void> {
+  const { search_path = "" } = own;
   const promised: Settings = { ...PROMISED, search_path };
-  const wanted = Object.entries(settings).map(([name, value]) =>
-    `(${quoted(name)}, ${quoted(value)})`
+  const wanted = [asked, own].flatMap((settings) =>
+    Object.entries(settings).map(([name, value]) =>
+      `(${quoted(name)}, ${quoted(value)}, ${settings === own})`
+    )
   );
   const read = ["server_version_num", "server_encoding", ...Object.keys(promised)];
   const results: unknown = await sql.unsafe(`
     SELECT pg_catalog.set_config(name, value, false)
-    FROM (VALUES ${wanted.join(", ")}) AS wanted (name, value)
-    -- An older server does not know every setting.
-    WHERE pg_catalog.current_setting(name, true) IS NOT NULL;
+    FROM (VALUES ${wanted.join(", ")}) AS wanted (name, value, is_own)
+    -- An older server does not know every setting of ours.
+    WHERE NOT is_own OR pg_catalog.current_setting(name, true) IS NOT NULL;
     SELECT name, pg_catalog.current_setting(name, true) AS value
     FROM (VALUES ${read.map((name) => `(${quoted(name)})`).join(", ")}) AS wanted (name)`)
     .simple();

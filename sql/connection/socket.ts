@@ -189,12 +189,19 @@ function notConnected(error: unknown, { name, port }: Host): NotConnected {
   return new NotConnected(text, code, { cause: error });
 }
 
-/** One error of all hosts. The code is that of the first host. */
+/**
+ * One error of all hosts, the same whichever host was asked first. A host that refuses connections
+ * may only be stopped, so the code is that of another host if there is one.
+ */
 function together(failures: readonly NotConnected[]): NotConnected {
-  const [first, ...others] = failures;
+  const isRefused = ({ code }: NotConnected) => Number(code === CONNECTION.refused);
+  const sorted = failures.toSorted((one, other) =>
+    isRefused(one) - isRefused(other) || (one.message < other.message ? -1 : 1)
+  );
+  const [first, ...others] = sorted;
   if (first === undefined) throw new Error("a target without a host");
   if (others.length === 0) return first;
-  return new NotConnected(failures.map(({ message }) => message).join("; "), first.code);
+  return new NotConnected(sorted.map(({ message }) => message).join("; "), first.code);
 }
 
 /** A stream that fails with `error`, one tick later: the driver listens by then. */
