@@ -3,8 +3,7 @@
  *
  * An order at fault for its content fails alone (bisect.ts). Other errors fail the whole batch,
  * because as a rule the database is their cause. But one order alone can cause such an error too: by
- * a trigger that raises an exception, by a damaged page of an index, by a bug. Its batch would then
- * wait for ever. So the database is asked with an empty batch. If it takes that, the batch is taken
+ * a damaged page of an index, or by a bug. Its batch would then wait for ever. So the database is asked with an empty batch. If it takes that, the batch is taken
  * apart as well, and the orders that fail alone are stuck.
  *
  * If orders fail alone and none can be stored, the database is the cause after all.
