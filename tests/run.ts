@@ -36,7 +36,18 @@ type Group = typeof GROUPS[number];
 /** A browser needs every right, and so does who looks at all processes of the machine. */
 const MAY_ALL: ReadonlySet<Group> = new Set(["page", "system"]);
 /** The tests whose outcome depends on what a session with the database assumes. */
-const WORST = ["sql", "wire", "server/router", "server/orders", "server/figures", "server/live"];
+const WORST = [
+  "sql/connection",
+  "sql/figures",
+  "sql/orders",
+  "sql/api_keys_test.ts",
+  "sql/migrate_test.ts",
+  "wire",
+  "server/router",
+  "server/orders",
+  "server/figures",
+  "server/live",
+];
 
 function isGroup(name: string | undefined): name is Group {
   return GROUPS.some((group) => group === name);

@@ -51,9 +51,6 @@ export class NotConnected extends Error {
     this.name = "NotConnected";
   }
 }
-/** The routine of the server that holds a row against policies, and does nothing else. */
-const ROW_POLICY = "ExecWithCheckOptions";
-
 /** The URL names a user, a password or a database that the server does not accept. */
 const WRONG_URL: ReadonlySet<string> = new Set([
   SQLSTATE.invalidAuthorization,
@@ -121,8 +118,6 @@ function isOfTheRow(error: unknown, code: string): boolean {
   switch (code) {
     case SQLSTATE.programLimitExceeded:
       return textOf(error, "constraint_name") !== null; // the index that the row is too long for
-    case SQLSTATE.insufficientPrivilege:
-      return textOf(error, "routine") === ROW_POLICY;
     default:
       return /^[0-9A-Z]{5}$/.test(code) && !POSTGRES_CLASSES.has(code.slice(0, 2));
   }

@@ -26,7 +26,7 @@ export const SQLSTATE = {
   wrongPassword: "28P01",
   /** A bound of the server is reached, such as the size of the queue of NOTIFY. */
   programLimitExceeded: "54000",
-  /** A right is missing, or a policy of row-level security refused the row. */
+  /** A right is missing, or a policy of row-level security would hide rows. */
   insufficientPrivilege: "42501",
   /** Such as a table that somebody has dropped. */
   undefinedTable: "42P01",
