@@ -2,9 +2,9 @@
  * Hints: side steps that tell somebody sooner, or tell an operator more. No order, no fold and no
  * drain depends on one, so a hint that fails stops nothing.
  *
- * Every hint of an instance runs through here. A failure is said once, with what is missing
- * meanwhile, and the end is said once. Each failure is counted. A server that is away fails all its
- * hints, and the log tells of that server. So only other failures are said here.
+ * Every hint of an instance runs through here, and each failure is counted. The problems
+ * `upkeep_failing` and `redis_refuses` tell an operator of one that goes on failing. A server that is
+ * away fails all its hints, and has a problem of its own. So that is no failing hint.
  * docs/design.md has the table.
  */
 import { isConnectionLost } from "../../sql/connection/failure.ts";
@@ -42,6 +42,8 @@ export interface FailingHint {
   readonly failures: number;
   /** The latest failure in one line. */
   readonly error: string;
+  /** The part of the service that is missing meanwhile. */
+  readonly missing: string;
 }
 
 /**
@@ -97,7 +99,7 @@ export class Hints {
     if (hint === undefined || this.now() - hint.latestAt < QUIET_MS) return;
     this.#failing.delete(name);
     const { since, failures } = hint;
-    log.info(`works again: ${name}`, { hint: name, since, failures });
+    log.debug(`works again: ${name}`, { hint: name, since, failures });
   }
 
   #failed(name: HintName, error: unknown): void {
@@ -110,12 +112,11 @@ export class Hints {
       since: before?.since ?? new Date().toISOString(),
       failures: (before?.failures ?? 0) + 1,
       error: text,
+      missing: HINTS[name],
       latestAt: this.now(),
     });
     if (before === undefined) {
-      log.warn(`fails, and nothing waits for it: ${name}: ${text}. Meanwhile ${HINTS[name]}.`, {
-        hint: name,
-      });
+      log.debug(`fails, and nothing waits for it: ${name}: ${text}`, { hint: name });
     }
   }
 }

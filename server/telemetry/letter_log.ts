@@ -51,9 +51,8 @@ export class LetterLog {
       this.#untold.set(name, (this.#untold.get(name) ?? 0) + 1);
       return;
     }
-    const words = ruleInWords(rule).replace(/[{}]/g, "$&$&"); // single ones have a meaning there
     log.warn(
-      `order ${orderId} of store ${storeId} is the dead letter ${id}: ${words}`,
+      `order ${orderId} of store ${storeId} is the dead letter ${id}: ${ruleInWords(rule)}`,
       { storeId, orderId, letterId: id, reason, ...rule },
     );
   };

@@ -8,20 +8,40 @@
 import {
   configure,
   getJsonLinesFormatter,
-  getLogger,
+  getLogger as getTemplateLogger,
   getTextFormatter,
   type LogRecord,
 } from "@logtape/logtape";
 import type { Config } from "../config.ts";
 import { LineWriter } from "./line_writer.ts";
 
-export { getLogger };
+/** A line of the log, and its figures for a collector. The line is written as it is. */
+type Say = (line: string, figures?: Record<string, unknown>) => void;
+
+export type Log = Readonly<Record<"debug" | "info" | "warn" | "error" | "fatal", Say>>;
 
 const stdout = new LineWriter({ write: (bytes) => Deno.stdout.write(bytes) });
 const stderr = new LineWriter({ write: (bytes) => Deno.stderr.write(bytes) });
 const TO_STDOUT: ReadonlySet<LogRecord["level"]> = new Set(["trace", "debug", "info"]);
 /** A process that ends waits this long for the reader of its log. */
 const FLUSH_MS = 1_000;
+
+/** The log of one part. */
+export function getLogger(category: readonly ["weir", ...string[]]): Log {
+  const log = getTemplateLogger(category);
+  return {
+    debug: (line, figures) => log.debug(literal(line), figures),
+    info: (line, figures) => log.info(literal(line), figures),
+    warn: (line, figures) => log.warn(literal(line), figures),
+    error: (line, figures) => log.error(literal(line), figures),
+    fatal: (line, figures) => log.fatal(literal(line), figures),
+  };
+}
+
+/** In LogTape's lines braces hold the place of a figure. Here a line may hold the text of an error. */
+function literal(line: string): string {
+  return line.replaceAll("{", "{{").replaceAll("}", "}}");
+}
 
 /** Decides where log lines go. Called once, at the start of a process. */
 export async function configureLog(config: Pick<Config, "logLevel" | "logFormat">): Promise<void> {

@@ -8,7 +8,7 @@ import { isForbidden } from "../../redis/rights.ts";
 import { failsOn } from "./database_problems.ts";
 import { STEP_FAILS_MS } from "./overflow_problems.ts";
 import type { ProblemRule } from "./rule.ts";
-import type { Signs } from "./signs.ts";
+import { describeStep, type Signs } from "./signs.ts";
 
 const NEARLY_FULL = 0.8;
 /** An order that was shed longer ago says nothing of now. */
@@ -74,7 +74,7 @@ export const INSTANCE_PROBLEMS: readonly ProblemRule[] = [
     look: (signs) => {
       const { audits } = signs.streaks;
       const failing = signs.failingSteps().filter(({ error }) => !isForbidden(error))
-        .map(({ name, error }) => `${name}: ${error}`);
+        .map(describeStep);
       if (failsOn(audits, signs.database())) failing.unshift(`audit: ${audits.reason}`);
       return failing.length === 0 ? null : { detail: failing.join("; ") };
     },

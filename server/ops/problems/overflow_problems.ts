@@ -4,7 +4,7 @@
  * Tested in tests/server/ops/problems/list_test.ts.
  */
 import type { ProblemRule } from "./rule.ts";
-import type { Signs } from "./signs.ts";
+import { describeStep, type Signs } from "./signs.ts";
 import { isForbidden, rightsFor } from "../../redis/rights.ts";
 
 /** Orders that wait for a shorter time are being drained. */
@@ -37,9 +37,8 @@ export const OVERFLOW_PROBLEMS: readonly ProblemRule[] = [
     look: (signs) => {
       const refused = signs.failingSteps().filter(({ error }) => isForbidden(error));
       if (refused.length === 0) return null;
-      const details = refused.map(({ name, error }) => `${name}: ${error}`);
-      const { redisPrefix } = signs;
-      return { detail: `${details.join("; ")}; it needs ${rightsFor(redisPrefix)}` };
+      const details = refused.map(describeStep).join("; ");
+      return { detail: `${details}; it needs ${rightsFor(signs.redisPrefix)}` };
     },
   },
   {

@@ -45,6 +45,13 @@ export interface FailingStep {
   readonly name: string;
   /** The latest failure in one line. */
   readonly error: string;
+  /** The part of the service that is missing meanwhile. */
+  readonly missing: string;
+}
+
+/** A failing side step in one line. */
+export function describeStep({ name, error, missing }: FailingStep): string {
+  return `${name}: ${error} (meanwhile ${missing})`;
 }
 
 export interface Signs extends Omit<Gauges, "problems"> {

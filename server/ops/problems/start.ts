@@ -33,11 +33,7 @@ export function watchProblems(
     rules: PROBLEMS,
     signs,
     now,
-    log: {
-      info: (line, figures) => log.info(literal(line), figures),
-      warn: (line, figures) => log.warn(literal(line), figures),
-      error: (line, figures) => log.error(literal(line), figures),
-    },
+    log,
   });
   let before = states();
   const ends = actors.map((actor) =>
@@ -55,9 +51,4 @@ export function watchProblems(
       await watch.stop();
     },
   };
-}
-
-/** The line as it is: in a line of the log, braces hold the place of a figure. */
-function literal(line: string): string {
-  return line.replaceAll("{", "{{").replaceAll("}", "}}");
 }

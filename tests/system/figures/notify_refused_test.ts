@@ -71,7 +71,7 @@ function ordersIn({ newest }: LiveFeed): number {
 
 Deno.test("a full queue of NOTIFY loses hints and no fold, and dashboards are live again at once after it", () =>
   withFaults(async (run) => {
-    const placer = await run.instance();
+    const placer = await run.instance({ LOG_LEVEL: "debug" });
     const watcher = await run.instance({ REDIS_URL: "" });
     const load = run.load({ urls: () => [placer.url] });
     const place = () =>

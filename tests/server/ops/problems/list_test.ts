@@ -4,6 +4,7 @@ import { PROBLEM_NAMES, type ProblemName } from "../../../../client/contract/ops
 import { PROBLEMS } from "../../../../server/ops/problems/list.ts";
 import type { Finding } from "../../../../server/ops/problems/rule.ts";
 import type { Signs } from "../../../../server/ops/problems/signs.ts";
+import { type HintName, HINTS } from "../../../../server/telemetry/hints.ts";
 import { NOW, quietSigns } from "../../../support/doubles/quiet_signs.ts";
 
 /** Signs by which a problem is found, and others that are near and not yet it. */
@@ -33,6 +34,7 @@ const committing = () => {
   streaks.batches.succeeded();
   return { streaks };
 };
+const failingStep = (name: HintName, error: string) => ({ name, error, missing: HINTS[name] });
 const spilled = (orders: number, oldestAgeMs: number) => ({
   spill: () => ({ state: "ready" as const, orders, oldestAgeMs }),
 });
@@ -92,9 +94,9 @@ const CASES: Readonly<Record<ProblemName, Case>> = {
   },
   redis_away: { found: () => ({ lostRedis: () => ["gone (cache)"] }), says: /gone \(cache\)/ },
   redis_refuses: {
-    found: () => ({ failingSteps: () => [{ name: "publish", error: "NOPERM no channel" }] }),
-    near: () => ({ failingSteps: () => [{ name: "publish", error: "OOM" }] }),
-    says: /publish: NOPERM no channel; it needs ~weir:\* &weir:\*/,
+    found: () => ({ failingSteps: () => [failingStep("publish", "NOPERM no channel")] }),
+    near: () => ({ failingSteps: () => [failingStep("publish", "OOM")] }),
+    says: /publish: NOPERM no channel \(meanwhile .*\); it needs ~weir:\* &weir:\*/,
   },
   overflow_absent: {
     found: () => ({ lostRedis: () => null, overflow: () => null }),
@@ -217,7 +219,10 @@ Deno.test("a Redis whose clock is far from the database's is named", () => {
 
 Deno.test("a side step that fails is named, whichever it is", () => {
   const quiet = quietSigns();
-  const failingSteps = () => [{ name: "fold history", error: "no such table (42P01)" }];
+  const failingSteps = () => [failingStep("fold history", "no such table (42P01)")];
   const found = foundIn({ ...quiet, failingSteps });
-  assertEquals(found.get("upkeep_failing")?.detail, "fold history: no such table (42P01)");
+  assertEquals(
+    found.get("upkeep_failing")?.detail,
+    "fold history: no such table (42P01) (meanwhile `aggregate --history` lacks these folds)",
+  );
 });
