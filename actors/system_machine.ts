@@ -5,7 +5,8 @@
  *             is tried again after a pause (`waiting`). A failure that waiting cannot cure ends the
  *             instance.
  *   serving   Orders are taken.
- *   stopping  No new work is taken, and the work under way is finished. Entered by STOP.
+ *   stopping  No new work is taken, and the work under way is finished. Entered by STOP, and by LOST:
+ *             the instance has lost something that it cannot work without, such as its port.
  *   stopped   Nothing runs any more. `failure` says why, unless STOP asked for it.
  *
  * The pauses come in from server/instance.ts. docs/machines.md shows the chart.
@@ -38,7 +39,9 @@ const errorOf = ({ event }: { event: { error: unknown } }) => event.error;
 export const systemMachine = setup({
   types: {
     context: {} as SystemContext,
-    events: {} as { readonly type: "STOP" },
+    events: {} as
+      | { readonly type: "STOP" }
+      | { readonly type: "LOST"; readonly error: unknown },
     input: {} as SystemInput,
   },
   actors: {
@@ -63,7 +66,10 @@ export const systemMachine = setup({
   states: {
     starting: {
       initial: "preparing",
-      on: { STOP: "stopping" },
+      on: {
+        STOP: "stopping",
+        LOST: { target: "stopping", actions: { type: "keepFailure", params: errorOf } },
+      },
       states: {
         preparing: {
           invoke: {
@@ -86,7 +92,12 @@ export const systemMachine = setup({
         waiting: { after: { retryAfter: "preparing" } },
       },
     },
-    serving: { on: { STOP: "stopping" } },
+    serving: {
+      on: {
+        STOP: "stopping",
+        LOST: { target: "stopping", actions: { type: "keepFailure", params: errorOf } },
+      },
+    },
     stopping: {
       invoke: {
         src: "stop",

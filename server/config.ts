@@ -26,9 +26,13 @@ export class ConfigError extends Error {
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/;
 
 function wholeNumber(min: number, max: number, fallback: number) {
+  return someWholeNumber(min, max).default(fallback);
+}
+
+function someWholeNumber(min: number, max: number) {
   const wrong = `must be a whole number from ${min} to ${max}`;
   return z.string().regex(/^\d+$/, wrong).transform(Number)
-    .pipe(z.number().min(min, wrong).max(max, wrong)).default(fallback);
+    .pipe(z.number().min(min, wrong).max(max, wrong));
 }
 
 /** Bytes, as a number or with the unit KiB, MiB or GiB. */
@@ -84,6 +88,8 @@ export const VARIABLES = z.object({
   WEIR_STATEMENT_TIMEOUT_MS: wholeNumber(100, 600_000, 5_000),
   WEIR_AGGREGATOR_INTERVAL_MS: wholeNumber(10, 3_600_000, 1_000),
   WEIR_AGGREGATOR_MIN_GAP_MS: wholeNumber(0, 60_000, 50),
+  WEIR_MAX_CONNECTIONS: someWholeNumber(16, 1_000_000).optional(),
+  WEIR_MAX_CONNECTIONS_PER_ADDRESS: someWholeNumber(1, 1_000_000).optional(),
   WEIR_SHUTDOWN_MS: wholeNumber(0, 600_000, 10_000),
   WEIR_DEV_KEY: z.string().min(8, "must have at least 8 characters").optional(),
   LOG_LEVEL: z.enum(["debug", "info", "warning", "error"]).default("info"),
@@ -114,6 +120,10 @@ export interface Config {
   readonly statementTimeoutMs: number;
   readonly aggregatorIntervalMs: number;
   readonly aggregatorMinGapMs: number;
+  /** Null: as many as this process may open descriptors for. */
+  readonly maxConnections: number | null;
+  /** Null: half of all. */
+  readonly maxConnectionsPerAddress: number | null;
   readonly shutdownMs: number;
   /** A key with every scope; null: there is none. */
   readonly devKey: string | null;
@@ -172,6 +182,8 @@ export function readConfig(
     statementTimeoutMs: values.WEIR_STATEMENT_TIMEOUT_MS,
     aggregatorIntervalMs: values.WEIR_AGGREGATOR_INTERVAL_MS,
     aggregatorMinGapMs: values.WEIR_AGGREGATOR_MIN_GAP_MS,
+    maxConnections: values.WEIR_MAX_CONNECTIONS ?? null,
+    maxConnectionsPerAddress: values.WEIR_MAX_CONNECTIONS_PER_ADDRESS ?? null,
     shutdownMs: values.WEIR_SHUTDOWN_MS,
     devKey: values.WEIR_DEV_KEY ?? null,
     logLevel: values.LOG_LEVEL,

@@ -9,6 +9,7 @@ import { nextHostFirst } from "../sql/connection/url.ts";
 import { migrate } from "../sql/migrate.ts";
 import { type HttpServer, KEEP_ALIVE_MS, serveHttp } from "./front/http.ts";
 import { type PartsOptions, startParts } from "./parts.ts";
+import { visitorBounds } from "./front/connections/descriptors.ts";
 import { CLIENT_TIMEOUT_MS } from "./front/slow_clients.ts";
 import { causeOf, StartTries } from "./start_tries.ts";
 import { stopParts } from "./stop.ts";
@@ -74,7 +75,10 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
   try {
     const { port, host } = config;
     const { clientTimeoutMs = CLIENT_TIMEOUT_MS, keepAliveMs = KEEP_ALIVE_MS } = options;
-    http = serveHttp({ ...parts, port, host, isReady, clientTimeoutMs, keepAliveMs });
+    const bounds = await visitorBounds(config);
+    const onLost = (error: Error) => system.send({ type: "LOST", error });
+    const times = { clientTimeoutMs, keepAliveMs };
+    http = await serveHttp({ ...parts, ...times, port, host, bounds, isReady, onLost });
   } catch (error) {
     await stopParts(parts, null, 0);
     throw error;

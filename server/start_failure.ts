@@ -12,7 +12,7 @@ import { WrongConnectionString } from "../sql/connection/url/grammar.ts";
 import { MigrationError, MigrationLocked } from "../sql/migrate.ts";
 import { ConfigError } from "./config.ts";
 import { EmbeddedError } from "./embedded/mod.ts";
-import { ListenError } from "./front/listen_error.ts";
+import { ListenError } from "./front/connections/listen_error.ts";
 import { describe } from "./telemetry/log.ts";
 
 /** A failure of the database that Weir knows. */

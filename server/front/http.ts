@@ -1,47 +1,48 @@
 /**
- * The HTTP server: one port for tRPC, the page, health and metrics.
+ * The HTTP server: one port for tRPC, the page, health and metrics. It answers each request with a
+ * `Response`. Who may connect, and for how long, is decided in connections/.
+ *
  * Tested in tests/server/front.
  */
-import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
-import type { TRPCError } from "@trpc/server";
-import { bearerToken } from "./auth.ts";
-import { EventStream } from "./event_stream.ts";
-import { ListenError } from "./listen_error.ts";
-import { servePage } from "./page.ts";
-import { SlowClients } from "./slow_clients.ts";
+import type { Buffer } from "node:buffer";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { Services } from "../router/context.ts";
-import { Refused } from "../../client/contract/refused.ts";
-import { appRouter } from "../router/mod.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import {
-  createWebSocketServer,
-  MAX_MESSAGE_BYTES,
-  TOO_LARGE,
-  type WebSocketServer,
-} from "./websocket.ts";
-
-const TRPC_PATH = "/trpc";
+import { ByteBudget } from "./connections/byte_budget.ts";
+import { listen } from "./connections/listener.ts";
+import { Streams } from "./connections/streams.ts";
+import { type VisitorBounds, Visitors } from "./connections/visitors.ts";
+import { answerRequest, type Front, isCall, pathOf } from "./requests.ts";
+import { SlowClients } from "./slow_clients.ts";
+import { createWebSocketServer, type WebSocketServer } from "./websocket.ts";
 
 /** Proxies end a connection on which nothing moves; 60 s is the usual time, 30 s a short one. */
 export const KEEP_ALIVE_MS = 15_000;
+/** The head of a request must arrive within this time. Slow lines need a second. */
+const HEADERS_TIMEOUT_MS = 10_000;
+/** A connection between two requests. Proxies keep theirs for 60 s, and should be the first to end it. */
+const IDLE_TIMEOUT_MS = 75_000;
+/** A URL with the input of a batch in it may be long. */
+const MAX_HEAD_BYTES = 65_536;
+/** Bytes of requests that have not arrived in full: of all callers, and of one key. */
+const UNREAD_BYTES = 64 * 1_048_576;
+const UNREAD_BYTES_OF_KEY = UNREAD_BYTES / 4;
 
 export interface HttpOptions {
   readonly port: number;
   readonly host: string;
+  readonly bounds: VisitorBounds;
   readonly services: Services;
   readonly metrics: Metrics;
   /** True when orders can be taken now. */
   readonly isReady: () => boolean;
+  /** Called once, when the port cannot be listened on any more. */
+  readonly onLost: (error: Error) => void;
   /** A client that reads or sends nothing for this long is disconnected; see slow_clients.ts. */
   readonly clientTimeoutMs: number;
   /** A quiet stream gets a comment this often, and a quiet socket a ping half as often. */
   readonly keepAliveMs: number;
-}
-
-interface Connections {
-  readonly webSockets: WebSocketServer;
-  readonly streams: Set<EventStream>;
-  readonly slowClients: SlowClients;
 }
 
 export interface HttpServer {
@@ -52,166 +53,95 @@ export interface HttpServer {
 }
 
 /** Starts serving. @throws ListenError */
-export function serveHttp(options: HttpOptions): HttpServer {
-  const { host, port } = options;
-  const slowClients = new SlowClients(options.clientTimeoutMs);
-  const webSockets = createWebSocketServer(options.services, slowClients, 2 * options.keepAliveMs);
-  const streams = new Set<EventStream>();
+export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
+  const { metrics, bounds, clientTimeoutMs, keepAliveMs } = options;
+  const front: Front = {
+    ...options,
+    visitors: new Visitors({
+      ...bounds,
+      now: () => performance.now(),
+      onDismissed: (why) => metrics.connectionsClosed.inc({ why }),
+    }),
+    unread: new ByteBudget(UNREAD_BYTES, UNREAD_BYTES_OF_KEY),
+    slowClients: new SlowClients(clientTimeoutMs),
+    eventStreams: new Set(),
+    streams: new Streams(),
+    isStopping: false,
+  };
   const keepAlive = setInterval(() => {
-    for (const stream of streams) stream.keepAlive();
-  }, options.keepAliveMs);
-  options.metrics.watchConnections(() => slowClients.unreadBytes);
-  const cut = new AbortController();
-  let server: Deno.HttpServer<Deno.NetAddr>;
-  try {
-    server = Deno.serve(
-      { port, hostname: host, signal: cut.signal, onListen: () => undefined },
-      (request) => route(request, options, { webSockets, streams, slowClients }),
-    );
-  } catch (error) {
-    slowClients.stop();
+    for (const stream of front.eventStreams) stream.keepAlive();
+  }, keepAliveMs);
+  const webSockets = createWebSocketServer(front);
+  const server = createServer({
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: 0, // body.ts has a time for bodies
+    keepAliveTimeout: IDLE_TIMEOUT_MS,
+    connectionsCheckingInterval: 1_000,
+    maxHeaderSize: MAX_HEAD_BYTES,
+  });
+  receive(server, front, webSockets);
+  const end = () => {
     clearInterval(keepAlive);
-    throw new ListenError({ host, port }, error);
-  }
+    front.slowClients.stop();
+    front.visitors.stop();
+    webSockets.stop();
+  };
+  const listener = await listen(server, options).catch((error) => {
+    end();
+    throw error;
+  });
+  metrics.watchConnections({
+    unreadBytes: () => front.slowClients.unreadBytes,
+    unfinishedBytes: () => front.unread.bytes,
+    connections: () => front.visitors.connections,
+    strangers: () => front.visitors.strangers,
+    listenerRestarts: () => listener.restarts,
+  });
   return {
-    port: server.addr.port,
+    port: listener.port,
     stop: async (timeoutMs) => {
+      front.isStopping = true;
+      const stopped = listener.stop();
       webSockets.close();
-      for (const stream of streams) stream.breakOff();
-      const timer = setTimeout(() => cut.abort(), timeoutMs);
-      await server.shutdown();
-      clearTimeout(timer);
-      clearInterval(keepAlive);
-      slowClients.stop();
+      for (const stream of front.eventStreams) stream.breakOff();
+      server.closeIdleConnections();
+      await front.visitors.allGone(timeoutMs);
+      server.closeAllConnections();
+      await stopped;
+      end();
     },
   };
 }
 
-async function route(
-  request: Request,
-  options: HttpOptions,
-  connections: Connections,
-): Promise<Response> {
-  if (!URL.canParse(request.url)) return new Response("no such host\n", { status: 400 });
-  const { pathname } = new URL(request.url);
-  if (pathname === TRPC_PATH || pathname.startsWith(`${TRPC_PATH}/`)) {
-    if (request.headers.get("upgrade")?.toLowerCase() === "websocket") {
-      return upgraded(connections.webSockets, request);
-    }
-    return await answerCall(request, options.services, connections);
-  }
-  switch (pathname) {
-    case "/healthz":
-      return new Response("ok\n");
-    case "/readyz":
-      return options.isReady()
-        ? new Response("ready\n")
-        : new Response("not ready\n", { status: 503 });
-    case "/metrics": {
-      const { registry } = options.metrics;
-      const headers = { "content-type": registry.contentType };
-      return new Response(await registry.metrics(), { headers });
-    }
-    default:
-      return await servePage(request, pathname);
-  }
+/** Joins the events of the server with those who answer them. */
+function receive(server: Server, front: Front, webSockets: WebSocketServer): void {
+  const answer = (incoming: IncomingMessage, outgoing: ServerResponse) =>
+    void answerRequest(incoming, outgoing, front);
+  server.on("connection", (socket: Socket) => front.visitors.arrive(socket));
+  server.on("request", answer);
+  // The client waits for a word before it sends the body. It gets it once its key is known.
+  server.on("checkContinue", answer);
+  server.on("upgrade", (incoming: IncomingMessage, socket: Socket, head: Buffer) => {
+    const path = pathOf(incoming);
+    const visitor = front.visitors.of(socket);
+    if (visitor === undefined) return socket.destroy();
+    if (path === null || !isCall(path)) return socket.end(NOT_FOUND);
+    webSockets.upgrade(incoming, socket, head, visitor);
+  });
+  server.on("clientError", (error: Error & { code?: string }, socket: Socket) => {
+    if (!socket.writable) return socket.destroy();
+    socket.end(BAD_REQUESTS[error.code ?? ""] ?? BAD_REQUEST);
+  });
 }
 
-/** Upgrades a request. One without the headers of a WebSocket upgrade is a bad request. */
-function upgraded(webSockets: WebSocketServer, request: Request): Response {
-  try {
-    return webSockets.upgrade(request);
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    return new Response("not a WebSocket upgrade\n", { status: 400 });
-  }
-}
+const NOT_FOUND = plain("404 Not Found", "not found");
+const BAD_REQUEST = plain("400 Bad Request", "not an HTTP request");
+const BAD_REQUESTS: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: plain("431 Request Header Fields Too Large", "the head is too large"),
+  ERR_HTTP_REQUEST_TIMEOUT: plain("408 Request Timeout", "the head did not come to its end"),
+};
 
-async function answerCall(
-  request: Request,
-  services: Services,
-  { streams, slowClients }: Connections,
-): Promise<Response> {
-  // tRPC reads a body of POST only. A new `Request` cannot even be made for some other methods.
-  const body = request.method === "POST" ? await readBody(request, slowClients.ms) : null;
-  if (body === "too_large") return Response.json({ error: TOO_LARGE }, { status: 413 });
-  if (body === "too_slow") return new Response("the request did not come to its end\n", SLOW);
-  const events = new EventStream(slowClients, streams);
-  const { method, headers, signal } = request;
-  return events.carry(
-    await fetchRequestHandler({
-      endpoint: TRPC_PATH,
-      req: body === null ? request : new Request(request.url, { method, headers, body, signal }),
-      router: appRouter,
-      createContext: () => ({
-        services,
-        token: bearerToken(headers.get("authorization")),
-        slots: events.slots,
-      }),
-      responseMeta: ({ errors }) => retryAfterOf(errors),
-    }),
-  );
-}
-
-const SLOW = { status: 408, headers: { connection: "close" } };
-
-/** Most bodies are one order, which fits in this. */
-const FIRST_BODY_BYTES = 4_096;
-
-/**
- * The body of a request, unless it is over the bound or takes longer than `timeoutMs`.
- *
- * Each chunk is copied. Deno backs every chunk with its own 64 KiB buffer, even a one-byte chunk, and
- * a caller without a key decides how many chunks there are.
- */
-async function readBody(
-  request: Request,
-  timeoutMs: number,
-): Promise<Uint8Array<ArrayBuffer> | "too_large" | "too_slow"> {
-  const { body } = request;
-  if (body === null) return new Uint8Array();
-  if (Number(request.headers.get("content-length")) > MAX_MESSAGE_BYTES) return "too_large";
-  const reader = body.getReader();
-  let isSlow = false;
-  const timer = setTimeout(() => {
-    isSlow = true;
-    reader.cancel().catch(() => undefined);
-  }, timeoutMs);
-  let kept = new Uint8Array(FIRST_BODY_BYTES);
-  let bytes = 0;
-  try {
-    for (let read = await reader.read(); !read.done; read = await reader.read()) {
-      const start = bytes;
-      bytes += read.value.length;
-      if (bytes > MAX_MESSAGE_BYTES) break;
-      if (bytes > kept.length) kept = grown(kept, bytes);
-      kept.set(read.value, start);
-    }
-  } catch {
-    isSlow = true; // the client is gone: no answer reaches it
-  }
-  clearTimeout(timer);
-  if (isSlow) return "too_slow";
-  if (bytes > MAX_MESSAGE_BYTES) {
-    reader.cancel().catch(() => undefined); // the rest is not wanted
-    return "too_large";
-  }
-  return kept.subarray(0, bytes);
-}
-
-/** The same bytes in a larger buffer: twice the size, or `needed` bytes, but never over the bound. */
-function grown(kept: Uint8Array, needed: number): Uint8Array<ArrayBuffer> {
-  const size = Math.min(Math.max(needed, kept.length * 2), MAX_MESSAGE_BYTES);
-  const larger = new Uint8Array(size);
-  larger.set(kept);
-  return larger;
-}
-
-/** `Retry-After`, in whole seconds, when one of the errors says how long. */
-function retryAfterOf(errors: readonly TRPCError[]): { headers?: Record<string, string> } {
-  const waits = errors.flatMap((error) =>
-    error.cause instanceof Refused ? error.cause.refusal.retryAfterMs ?? [] : []
-  );
-  if (waits.length === 0) return {};
-  return { headers: { "Retry-After": String(Math.ceil(Math.max(...waits) / 1_000)) } };
+function plain(status: string, text: string): string {
+  return `HTTP/1.1 ${status}\r\nContent-Type: text/plain;charset=UTF-8\r\n` +
+    `Content-Length: ${text.length + 1}\r\nConnection: close\r\n\r\n${text}\n`;
 }

@@ -23,8 +23,8 @@ const SECURITY_HEADERS = {
 };
 
 /** Answers `GET /` and the page's files; 404 for everything else. */
-export async function servePage(request: Request, pathname: string): Promise<Response> {
-  if (request.method !== "GET" && request.method !== "HEAD") {
+export async function servePage(method: string, pathname: string): Promise<Response> {
+  if (method !== "GET" && method !== "HEAD") {
     return new Response("method not allowed\n", { status: 405, headers: { allow: "GET, HEAD" } });
   }
   const name = pathname === "/" ? "index.html" : pathname.slice(1);

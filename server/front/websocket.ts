@@ -1,129 +1,166 @@
 /**
- * tRPC over WebSocket on `Deno.serve`: tRPC's own connection handler, given a socket that looks like
- * one of the `ws` package. This is the one file that adapts types with a cast.
+ * tRPC over WebSocket: tRPC's own connection handler on sockets of the `ws` package.
  *
- * Deno buffers without bound for a client that does not read. So streams send one frame at a time,
- * when little else is unread (slots.ts): a subscriber that does not read costs one frame, and skips
- * to the newest. A client that reads nothing for 30 s (slow_clients.ts) is disconnected, even if only
- * one frame is unread. So is a client that keeps sending calls without reading the answers.
+ * A client that does not read costs one frame: streams send one frame at a time, when little else is
+ * unread (slots.ts), and skip to the newest. A client that reads nothing for 30 s (slow_clients.ts)
+ * is disconnected, and so is one that keeps sending calls without reading the answers.
  *
- * Disconnected means that the instance keeps nothing for the client and does nothing for it. The
- * connection itself stays in `Deno.serve` until the client has read what was sent, or is gone.
+ * A message over 1 MiB is cut while it arrives. The bytes of a message that is not there in full are
+ * paid for, as those of a body are; a stranger may have few of them. The connection of a wrong key
+ * ends with the first refusal.
  *
  * Tested in tests/server/front/message_bounds_test.ts and slow_clients_test.ts.
  */
-import { EventEmitter } from "node:events";
-import { Buffer } from "node:buffer";
+import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
+import type { Buffer } from "node:buffer";
 import { getWSConnectionHandler } from "@trpc/server/adapters/ws";
-import { refuse } from "../../client/contract/refusal.ts";
-import { bearerToken } from "./auth.ts";
-import type { SlowClients, WatchedClient } from "./slow_clients.ts";
-import type { Context, Services } from "../router/context.ts";
-import { CODE_OF_REASON } from "../router/errors.ts";
+// @ts-types="@types/ws"
+import { WebSocket, WebSocketServer as Server } from "ws";
+import { Refused } from "../../client/contract/refused.ts";
+import type { Context, Principal } from "../router/context.ts";
+import { MAX_BATCH_CALLS } from "../router/errors.ts";
 import { appRouter } from "../router/mod.ts";
+import { bearerToken } from "./auth.ts";
+import { MAX_BODY_BYTES } from "./connections/body.ts";
+import type { Visitor } from "./connections/visitors.ts";
+import type { Front } from "./requests.ts";
 import { Slots } from "./slots.ts";
+import type { WatchedClient } from "./slow_clients.ts";
 
-export const MAX_MESSAGE_BYTES = 1_048_576;
 /** With more than this unread, the next frame waits. A frame may have nearly a mebibyte. */
 const FULL_BYTES = 65_536;
 /**
- * Answers may pass that bound: one message can hold hundreds of calls, and all of them are answered
- * before the client can have read anything. Past this many unread bytes the client is disconnected.
+ * Answers may pass that bound: one message can hold many calls, and all of them are answered before
+ * the client can have read anything. Past this many unread bytes the client is disconnected.
  */
-const MAX_UNREAD_BYTES = 4 * MAX_MESSAGE_BYTES;
-/** Deno gives no event when the client has read, so we look: soon at first, then less often. */
-const MAX_LOOK_MS = 50;
-/** Going away, RFC 6455. */
+const MAX_UNREAD_BYTES = 4 * MAX_BODY_BYTES;
+/** A stranger's first message holds its key. */
+const STRANGER_BYTES = 16_384;
+/** Going away, and a policy that the client breaks: RFC 6455. */
 const CLOSE_GOING_AWAY = 1_001;
-const OPEN = 1;
-
-type Handler = ReturnType<typeof getWSConnectionHandler<typeof appRouter>>;
-type HandlerSocket = Parameters<Handler>[0];
-type HandlerRequest = Parameters<Handler>[1];
+const CLOSE_POLICY = 1_008;
 
 /** All WebSocket connections of an instance. */
 export interface WebSocketServer {
   /** Answers an upgrade request. */
-  upgrade(request: Request): Response;
+  upgrade(incoming: IncomingMessage, socket: Socket, head: Buffer, visitor: Visitor): void;
   /** Tells every client to connect elsewhere, and closes. */
   close(): void;
+  /** Looks after no connection any more. */
+  stop(): void;
 }
 
 /**
- * Serves `appRouter` over WebSocket.
- * @param keepAliveMs a connection on which the client has said nothing for this long gets a ping of
- * the protocol, which every client answers by itself. Proxies then see a connection in use. One that
- * does not answer in the same time is closed.
+ * Serves `appRouter` over WebSocket. A connection on which the client has said nothing for twice
+ * `keepAliveMs` gets a ping of the protocol, which every client answers by itself. Proxies then see
+ * a connection in use. One that does not answer in the same time is closed.
  */
-export function createWebSocketServer(
-  services: Services,
-  slowClients: SlowClients,
-  keepAliveMs: number,
-): WebSocketServer {
-  const idleTimeout = 2 * keepAliveMs / 1_000; // in seconds; Deno sends the ping after half of it
-  const sockets = new Set<SocketShim>();
+export function createWebSocketServer(front: Front): WebSocketServer {
+  const sockets = new Set<ClientSocket>();
+  const server = new Server({
+    noServer: true,
+    clientTracking: false,
+    maxPayload: MAX_BODY_BYTES,
+    perMessageDeflate: false,
+    WebSocket: ClientSocket,
+  });
+  const looking = setInterval(() => {
+    for (const socket of sockets) socket.keepAlive();
+  }, 2 * front.keepAliveMs);
+  const serve = (socket: ClientSocket, incoming: IncomingMessage, visitor: Visitor) => {
+    const header = bearerToken(incoming.headers.authorization ?? null);
+    const streams = front.streams.ofConnection();
+    socket.begin(front, visitor);
+    sockets.add(socket);
+    front.slowClients.add(socket);
+    socket.once("close", () => {
+      sockets.delete(socket);
+      front.slowClients.delete(socket);
+    });
+    const { services } = front;
+    getWSConnectionHandler(
+      {
+        router: appRouter,
+        maxBatchSize: MAX_BATCH_CALLS,
+        createContext: async ({ info }): Promise<Context> => {
+          const token = info.connectionParams?.["token"] ?? header;
+          await services.auth.authenticate(token).then(
+            (principal) => socket.known(principal),
+            (error) => socket.refused(error),
+          );
+          return { services, token, slots: socket.slots, streams };
+        },
+      } as Parameters<typeof getWSConnectionHandler<typeof appRouter>>[0],
+    )(socket, incoming);
+  };
   return {
-    upgrade: (request) => {
-      // URL and headers have to be read before the upgrade: the request is gone after it.
-      const url = new URL(request.url);
-      const token = bearerToken(request.headers.get("authorization"));
-      const { socket, response } = Deno.upgradeWebSocket(request, { idleTimeout });
-      const shim = new SocketShim(socket);
-      const handle = getWSConnectionHandler(
-        {
-          router: appRouter,
-          createContext: ({ info }): Context => ({
-            services,
-            token: info.connectionParams?.["token"] ?? token,
-            slots: shim.slots,
-          }),
-        } as Parameters<typeof getWSConnectionHandler<typeof appRouter>>[0],
-      );
-      socket.addEventListener("open", () => {
-        sockets.add(shim);
-        slowClients.add(shim);
-        handle(
-          shim as unknown as HandlerSocket,
-          { url: url.pathname + url.search, headers: { host: url.host } } as HandlerRequest,
-        );
-      });
-      shim.once("close", () => {
-        sockets.delete(shim);
-        slowClients.delete(shim);
-      });
-      return response;
-    },
+    upgrade: (incoming, socket, head, visitor) =>
+      server.handleUpgrade(
+        incoming,
+        socket,
+        head,
+        (client) => serve(client as ClientSocket, incoming, visitor),
+      ),
     close: () => {
-      for (const shim of sockets) {
-        shim.send(JSON.stringify({ id: null, method: "reconnect" }));
-        shim.close(CLOSE_GOING_AWAY);
+      for (const socket of sockets) {
+        socket.send(JSON.stringify({ id: null, method: "reconnect" }));
+        socket.close(CLOSE_GOING_AWAY);
       }
     },
+    stop: () => clearInterval(looking),
   };
 }
 
-/** A `WebSocket` with the events and methods of the `ws` package that tRPC's handler uses. */
-class SocketShim extends EventEmitter implements WatchedClient {
+/** A client's socket, with what it has not read and what has not arrived in full. */
+class ClientSocket extends WebSocket implements WatchedClient {
   readonly slots = new Slots(() => this.#drained());
-  #closed = false;
   #sentBytes = 0;
+  /** True when the client has said something since the latest look. */
+  #isHeard = true;
+  #isRefused = false;
+  #visitor: Visitor | null = null;
+  #share: ReturnType<Front["unread"]["open"]> | null = null;
+  #front: Front | null = null;
+  /** Bytes since the latest message. */
+  #unfinishedBytes = 0;
+  /** Those who wait until the connection has taken more. */
+  #waiting: (() => void)[] = [];
 
-  constructor(readonly socket: WebSocket) {
-    super();
-    socket.binaryType = "arraybuffer";
-    socket.addEventListener("message", ({ data }) => this.#receive(data));
-    socket.addEventListener("close", () => this.#emitClose());
-    socket.addEventListener("error", (event) => {
-      this.emit("error", event instanceof ErrorEvent ? event.error : new Error("socket error"));
+  /** Begins to count. */
+  begin(front: Front, visitor: Visitor): void {
+    this.#front = front;
+    this.#visitor = visitor;
+    this.#share = front.unread.open(visitor.address);
+    visitor.socket.on("data", ({ length }: Buffer) => this.#receive(length));
+    this.on("message", () => this.#received());
+    this.on("pong", () => this.#isHeard = true);
+    this.once("close", () => {
+      this.#share?.giveBack();
+      this.#taken();
     });
   }
 
-  get readyState(): number {
-    return this.#closed ? WebSocket.CLOSED : this.socket.readyState;
+  known({ keyId }: Principal): void {
+    this.#visitor?.known();
+    this.#share?.giveBack();
+    this.#share = this.#front?.unread.open(keyId) ?? null;
+  }
+
+  /** The first answer is a refusal, and the last one. An outage is no fault of the client. */
+  refused(error: unknown): void {
+    this.#isRefused = error instanceof Refused && error.refusal.reason === "unauthenticated";
+  }
+
+  /** Asks a silent client whether it is there. One that has not answered is gone. */
+  keepAlive(): void {
+    if (!this.#isHeard) return this.terminate();
+    this.#isHeard = false;
+    this.ping();
   }
 
   get unreadBytes(): number {
-    return this.readyState === OPEN ? this.socket.bufferedAmount : 0;
+    return this.readyState === WebSocket.OPEN ? this.bufferedAmount : 0;
   }
 
   get takenBytes(): number {
@@ -134,64 +171,36 @@ class SocketShim extends EventEmitter implements WatchedClient {
     this.terminate();
   }
 
-  send(data: string | Uint8Array<ArrayBuffer>): void {
-    if (this.readyState !== OPEN) return;
+  override send(data: string | Uint8Array): void {
+    if (this.readyState !== WebSocket.OPEN) return;
+    if (this.unreadBytes > MAX_UNREAD_BYTES) return this.terminate();
     const before = this.unreadBytes;
-    if (before > MAX_UNREAD_BYTES) return this.terminate();
-    this.socket.send(data);
-    this.#sentBytes += this.unreadBytes - before;
-  }
-
-  close(code?: number): void {
-    this.socket.close(code);
-  }
-
-  /** Ends the connection without a handshake, which a dead peer would never answer. */
-  terminate(): void {
-    this.socket.close();
-    this.#emitClose();
+    super.send(data, () => this.#taken());
+    this.#sentBytes += Math.max(data.length, this.unreadBytes - before);
+    if (this.#isRefused) this.close(CLOSE_POLICY, "the API key is wrong or revoked");
   }
 
   /** Resolves when the client has read enough of what was sent, or is gone. */
   async #drained(): Promise<void> {
-    for (
-      let waitMs = 1;
-      this.unreadBytes > FULL_BYTES;
-      waitMs = Math.min(2 * waitMs, MAX_LOOK_MS)
-    ) {
-      await new Promise((resolve) => setTimeout(resolve, waitMs));
+    while (this.unreadBytes > FULL_BYTES) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
   }
 
-  #receive(data: string | ArrayBuffer): void {
-    if (this.#closed) return; // a disconnected client gets no answer
-    const isBinary = typeof data !== "string";
-    const message = isBinary ? Buffer.from(data) : Buffer.from(data, "utf8");
-    if (message.length > MAX_MESSAGE_BYTES) this.#refuseTooLarge(message);
-    else this.emit("message", message, isBinary);
+  #taken(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
-  /** Answers the call in the message, if its id stands near the beginning. */
-  #refuseTooLarge(message: Buffer): void {
-    const [, id] = /"id":\s*(\d+)/.exec(message.toString("utf8", 0, 256)) ?? [];
-    this.send(JSON.stringify({ id: id === undefined ? null : Number(id), error: TOO_LARGE }));
+  #receive(bytes: number): void {
+    this.#isHeard = true;
+    this.#unfinishedBytes += bytes;
+    const isTooMuch = this.#visitor?.isStranger === true &&
+      this.#unfinishedBytes > STRANGER_BYTES;
+    if (isTooMuch || this.#share?.take(bytes) === false) this.terminate();
   }
 
-  #emitClose(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.emit("close");
+  #received(): void {
+    this.#unfinishedBytes = 0;
+    this.#share?.giveBack();
   }
 }
-
-const tooLarge = refuse(
-  "payload_too_large",
-  `a message must not be over ${MAX_MESSAGE_BYTES} bytes`,
-);
-
-/** The error of a body or message over the bound: it is answered before tRPC sees it. */
-export const TOO_LARGE = {
-  message: tooLarge.message,
-  code: -32_013,
-  data: { code: CODE_OF_REASON[tooLarge.reason], httpStatus: 413, reason: tooLarge.reason },
-};

@@ -35,6 +35,11 @@ export interface Slot extends Disposable {
   sent(): void;
 }
 
+export interface Streams {
+  /** Counts one more subscription until it is disposed of. @throws Refused rate_limited */
+  open(keyId: string): Disposable;
+}
+
 /** The parts of an instance that calls reach. */
 export interface Services {
   readonly auth: Authenticator;
@@ -54,4 +59,6 @@ export interface Context {
   readonly token: string | null;
   /** For streams: their places on the caller's connection. */
   readonly slots: { open(): Slot };
+  /** Counts the subscriptions of the caller's connection and key. */
+  readonly streams: Streams;
 }

@@ -17,6 +17,11 @@ import { describe, getLogger } from "../telemetry/log.ts";
 
 const log = getLogger(["weir", "router"]);
 
+/** Calls in one batch over HTTP, and in one message over WebSocket. `placeMany` takes more orders. */
+export const MAX_BATCH_CALLS = 200;
+/** tRPC's own words, which name no bound. */
+const TOO_MANY_CALLS = "Batch call exceeds maximum size";
+
 /** The tRPC code of each reason. */
 export const CODE_OF_REASON: Readonly<Record<RefusalReason, TRPC_ERROR_CODE_KEY>> = {
   invalid_input: "BAD_REQUEST",
@@ -53,6 +58,12 @@ export function detailsOf(error: TRPCError): { message: string; details: ErrorDe
   if (error.code === "BAD_REQUEST" && error.cause instanceof ZodError) {
     const issues = issuesOf(error.cause);
     return { message: invalidMessage(issues), details: { reason: "invalid_input", issues } };
+  }
+  if (error.message === TOO_MANY_CALLS) {
+    return {
+      message: `a batch has at most ${MAX_BATCH_CALLS} calls`,
+      details: { reason: "invalid_input" },
+    };
   }
   if (error.code !== "INTERNAL_SERVER_ERROR") return { message: error.message, details: {} };
   const requestId = crypto.randomUUID();

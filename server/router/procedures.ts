@@ -55,7 +55,7 @@ export const procedureForAnyKey = translating.use(async ({ ctx, next }) =>
 
 /** A procedure for keys with `scope`; `ctx.principal` is the caller. */
 export function procedureFor(scope: Scope) {
-  return translating.use(async ({ ctx, next }) => {
+  return translating.use(async ({ ctx, next, type, signal }) => {
     const authenticate = async () => {
       const principal = await ctx.services.auth.authenticate(ctx.token);
       if (principal.scopes.has(scope)) return principal;
@@ -63,8 +63,17 @@ export function procedureFor(scope: Scope) {
     };
     /** For streams: a key may be revoked while they run. */
     const assertStillAllowed = async () => void await authenticate();
-    return next({ ctx: { principal: await authenticate(), assertStillAllowed } });
+    const principal = await authenticate();
+    if (type === "subscription") countStream(ctx.streams.open(principal.keyId), signal);
+    return next({ ctx: { principal, assertStillAllowed } });
   });
+}
+
+/** Counts a stream until it ends. tRPC aborts the signal of each when it ends, however it ends. */
+function countStream(stream: Disposable, signal: AbortSignal | undefined): void {
+  const end = () => stream[Symbol.dispose]();
+  if (signal === undefined || signal.aborted) end();
+  else signal.addEventListener("abort", end, { once: true });
 }
 
 /** @throws Refused when the key is for another store. */

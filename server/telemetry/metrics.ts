@@ -65,14 +65,42 @@ export function createMetrics(hints: Hints) {
     ),
     /** Defines the gauges, each read when somebody scrapes. */
     watch: (gauges: MeasuredGauges) => watch(registers, gauges, hints),
-    /** Defines the gauge of what clients have not read. */
-    watchConnections: (unreadBytes: () => number) =>
-      gaugeOf(registers, hints)(
+    connectionsClosed: counter(
+      "weir_connections_closed_total",
+      "Connections that the instance closed or did not take, by reason.",
+      ["why"],
+    ),
+    /** Defines the gauges of connections. */
+    watchConnections: (of: ConnectionGauges) => {
+      const gauge = gaugeOf(registers, hints);
+      gauge(
         "weir_unread_bytes",
         "Bytes that were sent to clients and wait in this process for them to read.",
-        unreadBytes,
-      ),
+        of.unreadBytes,
+      );
+      gauge(
+        "weir_unfinished_bytes",
+        "Bytes of requests that have not arrived in full.",
+        of.unfinishedBytes,
+      );
+      gauge("weir_connections", "Connections that are open.", of.connections);
+      gauge("weir_strangers", "Connections that have not shown a good key.", of.strangers);
+      gauge(
+        "weir_listener_restarts",
+        "How often the instance has listened on its port again.",
+        of.listenerRestarts,
+      );
+    },
   };
+}
+
+/** What the server of HTTP and WebSocket tells, each value as it is now. */
+export interface ConnectionGauges {
+  readonly unreadBytes: () => number;
+  readonly unfinishedBytes: () => number;
+  readonly connections: () => number;
+  readonly strangers: () => number;
+  readonly listenerRestarts: () => number;
 }
 
 const CIRCUIT_STATES = ["closed", "open", "half_open"] as const;

@@ -9,7 +9,7 @@ import {
 } from "../../support/faults/malformed.ts";
 import { anInput } from "../../support/load/orders.ts";
 import { Random } from "../../support/load/random.ts";
-import { exchange, RawSocket } from "../../support/load/raw_calls.ts";
+import { authorization, exchange, RawSocket } from "../../support/load/raw_calls.ts";
 import { type ServiceProcess, withProcesses } from "../../support/services/service_process.ts";
 import { until } from "../../support/services/services.ts";
 
@@ -100,7 +100,8 @@ Deno.test("5,000 malformed WebSocket messages: never a bug, and the next good or
     await inParallel(CONNECTIONS, async (index) => {
       const random = new Random(SEED + index);
       const query = random.pick(["?connectionParams=1", "?connectionParams=1", "", "?a=%zz"]);
-      const socket = await RawSocket.connect(url, query);
+      // A connection without a good key ends with the first refusal.
+      const socket = await RawSocket.connect(url, query, authorization(KEY));
       const sent: (string | Uint8Array<ArrayBuffer>)[] = [];
       const send = (message: string | Uint8Array<ArrayBuffer>) => {
         sent.push(message);

@@ -82,6 +82,8 @@ export interface SocketMessage {
 /** A WebSocket connection that carries tRPC's messages, or anything else that a test sends. */
 export class RawSocket {
   readonly messages: SocketMessage[] = [];
+  /** Null while the connection is open. */
+  closeCode: number | null = null;
   readonly #wakers = new Set<() => void>();
   #nextId = 1;
   #closed = false;
@@ -93,7 +95,8 @@ export class RawSocket {
       if (text !== "PONG" && text !== "PING") this.messages.push(JSON.parse(text));
       this.#wake();
     });
-    socket.on("close", () => {
+    socket.on("close", (code: number) => {
+      this.closeCode = code;
       this.#closed = true;
       this.#wake();
     });
@@ -108,8 +111,12 @@ export class RawSocket {
   }
 
   /** Connects and says nothing. */
-  static async connect(url: string, query = ""): Promise<RawSocket> {
-    const socket = new WebSocket(`${url.replace(/^http/, "ws")}/trpc${query}`);
+  static async connect(
+    url: string,
+    query = "",
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<RawSocket> {
+    const socket = new WebSocket(`${url.replace(/^http/, "ws")}/trpc${query}`, { headers });
     const raw = new RawSocket(socket);
     await new Promise<void>((resolve, reject) => {
       socket.once("open", () => resolve());

@@ -8,11 +8,11 @@ type State = Leaf<SnapshotFrom<typeof systemMachine>["value"]>;
 type Event = EventFromLogic<typeof systemMachine>;
 
 const reactions: Table<State, Event["type"]> = {
-  "starting.preparing": { STOP: { to: "stopping" } },
-  "starting.waiting": { STOP: { to: "stopping" } },
-  serving: { STOP: { to: "stopping" } },
-  stopping: { STOP: "ignored" },
-  stopped: { STOP: "ignored" },
+  "starting.preparing": { STOP: { to: "stopping" }, LOST: { to: "stopping" } },
+  "starting.waiting": { STOP: { to: "stopping" }, LOST: { to: "stopping" } },
+  serving: { STOP: { to: "stopping" }, LOST: { to: "stopping" } },
+  stopping: { STOP: "ignored", LOST: "ignored" },
+  stopped: { STOP: "ignored", LOST: "ignored" },
 };
 
 const done = () => Promise.resolve();
@@ -25,7 +25,10 @@ const stage: Stage<State, Event, never, Scene> = {
     stopping: () => stopped(() => forever()),
     stopped: () => stopped(done),
   },
-  events: { STOP: () => ({ type: "STOP" }) },
+  events: {
+    STOP: () => ({ type: "STOP" }),
+    LOST: () => ({ type: "LOST", error: new Error("the port is lost") }),
+  },
   cases: {},
 };
 

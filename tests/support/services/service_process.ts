@@ -40,6 +40,8 @@ export interface ServiceProcess {
   /** Sends SIGTERM and waits for the end. */
   stop(): Promise<Ended>;
   signal(name: Deno.Signal): void;
+  /** The bytes of memory that the process has at this moment. */
+  residentBytes(): Promise<number>;
   /** Kills the process (SIGKILL), as a crash of the machine would. */
   kill(): Promise<void>;
   readonly ended: Promise<Ended>;
@@ -76,6 +78,9 @@ export function withProcesses(test: (processes: ProcessTest) => Promise<void>): 
   );
 }
 
+/** In the environment of a service: the most descriptors that it may have open. */
+export const DESCRIPTORS = "TEST_DESCRIPTORS";
+
 /** Runs a service that should fail at its start, and resolves with its end. */
 export async function runService(environment: Environment): Promise<Ended> {
   const { ended, kill } = await spawn(environment);
@@ -102,8 +107,11 @@ async function spawn(environment: Environment): Promise<Omit<ServiceProcess, "ur
   const preload = CLOCK_AHEAD in environment
     ? ["--preload", "tests/support/services/clock_ahead.ts"]
     : [];
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--cached-only", ...preload, ...rights, "server/cli/main.ts", "start"],
+  const args = ["run", "--cached-only", ...preload, ...rights, "server/cli/main.ts", "start"];
+  const descriptors = environment[DESCRIPTORS];
+  const limited = ["-c", `ulimit -n ${descriptors}; exec "$@"`, "sh", Deno.execPath(), ...args];
+  const child = new Deno.Command(descriptors === undefined ? Deno.execPath() : "sh", {
+    args: descriptors === undefined ? args : limited,
     cwd: ROOT,
     env: {
       ...UNSET,
@@ -133,6 +141,7 @@ async function spawn(environment: Environment): Promise<Omit<ServiceProcess, "ur
   return {
     ended,
     signal,
+    residentBytes: () => residentBytes(child.pid),
     says: (pattern) =>
       until(`the service to say ${pattern}`, () => {
         const printed = stdout.text + stderr.text;
@@ -149,6 +158,12 @@ async function spawn(environment: Environment): Promise<Omit<ServiceProcess, "ur
       await ended;
     },
   };
+}
+
+async function residentBytes(pid: number): Promise<number> {
+  const status = await Deno.readTextFile(`/proc/${pid}/status`);
+  const [, kibibytes] = /^VmRSS:\s*(\d+) kB$/m.exec(status) ?? [];
+  return Number(kibibytes) * 1_024;
 }
 
 /** The permissions that deno.json gives to `start`: a test fails when one is missing there. */

@@ -2,7 +2,7 @@
  * The failure to listen on HOST and PORT. It has a file of its own so that tasks can name it
  * without loading the HTTP server. Tested in tests/server/service_start_test.ts.
  */
-import { describe } from "../telemetry/log.ts";
+import { describe } from "../../telemetry/log.ts";
 
 /** The server cannot listen on HOST and PORT; the message is one line for the operator. */
 export class ListenError extends Error {
@@ -13,9 +13,12 @@ export class ListenError extends Error {
 }
 
 function whyNot(host: string, port: number, cause: unknown): string {
-  if (cause instanceof Deno.errors.AddrInUse) return `PORT ${port} is in use by another process`;
-  if (cause instanceof Deno.errors.AddrNotAvailable) {
-    return "HOST is not an address of this machine";
+  switch (cause instanceof Error && "code" in cause ? cause.code : undefined) {
+    case "EADDRINUSE":
+      return `PORT ${port} is in use by another process`;
+    case "EADDRNOTAVAIL":
+      return "HOST is not an address of this machine";
+    default:
+      return `HOST and PORT are wrong: cannot listen on ${host}:${port}: ${describe(cause)}`;
   }
-  return `HOST and PORT are wrong: cannot listen on ${host}:${port}: ${describe(cause)}`;
 }

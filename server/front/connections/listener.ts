@@ -1,0 +1,158 @@
+/**
+ * The listener: the HTTP server's place on a port, which must not be lost while the process lives.
+ *
+ * A listener can go deaf: it takes no more connections and tells nobody. Deno 2.9 does so when the
+ * process has no descriptor left for one new connection, and stays deaf when there are descriptors
+ * again. So the listener calls itself now and then. When the call does not arrive, or when the
+ * listener ends though nobody asked, it listens again on the same port. When it cannot for
+ * `GIVE_UP_MS`, the process is of no use, and `onLost` is told.
+ *
+ * Tested in tests/server/front/listener_test.ts and tests/system/door/silent_connections_test.ts.
+ */
+import type { Server } from "node:http";
+import { type AddressInfo, connect, Server as TcpServer } from "node:net";
+import { every, type Repeating } from "../../every.ts";
+import { describe, getLogger } from "../../telemetry/log.ts";
+import { ListenError } from "./listen_error.ts";
+
+const log = getLogger(["weir", "front"]);
+
+const CALL_EVERY_MS = 5_000;
+/** A call to itself arrives within milliseconds, in a process that was held up a little later. */
+const ARRIVES_MS = 2_000;
+/** Another process that has taken the port may give it back within this time. */
+const GIVE_UP_MS = 30_000;
+
+export interface ListenerOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Called once, when the port cannot be listened on any more. */
+  readonly onLost: (error: Error) => void;
+  /** Default: `CALL_EVERY_MS`. */
+  readonly callEveryMs?: number;
+  /** Default: `GIVE_UP_MS`. */
+  readonly giveUpMs?: number;
+}
+
+export interface Listener {
+  /** The port that the system chose when `port` was 0. */
+  readonly port: number;
+  /** How often it has listened again. */
+  readonly restarts: number;
+  /** Takes no more connections. Those there are go on. */
+  stop(): Promise<void>;
+}
+
+/** Starts listening. @throws ListenError */
+export async function listen(server: Server, options: ListenerOptions): Promise<Listener> {
+  const { host, port } = options;
+  await bind(server, host, port).catch((error) => {
+    throw new ListenError({ host, port }, error);
+  });
+  return new KeptListener(server, options, (server.address() as AddressInfo).port);
+}
+
+class KeptListener implements Listener {
+  restarts = 0;
+  #accepted = 0;
+  #stopped = false;
+  /** When the listener was lost, by `performance.now()`; null: it listens. */
+  #lostAt: number | null = null;
+  readonly #looking: Repeating;
+
+  constructor(readonly server: Server, readonly options: ListenerOptions, readonly port: number) {
+    server.on("connection", () => this.#accepted++);
+    server.on("error", (error) => this.#lost(describe(error)));
+    server.on("close", () => this.#lost("it ended"));
+    this.#looking = every(options.callEveryMs ?? CALL_EVERY_MS, () => this.#look());
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await Promise.all([unbind(this.server), this.#looking.stop()]);
+  }
+
+  async #look(): Promise<void> {
+    if (this.#lostAt === null && await this.#isHeard()) return;
+    this.#lost("it takes no connection");
+    if (!this.#stopped) await this.#listenAgain(this.#lostAt ?? performance.now());
+  }
+
+  #lost(why: string): void {
+    if (this.#stopped || this.#lostAt !== null) return;
+    this.#lostAt = performance.now();
+    log.error(`nothing listens on port ${this.port} any more: ${why}; listening again`);
+    this.#looking.now();
+  }
+
+  async #listenAgain(lostAt: number): Promise<void> {
+    const { host, giveUpMs = GIVE_UP_MS, onLost } = this.options;
+    try {
+      await unbind(this.server);
+      await bind(this.server, host, this.port);
+    } catch (error) {
+      if (this.#stopped || performance.now() - lostAt < giveUpMs) return;
+      this.#stopped = true;
+      return onLost(new ListenError({ host, port: this.port }, error));
+    }
+    if (this.#stopped) return await unbind(this.server);
+    this.#lostAt = null;
+    this.restarts++;
+    log.info(`port ${this.port} is listened on again`);
+  }
+
+  /**
+   * True when a connection has been taken since the beginning of a call to itself. A call that the
+   * system refuses to begin proves nothing: this process has no descriptor left, and a new listener
+   * would be as deaf.
+   */
+  async #isHeard(): Promise<boolean> {
+    const before = this.#accepted;
+    const { promise: isOver, resolve: end } = Promise.withResolvers<boolean>();
+    const accepted = () => end(true);
+    this.server.once("connection", accepted);
+    let isConnected = false;
+    const call = connect({ host: reachable(this.options.host), port: this.port });
+    call.once("connect", () => isConnected = true);
+    call.on("error", (error) => end(!isRefused(error)));
+    const timer = setTimeout(() => end(!isConnected), ARRIVES_MS);
+    const isHeard = await isOver;
+    clearTimeout(timer);
+    this.server.off("connection", accepted);
+    call.destroy();
+    return isHeard || this.#accepted > before;
+  }
+}
+
+function isRefused(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ECONNREFUSED";
+}
+
+/** An address under which this machine reaches itself when it listens on `host`. */
+function reachable(host: string): string {
+  if (host === "0.0.0.0") return "127.0.0.1";
+  return host === "::" ? "::1" : host;
+}
+
+function bind(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const failed = (error: unknown) => {
+      server.off("listening", done);
+      reject(error);
+    };
+    const done = () => {
+      server.off("error", failed);
+      resolve();
+    };
+    server.once("error", failed);
+    server.once("listening", done);
+    server.listen({ host, port });
+  });
+}
+
+/** Ends listening and nothing else: `close` of an HTTP server would end idle connections, too. */
+function unbind(server: Server): Promise<void> {
+  if (!server.listening) return Promise.resolve();
+  TcpServer.prototype.close.call(server);
+  return Promise.resolve();
+}

@@ -1,0 +1,117 @@
+import { EventEmitter } from "node:events";
+import type { Socket } from "node:net";
+import { assert, assertEquals } from "@std/assert";
+import { FakeTime } from "@std/testing/time";
+import { networkOf, Visitors } from "../../../../server/front/connections/visitors.ts";
+
+class FakeSocket extends EventEmitter {
+  isDestroyed = false;
+  constructor(readonly remoteAddress: string) {
+    super();
+  }
+  destroy(): void {
+    if (this.isDestroyed) return;
+    this.isDestroyed = true;
+    this.emit("close");
+  }
+}
+
+/** Runs `test` with visitors and sockets that arrive. The time is fake. */
+function withVisitors(
+  bounds: { maxConnections: number; maxConnectionsPerAddress: number },
+  test: (stage: {
+    visitors: Visitors;
+    arrive: (address?: string) => FakeSocket;
+    known: (address?: string) => FakeSocket;
+    dismissed: string[];
+    time: FakeTime;
+  }) => void,
+): void {
+  const time = new FakeTime();
+  const dismissed: string[] = [];
+  const visitors = new Visitors({
+    ...bounds,
+    now: () => Date.now(),
+    onDismissed: (why) => dismissed.push(why),
+  });
+  const arrive = (address = "10.0.0.1") => {
+    const socket = new FakeSocket(address);
+    visitors.arrive(socket as unknown as Socket);
+    return socket;
+  };
+  const known = (address?: string) => {
+    const socket = arrive(address);
+    visitors.of(socket)!.known();
+    return socket;
+  };
+  try {
+    test({ visitors, arrive, known, dismissed, time });
+  } finally {
+    visitors.stop();
+    time.restore();
+  }
+}
+
+const MANY = { maxConnections: 40, maxConnectionsPerAddress: 100 };
+
+Deno.test("a silent stranger is closed after five seconds, one that is answered is not, and a known caller never", () =>
+  withVisitors(MANY, ({ visitors, arrive, known, dismissed, time }) => {
+    const [silent, answered, caller] = [arrive(), arrive(), known()];
+    visitors.of(answered)!.underWay++;
+    time.tick(4_900);
+    assertEquals([silent, answered, caller].map(({ isDestroyed }) => isDestroyed), [
+      false,
+      false,
+      false,
+    ]);
+    time.tick(1_000);
+    assertEquals([silent, answered, caller].map(({ isDestroyed }) => isDestroyed), [
+      true,
+      false,
+      false,
+    ]);
+    visitors.of(answered)!.underWay--;
+    time.tick(600);
+    assert(answered.isDestroyed);
+    time.tick(600_000);
+    assert(!caller.isDestroyed);
+    assertEquals(dismissed, ["silent", "silent"]);
+    assertEquals([visitors.connections, visitors.strangers], [1, 0]);
+  }));
+
+Deno.test("the oldest silent stranger gives way to a new one, and known callers keep their places", () =>
+  withVisitors(MANY, ({ visitors, arrive, known, dismissed }) => {
+    const callers = Array.from({ length: 30 }, () => known());
+    const strangers = Array.from({ length: 10 }, () => arrive()); // a quarter of all
+    visitors.of(strangers[0]!)!.underWay++;
+    const newest = arrive();
+    assertEquals(strangers.map(({ isDestroyed }) => isDestroyed).indexOf(true), 1);
+    assert(!newest.isDestroyed && callers.every(({ isDestroyed }) => !isDestroyed));
+    assertEquals(dismissed, ["gave_way"]);
+    assertEquals(visitors.connections, 40);
+  }));
+
+Deno.test("a new connection is refused where nobody can give way", () =>
+  withVisitors(MANY, ({ visitors, arrive, known, dismissed }) => {
+    for (let count = 0; count < 40; count++) known();
+    assert(arrive().isDestroyed);
+    assertEquals([dismissed, visitors.connections], [["full"], 40]);
+  }));
+
+Deno.test("one address has its bound, and others come in meanwhile", () =>
+  withVisitors({ maxConnections: 40, maxConnectionsPerAddress: 5 }, (stage) => {
+    const { visitors, arrive, known, dismissed } = stage;
+    for (let count = 0; count < 5; count++) known("10.0.0.1");
+    assert(arrive("10.0.0.1").isDestroyed);
+    assert(!arrive("10.0.0.2").isDestroyed);
+    assertEquals(dismissed, ["address"]);
+    assertEquals(visitors.connections, 6);
+  }));
+
+Deno.test("an address of IPv6 counts as its network, and one of IPv4 as itself", () => {
+  assertEquals(networkOf("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2");
+  assertEquals(networkOf("2001:db8::1"), "2001:db8:0:0");
+  assertEquals(networkOf("::1"), "0:0:0:0");
+  assertEquals(networkOf("::ffff:10.1.2.3"), "10.1.2.3");
+  assertEquals(networkOf("127.0.0.1"), "127.0.0.1");
+});

@@ -1,0 +1,62 @@
+/**
+ * Connections on which nothing comes, or half a head: far more than the process has descriptors for.
+ * They are closed, callers get in meanwhile, and the instance goes on listening.
+ */
+import { connect, type Socket } from "node:net";
+import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
+import { report, withFaults } from "../../support/faults/fault_run.ts";
+import { expectGentle, Gentle } from "../../support/load/gentle.ts";
+import { anInput } from "../../support/load/orders.ts";
+import { createTestClient, KEY } from "../../support/services/instance.ts";
+import { DESCRIPTORS } from "../../support/services/service_process.ts";
+import { until } from "../../support/services/services.ts";
+
+const SILENT = 1_000;
+const MEBIBYTE = 1_048_576;
+
+/** Sockets that say nothing, or half a head, until they are closed. */
+class SilentSockets implements Disposable {
+  readonly #sockets: Socket[] = [];
+  closed = 0;
+
+  constructor(url: string, count: number) {
+    const { hostname, port } = new URL(url);
+    for (let index = 0; index < count; index++) {
+      const socket = connect(Number(port), hostname);
+      socket.on("error", () => undefined);
+      socket.on("close", () => this.closed++);
+      socket.resume(); // its end is noticed only by one who reads
+      if (index % 2 === 1) socket.write("POST /trpc/orders.place HTTP/1.1\r\nHost: a\r\n");
+      this.#sockets.push(socket);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+}
+
+Deno.test("a thousand silent connections at a limit of 400 descriptors: all are closed, callers get in, and nobody waits", () =>
+  withFaults(async (run) => {
+    const service = await run.instance({ [DESCRIPTORS]: "400" });
+    const bytes = await service.residentBytes();
+    await using gentle = await Gentle.start({ url: service.url, token: KEY });
+    const quiet = await gentle.quiet();
+    using silent = new SilentSockets(service.url, SILENT);
+    let newcomers = 0;
+    const underFire = await gentle.during(async () => {
+      await until("all to be closed", async () => {
+        const client = createTestClient(service.url, KEY);
+        await client.api.orders.place.mutate(anInput());
+        await client.close();
+        newcomers++;
+        return silent.closed === SILENT;
+      });
+    });
+    const grownBytes = await service.residentBytes() - bytes;
+    report("silent connections", { quiet, underFire, newcomers, grownMiB: grownBytes / MEBIBYTE });
+    assert(newcomers > 0);
+    assertEquals(underFire.refusals, {});
+    assertLessOrEqual(grownBytes, 200 * MEBIBYTE);
+    expectGentle(quiet, underFire);
+  }));
