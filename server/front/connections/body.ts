@@ -13,6 +13,8 @@ export const MAX_BODY_BYTES = 1_048_576;
 const FIRST_BYTES = 4_096;
 /** The rest of a body that nobody wants may be on its way for this long. */
 const DROP_MS = 1_000;
+/** A longer rest is not waited for: to take it in costs more than the answer is worth. */
+const DROP_BYTES = 65_536;
 
 export type Body =
   | Uint8Array<ArrayBuffer>
@@ -73,7 +75,8 @@ function sizeFor(needed: number, before: number, declared: number): number {
  * closed while its client still sends loses the answer on its way.
  */
 export function dropBody(incoming: IncomingMessage): Promise<void> {
-  if (incoming.complete) return Promise.resolve();
+  const declared = Number(incoming.headers["content-length"] ?? DROP_BYTES);
+  if (incoming.complete || declared > DROP_BYTES) return Promise.resolve();
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, DROP_MS);
   const end = () => {
