@@ -52,16 +52,27 @@ export function isToken(token: string): boolean {
   return TOKEN.test(token);
 }
 
-/** The key of `token`; null when there is none, it is revoked, or the secret is wrong. */
-export async function findApiKey(pool: Pool, token: string): Promise<ApiKey | null> {
-  const [, keyId, secret] = TOKEN.exec(token) ?? [];
-  if (keyId === undefined || secret === undefined) return null;
-  const [row] = await pool.run((sql) =>
+/**
+ * The keys of `tokens`, in their order, read by one statement; null where there is no such key, it
+ * is revoked, or the secret is wrong.
+ */
+export async function findApiKeys(
+  pool: Pool,
+  tokens: readonly string[],
+): Promise<(ApiKey | null)[]> {
+  const keyIds = tokens.flatMap((token) => TOKEN.exec(token)?.[1] ?? []);
+  if (keyIds.length === 0) return tokens.map(() => null);
+  const rows = await pool.run((sql) =>
     sql<(KeyRow & { secret_hash: Buffer })[]>`
-      SELECT * FROM api_keys WHERE key_id = ${keyId} AND revoked_at IS NULL`
+      SELECT * FROM api_keys WHERE key_id = ANY (${keyIds}::text[]) AND revoked_at IS NULL`
   );
-  if (row === undefined || !timingSafeEqual(row.secret_hash, hash(secret))) return null;
-  return keyOf(row);
+  const found = new Map(rows.map((row) => [row.key_id, row]));
+  return tokens.map((token) => {
+    const [, keyId = "", secret = ""] = TOKEN.exec(token) ?? [];
+    const row = found.get(keyId);
+    if (row === undefined || !timingSafeEqual(row.secret_hash, hash(secret))) return null;
+    return keyOf(row);
+  });
 }
 
 /** All keys, newest first. */
