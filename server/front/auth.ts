@@ -13,7 +13,9 @@
  */
 import { createHash } from "node:crypto";
 import { LRUCache } from "lru-cache";
-import { type ApiKey, isToken } from "../../sql/api_keys.ts";
+import { systemClock } from "../../actors/clock.ts";
+import { type ApiKey, findApiKeys, isToken } from "../../sql/api_keys.ts";
+import type { Database, Pool } from "../../sql/connection/database.ts";
 import { classify } from "../../sql/connection/failure.ts";
 import { refuse } from "../../client/contract/refusal.ts";
 import { isOutage } from "../orders/outage.ts";
@@ -21,7 +23,8 @@ import type { Authenticator, Principal } from "../router/context.ts";
 import { SCOPES } from "../../client/contract/scope.ts";
 import { Refused } from "../../client/contract/refused.ts";
 import { type KeyAnswer, type KeyRead, KeyReads, type KeyReadsOptions } from "./key_reads.ts";
-import type { RefusalPace } from "./refusal_pace.ts";
+import { RefusalPace } from "./refusal_pace.ts";
+import type { Streak } from "../telemetry/streak.ts";
 
 /** Reads the database; null for each token without a key in force. */
 type FindKeys = KeyReadsOptions["findKeys"];
@@ -36,7 +39,7 @@ export interface AuthOptions {
   readonly findUnknown: FindKeys;
   /** A key with every scope, for development; null: there is none. */
   readonly devKey: string | null;
-  /** For every refusal: it is answered after its turn. */
+  /** Each refusal is answered after its turn. */
   readonly pace: Pick<RefusalPace, "turn">;
   /** Monotonic, milliseconds. */
   readonly now: () => number;
@@ -57,7 +60,8 @@ const DEV_PRINCIPAL: Principal = {
   keyId: "dev",
   name: "development",
   scopes: new Set(SCOPES),
-  storeId: null,
+  storeIds: null,
+  currencies: null,
 };
 
 const CANNOT_CHECK = refuse(
@@ -71,6 +75,23 @@ const TOO_MANY = refuse(
   "the API key cannot be checked: too many unknown keys are being looked up",
   1_000,
 );
+
+/** The authentication of an instance: keys that it knows are looked up apart from all other tokens. */
+export function startAuth(
+  { database, streak, ...options }: Pick<AuthOptions, "devKey" | "onLookUp"> & {
+    readonly database: Pick<Database, "keys" | "guesses">;
+    readonly streak: Streak;
+  },
+): Authenticator {
+  const findIn = (pool: Pool): FindKeys => (tokens) => streak.of(findApiKeys(pool, tokens));
+  return createAuth({
+    ...options,
+    findKnown: findIn(database.keys),
+    findUnknown: findIn(database.guesses),
+    pace: new RefusalPace(systemClock.now),
+    now: systemClock.now,
+  });
+}
 
 /** Makes the key cache. */
 export function createAuth(options: AuthOptions): Authenticator {
@@ -181,8 +202,14 @@ function principalOf({ key }: KeyAnswer): Principal | null {
   return key === null ? null : callerOf(key);
 }
 
-function callerOf({ keyId, label, scopes, storeId }: ApiKey): Principal {
-  return { keyId, name: label, scopes: new Set(scopes), storeId };
+function callerOf({ keyId, label, scopes, storeIds, currencies }: ApiKey): Principal {
+  return {
+    keyId,
+    name: label,
+    scopes: new Set(scopes),
+    storeIds: storeIds && new Set(storeIds),
+    currencies: currencies && new Set(currencies),
+  };
 }
 
 function hashOf(token: string): string {

@@ -10,7 +10,7 @@ import { pause } from "../../sql/waiting.ts";
 /** So many refusals a second are answered at once. */
 const PER_SECOND = 100;
 /** A refusal is late by this much at most: a caller that made a mistake still hears of it. */
-const MAX_WAIT_MS = 3_000;
+const MAX_WAIT_MS = 4_500;
 /** The refusals that are held back at once. Each costs about a kilobyte and the caller's connection. */
 const MAX_HELD = 10_000;
 
@@ -31,7 +31,7 @@ export class RefusalPace {
     if (dueMs <= 0 || this.#held >= MAX_HELD) return;
     this.#held++;
     // Without a spread, callers that were refused together would come again together.
-    await pause(dueMs * (0.5 + this.random() / 2));
+    await pause(dueMs * (0.75 + this.random() / 4));
     this.#held--;
   }
 }

@@ -8,7 +8,8 @@ const KEY: ApiKey = {
   keyId: "k1",
   label: "till",
   scopes: ["orders:write"],
-  storeId: "store-1",
+  storeIds: ["store-1"],
+  currencies: null,
   createdAt: "",
   revokedAt: null,
 };

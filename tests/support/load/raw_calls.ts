@@ -108,8 +108,12 @@ export class RawSocket {
   }
 
   /** Connects and says nothing. */
-  static async connect(url: string, query = ""): Promise<RawSocket> {
-    const socket = new WebSocket(`${url.replace(/^http/, "ws")}/trpc${query}`);
+  static async connect(
+    url: string,
+    query = "",
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<RawSocket> {
+    const socket = new WebSocket(`${url.replace(/^http/, "ws")}/trpc${query}`, { headers });
     const raw = new RawSocket(socket);
     await new Promise<void>((resolve, reject) => {
       socket.once("open", () => resolve());

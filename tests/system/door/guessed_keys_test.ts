@@ -33,8 +33,7 @@ Deno.test(`${NAME} keep no revoked key alive, shut out no new one, and slow no o
       const service = await start();
       await service.says(/"ready"/);
       const { url } = service;
-      const aKey = (...scopes: Scope[]) =>
-        createApiKey(pool, { label: "a test", scopes, storeId: null });
+      const aKey = (...scopes: Scope[]) => createApiKey(pool, { label: "a test", scopes });
       const [shop, leaked] = [await aKey("orders:write"), await aKey("dashboard:read")];
       const reasonOf = async ({ token }: { token: string }) => {
         const { status, text } = await callHttp(url, "query", "whoami", undefined, token);
