@@ -1,5 +1,5 @@
 /**
- * Who may call what: every procedure, with every kind of key, about its own store, another one and
+ * The matrix of who may call what: every procedure, with every kind of key, about its own store, another one and
  * none, in every way of calling. Each way tells the same.
  */
 import { assertEquals } from "@std/assert";

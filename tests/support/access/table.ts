@@ -6,7 +6,7 @@ import type { RefusalReason, Scope } from "../../../client/mod.ts";
 import { anInput } from "../load/orders.ts";
 
 /** The store that a call is about: the key's own, another one, or none. */
-export const STORES = ["own", "other", "none"] as const;
+const STORES = ["own", "other", "none"] as const;
 export type Store = typeof STORES[number];
 
 /**
@@ -21,7 +21,7 @@ export interface Row {
   readonly store: StoreRule;
   /** The input of a call about this store; null: about none. */
   readonly input: (storeId: string | null, letterId: string) => unknown;
-  /** What a key that may call it hears; null: an answer. */
+  /** The reason that a key hears which may call it; null: an answer. */
   readonly allowed: RefusalReason | null;
 }
 
@@ -88,7 +88,7 @@ export type Rights = {
   readonly isForAllStores: boolean;
 } | null;
 
-/** What a caller with these rights must hear; null: an answer. */
+/** The reason that a caller with these rights must hear; null: an answer. */
 export function outcomeOf(row: Row, rights: Rights, store: Store): RefusalReason | null {
   if (rights === null) return "unauthenticated";
   if (row.scope !== null && !rights.scopes.includes(row.scope)) return "forbidden";

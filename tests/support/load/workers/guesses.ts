@@ -48,7 +48,7 @@ async function guessUntilLost({ host, port }: GuessTask, random: Random): Promis
       const bytes = await connection.read(buffer);
       if (bytes === null) return count("closed");
       text += decoder.decode(buffer.subarray(0, bytes));
-      // What is left of an answer after its reason comes before the next answer.
+      // The rest of an answer, after its reason, is read with the next answer.
       const [, reason] = /"reason":"(\w+)"/.exec(text) ?? [];
       if (reason === undefined) continue;
       count(reason);
