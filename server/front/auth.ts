@@ -39,8 +39,8 @@ export interface AuthOptions {
   readonly findUnknown: FindKeys;
   /** A key with every scope, for development; null: there is none. */
   readonly devKey: string | null;
-  /** Each refusal is answered after its turn. */
-  readonly pace: Pick<RefusalPace, "turn">;
+  /** A refusal is answered after its turn: that of a key which was in force, and any other. */
+  readonly paces: Readonly<Record<"former" | "stranger", Pick<RefusalPace, "turn">>>;
   /** Monotonic, milliseconds. */
   readonly now: () => number;
   /** Called with the ends of look-ups, for those who count them. */
@@ -88,14 +88,17 @@ export function startAuth(
     ...options,
     findKnown: findIn(database.keys),
     findUnknown: findIn(database.guesses),
-    pace: new RefusalPace(systemClock.now),
+    paces: {
+      former: new RefusalPace(systemClock.now),
+      stranger: new RefusalPace(systemClock.now),
+    },
     now: systemClock.now,
   });
 }
 
 /** Makes the key cache. */
 export function createAuth(options: AuthOptions): Authenticator {
-  const { devKey, pace } = options;
+  const { devKey, paces } = options;
   const keys = new KeyCache(options);
   return {
     authenticate: async (token) => {
@@ -106,7 +109,8 @@ export function createAuth(options: AuthOptions): Authenticator {
         if (principal === null) throw unauthenticated("the API key is wrong or revoked");
         return principal;
       } catch (error) {
-        await pace.turn();
+        const isFormer = token !== null && keys.isFormer(token);
+        await paces[isFormer ? "former" : "stranger"].turn();
         throw error;
       }
     },
@@ -124,6 +128,8 @@ class KeyCache {
   readonly #keys = new LRUCache<string, Entry>({ max: MAX_KEYS });
   /** Wrong tokens, by hash, and when each was read: trying one again costs no read. */
   readonly #guesses = new LRUCache<string, number>({ max: MAX_GUESSES });
+  /** Keys that were revoked while the instance knew them, by hash. No guess pushes one out. */
+  readonly #former = new LRUCache<string, true>({ max: MAX_GUESSES });
   readonly #known: KeyReads;
   readonly #unknown: KeyReads;
 
@@ -150,6 +156,11 @@ class KeyCache {
     const read = this.#known.read(token);
     if (ageMs < FRESH_MS) return entry.principal;
     return await this.#refreshed(entry, read);
+  }
+
+  /** True when the instance knew this token as a key, and it is revoked. */
+  isFormer(token: string): boolean {
+    return isToken(token) && this.#former.has(hashOf(token));
   }
 
   async #findUnknown(token: string): Promise<Principal | null> {
@@ -184,7 +195,7 @@ class KeyCache {
   #remember(token: string, { key, askedAt }: KeyAnswer): void {
     this.options.onLookUp(key === null ? "wrong" : "found", 1);
     if (key === null) {
-      this.#keys.delete(token);
+      if (this.#keys.delete(token)) this.#former.set(hashOf(token), true);
       this.#guesses.set(hashOf(token), askedAt);
       return;
     }

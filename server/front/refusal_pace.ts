@@ -10,7 +10,7 @@ import { pause } from "../../sql/waiting.ts";
 /** So many refusals a second are answered at once. */
 const PER_SECOND = 100;
 /** A refusal is late by this much at most: a caller that made a mistake still hears of it. */
-const MAX_WAIT_MS = 4_500;
+const MAX_WAIT_MS = 15_000;
 /** The refusals that are held back at once. Each costs about a kilobyte and the caller's connection. */
 const MAX_HELD = 10_000;
 

@@ -51,16 +51,19 @@ function anAuth() {
   const time = { now: 1_000 };
   const [known, unknown] = [aDatabase(), aDatabase()];
   const counted: Record<string, number> = {};
-  const pace = { turn: () => Promise.resolve() };
+  const paces = {
+    former: { turn: () => Promise.resolve() },
+    stranger: { turn: () => Promise.resolve() },
+  };
   const auth = createAuth({
     devKey: "dev-key",
-    pace,
+    paces,
     now: () => time.now,
     findKnown: known.find,
     findUnknown: unknown.find,
     onLookUp: (outcome, tokens) => counted[outcome] = (counted[outcome] ?? 0) + tokens,
   });
-  return { auth, known, unknown, time, counted, pace };
+  return { auth, known, unknown, time, counted, paces };
 }
 
 /** The failure of a database that is away. */
@@ -233,11 +236,11 @@ Deno.test("a guess that becomes a key is let in, and callers of one moment share
   assertEquals(unknown.reads, 2);
 });
 
-Deno.test("every refusal takes its turn, and no key that is let in waits for one", async () => {
-  const { auth, unknown, pace } = anAuth();
+Deno.test("every refusal takes its turn, a revoked key apart from strangers, and no key that is let in waits", async () => {
+  const { auth, known, unknown, paces, time } = anAuth();
   const turn = Promise.withResolvers<void>();
   let turns = 0;
-  pace.turn = () => {
+  paces.stranger.turn = () => {
     turns++;
     return turn.promise;
   };
@@ -249,6 +252,12 @@ Deno.test("every refusal takes its turn, and no key that is let in waits for one
   void Promise.race(refused).then(() => isAnswered = true);
   while (turns < 3) await new Promise((resolve) => setTimeout(resolve));
   assertEquals(isAnswered, false);
+  known.answer = revoked;
+  time.now += 60_000;
+  assertEquals(await said(auth.authenticate(A)), "unauthenticated", "strangers do not delay it");
+  assertEquals([turns, isAnswered], [3, false]);
   turn.resolve();
   assertEquals(await Promise.all(refused), Array(3).fill("unauthenticated"));
+  paces.former.turn = () => Promise.reject(new Error("its turn"));
+  await assertRejects(() => auth.authenticate(A), Error, "its turn");
 });

@@ -52,13 +52,13 @@ Deno.test("past that, callers that wait for their refusals get a hundred a secon
   assertEquals(lateMs.at(-1), 0, "the debt is paid");
 });
 
-Deno.test("no refusal is later than four and a half seconds, and the debt of a flood ends with it", async () => {
+Deno.test("no refusal is later than fifteen seconds, and the debt of a flood ends with it", async () => {
   using time = new FakeTime();
   const { lateMs, refuse } = aPace(time);
   refuse(5_000);
-  await pass(time, 4_500);
+  await pass(time, 15_000);
   assertEquals(lateMs.length, 5_000);
-  assertEquals(Math.max(...lateMs), 4_500);
+  assertEquals(Math.max(...lateMs), 15_000);
   await pass(time, 1_000);
   refuse(1);
   await pass(time, 0);
@@ -70,11 +70,11 @@ Deno.test("refusals of one moment are spread, so that their callers do not come 
   let turn = 0;
   const { lateMs, refuse } = aPace(time, () => (turn++ % 100) / 100);
   refuse(5_000);
-  await pass(time, 4_500);
-  const late = lateMs.filter((ms) => ms > 3_300);
+  await pass(time, 15_000);
+  const late = lateMs.filter((ms) => ms > 11_200);
   const perTenth = Map.groupBy(late, (ms) => Math.floor(ms / 100));
-  assertGreater(perTenth.size, 10);
-  for (const [tenth, found] of perTenth) assertLessOrEqual(found.length, 600, `${tenth}`);
+  assertGreater(perTenth.size, 36);
+  for (const [tenth, found] of perTenth) assertLessOrEqual(found.length, 200, `${tenth}`);
 });
 
 Deno.test("ten thousand refusals are held at most, and the others are answered at once", async () => {
@@ -83,6 +83,6 @@ Deno.test("ten thousand refusals are held at most, and the others are answered a
   refuse(10_300);
   await pass(time, 0);
   assertEquals(lateMs.length, 300);
-  await pass(time, 4_500);
+  await pass(time, 15_000);
   assertEquals(lateMs.length, 10_300);
 });
