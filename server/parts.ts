@@ -10,7 +10,6 @@ import type { Aggregator } from "../actors/aggregator/aggregator.ts";
 import { systemClock } from "../actors/clock.ts";
 import { LANES, type OrderWriter } from "../actors/order_writer/order_writer.ts";
 import type { OverflowDrainer } from "../actors/overflow_drainer/overflow_drainer.ts";
-import { findApiKey } from "../sql/api_keys.ts";
 import { type Database, openDatabase } from "../sql/connection/database.ts";
 import { NewestPosition } from "../sql/figures/position.ts";
 import { readFigures, readNewest } from "../sql/figures/snapshots.ts";
@@ -21,7 +20,7 @@ import { type Auditing, startAuditing } from "./figures/auditing.ts";
 import { type Bus, startBus } from "./figures/bus.ts";
 import { type Folding, startFolding } from "./figures/folding.ts";
 import { startRetention } from "./figures/retention.ts";
-import { createAuth } from "./front/auth.ts";
+import { startAuth } from "./front/auth.ts";
 import { type LiveHub, startLiveHub } from "./live/live_hub.ts";
 import { createSnapshotCache, NO_CACHE } from "./live/snapshot_cache.ts";
 import { watchProblems } from "./ops/problems/start.ts";
@@ -236,10 +235,11 @@ function orderServices(
   const { place } = intake;
   const lookup = createOrderLookup(database.read, overflow?.overflow ?? null);
   return {
-    auth: createAuth({
-      findKey: (token) => streaks.keyLookups.of(findApiKey(database.keys, token)),
+    auth: startAuth({
+      database,
+      streak: streaks.keyLookups,
       devKey: config.devKey,
-      now: systemClock.now,
+      onLookUp: (outcome, tokens) => metrics.keyLookUps.add(tokens, { outcome }),
     }),
     intake,
     orders: {

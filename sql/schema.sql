@@ -217,7 +217,10 @@ CREATE TABLE api_keys (
   store_id    text,
   created_at  timestamptz NOT NULL DEFAULT now(),
   revoked_at  timestamptz,
-  CONSTRAINT api_keys_pkey PRIMARY KEY (key_id)
+  store_ids   text[],
+  currencies  text[],
+  CONSTRAINT api_keys_pkey PRIMARY KEY (key_id),
+  CONSTRAINT api_keys_first_store CHECK (((store_ids IS NULL) OR (store_id = store_ids[1])))
 );
 
 -- The migrations that ran, each with the hash of its file. The migration runner makes this table.

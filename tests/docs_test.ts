@@ -196,7 +196,13 @@ function metrics() {
 
 /** The scope that a key without any is told to have; undefined: it is answered. */
 async function scopeOf(path: string, type: "query" | "mutation" | "subscription") {
-  const principal = { keyId: "k", name: "without scopes", scopes: new Set<Scope>(), storeId: null };
+  const principal = {
+    keyId: "k",
+    name: "without scopes",
+    scopes: new Set<Scope>(),
+    storeIds: null,
+    currencies: null,
+  };
   const services: Pick<Services, "auth"> = {
     auth: { authenticate: () => Promise.resolve(principal) },
   };

@@ -29,13 +29,16 @@ const metadataInput = z.custom<Record<string, string>>(
   error: "must not have more than 16 entries", // checked before the entries themselves
 }).pipe(z.record(plainText(1, 64), plainText(0, 512)));
 
+/** A currency's code. */
+export const currencyInput = z.string().refine((code) => CURRENCY_CODES.has(code), {
+  error: ({ input }) => `must be an ISO 4217 alphabetic code${meantCurrency(String(input))}`,
+});
+
 /** The input of `orders.place`; the contract has each field's rule. */
 export const placeInput = z.strictObject({
   storeId: storeIdInput,
   idempotencyKey: z.string().regex(/^[\x20-\x7e]{1,255}$/, "must be 1 to 255 printable ASCII"),
-  currency: z.string().refine((code) => CURRENCY_CODES.has(code), {
-    error: ({ input }) => `must be an ISO 4217 alphabetic code${meantCurrency(String(input))}`,
-  }),
+  currency: currencyInput,
   lines: linesInput,
   customerRef: plainText(0, 128).optional(),
   metadata: metadataInput.optional(),

@@ -14,6 +14,10 @@ export interface Whoami {
   readonly name: string;
   /** In the order of the contract's table. */
   readonly scopes: readonly Scope[];
-  /** The only store that the key is for; null: all stores. */
+  /** The only store that the key is for; null: it is for several or for all. */
   readonly storeId: string | null;
+  /** The stores that the key is for; null: all stores. */
+  readonly stores: readonly string[] | null;
+  /** The currencies of the orders that it may place; null: all. */
+  readonly currencies: readonly string[] | null;
 }

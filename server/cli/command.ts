@@ -78,6 +78,14 @@ export function matching<T>(
   };
 }
 
+/** Makes a parser as `matching`, for an option that may be given several times. Each value counts once. */
+export function eachMatching<T>(
+  shape: Parameters<typeof matching<T>>[0],
+): (text: string, before?: readonly T[]) => readonly T[] {
+  const parse = matching(shape);
+  return (text, before = []) => [...new Set([...before, parse(text)])];
+}
+
 interface Issues {
   readonly issues: readonly { readonly message: string }[];
 }

@@ -8,12 +8,20 @@
 import { Argument, Option } from "commander";
 import { z } from "zod";
 import { type Scope, SCOPES } from "../../client/contract/scope.ts";
+import { currencyInput } from "../../client/contract/order.ts";
 import { plainText, storeIdInput } from "../../client/contract/text.ts";
 import { type ApiKey, createApiKey, listApiKeys, revokeApiKey } from "../../sql/api_keys.ts";
 import { Pool } from "../../sql/connection/pool.ts";
 import { migrate } from "../../sql/migrate.ts";
 import { readConfig } from "../config.ts";
-import { matching, printJson, printTable, taskCommand, TaskFailure } from "./command.ts";
+import {
+  eachMatching,
+  matching,
+  printJson,
+  printTable,
+  taskCommand,
+  TaskFailure,
+} from "./command.ts";
 import { withDatabaseUrl } from "./database_url.ts";
 
 /** The scopes of a key without `--scope`: all that an application needs, nothing for operators. */
@@ -24,7 +32,8 @@ const keyIdInput = z.string().regex(/^[0-9a-f]{16}$/, "must be 16 hexadecimal di
 interface CreateOptions {
   readonly label: string;
   readonly scope: readonly Scope[];
-  readonly store?: string;
+  readonly store?: readonly string[];
+  readonly currency?: readonly string[];
 }
 
 export const command = taskCommand(
@@ -39,10 +48,24 @@ command.command("create")
     new Option("--scope <scope...>", "what the key may do, given once for each")
       .choices(SCOPES).default(DEFAULT_SCOPES, DEFAULT_SCOPES.join(", ")),
   )
-  .option("--store <id>", "the one store that the key is for", matching(storeIdInput))
-  .action(async ({ label, scope, store }: CreateOptions) => {
+  .option(
+    "--store <id...>",
+    "a store that the key is for; default: all",
+    eachMatching(storeIdInput),
+  )
+  .option(
+    "--currency <code...>",
+    "a currency that it may place orders in; default: all",
+    eachMatching(currencyInput),
+  )
+  .action(async ({ label, scope, store, currency }: CreateOptions) => {
     const made = await withKeys((pool) =>
-      createApiKey(pool, { label, scopes: [...new Set(scope)], storeId: store ?? null })
+      createApiKey(pool, {
+        label,
+        scopes: [...new Set(scope)],
+        storeIds: store ?? null,
+        currencies: currency ?? null,
+      })
     );
     console.error(`key ${made.keyId} is made; its token is not shown again:`);
     console.log(made.token);
@@ -54,7 +77,7 @@ command.command("list")
   .action(async ({ json }: { readonly json?: true }) => {
     const keys = await withKeys(listApiKeys);
     if (json) printJson(keys);
-    else printTable([["KEY", "LABEL", "SCOPES", "STORE", "MADE", "REVOKED"], ...keys.map(rowOf)]);
+    else printTable([HEADING, ...keys.map(rowOf)]);
   });
 
 command.command("revoke")
@@ -80,6 +103,18 @@ async function withKeys<T>(use: (pool: Pool) => Promise<T>): Promise<T> {
   });
 }
 
-function rowOf({ keyId, label, scopes, storeId, createdAt, revokedAt }: ApiKey): string[] {
-  return [keyId, label, scopes.join(","), storeId ?? "all", createdAt, revokedAt ?? "no"];
+const HEADING = ["KEY", "LABEL", "SCOPES", "STORES", "CURRENCIES", "MADE", "REVOKED"];
+
+function rowOf(key: ApiKey): string[] {
+  const { keyId, label, scopes, storeIds, currencies, createdAt, revokedAt } = key;
+  const named = (limit: readonly string[] | null) => limit?.join(",") ?? "all";
+  return [
+    keyId,
+    label,
+    scopes.join(","),
+    named(storeIds),
+    named(currencies),
+    createdAt,
+    revokedAt ?? "no",
+  ];
 }

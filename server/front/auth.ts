@@ -2,42 +2,66 @@
  * Authentication: from a token to the rights of its key.
  *
  * Keys are cached, so that a call costs no read of the database and a known key works through an
- * outage. A revoked key stops within `FRESH_MS` while the database is up. A key that this instance
- * does not know is looked up; while the database is away the answer is `unavailable`, since the
- * instance cannot tell whether the key is wrong.
+ * outage. A key in use is read again in the background, long before its entry is too old. While the
+ * database is up no entry older than `FRESH_MS` is used, so a revoked key stops within that time. An
+ * older entry is used only when the database fails or is silent, never because much is going on.
  *
- * Anyone may send tokens. Text that is not in a token's form is refused and not kept. Guesses are
- * kept apart from keys, so that they cost little memory and push no known key out of the cache.
+ * Anyone may send tokens. Text that is not in a token's form is refused and not kept. Tokens that the
+ * instance does not know are read on a connection of their own, so no guess delays a known key, and
+ * a bounded number of them waits. Guesses are kept apart from keys, so that they cost little memory
+ * and push no known key out of the cache.
  */
 import { createHash } from "node:crypto";
 import { LRUCache } from "lru-cache";
-import { type ApiKey, isToken } from "../../sql/api_keys.ts";
+import { systemClock } from "../../actors/clock.ts";
+import { type ApiKey, findApiKeys, isToken } from "../../sql/api_keys.ts";
+import type { Database, Pool } from "../../sql/connection/database.ts";
+import { classify } from "../../sql/connection/failure.ts";
 import { refuse } from "../../client/contract/refusal.ts";
-import { settlesWithin } from "../../sql/waiting.ts";
+import { isOutage } from "../orders/outage.ts";
 import type { Authenticator, Principal } from "../router/context.ts";
 import { SCOPES } from "../../client/contract/scope.ts";
 import { Refused } from "../../client/contract/refused.ts";
+import { type KeyAnswer, type KeyRead, KeyReads, type KeyReadsOptions } from "./key_reads.ts";
+import { RefusalPace } from "./refusal_pace.ts";
+import type { Streak } from "../telemetry/streak.ts";
+
+/** Reads the database; null for each token without a key in force. */
+type FindKeys = KeyReadsOptions["findKeys"];
+
+/** The end of a look-up. */
+type LookUpOutcome = "found" | "wrong" | "failed" | "shed";
 
 export interface AuthOptions {
-  /** Reads the database; null when there is no such key in force. */
-  readonly findKey: (token: string) => Promise<ApiKey | null>;
+  /** For keys that the instance knows. */
+  readonly findKnown: FindKeys;
+  /** For tokens that it does not know. It must not share a connection with `findKnown`. */
+  readonly findUnknown: FindKeys;
   /** A key with every scope, for development; null: there is none. */
   readonly devKey: string | null;
+  /** A refusal is answered after its turn: that of a key which was in force, and any other. */
+  readonly paces: Readonly<Record<"former" | "stranger", Pick<RefusalPace, "turn">>>;
   /** Monotonic, milliseconds. */
   readonly now: () => number;
+  /** Called with the ends of look-ups, for those who count them. */
+  readonly onLookUp: (outcome: LookUpOutcome, tokens: number) => void;
 }
 
+/** An entry may be used for this long. */
 const FRESH_MS = 10_000;
+/** From this age on the key is read again in the background when it is used. */
+const AGING_MS = FRESH_MS / 2;
 const MAX_KEYS = 10_000;
 const MAX_GUESSES = 1_000;
-/** A read may take this long; after that an older entry is used. */
-const READ_TIMEOUT_MS = 250;
+/** Unknown tokens that wait: no more than two statements' worth, so that none waits long. */
+const MAX_WAITING = 1_000;
 
 const DEV_PRINCIPAL: Principal = {
   keyId: "dev",
   name: "development",
   scopes: new Set(SCOPES),
-  storeId: null,
+  storeIds: null,
+  currencies: null,
 };
 
 const CANNOT_CHECK = refuse(
@@ -46,85 +70,157 @@ const CANNOT_CHECK = refuse(
   1_000,
 );
 
+const TOO_MANY = refuse(
+  "unavailable",
+  "the API key cannot be checked: too many unknown keys are being looked up",
+  1_000,
+);
+
+/** The authentication of an instance: keys that it knows are looked up apart from all other tokens. */
+export function startAuth(
+  { database, streak, ...options }: Pick<AuthOptions, "devKey" | "onLookUp"> & {
+    readonly database: Pick<Database, "keys" | "guesses">;
+    readonly streak: Streak;
+  },
+): Authenticator {
+  const findIn = (pool: Pool): FindKeys => (tokens) => streak.of(findApiKeys(pool, tokens));
+  return createAuth({
+    ...options,
+    findKnown: findIn(database.keys),
+    findUnknown: findIn(database.guesses),
+    paces: {
+      former: new RefusalPace(systemClock.now),
+      stranger: new RefusalPace(systemClock.now),
+    },
+    now: systemClock.now,
+  });
+}
+
 /** Makes the key cache. */
-export function createAuth({ findKey, devKey, now }: AuthOptions): Authenticator {
-  const keys = new KeyCache(findKey, now);
+export function createAuth(options: AuthOptions): Authenticator {
+  const { devKey, paces } = options;
+  const keys = new KeyCache(options);
   return {
     authenticate: async (token) => {
-      if (token === null) throw unauthenticated("an API key is needed");
       if (devKey !== null && token === devKey) return DEV_PRINCIPAL;
-      const principal = isToken(token) ? await keys.find(token) : null;
-      if (principal === null) throw unauthenticated("the API key is wrong or revoked");
-      return principal;
+      try {
+        if (token === null) throw unauthenticated("an API key is needed");
+        const principal = isToken(token) ? await keys.find(token) : null;
+        if (principal === null) throw unauthenticated("the API key is wrong or revoked");
+        return principal;
+      } catch (error) {
+        const isFormer = token !== null && keys.isFormer(token);
+        await paces[isFormer ? "former" : "stranger"].turn();
+        throw error;
+      }
     },
   };
 }
 
+interface Entry {
+  readonly principal: Principal;
+  /** The moment from which the entry speaks. */
+  readonly askedAt: number;
+}
+
 /** The database's answers about tokens. */
 class KeyCache {
-  readonly #keys: LRUCache<string, Principal>;
-  /** Wrong tokens, by hash: trying one again costs no read. */
-  readonly #guesses: LRUCache<string, true>;
-  /** Reads under way. They are not in the caches, where they would push out known keys. */
-  readonly #reads = new Map<string, Promise<Principal | null>>();
+  readonly #keys = new LRUCache<string, Entry>({ max: MAX_KEYS });
+  /** Wrong tokens, by hash, and when each was read: trying one again costs no read. */
+  readonly #guesses = new LRUCache<string, number>({ max: MAX_GUESSES });
+  /** Keys that were revoked while the instance knew them, by hash. No guess pushes one out. */
+  readonly #former = new LRUCache<string, true>({ max: MAX_GUESSES });
+  readonly #known: KeyReads;
+  readonly #unknown: KeyReads;
 
-  constructor(readonly findKey: AuthOptions["findKey"], now: () => number) {
-    const kept = { ttl: FRESH_MS, ttlResolution: 0, perf: { now }, noDeleteOnStaleGet: true };
-    this.#keys = new LRUCache({ max: MAX_KEYS, ...kept });
-    this.#guesses = new LRUCache({ max: MAX_GUESSES, ...kept });
+  constructor(readonly options: AuthOptions) {
+    const { findKnown, findUnknown, onLookUp, now } = options;
+    const reads = {
+      onAnswer: (token: string, answer: KeyAnswer) => this.#remember(token, answer),
+      onFailure: (tokens: number) => onLookUp("failed", tokens),
+      now,
+    };
+    this.#known = new KeyReads({ findKeys: findKnown, maxWaiting: MAX_KEYS, ...reads });
+    this.#unknown = new KeyReads({ findKeys: findUnknown, maxWaiting: MAX_WAITING, ...reads });
   }
 
   /**
-   * The caller that `token` belongs to; null when there is no such key. An entry that is no longer
-   * fresh is read again. When that read fails or takes too long the old entry is used: a database
-   * that hangs must not make every call hang.
-   *
-   * @throws Refused unavailable, when there is no old entry either
+   * The caller that `token` belongs to; null when there is no such key.
+   * @throws Refused unavailable, when the database cannot tell
    */
   async find(token: string): Promise<Principal | null> {
-    const fresh = this.#known(token, false);
-    if (fresh !== undefined) return fresh;
-    const known = this.#known(token, true);
-    const reading = this.#read(token);
-    if (known !== undefined && !await settlesWithin(READ_TIMEOUT_MS, reading)) return known;
+    const entry = this.#keys.get(token);
+    if (entry === undefined) return await this.#findUnknown(token);
+    const ageMs = this.options.now() - entry.askedAt;
+    if (ageMs < AGING_MS) return entry.principal;
+    const read = this.#known.read(token);
+    if (ageMs < FRESH_MS) return entry.principal;
+    return await this.#refreshed(entry, read);
+  }
+
+  /** True when the instance knew this token as a key, and it is revoked. */
+  isFormer(token: string): boolean {
+    return isToken(token) && this.#former.has(hashOf(token));
+  }
+
+  async #findUnknown(token: string): Promise<Principal | null> {
+    const readAt = this.#guesses.get(hashOf(token));
+    if (readAt !== undefined && this.options.now() - readAt < FRESH_MS) return null;
+    const read = this.#unknown.read(token);
+    if (read === null) return this.#shed();
     try {
-      return await reading;
-    } catch {
-      if (known === undefined) throw new Refused(CANNOT_CHECK);
-      return known;
+      return principalOf(await read.answer);
+    } catch (error) {
+      throw cannotCheck(error);
     }
   }
 
-  /** Undefined: the token is not in the cache. */
-  #known(token: string, allowStale: boolean): Principal | null | undefined {
-    const principal = this.#keys.get(token, { allowStale });
-    if (principal !== undefined) return principal;
-    return this.#guesses.get(hashOf(token), { allowStale }) ? null : undefined;
+  /** The caller of an entry that is too old by itself. */
+  async #refreshed({ principal }: Entry, read: KeyRead | null): Promise<Principal | null> {
+    if (read === null) return this.#shed();
+    try {
+      const answer = await read.soon;
+      return answer === null ? principal : principalOf(answer);
+    } catch (error) {
+      if (isOutage(error) && classify(error).kind === "infrastructure") return principal;
+      throw cannotCheck(error);
+    }
   }
 
-  /** Reads the database and remembers the answer. Calls during a read share it. */
-  #read(token: string): Promise<Principal | null> {
-    const underWay = this.#reads.get(token);
-    if (underWay !== undefined) return underWay;
-    const reading = this.findKey(token)
-      .then((key) => this.#remember(token, key))
-      .finally(() => this.#reads.delete(token));
-    this.#reads.set(token, reading);
-    return reading;
+  #shed(): never {
+    this.options.onLookUp("shed", 1);
+    throw new Refused(TOO_MANY);
   }
 
-  #remember(token: string, key: ApiKey | null): Principal | null {
+  #remember(token: string, { key, askedAt }: KeyAnswer): void {
+    this.options.onLookUp(key === null ? "wrong" : "found", 1);
     if (key === null) {
-      this.#keys.delete(token);
-      this.#guesses.set(hashOf(token), true);
-      return null;
+      if (this.#keys.delete(token)) this.#former.set(hashOf(token), true);
+      this.#guesses.set(hashOf(token), askedAt);
+      return;
     }
-    const { keyId, label, storeId } = key;
-    const principal = { keyId, name: label, scopes: new Set(key.scopes), storeId };
     this.#guesses.delete(hashOf(token));
-    this.#keys.set(token, principal);
-    return principal;
+    this.#keys.set(token, { principal: callerOf(key), askedAt });
   }
+}
+
+/** The refusal of a call whose key could not be looked up. A bug stays what it is. */
+function cannotCheck(error: unknown): unknown {
+  return isOutage(error) ? new Refused(CANNOT_CHECK) : error;
+}
+
+function principalOf({ key }: KeyAnswer): Principal | null {
+  return key === null ? null : callerOf(key);
+}
+
+function callerOf({ keyId, label, scopes, storeIds, currencies }: ApiKey): Principal {
+  return {
+    keyId,
+    name: label,
+    scopes: new Set(scopes),
+    storeIds: storeIds && new Set(storeIds),
+    currencies: currencies && new Set(currencies),
+  };
 }
 
 function hashOf(token: string): string {

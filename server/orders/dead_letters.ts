@@ -60,6 +60,8 @@ export interface ReplayManyOptions {
   /** Say what would happen, and store nothing. */
   readonly dryRun: boolean;
   readonly by: string;
+  /** Null: the caller may place the letter's order. Else the letter fails with this refusal. */
+  readonly forbids?: (letter: DeadLetter) => Refusal | null;
   /** Ends the run before the next letter. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -225,11 +227,13 @@ export class DeadLetters {
    */
   async #replayOne(
     letter: DeadLetter,
-    { by, dryRun }: ReplayManyOptions,
+    { by, dryRun, forbids }: ReplayManyOptions,
     committed: ReadonlySet<string>,
   ): Promise<ReplayResult> {
     const { id } = letter;
     if (committed.has(letter.orderId)) return { id, outcome: "closed" };
+    const forbidden = forbids?.(letter) ?? null;
+    if (forbidden !== null) return { id, outcome: "failing", reason: forbidden.reason };
     try {
       if (dryRun) return await this.dryRun(letter, null);
       const { order } = await this.replay(letter, by, null);

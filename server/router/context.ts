@@ -18,8 +18,10 @@ export interface Principal {
   /** The label of the key. */
   readonly name: string;
   readonly scopes: ReadonlySet<Scope>;
-  /** The one store that the key is for; null: all of them. */
-  readonly storeId: string | null;
+  /** The stores that the key is for; null: all of them. */
+  readonly storeIds: ReadonlySet<string> | null;
+  /** The currencies of the orders that it may place; null: all of them. */
+  readonly currencies: ReadonlySet<string> | null;
 }
 
 export interface Authenticator {

@@ -12,7 +12,7 @@ import { Refused } from "../../client/contract/refused.ts";
 import { NoSnapshot } from "../live/live_hub.ts";
 import { parseEventId } from "../live/snapshot.ts";
 import type { Principal } from "./context.ts";
-import { assertStore, OTHER_STORE, procedureFor, router } from "./procedures.ts";
+import { assertAllStores, assertStore, procedureFor, router } from "./procedures.ts";
 
 const eventIdInput = z.string().transform((id, context) => {
   const position = parseEventId(id);
@@ -54,6 +54,6 @@ function scopeOf(principal: Principal, storeId: string | undefined): string {
     assertStore(principal, storeId);
     return storeId;
   }
-  if (principal.storeId !== null) throw new Refused(OTHER_STORE);
+  assertAllStores(principal);
   return ALL_STORES;
 }

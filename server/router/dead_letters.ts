@@ -1,23 +1,31 @@
 /**
  * `ops.deadLetters.*`: looking at dead letters, replaying them, discarding them.
  *
- * A key for one store sees and touches only that store's letters. Without `storeId` a call is about
- * all stores, and such a key is refused.
+ * A key for some stores sees and touches only their letters. Without `storeId` a call is about all
+ * stores, and such a key is refused. A replay places an order, so it needs the order's currency too.
  *
  * Tested in tests/server/orders/dead_letters_test.ts.
  */
 import { decodeLetterCursor } from "../../sql/orders/dead_letters.ts";
 import {
+  type DeadLetter,
   discardInput,
   letterInput,
   listLettersInput,
   replayInput,
   replayManyInput,
 } from "../../client/contract/dead_letter.ts";
+import type { PlaceInput, PlaceOrder } from "../../client/contract/order.ts";
 import { Refused } from "../../client/contract/refused.ts";
 import type { Principal, Services } from "./context.ts";
 import { cursorOf } from "./cursor.ts";
-import { assertStore, OTHER_STORE, procedureFor, router } from "./procedures.ts";
+import {
+  assertAllStores,
+  assertStore,
+  orderForbidden,
+  procedureFor,
+  router,
+} from "./procedures.ts";
 
 const listInput = listLettersInput.extend({ cursor: cursorOf(decodeLetterCursor) }).prefault({});
 
@@ -34,14 +42,17 @@ export const deadLettersRouter = router({
 
   replay: ops.input(replayInput).mutation(async ({ ctx, input }) => {
     const letter = await letterOf(ctx, input.id);
+    const forbidden = replayForbidden(ctx.principal, letter, input.payload);
+    if (forbidden !== null) throw new Refused(forbidden);
     const by = ctx.principal.keyId;
     return await ctx.services.deadLetters.replay(letter, by, input.payload ?? null);
   }),
 
   replayMany: ops.input(replayManyInput).mutation(async ({ ctx, input, signal }) => {
     const storeId = storeOf(ctx.principal, input.storeId);
-    const by = ctx.principal.keyId;
-    return await ctx.services.deadLetters.replayMany({ ...input, storeId, by, signal });
+    const { keyId: by } = ctx.principal;
+    const forbids = (letter: DeadLetter) => replayForbidden(ctx.principal, letter);
+    return await ctx.services.deadLetters.replayMany({ ...input, storeId, by, forbids, signal });
   }),
 
   discard: ops.input(discardInput).mutation(async ({ ctx, input }) => {
@@ -62,9 +73,16 @@ async function letterOf({ services, principal }: Caller, id: string) {
   return letter;
 }
 
-/** The store that a call is about; null: all. @throws Refused forbidden for a key of one store */
+/** Null when the key may place the letter's order, or its correction; else the refusal. */
+function replayForbidden(principal: Principal, letter: DeadLetter, corrected?: PlaceOrder) {
+  const payload = letter.payload as PlaceInput | null; // a person may have changed it by hand
+  const { currency } = corrected ?? payload ?? { currency: "" };
+  return orderForbidden(principal, { storeId: letter.storeId, currency });
+}
+
+/** The store that a call is about; null: all. @throws Refused forbidden for a key of some stores */
 function storeOf(principal: Principal, storeId: string | undefined): string | null {
   if (storeId !== undefined) assertStore(principal, storeId);
-  else if (principal.storeId !== null) throw new Refused(OTHER_STORE);
+  else assertAllStores(principal);
   return storeId ?? null;
 }

@@ -19,7 +19,7 @@ import type { Principal, Services } from "./context.ts";
 import { cursorOf } from "./cursor.ts";
 import { CODE_OF_REASON } from "./errors.ts";
 import { invalidMessage, issuesOf } from "./input_issues.ts";
-import { assertStore, mayUseStore, OTHER_STORE, procedureFor, router } from "./procedures.ts";
+import { assertStore, orderForbidden, procedureFor, router } from "./procedures.ts";
 
 const listInput = listOrdersInput.extend({ cursor: cursorOf(decodeOrderCursor) });
 
@@ -30,7 +30,8 @@ const LOOK_AGAIN_MS = 250;
 
 export const ordersRouter = router({
   place: procedureFor("orders:write").input(placeInput).mutation(async ({ ctx, input }) => {
-    assertStore(ctx.principal, input.storeId);
+    const forbidden = orderForbidden(ctx.principal, input);
+    if (forbidden !== null) throw new Refused(forbidden);
     const answer = await ctx.services.intake.place(input);
     if (!answer.ok) throw new Refused(answer.refusal);
     return answer.acknowledgement;
@@ -88,9 +89,8 @@ async function placeOne(
     const error = placeErrorOf(refuse("invalid_input", invalidMessage(issues)));
     return { ok: false, error: { ...error, issues } };
   }
-  if (!mayUseStore(principal, parsed.data.storeId)) {
-    return { ok: false, error: placeErrorOf(OTHER_STORE) };
-  }
+  const forbidden = orderForbidden(principal, parsed.data);
+  if (forbidden !== null) return { ok: false, error: placeErrorOf(forbidden) };
   const answer = await services.intake.place(parsed.data);
   return answer.ok
     ? { ok: true, ...answer.acknowledgement }

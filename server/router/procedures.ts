@@ -5,7 +5,8 @@
  * Tested in tests/server/router/errors_test.ts and tests/server/front/auth_test.ts.
  */
 import { initTRPC } from "@trpc/server";
-import { refuse } from "../../client/contract/refusal.ts";
+import type { PlaceOrder } from "../../client/contract/order.ts";
+import { type Refusal, refuse } from "../../client/contract/refusal.ts";
 import type { Scope } from "../../client/contract/scope.ts";
 import { Refused } from "../../client/contract/refused.ts";
 import type { Context, Principal } from "./context.ts";
@@ -82,9 +83,26 @@ export function assertStore(principal: Principal, storeId: string): void {
 }
 
 /** True when the key is for this store or for all of them. */
-export function mayUseStore(principal: Principal, storeId: string): boolean {
-  return principal.storeId === null || principal.storeId === storeId;
+function mayUseStore(principal: Principal, storeId: string): boolean {
+  return principal.storeIds?.has(storeId) ?? true;
+}
+
+/** @throws Refused when the key is not for all stores. */
+export function assertAllStores(principal: Principal): void {
+  if (principal.storeIds !== null) throw new Refused(OTHER_STORE);
+}
+
+/** Null when the key may place this order, else the refusal. */
+export function orderForbidden(
+  { storeIds, currencies }: Principal,
+  { storeId, currency }: Pick<PlaceOrder, "storeId" | "currency">,
+): Refusal | null {
+  if (storeIds?.has(storeId) === false) return OTHER_STORE;
+  return currencies?.has(currency) === false ? OTHER_CURRENCY : null;
 }
 
 /** The refusal of a call on a store that the key is not for. */
-export const OTHER_STORE = refuse("forbidden", "this key is for another store");
+const OTHER_STORE = refuse("forbidden", "this key is for another store");
+
+/** The refusal of an order in a currency that the key is not for. */
+const OTHER_CURRENCY = refuse("forbidden", "this key is for another currency");

@@ -7,6 +7,13 @@ import { SCOPES, type Whoami } from "../../client/contract/scope.ts";
 import { procedureForAnyKey } from "./procedures.ts";
 
 export const whoami = procedureForAnyKey.query(({ ctx }): Whoami => {
-  const { name, scopes, storeId } = ctx.principal;
-  return { name, scopes: SCOPES.filter((scope) => scopes.has(scope)), storeId };
+  const { name, scopes, storeIds, currencies } = ctx.principal;
+  const stores = storeIds && [...storeIds];
+  return {
+    name,
+    scopes: SCOPES.filter((scope) => scopes.has(scope)),
+    storeId: stores?.length === 1 ? stores[0]! : null,
+    stores,
+    currencies: currencies && [...currencies],
+  };
 });

@@ -35,7 +35,8 @@ export function createMetrics(hints: Hints) {
     const metric = new Counter({ name, help, labelNames, registers });
     return {
       inc: (labels: Record<Label, string>) => count(() => metric.inc(labels)),
-      add: (value: number) => count(() => metric.inc(value)),
+      add: (value: number, labels?: Record<Label, string>) =>
+        count(() => labels === undefined ? metric.inc(value) : metric.inc(labels, value)),
     };
   };
   countHints(registers, hints);
@@ -43,6 +44,7 @@ export function createMetrics(hints: Hints) {
     registry: registers[0]!,
     orders: counter("weir_orders_total", "Orders answered, by outcome.", ["outcome"]),
     shed: counter("weir_shed_total", "Orders refused without work, by reason.", ["reason"]),
+    keyLookUps: counter("weir_key_lookups_total", "Look-ups of API keys.", ["outcome"]),
     ackSeconds: histogram("weir_order_ack_seconds", "From call to answer.", ACK_BUCKETS),
     batchOrders: histogram("weir_writer_batch_orders", "Orders in a batch.", BATCH_BUCKETS),
     commitSeconds: histogram("weir_writer_commit_seconds", "A batch's commit.", ACK_BUCKETS),

@@ -26,7 +26,16 @@ const BY_INDEX = {
 };
 
 /** The most connections of each pool but `write`. */
-const POOL_CONNECTIONS = { cancel: 2, drain: 1, fold: 1, read: 6, live: 3, keys: 1, audit: 1 };
+const POOL_CONNECTIONS = {
+  cancel: 2,
+  drain: 1,
+  fold: 1,
+  read: 6,
+  live: 3,
+  keys: 1,
+  guesses: 1,
+  audit: 1,
+};
 
 /** All pools of one instance. */
 export interface Database {
@@ -42,8 +51,10 @@ export interface Database {
   readonly read: Pool;
   /** The figures of watched scopes, which must not wait behind other reads. */
   readonly live: Pool;
-  /** API keys, so that many reads do not keep a caller out. */
+  /** API keys in use, so that many reads do not keep a caller out. */
   readonly keys: Pool;
+  /** Tokens that the instance does not know, so that no stranger delays a key in use. */
+  readonly guesses: Pool;
   /** Recounts for the audit. They may take long, and no caller waits for them. */
   readonly audit: Pool;
   /** The limit of the server, when it is below what the pools want; null while it is not. */
@@ -86,6 +97,7 @@ export function openDatabase(options: DatabaseOptions): Database {
       waitTimeoutMs: LIVE_WAIT_TIMEOUT_MS,
     }),
     keys: poolOf("keys", { settings: BY_INDEX }),
+    guesses: poolOf("guesses", { settings: BY_INDEX }),
     audit: poolOf("audit", {
       statementTimeoutMs: Math.max(AUDIT_TIMEOUT_MS, statementTimeoutMs),
       settings: { idle_in_transaction_session_timeout: "10s" },

@@ -83,14 +83,18 @@ export async function placeInAllCurrencies(service: TestService): Promise<void> 
 export async function keyFor(
   { database }: TestService,
   scopes: Parameters<typeof createApiKey>[1]["scopes"],
-  storeId: string | null,
+  storeIds: string | readonly string[] | null,
 ): Promise<string> {
   const opened = openDatabase({
     url: database.url,
     statementTimeoutMs: 5_000,
     writeConnections: 1,
   });
-  const { token } = await createApiKey(opened.write, { label: "page test", scopes, storeId });
+  const { token } = await createApiKey(opened.write, {
+    label: "page test",
+    scopes,
+    storeIds: storeIds === null ? null : [storeIds].flat(),
+  });
   await opened.end();
   return token;
 }

@@ -1,5 +1,5 @@
 /**
- * Keys that are for one store, or may do a part of the page's work alone: the page asks for nothing
+ * Keys that are for some stores, or may do a part of the page's work alone: the page asks for nothing
  * that they cannot have, and says in words what is missing.
  */
 import { assertEquals } from "@std/assert";
@@ -39,6 +39,24 @@ Deno.test("a link to another store shows the key's own store", () =>
     await shows("circuit", "closed");
     assertEquals(page.url(), `${service.url}/#store=shop`);
     assertEquals(await reds(page), 0);
+  }));
+
+Deno.test("a key for several stores shows one of them, and gives the choice among them", () =>
+  inBrowser(async (browser, service) => {
+    await service.api.orders.place.mutate(order("shop", "EUR", [["tea", 2, 450]]));
+    await service.api.orders.place.mutate(order("kiosk", "EUR", [["jug", 1, 1_999]]));
+    const key = await keyFor(service, ["dashboard:read"], ["shop", "kiosk"]);
+    const { page, shows, errors } = await openPage(browser, `${service.url}/#token=${key}`);
+    await shows("today-revenue", "€9.00");
+    await shows("scope", "shop");
+    const choice = page.getByTestId("store");
+    assertEquals(await choice.locator("option").allTextContents(), ["shop", "kiosk"]);
+    await choice.selectOption("kiosk");
+    await shows("today-revenue", "€19.99");
+    await shows("scope", "kiosk");
+    assertEquals(page.url(), `${service.url}/#store=kiosk`);
+    assertEquals(await choice.inputValue(), "kiosk");
+    assertEquals(errors, []);
   }));
 
 Deno.test("a key that may not read figures is told what it may do and what is missing", () =>

@@ -1,24 +1,30 @@
-import { assert, assertEquals } from "@std/assert";
-import { createApiKey, findApiKey, listApiKeys, revokeApiKey } from "../../sql/api_keys.ts";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import {
+  type ApiKey,
+  createApiKey,
+  findApiKeys,
+  listApiKeys,
+  revokeApiKey,
+} from "../../sql/api_keys.ts";
 import { Pool } from "../../sql/connection/pool.ts";
 import { withDatabase } from "../support/services/database.ts";
 
-Deno.test("findApiKey() finds a key by its token alone, until the key is revoked", () =>
+Deno.test("findApiKeys() finds a key by its token alone, until the key is revoked", () =>
   withDatabase(async ({ url, sql }) => {
     const pool = new Pool({ url, name: "test", maxConnections: 1, statementTimeoutMs: 5_000 });
     const { keyId, token } = await createApiKey(pool, {
       label: "till 1",
       scopes: ["orders:write"],
-      storeId: "store-1",
+      storeIds: ["store-1"],
     });
-    const found = await findApiKey(pool, token);
+    const [found] = await findApiKeys(pool, [token]);
     assertEquals(
-      [found?.keyId, found?.label, found?.scopes, found?.storeId],
-      [keyId, "till 1", ["orders:write"], "store-1"],
+      [found?.keyId, found?.label, found?.scopes, found?.storeIds],
+      [keyId, "till 1", ["orders:write"], ["store-1"]],
     );
     const other = token.slice(0, -1) + (token.endsWith("A") ? "B" : "A");
     for (const wrong of [other, keyId, "", "weir__", `${token}x`, token.toUpperCase()]) {
-      assertEquals(await findApiKey(pool, wrong), null, wrong);
+      assertEquals(await findApiKeys(pool, [wrong]), [null], wrong);
     }
     const [row] = await sql`select api_keys::text as row from api_keys`;
     const secret = token.slice(`weir_${keyId}_`.length); // it may hold a "_" itself
@@ -26,7 +32,53 @@ Deno.test("findApiKey() finds a key by its token alone, until the key is revoked
     assert(!row?.["row"].includes(secret), "the secret itself is not stored");
     assertEquals(await revokeApiKey(pool, keyId), true);
     assertEquals(await revokeApiKey(pool, keyId), false);
-    assertEquals(await findApiKey(pool, token), null);
+    assertEquals(await findApiKeys(pool, [token]), [null]);
     assertEquals((await listApiKeys(pool)).map((key) => key.revokedAt !== null), [true]);
+    await pool.end();
+  }));
+
+Deno.test("findApiKeys() answers each of many tokens in its place, by one statement", () =>
+  withDatabase(async ({ url }) => {
+    const pool = new Pool({ url, name: "test", maxConnections: 1, statementTimeoutMs: 5_000 });
+    const made = [];
+    for (const label of ["a", "b", "c"]) {
+      made.push(await createApiKey(pool, { label, scopes: ["ops"] }));
+    }
+    const [a, b, c] = made.map(({ token }) => token) as [string, string, string];
+    await revokeApiKey(pool, made[1]!.keyId);
+    const guess = a.slice(0, -2) + "xx";
+    const tokens = [c, guess, b, "", a, ...Array.from({ length: 500 }, () => guess), c];
+    const found = await findApiKeys(pool, tokens);
+    assertEquals(
+      found.flatMap((key, index) => key === null ? [] : [[index, key.label]]),
+      [[0, "c"], [4, "a"], [505, "c"]],
+    );
+    assertEquals(found.length, tokens.length);
+    assertEquals(await findApiKeys(pool, []), []);
+    await pool.end();
+  }));
+
+Deno.test("findApiKeys() tells the stores and the currencies of a key, also of one made before there were several", () =>
+  withDatabase(async ({ url, sql }) => {
+    const pool = new Pool({ url, name: "test", maxConnections: 1, statementTimeoutMs: 5_000 });
+    const limitsOf = async (limits: Partial<Pick<ApiKey, "storeIds" | "currencies">>) => {
+      const { token, keyId } = await createApiKey(pool, { label: "a", scopes: [], ...limits });
+      const [key] = await findApiKeys(pool, [token]);
+      const [row] = await sql<{ store_id: string | null }[]>`
+        select store_id from api_keys where key_id = ${keyId}`;
+      return [key?.storeIds, key?.currencies, row?.store_id];
+    };
+    assertEquals(await limitsOf({}), [null, null, null]);
+    assertEquals(await limitsOf({ storeIds: ["b"] }), [["b"], null, "b"]);
+    // An instance of the version before reads the last one alone, and must not see all stores.
+    assertEquals(await limitsOf({ storeIds: ["b", "a"], currencies: ["EUR"] }), [
+      ["b", "a"],
+      ["EUR"],
+      "b",
+    ]);
+    const { token, keyId } = await createApiKey(pool, { label: "a", scopes: [] });
+    await sql`update api_keys set store_id = 'c' where key_id = ${keyId}`;
+    assertEquals((await findApiKeys(pool, [token]))[0]?.storeIds, ["c"]);
+    await assertRejects(() => sql`update api_keys set store_ids = '{d}' where key_id = ${keyId}`);
     await pool.end();
   }));

@@ -17,6 +17,22 @@ const ABILITIES: Readonly<Record<Scope, string>> = {
   ops: "see and steer the actors",
 };
 
+/** The stores that the key is for; null: all of them. An older server knows of one store alone. */
+export function storesOf(access: Access): readonly string[] | null {
+  if (access === null) return null;
+  const { storeId, stores = storeId === null ? null : [storeId] } = access as
+    & Pick<Whoami, "storeId">
+    & Partial<Whoami>;
+  return stores;
+}
+
+/** The store to show when `asked` is asked for; null: all stores together. */
+export function storeToShow(access: Access, asked: string | null): string | null {
+  const stores = storesOf(access);
+  if (stores === null || (asked !== null && stores.includes(asked))) return asked;
+  return stores[0] ?? null;
+}
+
 /** True unless the key surely has not got `scope`. */
 export function mayHave(access: Access, scope: Scope): boolean {
   return access === null || access.scopes.includes(scope);

@@ -8,7 +8,7 @@
  */
 import { batch, type ReadonlySignal, signal } from "@preact/signals";
 import { createWeirClient, type OpsStatus, type Snapshot, type WeirClient } from "../../mod.ts";
-import { type Access, isUnknownProcedure, lackOfFigures, mayHave } from "./access.ts";
+import { type Access, isUnknownProcedure, lackOfFigures, mayHave, storeToShow } from "./access.ts";
 import { keepSubscribed } from "./feed.ts";
 import type { Problem } from "./problem.ts";
 import { askUntilAnswered } from "./question.ts";
@@ -58,7 +58,7 @@ export interface Dashboard {
 export interface DashboardOptions {
   readonly url: string;
   readonly token: string;
-  /** The store that the viewer asked for. A key for one store shows its own. */
+  /** The store that the viewer asked for. A key for some stores shows one of its own. */
   readonly storeId: string | null;
   /** Called when the key is for another store than the one asked for. Nothing is shown then. */
   readonly onOtherStore: (storeId: string) => void;
@@ -88,13 +88,14 @@ export function openDashboard(options: DashboardOptions): Dashboard {
           throw error;
         }),
       onAnswer: (access) => {
+        const shown = storeToShow(access, options.storeId);
         batch(() => {
           state.access.value = access;
-          state.storeId.value = access?.storeId ?? options.storeId;
+          state.storeId.value = shown;
           state.figuresProblem.value = null;
         });
-        if (access?.storeId && options.storeId && access.storeId !== options.storeId) {
-          return options.onOtherStore(access.storeId);
+        if (shown !== null && options.storeId !== null && shown !== options.storeId) {
+          return options.onOtherStore(shown);
         }
         if (mayHave(access, "ops")) ends.push(followStatus(feeds));
         else connectionOf(state).onStarted(); // the answer came, and perhaps nothing else will

@@ -1,10 +1,10 @@
 /**
- * The choice of a store: an id, or nothing for all stores together. A key for one store leaves no
- * choice, so its store is named instead.
+ * The choice of a store: an id, or nothing for all stores together. A key for several stores gives
+ * the choice among them. A key for one store leaves no choice, so its store is named instead.
  * Tested in tests/page/dashboard_test.ts and tests/page/store_key_test.ts.
  */
 import { useRef } from "preact/hooks";
-import type { Access } from "../data/access.ts";
+import { type Access, storesOf } from "../data/access.ts";
 
 export interface StoreChoiceProps {
   /** Null: all stores. */
@@ -20,13 +20,29 @@ export function StoreChoice({ storeId, access, onChoose }: StoreChoiceProps) {
     event.preventDefault();
     onChoose(input.current?.value.trim() || null);
   };
-  if (access && access.storeId !== null) {
+  const stores = storesOf(access ?? null);
+  if (stores?.length === 1) {
     return (
       <p class="store">
         <span class="label">Store</span>
-        <strong data-testid="fixed-store">{access.storeId}</strong>
+        <strong data-testid="fixed-store">{stores[0]}</strong>
         <small>the only one of this key</small>
       </p>
+    );
+  }
+  if (stores !== null) {
+    return (
+      <form class="store">
+        <label for="store">Store</label>
+        <select
+          id="store"
+          value={storeId ?? ""}
+          onChange={(event) => onChoose(event.currentTarget.value)}
+          data-testid="store"
+        >
+          {stores.map((store) => <option key={store} value={store}>{store}</option>)}
+        </select>
+      </form>
     );
   }
   return (

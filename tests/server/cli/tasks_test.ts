@@ -115,7 +115,7 @@ Deno.test("migrate lists what to apply, applies it once, and refuses an edited m
   }
 });
 
-Deno.test("keys makes a key that opens its own store alone, and revokes it", async () => {
+Deno.test("keys makes a key that opens its own stores and currencies alone, and revokes it", async () => {
   await withDatabase(async ({ url }) => {
     const environment = { DATABASE_URL: url };
     const make = async (args: string) => {
@@ -125,15 +125,21 @@ Deno.test("keys makes a key that opens its own store alone, and revokes it", asy
       return { token, keyId };
     };
     const good = await make("--label till --scope orders:write --store berlin-x");
+    const limits = "--store berlin-x --store oslo-x --store oslo-x --currency USD --currency EUR";
+    const limited = await make(`--label two --scope orders:write ${limits}`);
+    for (const wrong of ["--store Berlin", "--currency eur"]) {
+      const { code, stderr } = await run("keys", `create --label x ${wrong}`, environment);
+      assertEquals([code, stderr.split("\n").length], [2, 2], stderr);
+    }
     const revoked = await make("--label old");
     assertEquals((await run("keys", `revoke ${revoked.keyId}`, environment)).code, 0);
     assertEquals((await run("keys", `revoke ${revoked.keyId}`, environment)).code, 1);
 
     const service = await start("start", "", { ...environment, PORT: "0" });
     const [, address = ""] = await service.says(/listening on (\S+)[^]*ready/);
-    const place = async (token: string, storeId: string) => {
+    const place = async (token: string, storeId: string, currency = "EUR") => {
       const client = createWeirClient({ url: address, token });
-      const order = { ...sampleOrders({ suffix: "x", seed: 1 })(), storeId };
+      const order = { ...sampleOrders({ suffix: "x", seed: 1 })(), storeId, currency };
       const placed = client.api.orders.place.mutate(order);
       const answer = await placed.then(() => "placed", (error) => errorDataOf(error)?.reason);
       await client.close();
@@ -142,15 +148,27 @@ Deno.test("keys makes a key that opens its own store alone, and revokes it", asy
     assertEquals(await place(good.token, "berlin-x"), "placed");
     assertEquals(await place(good.token, "lyon-x"), "forbidden");
     assertEquals(await place(revoked.token, "berlin-x"), "unauthenticated");
+    assertEquals(await place(limited.token, "oslo-x"), "placed");
+    assertEquals(await place(limited.token, "lyon-x"), "forbidden");
+    assertEquals(await place(limited.token, "oslo-x", "CHF"), "forbidden");
     service.interrupt();
     assertEquals((await service.ended).code, 0);
 
     const { stdout } = await run("keys", "list --json", environment);
-    const [newest, oldest] = JSON.parse(stdout);
+    const [newest, middle, oldest] = JSON.parse(stdout);
+    assertEquals([middle.storeIds, middle.currencies], [["berlin-x", "oslo-x"], ["USD", "EUR"]]);
+    const table = (await run("keys", "list", environment)).stdout;
+    assertMatch(table, /two +orders:write +berlin-x,oslo-x +USD,EUR +\d{4}/);
+    assertMatch(table, /till +orders:write +berlin-x +all +\d{4}/);
     assertEquals([newest.keyId, oldest.keyId], [revoked.keyId, good.keyId]);
     assertMatch(newest.revokedAt, /Z$/);
-    const { label, scopes, storeId, revokedAt } = oldest;
-    assertEquals([label, scopes, storeId, revokedAt], ["till", ["orders:write"], "berlin-x", null]);
+    const { label, scopes, storeIds, revokedAt } = oldest;
+    assertEquals([label, scopes, storeIds, revokedAt], [
+      "till",
+      ["orders:write"],
+      ["berlin-x"],
+      null,
+    ]);
     assert(!stdout.includes(good.token.slice(-43)), "the list must not hold the secret");
   });
 });

@@ -5,12 +5,14 @@ import { callHttp } from "../../support/load/raw_calls.ts";
 import { expectRefused } from "../../support/load/refusals.ts";
 import { withInstance } from "../../support/services/instance.ts";
 
-Deno.test("whoami answers any valid key with its name, scopes and store, and nothing else", () =>
+Deno.test("whoami answers any valid key with its name, scopes, stores and currencies, and nothing else", () =>
   withInstance(async ({ api, clientOf, createKey, url }) => {
     assertEquals(await api.whoami.query(), {
       name: "development",
       scopes: [...SCOPES],
       storeId: null,
+      stores: null,
+      currencies: null,
     });
     const till = await createKey(["dashboard:read", "orders:write"], "berlin");
     const { status, body } = await callHttp(url, "query", "whoami", undefined, till.token);
@@ -18,6 +20,8 @@ Deno.test("whoami answers any valid key with its name, scopes and store, and not
       name: "a test",
       scopes: ["orders:write", "dashboard:read"],
       storeId: "berlin",
+      stores: ["berlin"],
+      currencies: null,
     };
     assertEquals([status, body], [200, { result: { data: expected } }]);
     const none = await createKey([]);
@@ -25,6 +29,16 @@ Deno.test("whoami answers any valid key with its name, scopes and store, and not
       name: "a test",
       scopes: [],
       storeId: null,
+      stores: null,
+      currencies: null,
+    });
+    const two = await createKey([], ["lyon", "berlin"], ["EUR", "CHF"]);
+    assertEquals(await clientOf(two.token).api.whoami.query(), {
+      name: "a test",
+      scopes: [],
+      storeId: null,
+      stores: ["lyon", "berlin"],
+      currencies: ["EUR", "CHF"],
     });
   }));
 

@@ -48,8 +48,12 @@ export interface InstanceTest extends TestInstance {
   readonly redis: TestRedis;
   /** Starts one more instance on the same database and Redis, and waits until it is ready. */
   another(environment?: Readonly<Record<string, string>>): Promise<TestInstance>;
-  /** Makes an API key. */
-  createKey(scopes: readonly Scope[], storeId?: string): Promise<{ keyId: string; token: string }>;
+  /** Makes an API key, for all stores or for some, and for all currencies or for some. */
+  createKey(
+    scopes: readonly Scope[],
+    storeIds?: string | readonly string[],
+    currencies?: readonly string[],
+  ): Promise<{ keyId: string; token: string }>;
   revokeKey(keyId: string): Promise<void>;
 }
 
@@ -95,8 +99,13 @@ export function withInstance(
           database,
           redis,
           another: (environment = {}) => start(environment, true),
-          createKey: (scopes, storeId) =>
-            createApiKey(keys, { label: "a test", scopes, storeId: storeId ?? null }),
+          createKey: (scopes, storeIds, currencies) =>
+            createApiKey(keys, {
+              label: "a test",
+              scopes,
+              storeIds: storeIds === undefined ? null : [storeIds].flat(),
+              currencies: currencies ?? null,
+            }),
           revokeKey: async (keyId) => void await revokeApiKey(keys, keyId),
         });
       } finally {

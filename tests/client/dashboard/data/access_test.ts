@@ -4,9 +4,17 @@ import {
   isUnknownProcedure,
   lackOfFigures,
   mayHave,
+  storesOf,
+  storeToShow,
 } from "../../../../client/dashboard/data/access.ts";
 
-const KEY = { name: "till 3", scopes: ["orders:write"], storeId: "shop" } as const;
+const KEY = {
+  name: "till 3",
+  scopes: ["orders:write"],
+  storeId: "shop",
+  stores: ["shop"],
+  currencies: null,
+} as const;
 
 Deno.test("lackOfFigures() says what a key may do and what is missing", () => {
   const lack = (scopes: Parameters<typeof lackOfFigures>[0]["scopes"]) =>
@@ -41,4 +49,23 @@ Deno.test("isUnknownProcedure() knows the answer of an older server", () => {
     [answer("NOT_FOUND"), answer("UNAUTHORIZED"), new Error("NOT_FOUND")].map(isUnknownProcedure),
     [true, false, false],
   );
+});
+
+Deno.test("storeToShow() keeps to the stores of the key, and shows what was asked for among them", () => {
+  const shown = (stores: readonly string[] | null, asked: string | null) =>
+    storeToShow({ ...KEY, storeId: stores?.length === 1 ? stores[0]! : null, stores }, asked);
+  assertEquals([shown(null, null), shown(null, "a")], [null, "a"]);
+  assertEquals([shown(["a"], null), shown(["a"], "b")], ["a", "a"]);
+  assertEquals([shown(["a", "b"], null), shown(["a", "b"], "b"), shown(["a", "b"], "c")], [
+    "a",
+    "b",
+    "a",
+  ]);
+  assertEquals([storeToShow(null, "a"), storeToShow(null, null)], ["a", null]);
+});
+
+Deno.test("storesOf() understands an older server, which tells one store or none", () => {
+  const { stores: _, ...older } = KEY;
+  assertEquals(storesOf(older as typeof KEY), ["shop"]);
+  assertEquals(storesOf({ ...older, storeId: null } as unknown as typeof KEY), null);
 });

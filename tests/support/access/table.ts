@@ -1,0 +1,98 @@
+/**
+ * The table of who may call what: for each procedure the scope that it needs, and what it makes of a
+ * store. `outcomeOf` tells from the table what a key must hear.
+ */
+import type { RefusalReason, Scope } from "../../../client/mod.ts";
+import { anInput } from "../load/orders.ts";
+
+/** The store that a call is about: the key's own, another one, or none. */
+const STORES = ["own", "other", "none"] as const;
+export type Store = typeof STORES[number];
+
+/**
+ * `named`: it needs a store. `optional`: without a store it is about all of them. `letter`: the
+ * letter tells the store. `all`: it is always about all of them. `free`: it has to do with none.
+ */
+type StoreRule = "named" | "optional" | "letter" | "all" | "free";
+
+export interface Row {
+  /** Null: any key will do. */
+  readonly scope: Scope | null;
+  readonly store: StoreRule;
+  /** The input of a call about this store; null: about none. */
+  readonly input: (storeId: string | null, letterId: string) => unknown;
+  /** The reason that a key hears which may call it; null: an answer. */
+  readonly allowed: RefusalReason | null;
+}
+
+const NO_ID = "00000000-0000-5000-8000-000000000000";
+const inStore = (more: object = {}) => (storeId: string | null) =>
+  storeId === null ? more : { ...more, storeId };
+const orderOf = (storeId: string | null) => {
+  const { storeId: _, ...rest } = anInput();
+  return inStore(rest)(storeId);
+};
+const ofLetter = (more: object = {}) => (_: unknown, id: string) => ({ id, ...more });
+const nothing = () => undefined;
+
+const READS: Omit<Row, "scope" | "store"> = { input: inStore(), allowed: null };
+const NO_ORDER: Omit<Row, "scope"> = {
+  store: "named",
+  input: inStore({ orderId: NO_ID }),
+  allowed: "not_found",
+};
+/** The letters of the table are closed, so that no call changes what the next one hears. */
+const CLOSED: Omit<Row, "scope" | "input"> = { store: "letter", allowed: "letter_closed" };
+const FREE: Omit<Row, "scope"> = { store: "free", input: nothing, allowed: null };
+
+export const TABLE: Readonly<Record<string, Row>> = {
+  "orders.place": { scope: "orders:write", store: "named", input: orderOf, allowed: null },
+  "orders.placeMany": {
+    scope: "orders:write",
+    store: "named",
+    input: (storeId) => ({ orders: [orderOf(storeId)] }),
+    allowed: null,
+  },
+  "orders.cancel": { scope: "orders:write", ...NO_ORDER },
+  "orders.get": { scope: "orders:read", ...NO_ORDER },
+  "orders.list": { scope: "orders:read", store: "named", ...READS },
+  "orders.onStatus": { scope: "orders:read", ...NO_ORDER },
+  "dashboard.snapshot": { scope: "dashboard:read", store: "optional", ...READS },
+  "dashboard.live": { scope: "dashboard:read", store: "optional", ...READS },
+  "ops.status": { scope: "ops", ...FREE },
+  "ops.onStatus": { scope: "ops", ...FREE },
+  "ops.aggregate": { scope: "ops", ...FREE },
+  "ops.audit": { scope: "ops", store: "all", input: nothing, allowed: null },
+  "ops.deadLetters.list": { scope: "ops", store: "optional", ...READS },
+  "ops.deadLetters.get": { scope: "ops", store: "letter", input: ofLetter(), allowed: null },
+  "ops.deadLetters.replay": { scope: "ops", ...CLOSED, input: ofLetter() },
+  "ops.deadLetters.replayMany": {
+    scope: "ops",
+    store: "optional",
+    input: inStore({ limit: 1 }),
+    allowed: null,
+  },
+  "ops.deadLetters.discard": { scope: "ops", ...CLOSED, input: ofLetter({ reason: "a test" }) },
+  whoami: { scope: null, ...FREE },
+};
+
+/** The stores that a call can be about. */
+export function storesOf({ store }: Row): readonly Store[] {
+  if (store === "letter") return ["own", "other"];
+  return store === "named" || store === "optional" ? STORES : ["none"];
+}
+
+/** A key, as far as the table goes. Null: it is not in force. */
+export type Rights = {
+  readonly scopes: readonly Scope[];
+  readonly isForAllStores: boolean;
+} | null;
+
+/** The reason that a caller with these rights must hear; null: an answer. */
+export function outcomeOf(row: Row, rights: Rights, store: Store): RefusalReason | null {
+  if (rights === null) return "unauthenticated";
+  if (row.scope !== null && !rights.scopes.includes(row.scope)) return "forbidden";
+  if (row.store === "named" && store === "none") return "invalid_input";
+  const isAllowed = rights.isForAllStores || row.store === "free" || store === "own";
+  return isAllowed ? row.allowed : "forbidden";
+}

@@ -1,0 +1,125 @@
+/**
+ * Every way of calling a procedure with one key: GET or POST, the other of the two, a batch,
+ * WebSocket with the key in the connection's parameters and in the header, and server-sent events.
+ */
+import { EventStream } from "../load/event_stream.ts";
+import { authorization, RawSocket, request, type SocketMessage } from "../load/raw_calls.ts";
+
+export interface AnyCall {
+  readonly type: "query" | "mutation" | "subscription";
+  readonly path: string;
+  readonly input: unknown;
+}
+
+/** `answer`, the reason of a refusal, or tRPC's code of an error without a reason. */
+export type Word = string;
+
+/** The calls of one key. */
+export class Caller implements AsyncDisposable {
+  private constructor(
+    readonly url: string,
+    readonly token: string | null,
+    readonly byParams: RawSocket,
+    readonly byHeader: RawSocket,
+  ) {}
+
+  static async open(url: string, token: string | null): Promise<Caller> {
+    const byParams = await RawSocket.open(url, token);
+    return new Caller(url, token, byParams, await RawSocket.connect(url, "", authorization(token)));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.byParams.close();
+    await this.byHeader.close();
+  }
+
+  /** Calls in every way that there is for this type. @returns the word of each */
+  async words(call: AnyCall): Promise<Readonly<Record<string, readonly Word[]>>> {
+    const ways: Record<string, Promise<readonly Word[]>> = {
+      "WebSocket, key in the params": overSocket(this.byParams, call),
+      "WebSocket, key in the header": overSocket(this.byHeader, call),
+      ...(call.type === "subscription"
+        ? { SSE: this.#events(call) }
+        : { HTTP: this.#http(call), "a batch of two": this.#batch(call) }),
+    };
+    const words = await Promise.all(Object.values(ways));
+    return Object.fromEntries(Object.keys(ways).map((way, index) => [way, words[index] ?? []]));
+  }
+
+  /** Calls a query by POST, or a mutation by GET. */
+  wrongMethod({ type, ...call }: AnyCall): Promise<readonly Word[]> {
+    return this.#http({ ...call, type: type === "query" ? "mutation" : "query" });
+  }
+
+  async #http({ type, path, input }: AnyCall): Promise<readonly Word[]> {
+    return [wordOf(await this.#send(type, path, input))];
+  }
+
+  async #batch({ type, path, input }: AnyCall): Promise<readonly Word[]> {
+    const answers = await this.#send(type, `${path},${path}`, { 0: input, 1: input }, "batch=1");
+    if (!Array.isArray(answers)) throw new Error(`no batch: ${JSON.stringify(answers)}`);
+    return answers.map(wordOf);
+  }
+
+  async #send(
+    type: AnyCall["type"],
+    path: string,
+    input: unknown,
+    query = "",
+  ): Promise<unknown> {
+    const headers = { "content-type": "application/json", ...authorization(this.token) };
+    const text = JSON.stringify(input);
+    const isPost = type === "mutation";
+    const inUrl = isPost || text === undefined ? "" : `&input=${encodeURIComponent(text)}`;
+    const { body } = await request(`${this.url}/trpc/${path}?${query}${inUrl}`, {
+      headers,
+      ...(isPost ? { method: "POST", body: text ?? null } : {}),
+    });
+    return body;
+  }
+
+  async #events({ path, input }: AnyCall): Promise<readonly Word[]> {
+    const stream = await EventStream.open(this.url, path, { input, token: this.token });
+    try {
+      for (;;) {
+        const event = await stream.next();
+        if (event === null) throw new Error(`the stream of ${path} has no event`);
+        if (event.event === "serialized-error") return [wordOf({ error: event.data })];
+        if (event.event === "") return ["answer"];
+      }
+    } finally {
+      await stream.close();
+    }
+  }
+}
+
+async function overSocket(socket: RawSocket, call: AnyCall): Promise<readonly Word[]> {
+  const { type, path, input } = call;
+  if (type !== "subscription") return [wordOf(await socket.call(type, path, input))];
+  const id = socket.subscribe(path, input);
+  const first = await socket.next((message) => message.id === id && !isStart(message));
+  socket.send({ id, method: "subscription.stop" });
+  return [wordOf(first)];
+}
+
+function isStart({ result }: SocketMessage): boolean {
+  return result?.type === "started";
+}
+
+interface Answered {
+  readonly error?: { readonly data?: { readonly reason?: string; readonly code?: string } };
+  readonly result?: { readonly data?: { readonly results?: unknown } };
+}
+
+function wordOf(answer: unknown): Word {
+  const { error, result } = answer as Answered;
+  if (error !== undefined) return error.data?.reason ?? error.data?.code ?? "an error";
+  if (result === undefined) throw new Error(`no answer of tRPC: ${JSON.stringify(answer)}`);
+  return ofOneOrder(result.data?.results) ?? "answer";
+}
+
+/** The reason of the first order of `placeMany`, which answers each order by itself. */
+function ofOneOrder(results: unknown): string | undefined {
+  const [first] = Array.isArray(results) ? results as { error?: { reason: string } }[] : [];
+  return first?.error?.reason;
+}
