@@ -45,7 +45,9 @@ interface Bucket {
 
 /** As many as the cache of keys holds. A key that falls out begins with a full bucket. */
 const MAX_KEYS = 10_000;
-/** Of the demand, so much is of the time since the latest look, and the rest of before. Chosen. */
+/** Sums of fractions may lack so much of an order, although its time has come. */
+const ROUNDING = 1e-6;
+/** The part of a demand that comes from the time since the latest look. Chosen. */
 const NEWEST_PART = 0.5;
 /**
  * An instance has at least this part of a like share, so that a caller who changes instances gets
@@ -67,7 +69,7 @@ export class RateBuckets implements RateLimit {
       const cost = weightOf(lineCount) / LEAST_WEIGHT;
       bucket.asked += cost;
       const needed = Math.min(cost, this.#mostOf(bucket));
-      if (refused === 0 && bucket.tokens >= needed) {
+      if (refused === 0 && bucket.tokens >= needed - ROUNDING) {
         bucket.tokens -= cost;
         return null;
       }

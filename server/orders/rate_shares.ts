@@ -32,7 +32,7 @@ export interface RunningRateLimit extends RateLimit {
 
 /** Chosen: a flood that changes instances gets half a second twice, which is half a burst more. */
 const EXCHANGE_MS = 500;
-/** What an instance has said counts for this long. Longer than a pause of the process, mostly. */
+/** The demand of an instance counts for this long. Longer than a pause of the process, mostly. */
 const FRESH_MS = 2_000;
 /** Keys in one script: Redis does nothing else meanwhile. */
 const MAX_KEYS = 500;

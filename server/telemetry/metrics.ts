@@ -131,18 +131,7 @@ function watch(registers: Registry[], sources: MeasuredGauges, hints: Hints): vo
         });
       },
     });
-  gauge("weir_writer_queue_orders", "Orders waiting.", () => sources.writer().queuedOrders);
-  gauge("weir_writer_queue_bytes", "Their bytes.", () => sources.writer().queuedBytes);
-  gauge(
-    "weir_writer_queue_stores",
-    "Stores with orders waiting.",
-    () => sources.backlogs().stores,
-  );
-  gauge(
-    "weir_writer_longest_backlog_orders",
-    "Orders waiting of the store with the longest backlog.",
-    () => sources.backlogs().longestOrders,
-  );
+  watchMailbox(gauge, sources);
   states("weir_circuit_state", "1 for the state.", CIRCUIT_STATES, () => sources.writer().circuit);
   gauge(
     "weir_aggregator_lag_seconds",
@@ -180,6 +169,22 @@ function watch(registers: Registry[], sources: MeasuredGauges, hints: Hints): vo
   gauge("weir_dead_letters_open", "Dead letters that wait for a person.", sources.deadLetters);
   states("weir_bus_state", "1 for the state.", BUS_STATES, sources.bus);
   problemGauge(registers, sources, hints);
+}
+
+/** Defines the gauges of the orders that wait. */
+function watchMailbox(gauge: ReturnType<typeof gaugeOf>, sources: MeasuredGauges): void {
+  gauge("weir_writer_queue_orders", "Orders waiting.", () => sources.writer().queuedOrders);
+  gauge("weir_writer_queue_bytes", "Their bytes.", () => sources.writer().queuedBytes);
+  gauge(
+    "weir_writer_queue_stores",
+    "Stores with orders waiting.",
+    () => sources.backlogs().stores,
+  );
+  gauge(
+    "weir_writer_longest_backlog_orders",
+    "Orders waiting of the store with the longest backlog.",
+    () => sources.backlogs().longestOrders,
+  );
 }
 
 function problemGauge(registers: Registry[], sources: MeasuredGauges, hints: Hints): void {

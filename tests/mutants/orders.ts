@@ -43,6 +43,13 @@ export const ORDERS: readonly Mutant[] = [
     tests: ["unit", "tests/actors/order_writer/mailbox/mailbox_test.ts"],
   },
   {
+    name: "each instance gives a key the whole rate",
+    file: "server/orders/rate_limit.ts",
+    find: "return share ?? 1 / this.#instances;",
+    replace: "return share === null ? 1 : 1;",
+    tests: ["unit", "tests/server/orders/rate_limit_test.ts"],
+  },
+  {
     name: "the door counts the backlogs of all stores against each",
     file: "actors/order_writer/mailbox/backlogs.ts",
     find: "orders: Math.min(this.orders, turns)",

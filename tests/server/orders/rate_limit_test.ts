@@ -53,6 +53,7 @@ Deno.test("a refused order passes after the time that it was told, and not befor
         assertEquals(limit.begin("a")(lines), null, "it was told to wait too short");
       },
     ),
+    { numRuns: 1_000 },
   );
 });
 

@@ -18,7 +18,7 @@ const BATCH = 10;
 const CAPACITY = 2 * BATCH * 1_000 / BATCH_MS;
 const QUEUE = 150;
 const GENTLE_STORES = 20;
-/** Of all twenty together, for each instance. */
+/** All twenty together, for each instance. */
 const GENTLE_PER_SECOND = 15;
 const FLOOD_PER_CALL = 50;
 /** Orders of each phase and instance, so that the p99 is not the slowest of all. */
