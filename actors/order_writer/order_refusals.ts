@@ -47,8 +47,8 @@ export function circuitOpen(retryAfterMs: number): Refusal {
 
 /** @param waiting orders of the same store that wait. @param retryAfterMs the time that they take. */
 export function queueFull(waiting: number, retryAfterMs: number): Refusal {
-  const message =
-    `too many orders are waiting, ${waiting} of them of this store: nothing was stored`;
+  const own = waiting === 0 ? "" : `, ${waiting} of them of this store`;
+  const message = `too many orders are waiting${own}: nothing was stored`;
   return refuse("queue_full", message, retryAfterMs);
 }
 

@@ -19,10 +19,10 @@ const CAPACITY = 2 * BATCH * 1_000 / BATCH_MS;
 const QUEUE = 150;
 const GENTLE_STORES = 20;
 /** All twenty together, for each instance. */
-const GENTLE_PER_SECOND = 15;
+const GENTLE_PER_SECOND = 8;
 const FLOOD_PER_CALL = 50;
 /** Orders of each phase and instance, so that the p99 is not the slowest of all. */
-const PHASE = 150;
+const PHASE = 100;
 /** Two p99 of one machine may differ by this much without any cause. */
 const NOISE_MS = 50;
 
