@@ -25,11 +25,7 @@ export class ConfigError extends Error {
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/;
 
-function wholeNumber(min: number, max: number, fallback: number) {
-  return someWholeNumber(min, max).default(fallback);
-}
-
-function someWholeNumber(min: number, max: number) {
+function wholeNumber(min: number, max: number) {
   const wrong = `must be a whole number from ${min} to ${max}`;
   return z.string().regex(/^\d+$/, wrong).transform(Number)
     .pipe(z.number().min(min, wrong).max(max, wrong));
@@ -73,24 +69,26 @@ function dataFolder() {
 
 /** Every variable that the service reads, with its default. */
 export const VARIABLES = z.object({
-  PORT: wholeNumber(0, 65_535, 8_080),
+  PORT: wholeNumber(0, 65_535).default(8_080),
   HOST: z.string().min(1).default("127.0.0.1"),
   DATABASE_URL: checked(understand).optional(),
   REDIS_URL: checked(checkRedisUrl).optional(),
   WEIR_DATA_DIR: dataFolder().default(".weir"),
   WEIR_SPILL: z.enum(["auto", "trust", "off"]).default("auto"),
-  WEIR_SPILL_MAX_ORDERS: wholeNumber(1, 1_000_000_000, 1_000_000),
+  WEIR_SPILL_MAX_ORDERS: wholeNumber(1, 1_000_000_000).default(1_000_000),
   WEIR_SPILL_MAX_BYTES: byteSize(1_024 * MIB),
   WEIR_REDIS_PREFIX: z.string().regex(/^[A-Za-z0-9:_-]{1,64}$/).default("weir"),
-  WEIR_QUEUE_MAX_ORDERS: wholeNumber(1, 10_000_000, 10_000),
+  WEIR_QUEUE_MAX_ORDERS: wholeNumber(1, 10_000_000).default(10_000),
   WEIR_QUEUE_MAX_BYTES: byteSize(64 * MIB),
-  WEIR_BATCH_MAX_ORDERS: wholeNumber(1, 10_000, 1_000),
-  WEIR_STATEMENT_TIMEOUT_MS: wholeNumber(100, 600_000, 5_000),
-  WEIR_AGGREGATOR_INTERVAL_MS: wholeNumber(10, 3_600_000, 1_000),
-  WEIR_AGGREGATOR_MIN_GAP_MS: wholeNumber(0, 60_000, 50),
-  WEIR_MAX_CONNECTIONS: someWholeNumber(16, 1_000_000).optional(),
-  WEIR_MAX_CONNECTIONS_PER_ADDRESS: someWholeNumber(1, 1_000_000).optional(),
-  WEIR_SHUTDOWN_MS: wholeNumber(0, 600_000, 10_000),
+  WEIR_BATCH_MAX_ORDERS: wholeNumber(1, 10_000).default(1_000),
+  WEIR_RATE_LIMIT_PER_SECOND: wholeNumber(1, 1_000_000).optional(),
+  WEIR_RATE_LIMIT_BURST: wholeNumber(1, 10_000_000).optional(),
+  WEIR_STATEMENT_TIMEOUT_MS: wholeNumber(100, 600_000).default(5_000),
+  WEIR_AGGREGATOR_INTERVAL_MS: wholeNumber(10, 3_600_000).default(1_000),
+  WEIR_AGGREGATOR_MIN_GAP_MS: wholeNumber(0, 60_000).default(50),
+  WEIR_MAX_CONNECTIONS: wholeNumber(16, 1_000_000).optional(),
+  WEIR_MAX_CONNECTIONS_PER_ADDRESS: wholeNumber(1, 1_000_000).optional(),
+  WEIR_SHUTDOWN_MS: wholeNumber(0, 600_000).default(10_000),
   WEIR_DEV_KEY: z.string().min(8, "must have at least 8 characters").optional(),
   LOG_LEVEL: z.enum(["debug", "info", "warning", "error"]).default("info"),
   LOG_FORMAT: z.enum(["text", "json"]).optional(),
@@ -117,6 +115,8 @@ export interface Config {
   readonly queueMaxOrders: number;
   readonly queueMaxBytes: number;
   readonly batchMaxOrders: number;
+  /** The rate of each key, over all instances. Null: there is no limit. */
+  readonly rate: { readonly ordersPerSecond: number; readonly burst: number } | null;
   readonly statementTimeoutMs: number;
   readonly aggregatorIntervalMs: number;
   readonly aggregatorMinGapMs: number;
@@ -179,6 +179,7 @@ export function readConfig(
     queueMaxOrders: values.WEIR_QUEUE_MAX_ORDERS,
     queueMaxBytes: values.WEIR_QUEUE_MAX_BYTES,
     batchMaxOrders: values.WEIR_BATCH_MAX_ORDERS,
+    rate: rateOf(values),
     statementTimeoutMs: values.WEIR_STATEMENT_TIMEOUT_MS,
     aggregatorIntervalMs: values.WEIR_AGGREGATOR_INTERVAL_MS,
     aggregatorMinGapMs: values.WEIR_AGGREGATOR_MIN_GAP_MS,
@@ -190,6 +191,14 @@ export function readConfig(
     logFormat: values.LOG_FORMAT ?? (Deno.stdout.isTerminal() ? "text" : "json"),
     byNpx: environment["npm_command"] === "exec",
   };
+}
+
+/** A second's orders are the burst unless another one is set. */
+function rateOf(values: z.infer<typeof VARIABLES>): Config["rate"] {
+  const { WEIR_RATE_LIMIT_PER_SECOND: ordersPerSecond, WEIR_RATE_LIMIT_BURST: burst } = values;
+  if (ordersPerSecond !== undefined) return { ordersPerSecond, burst: burst ?? ordersPerSecond };
+  if (burst === undefined) return null;
+  throw new ConfigError("WEIR_RATE_LIMIT_BURST is set, and WEIR_RATE_LIMIT_PER_SECOND is not");
 }
 
 /** The wrong value for a message, unless it may hold a password or a key. */

@@ -6,7 +6,6 @@
  * Tested in tests/server/two_instances_test.ts.
  */
 import type { Redis } from "ioredis";
-import type { Aggregator } from "../actors/aggregator/aggregator.ts";
 import { systemClock } from "../actors/clock.ts";
 import { LANES, type OrderWriter } from "../actors/order_writer/order_writer.ts";
 import type { OverflowDrainer } from "../actors/overflow_drainer/overflow_drainer.ts";
@@ -14,6 +13,7 @@ import { type Database, openDatabase } from "../sql/connection/database.ts";
 import { NewestPosition } from "../sql/figures/position.ts";
 import { readFigures, readNewest } from "../sql/figures/snapshots.ts";
 import { cancelOrder } from "../sql/orders/cancellation.ts";
+import { startBoard } from "./board.ts";
 import type { Config } from "./config.ts";
 import type { Repeating } from "./every.ts";
 import { type Auditing, startAuditing } from "./figures/auditing.ts";
@@ -25,12 +25,13 @@ import { type LiveHub, startLiveHub } from "./live/live_hub.ts";
 import { createSnapshotCache, NO_CACHE } from "./live/snapshot_cache.ts";
 import { watchProblems } from "./ops/problems/start.ts";
 import type { ProblemWatch } from "./ops/problems/watch.ts";
-import { startStatusBoard, type StatusBoard, type StatusBoardOptions } from "./ops/status_board.ts";
+import type { StatusBoard } from "./ops/status_board.ts";
 import { createCancel } from "./orders/cancel.ts";
 import { DeadLetters, REPLAYS_PER_SECOND } from "./orders/dead_letters.ts";
 import { createIntake } from "./orders/intake.ts";
 import { type LetterCount, startLetterCount } from "./orders/letter_count.ts";
 import { createOrderLookup } from "./orders/lookup.ts";
+import { type RunningRateLimit, startRateLimit } from "./orders/rate_shares.ts";
 import { ShedOrders } from "./orders/shed_orders.ts";
 import { createOrderStore, createRecallingStore } from "./orders/store.ts";
 import { startWriter } from "./orders/writer.ts";
@@ -78,6 +79,7 @@ interface OrderParts {
   readonly drainer: OverflowDrainer | null;
   readonly letterCount: LetterCount;
   readonly letterLog: LetterLog;
+  readonly rateLimit: RunningRateLimit;
 }
 
 /** The parts along the journey of a figure. */
@@ -142,7 +144,11 @@ export function startParts(options: PartsOptions): Parts {
       states,
     },
   );
-  metrics.watch({ ...gauges, setAside: () => overflow?.setAsideOrders ?? 0 });
+  metrics.watch({
+    ...gauges,
+    setAside: () => overflow?.setAsideOrders ?? 0,
+    backlogs: () => writer.backlogs,
+  });
   const { latestRule } = letterCount;
   const board = { instanceId, version: VERSION, ...gauges, latestRule };
   const statusBoard = startBoard(board, { writer, aggregator, bus, problems });
@@ -193,6 +199,7 @@ function startFigures(base: Base): FigureParts {
 /** @param onCommitted called after each commit that changes a figure. */
 function startOrders(base: Base, onCommitted: () => void): OrderParts {
   const { config, redisUrl, database, instanceId, metrics, streaks, links, hints } = base;
+  const { rate, redisPrefix: prefix } = config;
   const running = redisUrl === null ? null : startOverflow(config, redisUrl, hints, links);
   const overflow = running?.overflow ?? null;
   const letterLog = new LetterLog();
@@ -223,14 +230,23 @@ function startOrders(base: Base, onCommitted: () => void): OrderParts {
     onParked: letterLog.tell,
   });
   const letterCount = startLetterCount(database.read, hints);
-  return { overflow: running, writer, drainer, letterCount, letterLog };
+  const redis = base.cacheRedis;
+  const rateLimit = startRateLimit({
+    rate,
+    redis,
+    prefix,
+    instanceId,
+    hints,
+    now: systemClock.now,
+  });
+  return { overflow: running, writer, drainer, letterCount, letterLog, rateLimit };
 }
 
 function orderServices(
   { config, database, metrics, streaks, shed }: Base,
-  { writer, overflow }: OrderParts,
+  { writer, overflow, rateLimit }: OrderParts,
   onCancelled: () => void,
-): Pick<Services, "auth" | "intake" | "orders" | "deadLetters"> {
+): Pick<Services, "auth" | "intake" | "rateLimit" | "orders" | "deadLetters"> {
   const intake = createIntake(writer, metrics, (reason) => shed.add(reason));
   const { place } = intake;
   const lookup = createOrderLookup(database.read, overflow?.overflow ?? null);
@@ -242,6 +258,7 @@ function orderServices(
       onLookUp: (outcome, tokens) => metrics.keyLookUps.add(tokens, { outcome }),
     }),
     intake,
+    rateLimit,
     orders: {
       ...lookup,
       cancel: createCancel({
@@ -275,25 +292,4 @@ function startHub(
     onSkippedFrame: () => metrics.skippedFrames.add(1),
     onFrame: (freshnessMs) => metrics.freshnessSeconds.observe(freshnessMs / 1_000),
   });
-}
-
-interface Actors {
-  readonly writer: OrderWriter;
-  readonly aggregator: Aggregator;
-  readonly bus: Bus;
-  readonly problems: ProblemWatch;
-}
-
-function startBoard(board: Omit<StatusBoardOptions, "states">, actors: Actors): StatusBoard {
-  const { writer, aggregator, bus, problems } = actors;
-  const states = () =>
-    [
-      writer.circuit,
-      writer.intake,
-      aggregator.state,
-      bus.state(),
-      board.spill().state,
-      ...problems.standing().map(({ name }) => name),
-    ].join();
-  return startStatusBoard({ ...board, states }, [writer, aggregator, bus, problems]);
 }

@@ -38,6 +38,7 @@ export async function stopParts(
   await parts.bus.stop();
   await Promise.all([
     parts.letterCount.stop(),
+    parts.rateLimit.stop(),
     parts.auditor.stop(),
     parts.retention.stop(),
     folding.stopHistory(),

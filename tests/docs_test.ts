@@ -181,12 +181,20 @@ function metrics() {
     bus: notScraped,
     spill: notScraped,
     setAside: notScraped,
+    backlogs: notScraped,
     deadLetters: notScraped,
     subscribers: notScraped,
     auditor: notScraped,
     problems: notScraped,
   });
-  watchConnections(notScraped);
+  watchConnections({
+    unreadBytes: notScraped,
+    unfinishedBytes: notScraped,
+    answerBytes: notScraped,
+    connections: notScraped,
+    strangers: notScraped,
+    listenerRestarts: notScraped,
+  });
   return registry.getMetricsAsArray().map((metric) => ({
     name: metric.name,
     type: `${metric.type}`,

@@ -9,7 +9,7 @@ import { backoffMs, type BackoffOptions } from "../backoff.ts";
 import { grownBound, halvedBound } from "../batch_bound.ts";
 import { type Failure, isSilence } from "../../sql/connection/failure.ts";
 import { type BatchReport, groupCommit, type OrderStore } from "./group_commit.ts";
-import type { Mailbox } from "./mailbox.ts";
+import type { Mailbox } from "./mailbox/mailbox.ts";
 import { groupSpill, type Overflow, type SpillReport } from "./group_spill.ts";
 import * as refusals from "./order_refusals.ts";
 import type { Pace } from "./pace.ts";

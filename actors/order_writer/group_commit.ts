@@ -14,8 +14,9 @@ import type { NewOrder } from "../../sql/orders/new_order.ts";
 import type { StoredOrder } from "../../sql/orders/batch.ts";
 import { type Commit, commitApart, type CommitOutcome, takesOrders } from "./bisect.ts";
 import { classify, type Failure, isNotSent } from "../../sql/connection/failure.ts";
-import type { BatchEntry, Mailbox } from "./mailbox.ts";
+import type { Mailbox } from "./mailbox/mailbox.ts";
 import { IDEMPOTENCY_MISMATCH, notParked, rejected, unlessStored } from "./order_refusals.ts";
+import type { BatchEntry } from "./mailbox/waiting_order.ts";
 import type { Acknowledgement, Answer } from "../../client/contract/order.ts";
 
 /** The place that batches go to. */

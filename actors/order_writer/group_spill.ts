@@ -6,8 +6,9 @@
  * order on disk. A refusal is said only when nothing can have been stored.
  */
 import type { NewOrder } from "../../sql/orders/new_order.ts";
-import type { BatchEntry, Mailbox } from "./mailbox.ts";
+import type { Mailbox } from "./mailbox/mailbox.ts";
 import { circuitOpen, IDEMPOTENCY_MISMATCH, unlessStored } from "./order_refusals.ts";
+import type { BatchEntry } from "./mailbox/waiting_order.ts";
 
 /** The overflow's answer to one order. */
 export type SpillResult =

@@ -7,7 +7,7 @@
  *
  * Tested in tests/actors/order_writer/order_writer_test.ts and group_spill_test.ts.
  */
-import type { WaitingOrder } from "./mailbox.ts";
+import type { WaitingOrder } from "./mailbox/waiting_order.ts";
 import { type BrokenRule, ruleInWords } from "../../client/contract/broken_rule.ts";
 import { type Refusal, refuse } from "../../client/contract/refusal.ts";
 import type { Answer } from "../../client/contract/order.ts";
@@ -45,8 +45,11 @@ export function circuitOpen(retryAfterMs: number): Refusal {
   );
 }
 
-export function queueFull(retryAfterMs: number): Refusal {
-  return refuse("queue_full", "too many orders are waiting: nothing was stored", retryAfterMs);
+/** @param waiting orders of the same store that wait. @param retryAfterMs the time that they take. */
+export function queueFull(waiting: number, retryAfterMs: number): Refusal {
+  const own = waiting === 0 ? "" : `, ${waiting} of them of this store`;
+  const message = `too many orders are waiting${own}: nothing was stored`;
+  return refuse("queue_full", message, retryAfterMs);
 }
 
 /** @param rule the rule that the order breaks. */

@@ -11,7 +11,7 @@ import { MAX_BATCH_LINES } from "../../sql/orders/batch.ts";
 import type { NewOrder } from "../../sql/orders/new_order.ts";
 import { classify } from "../../sql/connection/failure.ts";
 import type { BatchReport, OrderStore } from "./group_commit.ts";
-import { Mailbox, type MailboxBounds } from "./mailbox.ts";
+import { Mailbox, type MailboxBounds } from "./mailbox/mailbox.ts";
 import { retryAfterMs } from "./behaviour.ts";
 import { orderWriterMachine } from "./machine.ts";
 import type { Overflow } from "./group_spill.ts";
@@ -55,6 +55,8 @@ export interface OrderWriter {
   readonly circuit: OrderWriterStatus["circuit"];
   /** The same as in the status, without the cost of the whole status. */
   readonly intake: OrderWriterStatus["intake"];
+  /** The stores that have waiting orders, and the orders of the longest backlog. */
+  readonly backlogs: { readonly stores: number; readonly longestOrders: number };
   /** Calls `listener` after every change of the machine's state. @returns a function that ends it. */
   onChange(listener: () => void): () => void;
   /** Takes no more orders. Resolves when every order is answered. May be called twice. */
@@ -69,8 +71,9 @@ export interface OrderWriter {
 export const LANES = 2;
 
 /**
- * A caller that finds the mailbox full is told to wait for so many batches. Chosen, not measured: one
- * batch of free room would be gone before most of the callers are back.
+ * A caller that finds the mailbox full is told to wait for so many batches at least, and for those that
+ * take the backlog of its store. Chosen, not measured: one batch of free room would be gone before most
+ * of the callers are back.
  */
 const FULL_WAIT_BATCHES = 4;
 /** The assumed time of a batch until the first one has ended. Chosen: the time of a slow commit. */
@@ -122,13 +125,13 @@ class MachineOrderWriter implements OrderWriter {
   }
 
   place(order: NewOrder, deadlineMs: number): Promise<Answer> {
-    const refusal = this.#refusalAtDoor(deadlineMs);
+    const refusal = this.#refusalAtDoor(order, deadlineMs);
     if (refusal !== null) return Promise.resolve({ ok: false, refusal });
     const { promise, resolve } = Promise.withResolvers<Answer>();
     const deadlineAt = this.#clock.now() + deadlineMs;
-    if (!this.#mailbox.offer({ order, deadlineAt, answer: resolve, maybeStored: false })) {
-      const retryAfterMs = (this.#pace.batchMs ?? FIRST_BATCH_MS) * FULL_WAIT_BATCHES;
-      return Promise.resolve({ ok: false, refusal: queueFull(retryAfterMs) });
+    const waitingOrder = { order, deadlineAt, answer: resolve, maybeStored: false };
+    if (!this.#mailbox.offer(waitingOrder, ({ order }) => this.#fullFor(order))) {
+      return Promise.resolve(this.#fullFor(order));
     }
     this.#planPump();
     return promise;
@@ -169,6 +172,11 @@ class MachineOrderWriter implements OrderWriter {
     };
   }
 
+  get backlogs(): { readonly stores: number; readonly longestOrders: number } {
+    const { stores, longestOrders } = this.#mailbox.backlogs;
+    return { stores, longestOrders };
+  }
+
   onChange(listener: () => void): () => void {
     const subscription = this.#actor.subscribe({ next: listener, error: () => undefined });
     return () => subscription.unsubscribe();
@@ -180,13 +188,14 @@ class MachineOrderWriter implements OrderWriter {
     this.#actor.stop();
   }
 
-  #refusalAtDoor(deadlineMs: number): Refusal | null {
+  #refusalAtDoor(order: NewOrder, deadlineMs: number): Refusal | null {
     const { value, context, status } = this.#actor.getSnapshot();
     if (status === "error") return BROKEN;
     if (value.intake !== "accepting") return DRAINING;
     if (value.circuit === "closed") {
-      const waitMs = this.#pace.waitMs(this.#batchesAhead(context.batchOrders));
-      return waitMs > deadlineMs ? queueFull(waitMs) : null;
+      const waitMs = this.#waitMs(order);
+      if (waitMs <= deadlineMs) return null;
+      return queueFull(this.#mailbox.backlogs.ordersOf(order.storeId), waitMs);
     }
     if (this.#overflow?.isReady() === true) return null;
     const probing = this.#mailbox.orders + this.#mailbox.taken + context.probesPassed;
@@ -195,10 +204,24 @@ class MachineOrderWriter implements OrderWriter {
     return circuitOpen(retryAfterMs(context));
   }
 
-  /** Full batches that wait. A batch is full by its orders or by its lines. */
-  #batchesAhead(batchOrders: number): number {
-    const { orders, lines } = this.#mailbox;
-    return Math.floor(Math.max(orders / batchOrders, lines / MAX_BATCH_LINES));
+  /** The answer to an order for which a full mailbox has no room. */
+  #fullFor(order: NewOrder): Answer {
+    const fullWaitMs = (this.#pace.batchMs ?? FIRST_BATCH_MS) * FULL_WAIT_BATCHES;
+    const waiting = this.#mailbox.backlogs.ordersOf(order.storeId);
+    const refusal = queueFull(waiting, Math.max(fullWaitMs, this.#waitMs(order)));
+    return { ok: false, refusal };
+  }
+
+  /**
+   * The time, milliseconds, until a batch begins that takes this order, if it comes now. Whole
+   * batches go before it. A batch is full by its orders or by its lines.
+   */
+  #waitMs(order: NewOrder): number {
+    const { batchOrders } = this.#actor.getSnapshot().context;
+    const { orders, lines } = this.#mailbox.backlogs.ahead(order);
+    return this.#pace.waitMs(
+      Math.floor(Math.max(orders / batchOrders, lines / MAX_BATCH_LINES)),
+    );
   }
 
   /**

@@ -8,9 +8,11 @@ import type { OrderWriter } from "../../actors/order_writer/order_writer.ts";
 import type { RefusalReason } from "../../client/contract/refusal.ts";
 import { toNewOrder } from "../../sql/orders/new_order.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import type { Spend } from "./rate_limit.ts";
 
 export interface Intake {
-  place(order: PlaceOrder): Promise<Answer>;
+  /** @param spend asked before anything else is done for the order. Default: there is no limit. */
+  place(order: PlaceOrder, spend?: Spend): Promise<Answer>;
 }
 
 /** Reasons of shedding: the order was refused before it cost any work of the database. */
@@ -32,9 +34,12 @@ export function createIntake(
   onShed: (reason: RefusalReason) => void = () => undefined,
 ): Intake {
   return {
-    place: async (order) => {
+    place: async (order, spend) => {
       const begunAt = performance.now();
-      const answer = await writer.place(toNewOrder(order), order.deadlineMs);
+      const overRate = spend?.(order.lines.length) ?? null;
+      const answer: Answer = overRate === null
+        ? await writer.place(toNewOrder(order), order.deadlineMs)
+        : { ok: false, refusal: overRate };
       metrics.ackSeconds.observe((performance.now() - begunAt) / 1_000);
       if (answer.ok) {
         const { replayed, status } = answer.acknowledgement;

@@ -9,6 +9,7 @@ import type { Cancel } from "../orders/cancel.ts";
 import type { DeadLetters } from "../orders/dead_letters.ts";
 import type { OrderLookup } from "../orders/lookup.ts";
 import type { Intake } from "../orders/intake.ts";
+import type { RateLimit } from "../orders/rate_limit.ts";
 import type { LiveHub } from "../live/live_hub.ts";
 import type { StatusBoard } from "../ops/status_board.ts";
 
@@ -46,6 +47,7 @@ export interface Streams {
 export interface Services {
   readonly auth: Authenticator;
   readonly intake: Intake;
+  readonly rateLimit: RateLimit;
   readonly orders: OrderLookup & { readonly cancel: Cancel };
   readonly deadLetters: DeadLetters;
   readonly hub: Pick<LiveHub, "snapshot" | "watch">;

@@ -15,6 +15,7 @@ import { Refused } from "../../client/contract/refused.ts";
 import { type Refusal, refuse } from "../../client/contract/refusal.ts";
 import { decodeOrderCursor } from "../../sql/orders/orders.ts";
 import { pause } from "../../sql/waiting.ts";
+import type { Spend } from "../orders/rate_limit.ts";
 import type { Principal, Services } from "./context.ts";
 import { cursorOf } from "./cursor.ts";
 import { CODE_OF_REASON } from "./errors.ts";
@@ -32,22 +33,28 @@ export const ordersRouter = router({
   place: procedureFor("orders:write").input(placeInput).mutation(async ({ ctx, input }) => {
     const forbidden = orderForbidden(ctx.principal, input);
     if (forbidden !== null) throw new Refused(forbidden);
-    const answer = await ctx.services.intake.place(input);
+    const spend = ctx.services.rateLimit.begin(ctx.principal.keyId);
+    const answer = await ctx.services.intake.place(input, spend);
     if (!answer.ok) throw new Refused(answer.refusal);
     return answer.acknowledgement;
   }),
 
   placeMany: procedureFor("orders:write").input(placeManyInput).mutation(
-    async ({ ctx, input }): Promise<{ results: PlaceResult[] }> => ({
-      results: await Promise.all(
-        input.orders.map((order) => placeOne(ctx.services, ctx.principal, order)),
-      ),
-    }),
+    async ({ ctx, input }): Promise<{ results: PlaceResult[] }> => {
+      const spend = ctx.services.rateLimit.begin(ctx.principal.keyId);
+      return {
+        results: await Promise.all(
+          input.orders.map((order) => placeOne(ctx.services, ctx.principal, order, spend)),
+        ),
+      };
+    },
   ),
 
   cancel: procedureFor("orders:write").input(cancelInput).mutation(async ({ ctx, input }) => {
     const { storeId, orderId, reason = null } = input;
     assertStore(ctx.principal, storeId);
+    const overRate = ctx.services.rateLimit.begin(ctx.principal.keyId)(1);
+    if (overRate !== null) throw new Refused(overRate);
     return { orderId, ...await ctx.services.orders.cancel({ storeId, orderId, reason }) };
   }),
 
@@ -82,6 +89,7 @@ async function placeOne(
   services: Services,
   principal: Principal,
   input: unknown,
+  spend: Spend,
 ): Promise<PlaceResult> {
   const parsed = placeInput.safeParse(input);
   if (!parsed.success) {
@@ -91,7 +99,7 @@ async function placeOne(
   }
   const forbidden = orderForbidden(principal, parsed.data);
   if (forbidden !== null) return { ok: false, error: placeErrorOf(forbidden) };
-  const answer = await services.intake.place(parsed.data);
+  const answer = await services.intake.place(parsed.data, spend);
   return answer.ok
     ? { ok: true, ...answer.acknowledgement }
     : { ok: false, error: placeErrorOf(answer.refusal) };

@@ -25,6 +25,7 @@ export const HINTS = {
   "fold history": "`aggregate --history` lacks these folds",
   "retention of minutes": "rollups of old minutes stay in the database",
   "retention of folds": "the history of folds grows",
+  "rate shares": "each instance has a like share of the rate of each key",
   "letter count": "the number of open dead letters is an old one",
   "overflow age": "the age of the oldest order in the overflow is not known",
   "set aside": "an order that cannot be drained is tried again with the next batch",

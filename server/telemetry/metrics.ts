@@ -21,6 +21,8 @@ export type Metrics = ReturnType<typeof createMetrics>;
 interface MeasuredGauges extends Gauges {
   /** Orders in the overflow that could not be drained and are tried again from time to time. */
   readonly setAside: () => number;
+  /** The backlogs of the stores in the mailbox. */
+  readonly backlogs: () => { readonly stores: number; readonly longestOrders: number };
 }
 
 /** Makes the metrics. `watch` has to be called before the first scrape. */
@@ -159,8 +161,7 @@ function watch(registers: Registry[], sources: MeasuredGauges, hints: Hints): vo
         });
       },
     });
-  gauge("weir_writer_queue_orders", "Orders waiting.", () => sources.writer().queuedOrders);
-  gauge("weir_writer_queue_bytes", "Their bytes.", () => sources.writer().queuedBytes);
+  watchMailbox(gauge, sources);
   states("weir_circuit_state", "1 for the state.", CIRCUIT_STATES, () => sources.writer().circuit);
   gauge(
     "weir_aggregator_lag_seconds",
@@ -198,6 +199,22 @@ function watch(registers: Registry[], sources: MeasuredGauges, hints: Hints): vo
   gauge("weir_dead_letters_open", "Dead letters that wait for a person.", sources.deadLetters);
   states("weir_bus_state", "1 for the state.", BUS_STATES, sources.bus);
   problemGauge(registers, sources, hints);
+}
+
+/** Defines the gauges of the orders that wait. */
+function watchMailbox(gauge: ReturnType<typeof gaugeOf>, sources: MeasuredGauges): void {
+  gauge("weir_writer_queue_orders", "Orders waiting.", () => sources.writer().queuedOrders);
+  gauge("weir_writer_queue_bytes", "Their bytes.", () => sources.writer().queuedBytes);
+  gauge(
+    "weir_writer_queue_stores",
+    "Stores with orders waiting.",
+    () => sources.backlogs().stores,
+  );
+  gauge(
+    "weir_writer_longest_backlog_orders",
+    "Orders waiting of the store with the longest backlog.",
+    () => sources.backlogs().longestOrders,
+  );
 }
 
 function problemGauge(registers: Registry[], sources: MeasuredGauges, hints: Hints): void {

@@ -25,6 +25,38 @@ export const ORDERS: readonly Mutant[] = [
     tests: ["unit", "tests/actors/order_writer/order_writer_test.ts"],
   },
   {
+    name: "a store keeps its turn as long as its orders last",
+    file: "actors/order_writer/mailbox/backlogs.ts",
+    find: "      if (backlog.readyKeys > 0) this.#turns.add(backlog);\n",
+    replace: "      const others = [...this.#turns];\n" +
+      "      this.#turns.clear();\n" +
+      "      const next = backlog.readyKeys > 0 ? [backlog, ...others] : others;\n" +
+      "      next.forEach((one) => this.#turns.add(one));\n" +
+      "      if (backlog.readyKeys > 0) continue;\n",
+    tests: ["unit", "tests/actors/order_writer/fair_shares_test.ts"],
+  },
+  {
+    name: "a full mailbox refuses orders of the shortest backlog",
+    file: "actors/order_writer/mailbox/backlog_sizes.ts",
+    find: "this.#ofSize.get(Math.max(...this.#ofSize.keys()))",
+    replace: "this.#ofSize.get(Math.min(...this.#ofSize.keys()))",
+    tests: ["unit", "tests/actors/order_writer/mailbox/mailbox_test.ts"],
+  },
+  {
+    name: "each instance gives a key the whole rate",
+    file: "server/orders/rate_limit.ts",
+    find: "return share ?? 1 / this.#instances;",
+    replace: "return share === null ? 1 : 1;",
+    tests: ["unit", "tests/server/orders/rate_limit_test.ts"],
+  },
+  {
+    name: "the door counts the backlogs of all stores against each",
+    file: "actors/order_writer/mailbox/backlogs.ts",
+    find: "orders: Math.min(this.orders, turns)",
+    replace: "orders: Math.max(this.orders, turns)",
+    tests: ["unit", "tests/actors/order_writer/fair_shares_test.ts"],
+  },
+  {
     name: "a sent order waits for its batch long past its deadline",
     file: "actors/order_writer/behaviour.ts",
     find: "waitingOrder.deadlineAt + answerTimeoutMs <= at",
@@ -67,10 +99,10 @@ export const ORDERS: readonly Mutant[] = [
   },
   {
     name: "one batch holds two contents of one key",
-    file: "actors/order_writer/mailbox.ts",
-    find: "} else if (entry.order.contentHash === contentHash) {",
-    replace: '} else if (contentHash !== "") {',
-    tests: ["unit", "tests/actors/order_writer/mailbox_test.ts"],
+    file: "actors/order_writer/mailbox/backlogs.ts",
+    find: "key.orders.filter((one) => one.order.contentHash === order.contentHash)",
+    replace: 'key.orders.filter(() => order.contentHash !== "")',
+    tests: ["unit", "tests/actors/order_writer/mailbox/mailbox_test.ts"],
   },
   {
     name: "the drainer removes orders from the overflow that were not committed",
@@ -137,15 +169,15 @@ export const ORDERS: readonly Mutant[] = [
   },
   {
     name: "a retried order that may be stored gets another id",
-    file: "actors/order_writer/mailbox.ts",
-    find: "    this.#waiting = [...still, ...this.#waiting];",
-    replace: "    this.#waiting = [\n" +
-      "      ...still.map((waitingOrder) => ({\n" +
+    file: "actors/order_writer/mailbox/mailbox.ts",
+    find:
+      "    this.#backlogs.addFirst(waiting.filter((waitingOrder) => this.#unmark(waitingOrder)));",
+    replace: "    this.#backlogs.addFirst(\n" +
+      "      waiting.filter((waitingOrder) => this.#unmark(waitingOrder)).map((waitingOrder) => ({\n" +
       "        ...waitingOrder,\n" +
       "        order: { ...waitingOrder.order, orderId: crypto.randomUUID() },\n" +
       "      })),\n" +
-      "      ...this.#waiting,\n" +
-      "    ];",
+      "    );",
     tests: ["unit", "tests/actors/order_writer/order_writer_test.ts"],
   },
   {

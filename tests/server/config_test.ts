@@ -63,3 +63,16 @@ Deno.test("the environment: the variable that the driver always obeys is taken a
   forgetDriverVariables();
   assertEquals(Deno.env.has("PGTARGETSESSIONATTRS"), false);
 });
+
+Deno.test("WEIR_RATE_LIMIT_PER_SECOND: without it there is no limit, and a second's orders are its burst", () => {
+  const rateOf = (perSecond: string, burst?: string) =>
+    readConfig({
+      WEIR_RATE_LIMIT_PER_SECOND: perSecond,
+      ...(burst === undefined ? {} : { WEIR_RATE_LIMIT_BURST: burst }),
+    }).rate;
+  assertEquals(readConfig({}).rate, null);
+  assertEquals(rateOf("100"), { ordersPerSecond: 100, burst: 100 });
+  assertEquals(rateOf("100", "5"), { ordersPerSecond: 100, burst: 5 });
+  assertMatch(lineAbout("WEIR_RATE_LIMIT_PER_SECOND", "0"), /from 1 to 1000000/);
+  assertMatch(lineAbout("WEIR_RATE_LIMIT_BURST", "5"), /WEIR_RATE_LIMIT_PER_SECOND is not/);
+});

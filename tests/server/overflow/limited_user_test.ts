@@ -36,7 +36,7 @@ async function withUser(
     } finally {
       await redis?.redis.call("ACL", "DELUSER", user);
     }
-  }, { reachRedis });
+  }, { reachRedis, environment: { WEIR_RATE_LIMIT_PER_SECOND: "1000" } });
 }
 
 /** The rights in the words of the documents, as ACL SETUSER takes them. */
@@ -49,7 +49,7 @@ async function problem({ api }: InstanceTest, name: string): Promise<StandingPro
   });
 }
 
-Deno.test("a Redis user limited to the prefix is enough for the overflow and for the bus", () =>
+Deno.test("a Redis user limited to the prefix is enough for the overflow, the bus and the rates", () =>
   withUser(asSaid, async ({ api, redis }, user) => {
     const { problems } = await until("the overflow to be ready", async () => {
       const status = await api.ops.status.query();
@@ -61,6 +61,10 @@ Deno.test("a Redis user limited to the prefix is enough for the overflow and for
     await until(
       "the kept snapshot",
       async () => await redis.redis.exists(`${redis.prefix}:snapshot:*`) === 1,
+    );
+    await until(
+      "the exchange of the rates",
+      async () => await redis.redis.exists(`${redis.prefix}:{rate}:key:dev`) === 1,
     );
     const refused = await redis.redis.call("ACL", "LOG") as unknown[][];
     const objects = refused.map((entry) => entry.map(String)).filter((entry) =>

@@ -18,6 +18,7 @@ const SOURCES: Sources = {
   subscribers: () => 7,
   problems: fails,
   setAside: () => 0,
+  backlogs: () => ({ stores: 2, longestOrders: 1 }),
 };
 
 Deno.test("a gauge that cannot be read is missing, and every other metric is there", async () => {
@@ -31,6 +32,8 @@ Deno.test("a gauge that cannot be read is missing, and every other metric is the
   assert(!/^weir_dead_letters_open /m.test(text), "an old value would look like the present one");
   assert(!/^weir_spill_orders /m.test(text));
   assertMatch(text, /^weir_writer_queue_orders 3$/m);
+  assertMatch(text, /^weir_writer_queue_stores 2$/m);
+  assertMatch(text, /^weir_writer_longest_backlog_orders 1$/m);
   assertMatch(text, /^weir_live_subscribers 7$/m);
   assertMatch(text, /^weir_bus_state\{state="redis"\} 1$/m);
   assertMatch(text, /^# TYPE weir_dead_letters_open gauge$/m);

@@ -19,7 +19,7 @@ const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["start_tries", "stop"],
     ["start_failure"],
     ["parts"],
-    ["signs"],
+    ["board", "signs"],
     ["front"],
     ["router"],
     ["orders", "figures", "live", "ops"],

@@ -45,7 +45,7 @@ export function withAttack(
       const service = await start(environment);
       await service.says(/"ready"/);
       const aKey = async (...scopes: Scope[]) =>
-        (await createApiKey(pool, { label: "a test", scopes, storeId: null })).token;
+        (await createApiKey(pool, { label: "a test", scopes })).token;
       const [shop, token] = [await aKey("orders:write"), await aKey("orders:write", "orders:read")];
       const { url } = service;
       await using gentle = await Gentle.start({ url, token: shop });

@@ -5,7 +5,7 @@
 import { createActor } from "xstate";
 import type { OrderWriterEvent } from "../../../actors/order_writer/behaviour.ts";
 import { orderWriterMachine } from "../../../actors/order_writer/machine.ts";
-import { Mailbox } from "../../../actors/order_writer/mailbox.ts";
+import { Mailbox } from "../../../actors/order_writer/mailbox/mailbox.ts";
 import * as refusals from "../../../actors/order_writer/order_refusals.ts";
 import { Pace } from "../../../actors/order_writer/pace.ts";
 import { SlidingWindow } from "../../../actors/order_writer/sliding_window.ts";
@@ -116,12 +116,8 @@ export class WriterScene extends Scene {
   /** Puts an order into the mailbox; no event tells the machine. */
   offer(): void {
     const deadlineAt = this.clock.now() + 60_000;
-    this.mailbox.offer({
-      order: anOrder(),
-      deadlineAt,
-      answer: () => undefined,
-      maybeStored: false,
-    });
+    const order = { order: anOrder(), deadlineAt, answer: () => undefined, maybeStored: false };
+    this.mailbox.offer(order, () => ({ ok: false, refusal: refusals.DRAINING }));
   }
 
   /** Opens the circuit, and waits until no other region has anything to do. */

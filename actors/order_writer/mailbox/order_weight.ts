@@ -1,0 +1,13 @@
+/**
+ * The weight of an order, in lines: what it takes of a batch. A batch is full by its orders, 1,000 by
+ * default, or by its lines, 5,000. So a small order weighs as much as five lines, and a large one as
+ * much as its lines.
+ */
+
+/** The weight of the smallest order, in lines. */
+export const LEAST_WEIGHT = 5;
+
+/** The weight of an order with so many lines. */
+export function weightOf(lineCount: number): number {
+  return Math.max(LEAST_WEIGHT, lineCount);
+}
