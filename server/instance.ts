@@ -5,6 +5,7 @@
  */
 import { createActor, waitFor } from "xstate";
 import { systemMachine } from "../actors/system_machine.ts";
+import { anyKeyInForce } from "../sql/api_keys.ts";
 import { nextHostFirst } from "../sql/connection/url.ts";
 import { migrate } from "../sql/migrate.ts";
 import { type HttpServer, KEEP_ALIVE_MS, serveHttp } from "./front/http.ts";
@@ -28,6 +29,8 @@ export interface Instance {
   readonly port: number;
   /** Resolves when orders are taken. @throws what made that impossible. */
   ready(): Promise<void>;
+  /** True when the database has an API key that is not revoked. */
+  hasKeys(): Promise<boolean>;
   /** Resolves when nothing runs any more; rejects with what ended it, unless it was `stop`. */
   ended(): Promise<void>;
   /** Finishes what is under way, within `WEIR_SHUTDOWN_MS`. Legal twice. */
@@ -72,9 +75,10 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
   system.subscribe({ error: (error) => tellBug("a bug in the system", error) });
   const isReady = () => system.getSnapshot().value === "serving" && parts.takesOrders();
   try {
-    const { port, host } = config;
+    const { port, host, allowedHosts, allowedOrigins } = config;
+    const address = { port, host, allowedHosts, allowedOrigins };
     const { clientTimeoutMs = CLIENT_TIMEOUT_MS, keepAliveMs = KEEP_ALIVE_MS } = options;
-    http = serveHttp({ ...parts, port, host, isReady, clientTimeoutMs, keepAliveMs });
+    http = serveHttp({ ...parts, ...address, isReady, clientTimeoutMs, keepAliveMs });
   } catch (error) {
     await stopParts(parts, null, 0);
     throw error;
@@ -91,6 +95,7 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
       );
       if (context.failure !== null) throw context.failure;
     },
+    hasKeys: () => anyKeyInForce(parts.database.keys),
     ended: async () => {
       const { failure } = (await ended).context;
       if (failure !== null) throw failure;

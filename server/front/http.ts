@@ -5,6 +5,7 @@
 import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
 import type { TRPCError } from "@trpc/server";
 import { bearerToken } from "./auth.ts";
+import { behindDoor, Door } from "./door.ts";
 import { EventStream } from "./event_stream.ts";
 import { ListenError } from "./listen_error.ts";
 import { servePage } from "./page.ts";
@@ -28,6 +29,9 @@ export const KEEP_ALIVE_MS = 15_000;
 export interface HttpOptions {
   readonly port: number;
   readonly host: string;
+  /** See origins.ts; and `allowedOrigins` too. */
+  readonly allowedHosts: readonly string[];
+  readonly allowedOrigins: readonly string[];
   readonly services: Services;
   readonly metrics: Metrics;
   /** True when orders can be taken now. */
@@ -62,11 +66,15 @@ export function serveHttp(options: HttpOptions): HttpServer {
   }, options.keepAliveMs);
   options.metrics.watchConnections(() => slowClients.unreadBytes);
   const cut = new AbortController();
+  const door = new Door({ ...options, now: () => performance.now() });
   let server: Deno.HttpServer<Deno.NetAddr>;
   try {
     server = Deno.serve(
       { port, hostname: host, signal: cut.signal, onListen: () => undefined },
-      (request) => route(request, options, { webSockets, streams, slowClients }),
+      behindDoor(
+        door,
+        (request) => route(request, options, { webSockets, streams, slowClients }),
+      ),
     );
   } catch (error) {
     slowClients.stop();
