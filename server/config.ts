@@ -69,6 +69,10 @@ function dataFolder() {
       "must not have a comma, which Deno takes for two folders",
     )
     .refine((path) => !/\p{Cc}/u.test(path), "must not have a control character")
+    .refine(
+      (path) => path.trim() === path && !path.includes("  "),
+      "must not begin or end with a space or have two in a row: Deno's shell takes them away",
+    )
     .refine((path) => !path.startsWith("~"), "must be a path without ~, such as $HOME/weir");
 }
 

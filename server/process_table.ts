@@ -60,13 +60,13 @@ function parseParents(text: string): Map<number, number> {
 async function cat(files: readonly string[]): Promise<string> {
   if (Deno.build.os !== "linux") return "";
   try {
-    const { stdout } = await new Deno.Command("env", {
-      args: ["cat", ...files],
+    const { stdout } = await new Deno.Command("cat", {
+      args: [...files],
       stdin: "null",
       stderr: "null",
     }).output();
     return new TextDecoder().decode(stdout);
   } catch {
-    return ""; // there is no `env`, or no right to run it
+    return ""; // there is no `cat`, or no right to run it
   }
 }
