@@ -31,9 +31,13 @@ export function isLoopback(host: string): boolean {
 }
 
 function wholeNumber(min: number, max: number, fallback: number) {
+  return numberWithin(min, max).default(fallback);
+}
+
+function numberWithin(min: number, max: number) {
   const wrong = `must be a whole number from ${min} to ${max}`;
   return z.string().regex(/^\d+$/, wrong).transform(Number)
-    .pipe(z.number().min(min, wrong).max(max, wrong)).default(fallback);
+    .pipe(z.number().min(min, wrong).max(max, wrong));
 }
 
 /** Bytes, as a number or with the unit KiB, MiB or GiB. */
@@ -137,6 +141,10 @@ export const VARIABLES = z.object({
   ).optional(),
   WEIR_ALLOWED_ORIGINS: origins().optional(),
   WEIR_ALLOWED_HOSTS: hostNames().optional(),
+  WEIR_METRICS_PORT: numberWithin(0, 65_535).optional(),
+  WEIR_METRICS_TOKEN: z.string()
+    .regex(/^[\x21-\x7e]{8,}$/, "must have at least 8 characters of ASCII, and no space")
+    .optional(),
   LOG_LEVEL: z.enum(["debug", "info", "warning", "error"]).default("info"),
   LOG_FORMAT: z.enum(["text", "json"]).optional(),
 });
@@ -174,6 +182,10 @@ export interface Config {
   readonly allowedOrigins: readonly string[];
   /** Names that the service answers to, besides the machine's own. */
   readonly allowedHosts: readonly string[];
+  /** Null: metrics are on `port`. */
+  readonly metricsPort: number | null;
+  /** Null: metrics need no key. */
+  readonly metricsToken: string | null;
   readonly logLevel: "debug" | "info" | "warning" | "error";
   readonly logFormat: "text" | "json";
   /** True when `npx` started this process, or one above it. npm says so to all that it starts. */
@@ -234,6 +246,8 @@ export function readConfig(
     asksRandomKey: values.WEIR_DEV_KEY === RANDOM_KEY,
     allowedOrigins: values.WEIR_ALLOWED_ORIGINS ?? [],
     allowedHosts: values.WEIR_ALLOWED_HOSTS ?? [],
+    metricsPort: values.WEIR_METRICS_PORT ?? null,
+    metricsToken: values.WEIR_METRICS_TOKEN ?? null,
     logLevel: values.LOG_LEVEL,
     logFormat: values.LOG_FORMAT ?? (Deno.stdout.isTerminal() ? "text" : "json"),
     byNpx: environment["npm_command"] === "exec",
@@ -242,6 +256,6 @@ export function readConfig(
 
 /** The wrong value for a message, unless it may hold a password or a key. */
 function shown(name: string, environment: Readonly<Record<string, string>>): string {
-  const isSecret = name.endsWith("_KEY") || name.endsWith("_URL");
+  const isSecret = /_(KEY|URL|TOKEN)$/.test(name);
   return isSecret ? "" : ` (it is ${JSON.stringify(environment[name])})`;
 }

@@ -9,7 +9,8 @@ import { anyKeyInForce } from "../sql/api_keys.ts";
 import { nextHostFirst } from "../sql/connection/url.ts";
 import { migrate } from "../sql/migrate.ts";
 import { type HttpServer, KEEP_ALIVE_MS, serveHttp } from "./front/http.ts";
-import { type PartsOptions, startParts } from "./parts.ts";
+import { type MetricsServer, serveMetrics } from "./front/metrics_door.ts";
+import { type Parts, type PartsOptions, startParts } from "./parts.ts";
 import { CLIENT_TIMEOUT_MS } from "./front/slow_clients.ts";
 import { causeOf, StartTries } from "./start_tries.ts";
 import { stopParts } from "./stop.ts";
@@ -27,6 +28,8 @@ export interface InstanceOptions extends PartsOptions {
 
 export interface Instance {
   readonly port: number;
+  /** Null: metrics have no port of their own. */
+  readonly metricsPort: number | null;
   /** Resolves when orders are taken. @throws what made that impossible. */
   ready(): Promise<void>;
   /** True when the database has an API key that is not revoked. */
@@ -42,7 +45,7 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
   const { config } = options;
   let { databaseUrl } = options;
   const parts = startParts(options);
-  let http: HttpServer;
+  let listening: Listening;
   const tries = new StartTries(() => performance.now());
   const system = createActor(systemMachine, {
     input: {
@@ -60,7 +63,10 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
         const line = tries.success();
         if (line !== null) log.info(line);
       },
-      stop: () => stopParts(parts, http, config.shutdownMs),
+      stop: async () => {
+        await stopParts(parts, listening.http, config.shutdownMs);
+        await listening.metricsServer?.stop();
+      },
       isFatal: (error) => tries.ends(error),
       onPrepareFailed: (error, retryAfterMs) => {
         const line = tries.line(error);
@@ -75,10 +81,7 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
   system.subscribe({ error: (error) => tellBug("a bug in the system", error) });
   const isReady = () => system.getSnapshot().value === "serving" && parts.takesOrders();
   try {
-    const { port, host, allowedHosts, allowedOrigins } = config;
-    const address = { port, host, allowedHosts, allowedOrigins };
-    const { clientTimeoutMs = CLIENT_TIMEOUT_MS, keepAliveMs = KEEP_ALIVE_MS } = options;
-    http = serveHttp({ ...parts, ...address, isReady, clientTimeoutMs, keepAliveMs });
+    listening = await listen(parts, options, isReady);
   } catch (error) {
     await stopParts(parts, null, 0);
     throw error;
@@ -87,7 +90,8 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
 
   const ended = waitFor(system, (snapshot) => snapshot.status !== "active");
   return {
-    port: http.port,
+    port: listening.http.port,
+    metricsPort: listening.metricsServer?.port ?? null,
     ready: async () => {
       const { context } = await waitFor(
         system,
@@ -105,4 +109,30 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
       await ended;
     },
   };
+}
+
+interface Listening {
+  readonly http: HttpServer;
+  /** Null: metrics have no port of their own. */
+  readonly metricsServer: MetricsServer | null;
+}
+
+/** Listens on the ports of the configuration. @throws ListenError, and then on none of them */
+async function listen(
+  parts: Parts,
+  { config, clientTimeoutMs = CLIENT_TIMEOUT_MS, keepAliveMs = KEEP_ALIVE_MS }: InstanceOptions,
+  isReady: () => boolean,
+): Promise<Listening> {
+  const { port, host, allowedHosts, allowedOrigins, metricsPort, metricsToken } = config;
+  const door = { port, host, allowedHosts, allowedOrigins, metricsPort, metricsToken };
+  const metricsServer = metricsPort === null
+    ? null
+    : serveMetrics({ ...parts, ...door, metricsPort });
+  try {
+    const http = serveHttp({ ...parts, ...door, isReady, clientTimeoutMs, keepAliveMs });
+    return { http, metricsServer };
+  } catch (error) {
+    await metricsServer?.stop();
+    throw error;
+  }
 }

@@ -70,6 +70,9 @@ export async function runService(config: Config, hooks: ServiceHooks): Promise<v
     const host = config.host.includes(":") ? `[${config.host}]` : config.host;
     const url = `http://${host}:${instance.port}`;
     log.info(`listening on ${url}`);
+    if (instance.metricsPort !== null) {
+      log.info(`metrics on http://${host}:${instance.metricsPort}/metrics`);
+    }
     let inUse = false;
     const stop = () => {
       if (stopping.signal.aborted && !inUse) void instance.stop();

@@ -8,6 +8,7 @@ import { bearerToken } from "./auth.ts";
 import { behindDoor, Door } from "./door.ts";
 import { EventStream } from "./event_stream.ts";
 import { ListenError } from "./listen_error.ts";
+import { answerMetrics, asResponse } from "./metrics_door.ts";
 import { servePage } from "./page.ts";
 import { SlowClients } from "./slow_clients.ts";
 import type { Services } from "../router/context.ts";
@@ -34,6 +35,10 @@ export interface HttpOptions {
   readonly allowedOrigins: readonly string[];
   readonly services: Services;
   readonly metrics: Metrics;
+  /** Null: metrics are on this port. */
+  readonly metricsPort: number | null;
+  /** See metrics_door.ts. */
+  readonly metricsToken: string | null;
   /** True when orders can be taken now. */
   readonly isReady: () => boolean;
   /** A client that reads or sends nothing for this long is disconnected; see slow_clients.ts. */
@@ -115,11 +120,9 @@ async function route(
       return options.isReady()
         ? new Response("ready\n")
         : new Response("not ready\n", { status: 503 });
-    case "/metrics": {
-      const { registry } = options.metrics;
-      const headers = { "content-type": registry.contentType };
-      return new Response(await registry.metrics(), { headers });
-    }
+    case "/metrics":
+      if (options.metricsPort !== null) return new Response("not found\n", { status: 404 });
+      return asResponse(await answerMetrics(options, request.headers.get("authorization")));
     default:
       return await servePage(request, pathname);
   }
