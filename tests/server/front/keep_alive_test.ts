@@ -68,7 +68,9 @@ Deno.test("a WebSocket whose client is gone without a word is closed, and its st
   withInstance(async ({ url, api }) => {
     const gone = new RawConnection(url);
     gone.send(
-      `GET /trpc HTTP/1.1\r\nHost: weir\r\nAuthorization: Bearer ${KEY}\r\nUpgrade: websocket\r\n` +
+      `GET /trpc HTTP/1.1\r\nHost: ${
+        new URL(url).host
+      }\r\nAuthorization: Bearer ${KEY}\r\nUpgrade: websocket\r\n` +
         `Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n` +
         `Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
     );
