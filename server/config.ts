@@ -25,6 +25,11 @@ export class ConfigError extends Error {
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/;
 
+/** True when only this machine reaches a service that listens on `host`. */
+export function isLoopback(host: string): boolean {
+  return LOOPBACK.test(host);
+}
+
 function wholeNumber(min: number, max: number) {
   const wrong = `must be a whole number from ${min} to ${max}`;
   return z.string().regex(/^\d+$/, wrong).transform(Number)
@@ -64,8 +69,49 @@ function dataFolder() {
       "must not have a comma, which Deno takes for two folders",
     )
     .refine((path) => !/\p{Cc}/u.test(path), "must not have a control character")
+    .refine(
+      (path) => path.trim() === path && !path.includes("  "),
+      "must not begin or end with a space or have two in a row: Deno's shell takes them away",
+    )
     .refine((path) => !path.startsWith("~"), "must be a path without ~, such as $HOME/weir");
 }
+
+/** Names as a browser sends them in `Host`, without a port, separated by commas. */
+function hostNames() {
+  const wrong = "must be names without scheme and port, separated by commas, such as shop.example";
+  return listOf((name) => {
+    const url = `http://${name}/`;
+    return /^[^/?#@:\\\s]+$/.test(name) && URL.canParse(url) ? new URL(url).hostname : null;
+  }, wrong);
+}
+
+/**
+ * Origins as a browser sends them. `null` is what a browser says of a page that has none, such as a
+ * file.
+ */
+function origins() {
+  const wrong = "must be origins separated by commas, such as https://shop.example, or *";
+  return listOf((text) => {
+    if (text === "*" || text === "null") return text;
+    if (!/^[a-z][a-z0-9+.-]*:\/\/[^/?#@\\\s]*$/i.test(text) || !URL.canParse(text)) return null;
+    const { origin } = new URL(text);
+    return origin === "null" ? text.toLowerCase() : origin;
+  }, wrong);
+}
+
+/** A list separated by commas. @param read makes an entry of its text; null: the text is wrong. */
+function listOf(read: (text: string) => string | null, wrong: string) {
+  return z.string().transform((text, context) => {
+    const entries = text.split(",").map((entry) => read(entry.trim()));
+    if (entries.some((entry) => entry === null)) {
+      context.addIssue({ code: "custom", message: wrong });
+    }
+    return entries.filter((entry) => entry !== null);
+  });
+}
+
+/** The value of WEIR_DEV_KEY that asks for a key of each run. */
+export const RANDOM_KEY = "random";
 
 /** Every variable that the service reads, with its default. */
 export const VARIABLES = z.object({
@@ -89,7 +135,16 @@ export const VARIABLES = z.object({
   WEIR_MAX_CONNECTIONS: wholeNumber(16, 1_000_000).optional(),
   WEIR_MAX_CONNECTIONS_PER_ADDRESS: wholeNumber(1, 1_000_000).optional(),
   WEIR_SHUTDOWN_MS: wholeNumber(0, 600_000).default(10_000),
-  WEIR_DEV_KEY: z.string().min(8, "must have at least 8 characters").optional(),
+  WEIR_DEV_KEY: z.string().refine(
+    (key) => key === RANDOM_KEY || key.length >= 8,
+    `must have at least 8 characters, or be \`${RANDOM_KEY}\``,
+  ).optional(),
+  WEIR_ALLOWED_ORIGINS: origins().optional(),
+  WEIR_ALLOWED_HOSTS: hostNames().optional(),
+  WEIR_METRICS_PORT: wholeNumber(0, 65_535).optional(),
+  WEIR_METRICS_TOKEN: z.string()
+    .regex(/^[\x21-\x7e]{8,}$/, "must have at least 8 characters of ASCII, and no space")
+    .optional(),
   LOG_LEVEL: z.enum(["debug", "info", "warning", "error"]).default("info"),
   LOG_FORMAT: z.enum(["text", "json"]).optional(),
 });
@@ -127,6 +182,16 @@ export interface Config {
   readonly shutdownMs: number;
   /** A key with every scope; null: there is none. */
   readonly devKey: string | null;
+  /** True when each run is to make a key of its own and say it; see front/dev_key.ts. */
+  readonly asksRandomKey: boolean;
+  /** Origins of pages that may call, besides the service's own; `*` for all. */
+  readonly allowedOrigins: readonly string[];
+  /** Names that the service answers to, besides the machine's own. */
+  readonly allowedHosts: readonly string[];
+  /** Null: metrics are on `port`. */
+  readonly metricsPort: number | null;
+  /** Null: metrics need no key. */
+  readonly metricsToken: string | null;
   readonly logLevel: "debug" | "info" | "warning" | "error";
   readonly logFormat: "text" | "json";
   /** True when `npx` started this process, or one above it. npm says so to all that it starts. */
@@ -159,7 +224,7 @@ export function readConfig(
     throw new ConfigError(`${name} is wrong: ${issue?.message}${shown(name, environment)}`);
   }
   const values = parsed.data;
-  if (values.WEIR_DEV_KEY !== undefined && !LOOPBACK.test(values.HOST)) {
+  if (values.WEIR_DEV_KEY !== undefined && !isLoopback(values.HOST)) {
     throw new ConfigError(
       `WEIR_DEV_KEY is refused: it opens everything, and HOST ${values.HOST} is not a loopback address`,
     );
@@ -186,7 +251,12 @@ export function readConfig(
     maxConnections: values.WEIR_MAX_CONNECTIONS ?? null,
     maxConnectionsPerAddress: values.WEIR_MAX_CONNECTIONS_PER_ADDRESS ?? null,
     shutdownMs: values.WEIR_SHUTDOWN_MS,
-    devKey: values.WEIR_DEV_KEY ?? null,
+    devKey: values.WEIR_DEV_KEY === RANDOM_KEY ? null : values.WEIR_DEV_KEY ?? null,
+    asksRandomKey: values.WEIR_DEV_KEY === RANDOM_KEY,
+    allowedOrigins: values.WEIR_ALLOWED_ORIGINS ?? [],
+    allowedHosts: values.WEIR_ALLOWED_HOSTS ?? [],
+    metricsPort: values.WEIR_METRICS_PORT ?? null,
+    metricsToken: values.WEIR_METRICS_TOKEN ?? null,
     logLevel: values.LOG_LEVEL,
     logFormat: values.LOG_FORMAT ?? (Deno.stdout.isTerminal() ? "text" : "json"),
     byNpx: environment["npm_command"] === "exec",
@@ -203,6 +273,6 @@ function rateOf(values: z.infer<typeof VARIABLES>): Config["rate"] {
 
 /** The wrong value for a message, unless it may hold a password or a key. */
 function shown(name: string, environment: Readonly<Record<string, string>>): string {
-  const isSecret = name.endsWith("_KEY") || name.endsWith("_URL");
+  const isSecret = /_(KEY|URL|TOKEN)$/.test(name);
   return isSecret ? "" : ` (it is ${JSON.stringify(environment[name])})`;
 }

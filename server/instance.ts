@@ -5,11 +5,13 @@
  */
 import { createActor, waitFor } from "xstate";
 import { systemMachine } from "../actors/system_machine.ts";
+import { anyKeyInForce } from "../sql/api_keys.ts";
 import { nextHostFirst } from "../sql/connection/url.ts";
 import { migrate } from "../sql/migrate.ts";
-import { type HttpServer, KEEP_ALIVE_MS, serveHttp } from "./front/http.ts";
-import { type PartsOptions, startParts } from "./parts.ts";
+import { type HttpOptions, type HttpServer, KEEP_ALIVE_MS, serveHttp } from "./front/http.ts";
 import { visitorBounds } from "./front/connections/descriptors.ts";
+import { type MetricsServer, serveMetrics } from "./front/metrics_door.ts";
+import { type Parts, type PartsOptions, startParts } from "./parts.ts";
 import { CLIENT_TIMEOUT_MS } from "./front/slow_clients.ts";
 import { causeOf, StartTries } from "./start_tries.ts";
 import { stopParts } from "./stop.ts";
@@ -27,8 +29,12 @@ export interface InstanceOptions extends PartsOptions {
 
 export interface Instance {
   readonly port: number;
+  /** Null: metrics have no port of their own. */
+  readonly metricsPort: number | null;
   /** Resolves when orders are taken. @throws what made that impossible. */
   ready(): Promise<void>;
+  /** True when the database has an API key that is not revoked. */
+  hasKeys(): Promise<boolean>;
   /** Resolves when nothing runs any more; rejects with what ended it, unless it was `stop`. */
   ended(): Promise<void>;
   /** Finishes what is under way, within `WEIR_SHUTDOWN_MS`. Legal twice. */
@@ -40,7 +46,7 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
   const { config } = options;
   let { databaseUrl } = options;
   const parts = startParts(options);
-  let http: HttpServer;
+  let listening: Listening;
   const tries = new StartTries(() => performance.now());
   const system = createActor(systemMachine, {
     input: {
@@ -58,7 +64,10 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
         const line = tries.success();
         if (line !== null) log.info(line);
       },
-      stop: () => stopParts(parts, http, config.shutdownMs),
+      stop: async () => {
+        await stopParts(parts, listening.http, config.shutdownMs);
+        await listening.metricsServer?.stop();
+      },
       isFatal: (error) => tries.ends(error),
       onPrepareFailed: (error, retryAfterMs) => {
         const line = tries.line(error);
@@ -73,12 +82,10 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
   system.subscribe({ error: (error) => tellBug("a bug in the system", error) });
   const isReady = () => system.getSnapshot().value === "serving" && parts.takesOrders();
   try {
-    const { port, host } = config;
-    const { clientTimeoutMs = CLIENT_TIMEOUT_MS, keepAliveMs = KEEP_ALIVE_MS } = options;
-    const bounds = await visitorBounds(config);
-    const onLost = (error: Error) => system.send({ type: "LOST", error });
-    const times = { clientTimeoutMs, keepAliveMs };
-    http = await serveHttp({ ...parts, ...times, port, host, bounds, isReady, onLost });
+    listening = await listen(parts, options, {
+      isReady,
+      onLost: (error) => system.send({ type: "LOST", error }),
+    });
   } catch (error) {
     await stopParts(parts, null, 0);
     throw error;
@@ -87,7 +94,8 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
 
   const ended = waitFor(system, (snapshot) => snapshot.status !== "active");
   return {
-    port: http.port,
+    port: listening.http.port,
+    metricsPort: listening.metricsServer?.port ?? null,
     ready: async () => {
       const { context } = await waitFor(
         system,
@@ -95,6 +103,7 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
       );
       if (context.failure !== null) throw context.failure;
     },
+    hasKeys: () => anyKeyInForce(parts.database.keys),
     ended: async () => {
       const { failure } = (await ended).context;
       if (failure !== null) throw failure;
@@ -104,4 +113,32 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
       await ended;
     },
   };
+}
+
+interface Listening {
+  readonly http: HttpServer;
+  /** Null: metrics have no port of their own. */
+  readonly metricsServer: MetricsServer | null;
+}
+
+/** Listens on the ports of the configuration. @throws ListenError, and then on none of them */
+async function listen(
+  parts: Parts,
+  { config, clientTimeoutMs = CLIENT_TIMEOUT_MS, keepAliveMs = KEEP_ALIVE_MS }: InstanceOptions,
+  states: Pick<HttpOptions, "isReady" | "onLost">,
+): Promise<Listening> {
+  const { port, host, allowedHosts, allowedOrigins, metricsPort, metricsToken } = config;
+  const door = { port, host, allowedHosts, allowedOrigins, metricsPort, metricsToken };
+  const bounds = await visitorBounds(config);
+  const metricsServer = metricsPort === null
+    ? null
+    : await serveMetrics({ ...parts, ...door, ...states, metricsPort });
+  try {
+    const times = { clientTimeoutMs, keepAliveMs };
+    const http = await serveHttp({ ...parts, ...door, ...states, ...times, bounds });
+    return { http, metricsServer };
+  } catch (error) {
+    await metricsServer?.stop();
+    throw error;
+  }
 }

@@ -34,15 +34,17 @@ export async function endProcess(pid: number): Promise<void> {
 
 export const processTable: ProcessTable = {
   read: async (pid) => {
-    const text = await cat([`/proc/${pid}/stat`, `/proc/${pid}/cmdline`]);
+    const text = await readProcFiles([`/proc/${pid}/stat`, `/proc/${pid}/cmdline`]);
     const [stat = "", ...rest] = text.split("\n");
     const parent = parseParents(stat).get(pid);
     if (parent === undefined) return null;
     return { pid, parent, args: rest.join("\n").split("\0").filter((arg) => arg !== "") };
   },
-  parentsOf: async (pids) => parseParents(await cat(pids.map((pid) => `/proc/${pid}/stat`))),
+  parentsOf: async (pids) =>
+    parseParents(await readProcFiles(pids.map((pid) => `/proc/${pid}/stat`))),
   ignoresHangup: async (pid) => {
-    const [, mask] = /^SigIgn:\s*([0-9a-f]+)$/m.exec(await cat([`/proc/${pid}/status`])) ?? [];
+    const [, mask] =
+      /^SigIgn:\s*([0-9a-f]+)$/m.exec(await readProcFiles([`/proc/${pid}/status`])) ?? [];
     return mask === undefined ? null : (Number(`0x${mask.slice(-1)}`) & HANGUP) !== 0;
   },
 };
@@ -56,17 +58,17 @@ function parseParents(text: string): Map<number, number> {
   return new Map(Array.from(lines, ([, pid, parent]) => [Number(pid), Number(parent)]));
 }
 
-/** The files, one after the other, without those that are not there. */
-async function cat(files: readonly string[]): Promise<string> {
+/** Files of /proc, one after the other, without those that are not there. */
+export async function readProcFiles(files: readonly string[]): Promise<string> {
   if (Deno.build.os !== "linux") return "";
   try {
-    const { stdout } = await new Deno.Command("env", {
-      args: ["cat", ...files],
+    const { stdout } = await new Deno.Command("cat", {
+      args: [...files],
       stdin: "null",
       stderr: "null",
     }).output();
     return new TextDecoder().decode(stdout);
   } catch {
-    return ""; // there is no `env`, or no right to run it
+    return ""; // there is no `cat`, or no right to run it
   }
 }

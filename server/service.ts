@@ -5,6 +5,7 @@
  * Tested in tests/server/service_start_test.ts and service_stop_test.ts.
  */
 import type { Config } from "./config.ts";
+import { keyOfRun, tellKey } from "./front/dev_key.ts";
 import { type EmbeddedServices, startEmbedded } from "./embedded/mod.ts";
 import { type Instance, startInstance } from "./instance.ts";
 import { watchLaunchers } from "./launchers.ts";
@@ -60,10 +61,18 @@ export async function runService(config: Config, hooks: ServiceHooks): Promise<v
     const databaseUrl = config.databaseUrl ?? embedded?.postgres?.url;
     if (databaseUrl === undefined) throw new Error("neither DATABASE_URL nor embedded PostgreSQL");
     const redisUrl = config.redisUrl ?? embedded?.redis?.url ?? null;
-    const instance = await startInstance({ config, databaseUrl, redisUrl });
+    const key = keyOfRun(config);
+    const instance = await startInstance({
+      config: { ...config, devKey: config.devKey ?? key },
+      databaseUrl,
+      redisUrl,
+    });
     const host = config.host.includes(":") ? `[${config.host}]` : config.host;
     const url = `http://${host}:${instance.port}`;
     log.info(`listening on ${url}`);
+    if (instance.metricsPort !== null) {
+      log.info(`metrics on http://${host}:${instance.metricsPort}/metrics`);
+    }
     let inUse = false;
     const stop = () => {
       if (stopping.signal.aborted && !inUse) void instance.stop();
@@ -74,6 +83,7 @@ export async function runService(config: Config, hooks: ServiceHooks): Promise<v
       instance.ended(),
       whenReady(instance, stopping, async () => {
         log.info("ready");
+        await tellKey({ config, key, url, hasKeys: instance.hasKeys });
         if (hooks.onReady === undefined) return;
         inUse = true;
         await hooks.onReady({ url, databaseUrl, redisUrl, signal: stopping.signal });

@@ -84,6 +84,12 @@ export async function findApiKeys(
   });
 }
 
+/** True when there is a key that is not revoked. */
+export async function anyKeyInForce(pool: Pool): Promise<boolean> {
+  const rows = await pool.run((sql) => sql`SELECT FROM api_keys WHERE revoked_at IS NULL LIMIT 1`);
+  return rows.length > 0;
+}
+
 /** All keys, newest first. */
 export async function listApiKeys(pool: Pool): Promise<ApiKey[]> {
   const rows = await pool.run((sql) =>

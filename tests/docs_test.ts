@@ -190,7 +190,6 @@ function metrics() {
   watchConnections({
     unreadBytes: notScraped,
     unfinishedBytes: notScraped,
-    answerBytes: notScraped,
     connections: notScraped,
     strangers: notScraped,
     listenerRestarts: notScraped,

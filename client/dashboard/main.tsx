@@ -34,7 +34,8 @@ effect(() => {
       token: key,
       storeId: store,
       onOtherStore: session.showStore,
-      onUnauthenticated: ({ sentence }) => session.signOut(sentence),
+      onAccepted: () => session.accept(key),
+      onUnauthenticated: ({ sentence }) => session.refuse(key, sentence),
     })
   );
   dashboard.value = opened;

@@ -64,7 +64,7 @@ export async function startEmbeddedRedis(
     prepare: () => clearOrphan({ configPath, dataPath, urlOf, onEvent }),
     command: (port, spawn) => {
       Deno.writeTextFileSync(configPath, settings(port, dataPath, password), { mode: 0o600 });
-      const [first = "", ...rest] = invocation(program, configPath);
+      const [first = "", ...rest] = invocation(program, literal(configPath));
       return command(first, rest, spawn);
     },
     answers: (port) =>
@@ -88,6 +88,11 @@ function settings(port: number, dataPath: string, password: string): string {
     "maxmemory-policy noeviction",
     "",
   ].join("\n");
+}
+
+/** A path for the command line. Redis takes one with a star for a pattern, and may find no file. */
+function literal(path: string): string {
+  return /[*?[]/.test(path) ? path.replaceAll(/[*?[\\]/g, "\\$&") : path;
 }
 
 /** A text as the configuration file needs it. */

@@ -8,7 +8,7 @@
  */
 import { type DataFolder, exists } from "./data_folder.ts";
 import { messageOf, type OnEmbeddedEvent } from "./embedded_event.ts";
-import { command } from "./unprivileged.ts";
+import { command, named } from "./unprivileged.ts";
 
 export interface RedisProgram {
   readonly path: string;
@@ -30,7 +30,8 @@ const UNPACK_TIMEOUT_MS = 30_000;
 
 /** The arguments of `env` that run the program. */
 export function invocation({ path, libraryPath }: RedisProgram, ...args: string[]): string[] {
-  return [...(libraryPath ? [`LD_LIBRARY_PATH=${libraryPath}`] : []), path, ...args];
+  const libraries = libraryPath ? [`LD_LIBRARY_PATH=${libraryPath}`] : [];
+  return [...libraries, ...named(path), ...args];
 }
 
 /** Looks on PATH, then for the private copy, then makes one, which takes seconds. */
@@ -45,6 +46,10 @@ export async function findRedis(
   const kept = await privateCopy(folder.path);
   if (kept) return kept;
   if (Deno.build.os !== "linux") return { unavailable: "no redis-server is on PATH" };
+  if (/[:;]/.test(folder.path)) {
+    // The loader of libraries splits its list of folders there.
+    return { unavailable: "no redis-server is on PATH, and a copy finds no library below a colon" };
+  }
   const message = "no redis-server on PATH: unpacking the distribution's into the data folder";
   onEvent({ service: "redis", kind: "initialising", message });
   try {

@@ -32,7 +32,15 @@ export function command(
   if (Deno.build.os === "windows") {
     return new Deno.Command(program, { ...options, args: [...args] });
   }
-  return new Deno.Command("env", { ...options, args: [program, ...args] });
+  return new Deno.Command("env", { ...options, args: [...named(program), ...args] });
+}
+
+/**
+ * A program for `env`, which takes a path with an equals sign for a variable: a shell runs that. A
+ * variable has no slash before the sign, and stays as it is.
+ */
+export function named(program: string): readonly string[] {
+  return /^[^=]*\/[^=]*=/.test(program) ? ["sh", "-c", 'exec "$0" "$@"', program] : [program];
 }
 
 /**

@@ -13,7 +13,9 @@ import { ByteBudget } from "./connections/byte_budget.ts";
 import { listen } from "./connections/listener.ts";
 import { Streams } from "./connections/streams.ts";
 import { type VisitorBounds, Visitors } from "./connections/visitors.ts";
-import { answerRequest, type Front, isCall, pathOf } from "./requests.ts";
+import { Door } from "./door.ts";
+import { plain } from "./plain_answer.ts";
+import { answerRequest, type Front, refusalOfUpgrade } from "./requests.ts";
 import { SlowClients } from "./slow_clients.ts";
 import { createWebSocketServer, type WebSocketServer } from "./websocket.ts";
 
@@ -33,8 +35,15 @@ export interface HttpOptions {
   readonly port: number;
   readonly host: string;
   readonly bounds: VisitorBounds;
+  /** See origins.ts; and `allowedOrigins` too. */
+  readonly allowedHosts: readonly string[];
+  readonly allowedOrigins: readonly string[];
   readonly services: Services;
   readonly metrics: Metrics;
+  /** Null: metrics are on this port. */
+  readonly metricsPort: number | null;
+  /** See metrics_door.ts. */
+  readonly metricsToken: string | null;
   /** True when orders can be taken now. */
   readonly isReady: () => boolean;
   /** Called once, when the port cannot be listened on any more. */
@@ -57,6 +66,7 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
   const { metrics, bounds, clientTimeoutMs, keepAliveMs } = options;
   const front: Front = {
     ...options,
+    door: new Door({ ...options, now: () => performance.now() }),
     visitors: new Visitors({
       ...bounds,
       now: () => performance.now(),
@@ -122,10 +132,10 @@ function receive(server: Server, front: Front, webSockets: WebSocketServer): voi
   // The client waits for a word before it sends the body. It gets it once its key is known.
   server.on("checkContinue", answer);
   server.on("upgrade", (incoming: IncomingMessage, socket: Socket, head: Buffer) => {
-    const path = pathOf(incoming);
     const visitor = front.visitors.of(socket);
     if (visitor === undefined) return socket.destroy();
-    if (path === null || !isCall(path)) return socket.end(NOT_FOUND);
+    const refusal = refusalOfUpgrade(incoming, front);
+    if (refusal !== null) return socket.end(refusal);
     webSockets.upgrade(incoming, socket, head, visitor);
   });
   server.on("clientError", (error: Error & { code?: string }, socket: Socket) => {
@@ -134,14 +144,8 @@ function receive(server: Server, front: Front, webSockets: WebSocketServer): voi
   });
 }
 
-const NOT_FOUND = plain("404 Not Found", "not found");
 const BAD_REQUEST = plain("400 Bad Request", "not an HTTP request");
 const BAD_REQUESTS: Readonly<Record<string, string>> = {
   HPE_HEADER_OVERFLOW: plain("431 Request Header Fields Too Large", "the head is too large"),
   ERR_HTTP_REQUEST_TIMEOUT: plain("408 Request Timeout", "the head did not come to its end"),
 };
-
-function plain(status: string, text: string): string {
-  return `HTTP/1.1 ${status}\r\nContent-Type: text/plain;charset=UTF-8\r\n` +
-    `Content-Length: ${text.length + 1}\r\nConnection: close\r\n\r\n${text}\n`;
-}

@@ -19,12 +19,15 @@ import { type Body, dropBody, readBody } from "./connections/body.ts";
 import type { ByteBudget } from "./connections/byte_budget.ts";
 import type { Streams } from "./connections/streams.ts";
 import type { Visitor, Visitors } from "./connections/visitors.ts";
+import { type Door, knockOf, withHeaders } from "./door.ts";
 import { EventStream } from "./event_stream.ts";
+import { answerMetrics } from "./metrics_door.ts";
+import { isCall, TRPC_PATH } from "./origins.ts";
 import { servePage } from "./page.ts";
+import { asBytes, asResponse, plain } from "./plain_answer.ts";
 import { NO_ROOM, TOO_LARGE } from "./refused_requests.ts";
 import type { SlowClients } from "./slow_clients.ts";
 
-const TRPC_PATH = "/trpc";
 /** A `Request` cannot be made for these. */
 const IMPOSSIBLE_METHODS: ReadonlySet<string> = new Set(["CONNECT", "TRACE", "TRACK"]);
 
@@ -33,6 +36,9 @@ export interface Front {
   readonly services: Services;
   readonly metrics: Metrics;
   readonly isReady: () => boolean;
+  readonly door: Door;
+  readonly metricsPort: number | null;
+  readonly metricsToken: string | null;
   readonly visitors: Visitors;
   /** Pays for bodies and messages that are not there in full. */
   readonly unread: ByteBudget;
@@ -70,7 +76,7 @@ export async function answerRequest(
   const url = urlOf(incoming);
   const response = url === null
     ? new Response("no such host\n", { status: 400 })
-    : await route({ incoming, outgoing, visitor, url, gone: gone.signal }, front).catch(failed);
+    : await admitted({ incoming, outgoing, visitor, url, gone: gone.signal }, front);
   if (front.isStopping) outgoing.shouldKeepAlive = false;
   await sendAnswer(response, outgoing, front.slowClients);
 }
@@ -80,14 +86,20 @@ function failed(error: unknown): Response {
   return new Response("internal error\n", { status: 500 });
 }
 
-/** The path of a request; null: it has none that can be. */
-export function pathOf(incoming: IncomingMessage): string | null {
-  return urlOf(incoming)?.pathname ?? null;
+/** The answer of the door, or the answer of who is behind it, with the headers of the door. */
+async function admitted(exchange: Exchange, front: Front): Promise<Response> {
+  const admission = front.door.admit(knockOf(exchange.incoming, exchange.url));
+  if (admission.answer !== null) return asResponse(admission.answer);
+  return withHeaders(await route(exchange, front).catch(failed), admission.headers);
 }
 
-/** True when `path` is that of calls. */
-export function isCall(path: string): boolean {
-  return path === TRPC_PATH || path.startsWith(`${TRPC_PATH}/`);
+/** Why a request for a WebSocket is not let in, as the bytes of an answer; null: it is. */
+export function refusalOfUpgrade(incoming: IncomingMessage, front: Front): string | null {
+  const url = urlOf(incoming);
+  if (url === null) return plain("400 Bad Request", "no such host");
+  const { answer } = front.door.admit(knockOf(incoming, url));
+  if (answer !== null) return asBytes("403 Forbidden", answer.headers, answer.body ?? "");
+  return isCall(url.pathname) ? null : plain("404 Not Found", "not found");
 }
 
 function urlOf({ url = "/", headers: { host = "localhost" } }: IncomingMessage): URL | null {
@@ -95,7 +107,7 @@ function urlOf({ url = "/", headers: { host = "localhost" } }: IncomingMessage):
 }
 
 async function route(exchange: Exchange, front: Front): Promise<Response> {
-  const { url: { pathname }, incoming: { method = "GET" } } = exchange;
+  const { url: { pathname }, incoming: { method = "GET", headers } } = exchange;
   if (isCall(pathname)) return await answerCall(exchange, front);
   switch (pathname) {
     case "/healthz":
@@ -104,11 +116,9 @@ async function route(exchange: Exchange, front: Front): Promise<Response> {
       return front.isReady()
         ? new Response("ready\n")
         : new Response("not ready\n", { status: 503 });
-    case "/metrics": {
-      const { registry } = front.metrics;
-      const headers = { "content-type": registry.contentType };
-      return new Response(await registry.metrics(), { headers });
-    }
+    case "/metrics":
+      if (front.metricsPort !== null) return new Response("not found\n", { status: 404 });
+      return asResponse(await answerMetrics(front, headers.authorization ?? null));
     default:
       return await servePage(method, pathname);
   }

@@ -34,9 +34,16 @@ export interface WatchedPage {
   text(testId: string): Promise<string>;
 }
 
-/** Runs `test` with a browser of its own, and ends it whatever happens. */
-export async function withBrowser(test: (browser: Browser) => Promise<void>): Promise<void> {
-  const browser = await chromium.launch({ executablePath: await findChromium(), args: ARGUMENTS });
+/**
+ * Runs `test` with a browser of its own, and ends it whatever happens.
+ * @param more arguments of Chromium for this test.
+ */
+export async function withBrowser(
+  test: (browser: Browser) => Promise<void>,
+  more: readonly string[] = [],
+): Promise<void> {
+  const args = [...ARGUMENTS, ...more];
+  const browser = await chromium.launch({ executablePath: await findChromium(), args });
   try {
     await test(browser);
   } finally {

@@ -12,7 +12,7 @@ import { KEY, type TestService, withService } from "./service.ts";
 
 const FILE = new URL("../../examples/page.html", import.meta.url);
 
-/** Runs `test` with a web server whose one page is the example. */
+/** Runs `test` with a web server whose one page is the example, and whose origin is listed. */
 async function inBrowser(
   test: (browser: Browser, service: TestService, pageUrl: string) => Promise<void>,
 ): Promise<void> {
@@ -23,9 +23,14 @@ async function inBrowser(
     { port: 0, hostname: "127.0.0.1", onListen: () => undefined },
     ({ url }) => new Response(new URL(url).pathname === "/page.html" ? html : null, { headers }),
   );
-  const pageUrl = `http://127.0.0.1:${server.addr.port}/page.html`;
+  const origin = `http://127.0.0.1:${server.addr.port}`;
+  const pageUrl = `${origin}/page.html`;
   try {
-    await withService((service) => withBrowser((browser) => test(browser, service, pageUrl)));
+    await withService(
+      (service) => withBrowser((browser) => test(browser, service, pageUrl)),
+      undefined,
+      { WEIR_ALLOWED_ORIGINS: `${origin},null` },
+    );
   } finally {
     await server.shutdown();
   }

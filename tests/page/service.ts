@@ -26,10 +26,12 @@ export interface TestService {
 /**
  * Runs `test` with an instance, and stops it whatever happens.
  * @param reach gives the address under which the instance reaches the database.
+ * @param environment variables of the instance, besides its own.
  */
 export async function withService(
   test: (service: TestService) => Promise<void>,
   reach: (databaseUrl: string) => string = (databaseUrl) => databaseUrl,
+  environment: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   await buildPage();
   await withDatabase((database) =>
@@ -42,6 +44,7 @@ export async function withService(
             WEIR_DEV_KEY: KEY,
             WEIR_REDIS_PREFIX: redis.prefix,
             WEIR_STATEMENT_TIMEOUT_MS: "1000",
+            ...environment,
           }),
           databaseUrl: reach(database.url),
           redisUrl: redis.url,

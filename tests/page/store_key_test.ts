@@ -124,3 +124,35 @@ Deno.test("a text that cannot be a key is refused in a sentence", () =>
     await shows("sign-in-error", "This is not an API key: it has letters that no key has.");
     assertEquals(errors, []);
   }));
+
+Deno.test("a link with a wrong key says so, and forgets no good key of a page or a wall", () =>
+  inBrowser(async (browser, service) => {
+    await service.api.orders.place.mutate(order("shop", "EUR", [["tea", 2, 450]]));
+    const context = await browser.newContext({ locale: "en-US" });
+    const wrong = `${service.url}/#token=wrong`;
+    const said = "This API key is wrong, or it has been revoked. " +
+      "This page goes on with the key that it had before. Close";
+
+    const first = await openPage(browser, service.link(), { context });
+    await first.shows("today-revenue", "€9.00");
+    await first.page.goto(wrong);
+    await first.shows("refused-key", said);
+    await first.shows("today-revenue", "€9.00");
+    await first.page.getByRole("button", { name: "Close" }).click();
+    await first.shows("refused-key", []);
+    await first.page.goto(wrong);
+    await first.shows("refused-key", said);
+    await first.page.reload();
+    await first.shows("today-revenue", "€9.00");
+    await first.shows("refused-key", []);
+
+    const wall = await openPage(browser, service.link("&wall"), { context });
+    await wall.shows("today-revenue", "€9.00");
+    const other = await openPage(browser, wrong, { context });
+    await other.shows("sign-in-error", "This API key is wrong, or it has been revoked.");
+    const again = await openPage(browser, `${wrong}&wall`, { context });
+    await again.shows("today-revenue", "€9.00");
+    const later = await openPage(browser, `${service.url}/#wall`, { context });
+    await later.shows("today-revenue", "€9.00");
+    await context.close();
+  }));

@@ -76,3 +76,37 @@ Deno.test("WEIR_RATE_LIMIT_PER_SECOND: without it there is no limit, and a secon
   assertMatch(lineAbout("WEIR_RATE_LIMIT_PER_SECOND", "0"), /from 1 to 1000000/);
   assertMatch(lineAbout("WEIR_RATE_LIMIT_BURST", "5"), /WEIR_RATE_LIMIT_PER_SECOND is not/);
 });
+
+Deno.test("WEIR_ALLOWED_ORIGINS: a list is read as a browser writes origins", () => {
+  const read = (text: string) => readConfig({ WEIR_ALLOWED_ORIGINS: text }).allowedOrigins;
+  assertEquals(read("https://Shop.example:443,http://localhost:5173"), [
+    "https://shop.example",
+    "http://localhost:5173",
+  ]);
+  assertEquals(read("*"), ["*"]);
+  assertEquals(read("null, app://Shop"), ["null", "app://shop"]);
+  assertEquals(readConfig({}).allowedOrigins, []);
+});
+
+Deno.test("WEIR_ALLOWED_ORIGINS and WEIR_ALLOWED_HOSTS: a wrong entry is refused", () => {
+  const origins = [
+    "shop.example",
+    "https://shop.example/weir",
+    "https://u:p@shop.example",
+    "https://",
+    "https://a b",
+    "*.shop.example",
+    "https://shop.example,,http://x",
+  ];
+  for (const text of origins) {
+    assertMatch(lineAbout("WEIR_ALLOWED_ORIGINS", text), /must be origins separated by commas/);
+  }
+  const hosts = ["https://shop.example", "shop.example:80", "shop.example/weir", "a b", "a,,b"];
+  for (const text of hosts) {
+    assertMatch(lineAbout("WEIR_ALLOWED_HOSTS", text), /must be names without scheme and port/);
+  }
+  assertEquals(readConfig({ WEIR_ALLOWED_HOSTS: "Shop.example, weir" }).allowedHosts, [
+    "shop.example",
+    "weir",
+  ]);
+});

@@ -2,6 +2,7 @@
  * Data folders with odd names, as an operator gives them to a task. The rights of the process are
  * those of the task's line, so a name that Deno reads in another way shows here.
  */
+import { relative } from "node:path";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { createWeirClient } from "../../client/mod.ts";
 import { anInput } from "../support/load/orders.ts";
@@ -40,13 +41,77 @@ Deno.test("a data folder may have spaces and quotes, a long path, and lead throu
     assertEquals(await names(folder), ["a link", ODD]);
   }));
 
-Deno.test("a data folder with a comma, a control character or a tilde is refused in one line", () =>
+/** Everything in a name that a shell, Deno, `env`, PostgreSQL or Redis could read in another way. */
+const ODDEST = [
+  "-a b",
+  `it's "quoted"`,
+  "$HOME ${HOME} `id` $(id)",
+  "* ? [a] {b}",
+  "key=value",
+  "a;b&c|d>e#f!",
+  "back\\slash\\n %41 ~",
+  "ünïcode ☃ 注文",
+  " led",
+].join("/");
+
+Deno.test("each task works on a data folder of any name, while the service runs on it", () =>
+  withFolder(async (folder) => {
+    const given = { WEIR_DATA_DIR: `${folder}/${ODDEST}`, PORT: "0" };
+    const service = await startTask("start", "", given);
+    const [, url = "", token = ""] = await service.says(/(http:\S+)\/#token=(\S+)/);
+    assertMatch(service.printed.stdout, /Redis answers/);
+    const weir = createWeirClient({ url, token });
+    assertEquals((await weir.api.orders.place.mutate(anInput())).status, "committed");
+    await weir.close();
+    const tasks = [
+      ["migrate", "--status"],
+      ["keys", "create --label odd"],
+      ["dlq", "list"],
+      ["aggregate", "--history"],
+      ["audit", "--buckets 1"],
+      ["rebuild", ""],
+      ["demo", "--for 1s"],
+    ] as const;
+    for (const [name, args] of tasks) {
+      const { code, stderr } = await runTask(name, args, given);
+      assertEquals(code, 0, `${name}: ${stderr}`);
+    }
+    service.interrupt();
+    assertEquals((await service.ended).code, 0, service.printed.stderr);
+    assertEquals(await names(folder), ["-a b"], "nothing stands beside the folder");
+    const watched = await startTask("dev", "", given);
+    await watched.says(/ ready$/m);
+    watched.interrupt();
+    await watched.ended;
+    assertMatch(watched.printed.stdout, /PostgreSQL is stopped/);
+  }));
+
+Deno.test("a data folder may begin with a dash, and lead out of the project's folder", () =>
+  withFolder(async (folder) => {
+    const root = new URL("../../", import.meta.url).pathname;
+    const dash = `-weir ${crypto.randomUUID()}`;
+    try {
+      for (const WEIR_DATA_DIR of [dash, relative(root, `${folder}/outside`)]) {
+        const { code, stderr } = await runTask("keys", "list", { WEIR_DATA_DIR });
+        assertEquals(code, 0, stderr);
+      }
+      assert((await names(`${root}/${dash}`)).includes("postgres"));
+      assert((await names(`${folder}/outside`)).includes("postgres"));
+    } finally {
+      await Deno.remove(`${root}/${dash}`, { recursive: true });
+    }
+  }));
+
+Deno.test("a data folder with a comma, a control character, a tilde or a space around it is refused", () =>
   withFolder(async (folder) => {
     const wrong: readonly (readonly [string, RegExp])[] = [
       [`${folder}/a,${folder}/b`, /must not have a comma/],
       [`${folder},/`, /must not have a comma/],
       [`${folder}/a\nb`, /must not have a control character/],
       ["~/weir", /must be a path without ~/],
+      [`${folder}/trailing `, /must not begin or end with a space/],
+      [" leading", /must not begin or end with a space/],
+      [`${folder}/two  spaces`, /or have two in a row/],
     ];
     for (const [WEIR_DATA_DIR, words] of wrong) {
       for (const [task, args] of [["start", ""], ["demo", "--for 1s"], ["keys", "list"]] as const) {

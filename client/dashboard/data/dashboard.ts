@@ -62,6 +62,8 @@ export interface DashboardOptions {
   readonly storeId: string | null;
   /** Called when the key is for another store than the one asked for. Nothing is shown then. */
   readonly onOtherStore: (storeId: string) => void;
+  /** Called when the server has said what the key is for. */
+  readonly onAccepted: () => void;
   /** Called when the key is not accepted. */
   readonly onUnauthenticated: (problem: Problem) => void;
 }
@@ -89,6 +91,7 @@ export function openDashboard(options: DashboardOptions): Dashboard {
         }),
       onAnswer: (access) => {
         const shown = storeToShow(access, options.storeId);
+        if (access !== null) options.onAccepted();
         batch(() => {
           state.access.value = access;
           state.storeId.value = shown;

@@ -7,11 +7,12 @@
  * stays in the address bar.
  *
  * A page keeps the key for its tab alone. A wall keeps it in the browser, because nobody stands there
- * to type it in again after a power cut.
+ * to type it in again after a power cut. A link with a wrong key leaves the key before it in force.
  *
  * Tested in tests/client/dashboard/data/situation_test.ts and tests/page/wall_test.ts.
  */
 import { type ReadonlySignal, signal } from "@preact/signals";
+import { KeptKey } from "./kept_key.ts";
 
 export interface SessionState {
   /** Null: the page asks for a key. */
@@ -27,8 +28,14 @@ export interface SessionState {
 export interface Session {
   readonly state: ReadonlySignal<SessionState>;
   signIn(token: string): void;
-  /** Forgets the key. @param refusal the reason, when the viewer did not ask for it. */
-  signOut(refusal?: string): void;
+  /** The server has taken the key. */
+  accept(token: string): void;
+  /** The server has refused the key: the page goes on with the one before it, or asks for one. */
+  refuse(token: string, refusal: string): void;
+  /** Takes the reason off the page. */
+  dismissRefusal(): void;
+  /** Forgets every key. */
+  signOut(): void;
   showStore(storeId: string | null): void;
   /** True when the key is still there after the page is loaded again. */
   outlivesReload(): boolean;
@@ -41,7 +48,6 @@ export interface Fragment {
   readonly isWall: boolean;
 }
 
-const TOKEN_SLOT = "weir.token";
 /** A header carries these characters alone. No key has another one. */
 const SENDABLE = /^[\x21-\x7e]+$/;
 const NO_KEY = "This is not an API key: it has letters that no key has.";
@@ -49,8 +55,9 @@ const NO_KEY = "This is not an API key: it has letters that no key has.";
 /** Reads the link and the key that is remembered. Follows a new link in the same tab. */
 export function startSession(): Session {
   const { isWall } = readFragment(location.hash);
+  const kept = new KeptKey(() => sessionStorage, () => localStorage);
   const state = signal<SessionState>({
-    token: remembered(isWall),
+    token: kept.read(isWall),
     storeId: null,
     isWall,
     refusal: null,
@@ -60,14 +67,15 @@ export function startSession(): Session {
     showFragment(state.value);
   };
   const signIn = (token: string) => {
-    if (!SENDABLE.test(token)) return change({ token: null, refusal: NO_KEY });
-    remember(token, state.value.isWall);
+    const { isWall } = state.value;
+    if (!SENDABLE.test(token)) return change({ token: kept.read(isWall), refusal: NO_KEY });
+    kept.put(token, isWall);
     change({ token, refusal: null });
   };
   const followLink = () => {
     const { token, storeId, isWall } = readFragment(location.hash);
     change({ storeId, isWall });
-    const current = token ?? state.value.token ?? remembered(isWall);
+    const current = token ?? state.value.token ?? kept.read(isWall);
     if (current !== null) signIn(current);
   };
   followLink();
@@ -75,12 +83,15 @@ export function startSession(): Session {
   return {
     state,
     signIn,
-    signOut: (refusal) => {
-      forget();
-      change({ token: null, refusal: refusal ?? null });
+    accept: (token) => kept.accept(token, state.value.isWall),
+    refuse: (token, refusal) => change({ token: kept.refuse(token), refusal }),
+    dismissRefusal: () => change({ refusal: null }),
+    signOut: () => {
+      kept.forget();
+      change({ token: null, refusal: null });
     },
     showStore: (storeId) => change({ storeId }),
-    outlivesReload: () => remembered(state.value.isWall) === state.value.token,
+    outlivesReload: () => kept.read(state.value.isWall) === state.value.token,
   };
 }
 
@@ -105,32 +116,4 @@ export function writeFragment({ storeId, isWall }: Omit<Fragment, "token">): str
 function showFragment(state: SessionState): void {
   const { pathname, search } = location;
   history.replaceState(null, "", `${pathname}${search}${writeFragment(state)}`);
-}
-
-/** A browser that keeps nothing for pages throws. The key then lasts as long as the page. */
-function remembered(isWall: boolean): string | null {
-  try {
-    const kept = sessionStorage.getItem(TOKEN_SLOT);
-    return kept ?? (isWall ? localStorage.getItem(TOKEN_SLOT) : null);
-  } catch {
-    return null;
-  }
-}
-
-function remember(token: string, isWall: boolean): void {
-  try {
-    sessionStorage.setItem(TOKEN_SLOT, token);
-    if (isWall) localStorage.setItem(TOKEN_SLOT, token);
-  } catch {
-    // The key is not kept, so the next load asks for it again.
-  }
-}
-
-function forget(): void {
-  try {
-    sessionStorage.removeItem(TOKEN_SLOT);
-    localStorage.removeItem(TOKEN_SLOT);
-  } catch {
-    // A browser that keeps nothing has nothing to forget.
-  }
 }

@@ -48,6 +48,7 @@ export function App({ session, dashboard, now, isOutdated }: AppProps) {
         <ConnectionState connection={opened.connection} />
         {!isWall && <Ways session={session} isOutdated={isOutdated} />}
       </header>
+      <RefusedKey session={session} />
       <main key={`${opened.serial} ${isWall}`} data-live={isLive}>
         <Freshness dashboard={opened} now={now} />
         <Figures dashboard={opened} now={now} isWall={isWall} />
@@ -56,6 +57,18 @@ export function App({ session, dashboard, now, isOutdated }: AppProps) {
         )}
       </main>
     </>
+  );
+}
+
+/** The key of a link was refused, and the page goes on with the key before it. */
+function RefusedKey({ session }: Pick<AppProps, "session">) {
+  const { refusal } = session.state.value;
+  if (refusal === null) return null;
+  return (
+    <p class="refused-key" role="alert" data-testid="refused-key">
+      {refusal} This page goes on with the key that it had before.{" "}
+      <button type="button" class="plain" onClick={session.dismissRefusal}>Close</button>
+    </p>
   );
 }
 

@@ -13,7 +13,7 @@
  */
 import { Pool } from "../../../sql/connection/pool.ts";
 import { recountMinutes } from "../../../sql/figures/recount.ts";
-import { type Config, readConfig, readEnvironment } from "../../config.ts";
+import { type Config, RANDOM_KEY, readConfig, readEnvironment } from "../../config.ts";
 import { type RunningService, runService } from "../../service.ts";
 import { configureLog } from "../../telemetry/log.ts";
 import { durationMs, taskCommand, TaskFailure, wholeNumber } from "../command.ts";
@@ -83,10 +83,11 @@ async function runDemo(options: DemoOptions): Promise<void> {
  */
 function demoConfig(): Config {
   const environment = readEnvironment();
+  const { WEIR_DEV_KEY: key = RANDOM_KEY } = environment;
   const config = readConfig({
-    WEIR_DEV_KEY: crypto.randomUUID(),
     LOG_LEVEL: environment["DATABASE_URL"] === undefined ? "error" : "warning",
     ...environment,
+    WEIR_DEV_KEY: key === RANDOM_KEY ? crypto.randomUUID() : key,
   });
   const dataDir = `${config.dataDir}/demo`;
   if (environment["PORT"] !== undefined || isFree(config)) return { ...config, dataDir };

@@ -6,6 +6,7 @@
  */
 import type { Config } from "../../config.ts";
 import { getLogger } from "../../telemetry/log.ts";
+import { readProcFiles } from "../../process_table.ts";
 import type { VisitorBounds } from "./visitors.ts";
 
 const log = getLogger(["weir", "front"]);
@@ -43,16 +44,9 @@ export async function visitorBounds(
 
 /** The most descriptors that this process may have open; null: the system does not tell. */
 export async function readDescriptorLimit(): Promise<number | null> {
-  if (Deno.build.os === "windows") return null;
-  try {
-    const { stdout } = await new Deno.Command("env", {
-      args: ["sh", "-c", "ulimit -n"],
-      stdin: "null",
-      stderr: "null",
-    }).output();
-    const text = new TextDecoder().decode(stdout).trim();
-    return text === "unlimited" ? MOST_CONNECTIONS * 2 : Number.parseInt(text) || null;
-  } catch {
-    return null;
-  }
+  // The limits of `cat` are those of the process that starts it.
+  const limits = await readProcFiles(["/proc/self/limits"]);
+  const [, limit] = /^Max open files +(\d+|unlimited) /m.exec(limits) ?? [];
+  if (limit === undefined) return null;
+  return limit === "unlimited" ? RESERVED_DESCRIPTORS + MOST_CONNECTIONS : Number(limit);
 }

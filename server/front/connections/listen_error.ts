@@ -6,19 +6,23 @@ import { describe } from "../../telemetry/log.ts";
 
 /** The server cannot listen on HOST and PORT; the message is one line for the operator. */
 export class ListenError extends Error {
-  constructor({ host, port }: { host: string; port: number }, cause: unknown) {
-    super(whyNot(host, port, cause), { cause });
+  /** @param address `variable` is the one that gave the port, else `PORT`. */
+  constructor(address: { host: string; port: number; variable?: string }, cause: unknown) {
+    super(whyNot(address, cause), { cause });
     this.name = "ListenError";
   }
 }
 
-function whyNot(host: string, port: number, cause: unknown): string {
+function whyNot(
+  { host, port, variable = "PORT" }: { host: string; port: number; variable?: string },
+  cause: unknown,
+): string {
   switch (cause instanceof Error && "code" in cause ? cause.code : undefined) {
     case "EADDRINUSE":
-      return `PORT ${port} is in use by another process`;
+      return `${variable} ${port} is in use by another process`;
     case "EADDRNOTAVAIL":
       return "HOST is not an address of this machine";
     default:
-      return `HOST and PORT are wrong: cannot listen on ${host}:${port}: ${describe(cause)}`;
+      return `HOST and ${variable} are wrong: cannot listen on ${host}:${port}: ${describe(cause)}`;
   }
 }

@@ -26,6 +26,8 @@ const GIVE_UP_MS = 30_000;
 export interface ListenerOptions {
   readonly host: string;
   readonly port: number;
+  /** The variable that sets the port; default PORT. */
+  readonly variable?: string;
   /** Called once, when the port cannot be listened on any more. */
   readonly onLost: (error: Error) => void;
   /** Default: `CALL_EVERY_MS`. */
@@ -47,7 +49,7 @@ export interface Listener {
 export async function listen(server: Server, options: ListenerOptions): Promise<Listener> {
   const { host, port } = options;
   await bind(server, host, port).catch((error) => {
-    throw new ListenError({ host, port }, error);
+    throw new ListenError(options, error);
   });
   return new KeptListener(server, options, (server.address() as AddressInfo).port);
 }
@@ -93,7 +95,7 @@ class KeptListener implements Listener {
     } catch (error) {
       if (this.#stopped || performance.now() - lostAt < giveUpMs) return;
       this.#stopped = true;
-      return onLost(new ListenError({ host, port: this.port }, error));
+      return onLost(new ListenError({ ...this.options, port: this.port }, error));
     }
     if (this.#stopped) return await unbind(this.server);
     this.#lostAt = null;

@@ -53,10 +53,11 @@ printf '#!/bin/sh\\ncase "$LD_LIBRARY_PATH" in *any-linux-gnu) exit 0;; esac; ex
 async function search(
   scripts: Record<string, string>,
   times = 1,
+  data = "data",
 ): Promise<{ found: RedisSearch; calls: string; root: string }> {
   const root = await Deno.realPath(await temporaryFolder());
   const path = Deno.env.get("PATH") ?? "";
-  const folder = await openDataFolder(`${root}/data`);
+  const folder = await openDataFolder(`${root}/${data}`);
   try {
     await Deno.mkdir(`${root}/bin`);
     await Deno.symlink("/usr/bin/env", `${root}/bin/env`);
@@ -112,6 +113,17 @@ Deno.test("findRedis() unpacks missing packages once", async () => {
   ]);
   assertEquals(calls.trim().split("\n").length, 1);
   assertStringIncludes(calls, "download redis-server redis-tools liblzf1 lua-bitop liblua5.1-0");
+});
+
+Deno.test("findRedis() runs a copy below a folder with an equals sign, and none below a colon", async () => {
+  // The script of `env`'s own shell is needed to start such a program.
+  const { found, root } = await search({ ...SCRIPTS, sh: 'exec /bin/sh "$@"' }, 1, "key=value");
+  assertEquals(found, {
+    path: `${root}/key=value/redis-package/usr/bin/redis-server`,
+    libraryPath: `${root}/key=value/redis-package/usr/lib/any-linux-gnu`,
+  });
+  const colon = await search(SCRIPTS, 1, "a:b");
+  assertStringIncludes(JSON.stringify(colon.found), "below a colon");
 });
 
 Deno.test("findRedis() says why it found no Redis", async () => {

@@ -23,7 +23,9 @@ Deno.test("a quiet event stream has comments, and outlives a proxy that ends idl
     const raw = new RawConnection(proxy.url);
     raw.send(
       `GET /trpc/dashboard.live?input=%7B%22storeId%22%3A%22quiet%22%7D HTTP/1.1\r\n` +
-        `Host: weir\r\nAuthorization: Bearer ${KEY}\r\nAccept: text/event-stream\r\n\r\n`,
+        `Host: ${
+          new URL(proxy.url).host
+        }\r\nAuthorization: Bearer ${KEY}\r\nAccept: text/event-stream\r\n\r\n`,
     );
     // A reader by the letter of the format beside it, which fails on anything that is no event.
     const input = { storeId: "quiet" };
@@ -66,7 +68,9 @@ Deno.test("a WebSocket whose client is gone without a word is closed, and its st
   withInstance(async ({ url, api }) => {
     const gone = new RawConnection(url);
     gone.send(
-      `GET /trpc HTTP/1.1\r\nHost: weir\r\nAuthorization: Bearer ${KEY}\r\nUpgrade: websocket\r\n` +
+      `GET /trpc HTTP/1.1\r\nHost: ${
+        new URL(url).host
+      }\r\nAuthorization: Bearer ${KEY}\r\nUpgrade: websocket\r\n` +
         `Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n` +
         `Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
     );

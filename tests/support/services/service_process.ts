@@ -103,7 +103,7 @@ export async function startService(environment: Environment): Promise<ServicePro
 }
 
 async function spawn(environment: Environment): Promise<Omit<ServiceProcess, "url">> {
-  const rights = await rightsOfStart(environment["WEIR_DATA_DIR"] ?? ".weir");
+  const rights = await rightsOfStart(environment);
   const preload = CLOCK_AHEAD in environment
     ? ["--preload", "tests/support/services/clock_ahead.ts"]
     : [];
@@ -167,13 +167,24 @@ async function residentBytes(pid: number): Promise<number> {
 }
 
 /** The permissions that deno.json gives to `start`: a test fails when one is missing there. */
-async function rightsOfStart(dataDir: string): Promise<string[]> {
+async function rightsOfStart(environment: Environment): Promise<string[]> {
   const { tasks } = JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT)));
   if (tasks.start.command !== "deno task -q weir server/cli/main.ts start") {
     throw new Error(`another line starts the service than the tests do: ${tasks.start.command}`);
   }
-  const [, flags = ""] = /deno run (.*)$/.exec(tasks.weir.command) ?? [];
-  return flags.split(" ").map((flag) => flag.replaceAll('"$WEIR_DATA_DIR"', dataDir));
+  const [, settings = "", flags = ""] = /^(.*)deno run (.*)$/.exec(tasks.weir.command) ?? [];
+  const folder = environment["WEIR_DATA_DIR"] ?? ".weir";
+  // The line sets a variable again where a database is given.
+  const hasDatabase = (environment["DATABASE_URL"] ?? "") !== "";
+  const set = (name: string) => {
+    const values = [...settings.matchAll(new RegExp(`\\b${name}=("[^"]*"|[^;]*)`, "g"))];
+    return values.at(hasDatabase ? 1 : 0)?.[1]?.replaceAll('"', "") ?? "";
+  };
+  const values = { RUN: set("RUN"), WRITE: set("WRITE") };
+  return flags.split(" ").map((flag) =>
+    flag.replaceAll('"', "").replace("$RUN", () => values.RUN).replace("$WRITE", () => values.WRITE)
+      .replace("$WEIR_DATA_DIR", () => folder)
+  );
 }
 
 /** The text that a stream has delivered so far. */
