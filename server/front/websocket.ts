@@ -35,7 +35,7 @@ const FULL_BYTES = 65_536;
  * the client can have read anything. Past this many unread bytes the client is disconnected.
  */
 const MAX_UNREAD_BYTES = 4 * MAX_BODY_BYTES;
-/** A stranger's first message holds its key. */
+/** No more than this is taken from a stranger. Its first message holds its key. */
 const STRANGER_BYTES = 16_384;
 /** Going away, and a policy that the client breaks: RFC 6455. */
 const CLOSE_GOING_AWAY = 1_001;
@@ -143,6 +143,7 @@ class ClientSocket extends WebSocket implements WatchedClient {
 
   known({ keyId }: Principal): void {
     this.#visitor?.known();
+    if (this.isPaused) this.resume();
     this.#share?.giveBack();
     this.#share = this.#front?.unread.open(keyId) ?? null;
   }
@@ -194,9 +195,9 @@ class ClientSocket extends WebSocket implements WatchedClient {
   #receive(bytes: number): void {
     this.#isHeard = true;
     this.#unfinishedBytes += bytes;
-    const isTooMuch = this.#visitor?.isStranger === true &&
-      this.#unfinishedBytes > STRANGER_BYTES;
-    if (isTooMuch || this.#share?.take(bytes) === false) this.terminate();
+    if (this.#share?.take(bytes) === false) return this.terminate();
+    const isMuch = this.#visitor?.isStranger === true && this.#unfinishedBytes > STRANGER_BYTES;
+    if (isMuch) this.pause(); // until its key is known; a stranger without one is closed soon
   }
 
   #received(): void {
