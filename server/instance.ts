@@ -81,11 +81,9 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
   });
   system.subscribe({ error: (error) => tellBug("a bug in the system", error) });
   const isReady = () => system.getSnapshot().value === "serving" && parts.takesOrders();
+  const onLost = (error: Error) => system.send({ type: "LOST", error });
   try {
-    listening = await listen(parts, options, {
-      isReady,
-      onLost: (error) => system.send({ type: "LOST", error }),
-    });
+    listening = await listen(parts, options, { isReady, onLost });
   } catch (error) {
     await stopParts(parts, null, 0);
     throw error;

@@ -20,7 +20,7 @@ import { type Auditing, startAuditing } from "./figures/auditing.ts";
 import { type Bus, startBus } from "./figures/bus.ts";
 import { type Folding, startFolding } from "./figures/folding.ts";
 import { startRetention } from "./figures/retention.ts";
-import { startAuth } from "./front/auth.ts";
+import { startAuth } from "./front/keys/auth.ts";
 import { type LiveHub, startLiveHub } from "./live/live_hub.ts";
 import { createSnapshotCache, NO_CACHE } from "./live/snapshot_cache.ts";
 import { watchProblems } from "./ops/problems/start.ts";

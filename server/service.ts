@@ -5,7 +5,7 @@
  * Tested in tests/server/service_start_test.ts and service_stop_test.ts.
  */
 import type { Config } from "./config.ts";
-import { keyOfRun, tellKey } from "./front/dev_key.ts";
+import { keyOfRun, tellKey } from "./front/keys/dev_key.ts";
 import { type EmbeddedServices, startEmbedded } from "./embedded/mod.ts";
 import { type Instance, startInstance } from "./instance.ts";
 import { watchLaunchers } from "./launchers.ts";

@@ -8,7 +8,7 @@ import { Buffer } from "node:buffer";
 import { timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Metrics } from "../telemetry/metrics.ts";
-import { bearerToken } from "./auth.ts";
+import { bearerToken } from "./keys/auth.ts";
 import { listen } from "./connections/listener.ts";
 import { Door, knockOf } from "./door.ts";
 import type { PlainAnswer } from "./plain_answer.ts";

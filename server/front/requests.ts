@@ -13,7 +13,7 @@ import { MAX_BATCH_CALLS } from "../router/errors.ts";
 import { appRouter } from "../router/mod.ts";
 import { tellBug } from "../telemetry/bugs.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import { bearerToken } from "./auth.ts";
+import { bearerToken } from "./keys/auth.ts";
 import { sendAnswer } from "./connections/answer.ts";
 import { type Body, dropBody, readBody } from "./connections/body.ts";
 import type { ByteBudget } from "./connections/byte_budget.ts";

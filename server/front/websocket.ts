@@ -21,7 +21,7 @@ import { Refused } from "../../client/contract/refused.ts";
 import type { Context, Principal } from "../router/context.ts";
 import { MAX_BATCH_CALLS } from "../router/errors.ts";
 import { appRouter } from "../router/mod.ts";
-import { bearerToken } from "./auth.ts";
+import { bearerToken } from "./keys/auth.ts";
 import { MAX_BODY_BYTES } from "./connections/body.ts";
 import type { Visitor } from "./connections/visitors.ts";
 import type { Front } from "./requests.ts";
@@ -37,6 +37,8 @@ const FULL_BYTES = 65_536;
 const MAX_UNREAD_BYTES = 4 * MAX_BODY_BYTES;
 /** No more than this is taken from a stranger. Its first message holds its key. */
 const STRANGER_BYTES = 16_384;
+/** Calls of a message that are refused one by one. */
+const MAX_REFUSED_CALLS = 1_000;
 /** Going away, and a policy that the client breaks: RFC 6455. */
 const CLOSE_GOING_AWAY = 1_001;
 const CLOSE_POLICY = 1_008;
@@ -83,6 +85,10 @@ export function createWebSocketServer(front: Front): WebSocketServer {
       {
         router: appRouter,
         maxBatchSize: MAX_BATCH_CALLS,
+        experimental_encoder: {
+          encode: (message) => JSON.stringify(message),
+          decode: (message) => socket.decode(message),
+        },
         createContext: async ({ info }): Promise<Context> => {
           const token = info.connectionParams?.["token"] ?? header;
           await services.auth.authenticate(token).then(
@@ -124,7 +130,7 @@ class ClientSocket extends WebSocket implements WatchedClient {
   #front: Front | null = null;
   /** Bytes since the latest message. */
   #unfinishedBytes = 0;
-  /** Those who wait until the connection has taken more. */
+  /** Resolves for each who waits until the connection has taken more. */
   #waiting: (() => void)[] = [];
 
   /** Begins to count. */
@@ -151,6 +157,18 @@ class ClientSocket extends WebSocket implements WatchedClient {
   /** The first answer is a refusal, and the last one. An outage is no fault of the client. */
   refused(error: unknown): void {
     this.#isRefused = error instanceof Refused && error.refusal.reason === "unauthenticated";
+  }
+
+  /**
+   * The calls of a message. Far too many are not even refused one by one, since their refusals would
+   * cost more than the calls: the connection ends.
+   */
+  decode(message: string | ArrayBuffer | Uint8Array): unknown {
+    const text = typeof message === "string" ? message : new TextDecoder().decode(message);
+    const calls: unknown = JSON.parse(text);
+    if (!Array.isArray(calls) || calls.length <= MAX_REFUSED_CALLS) return calls;
+    this.close(CLOSE_POLICY, `a message has at most ${MAX_BATCH_CALLS} calls`);
+    return [];
   }
 
   /** Asks a silent client whether it is there. One that has not answered is gone. */

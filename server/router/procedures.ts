@@ -2,7 +2,7 @@
  * The base of every procedure: authentication before anything is parsed, scopes, stores, and the
  * shape of errors.
  *
- * Tested in tests/server/router/errors_test.ts and tests/server/front/auth_test.ts.
+ * Tested in tests/server/router/errors_test.ts and tests/server/front/keys/auth_test.ts.
  */
 import { initTRPC } from "@trpc/server";
 import type { PlaceOrder } from "../../client/contract/order.ts";

@@ -75,36 +75,37 @@ export function createMetrics(hints: Hints) {
       ["why"],
     ),
     /** Defines the gauges of connections. */
-    watchConnections: (of: ConnectionGauges) => {
-      const gauge = gaugeOf(registers, hints);
-      gauge(
-        "weir_unread_bytes",
-        "Bytes that were sent to clients and wait in this process for them to read.",
-        of.unreadBytes,
-      );
-      gauge(
-        "weir_unfinished_bytes",
-        "Bytes of requests that have not arrived in full.",
-        of.unfinishedBytes,
-      );
-      gauge("weir_connections", "Connections that are open.", of.connections);
-      gauge("weir_strangers", "Connections that have not shown a good key.", of.strangers);
-      gauge(
-        "weir_listener_restarts",
-        "How often the instance has listened on its port again.",
-        of.listenerRestarts,
-      );
-    },
+    watchConnections: (of: ConnectionGauges) => watchConnections(gaugeOf(registers, hints), of),
   };
 }
 
-/** What the server of HTTP and WebSocket tells, each value as it is now. */
-export interface ConnectionGauges {
+/** The values that the server of HTTP and WebSocket tells, each as it is now. */
+interface ConnectionGauges {
   readonly unreadBytes: () => number;
   readonly unfinishedBytes: () => number;
   readonly connections: () => number;
   readonly strangers: () => number;
   readonly listenerRestarts: () => number;
+}
+
+function watchConnections(gauge: ReturnType<typeof gaugeOf>, of: ConnectionGauges): void {
+  gauge(
+    "weir_unread_bytes",
+    "Bytes that were sent to clients and wait in this process for them to read.",
+    of.unreadBytes,
+  );
+  gauge(
+    "weir_unfinished_bytes",
+    "Bytes of requests that have not arrived in full.",
+    of.unfinishedBytes,
+  );
+  gauge("weir_connections", "Connections that are open.", of.connections);
+  gauge("weir_strangers", "Connections that have not shown a good key.", of.strangers);
+  gauge(
+    "weir_listener_restarts",
+    "How often the instance has listened on its port again.",
+    of.listenerRestarts,
+  );
 }
 
 const CIRCUIT_STATES = ["closed", "open", "half_open"] as const;

@@ -35,6 +35,7 @@ export function readBody(
 ): Promise<Body> {
   const declared = Number(incoming.headers["content-length"] ?? 0);
   if (declared > MAX_BODY_BYTES) return Promise.resolve("too_large");
+  if (!share.fits(declared)) return Promise.resolve("no_room");
   const { promise, resolve } = Promise.withResolvers<Body>();
   let kept = new Uint8Array();
   let bytes = 0;

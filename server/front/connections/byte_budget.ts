@@ -3,11 +3,13 @@
  * share it, and one key may have a part of it only. So a caller that sends a thousand bodies and
  * ends none of them costs a known amount, and other keys' requests go on.
  *
- * Tested in tests/server/front/byte_budget_test.ts.
+ * Tested in tests/server/front/connections/byte_budget_test.ts.
  */
 
 /** One request. It takes bytes as they arrive, and gives all of them back at its end. */
 export interface Share {
+  /** True when `bytes` could be taken now. */
+  fits(bytes: number): boolean;
   /** Takes `bytes` more. @returns false, and takes nothing, when a bound would be passed */
   take(bytes: number): boolean;
   /** Gives everything back. Legal twice. */
@@ -29,18 +31,21 @@ export class ByteBudget {
   /** A share for one request. @param owner the id of the key that pays for it */
   open(owner: string): Share {
     let taken = 0;
+    const ofOwner = () => this.#bytesOf.get(owner) ?? 0;
+    const fits = (bytes: number) =>
+      this.#bytes + bytes <= this.maxBytes && ofOwner() + bytes <= this.maxBytesOfOne;
     return {
+      fits,
       take: (bytes) => {
-        const ofOwner = (this.#bytesOf.get(owner) ?? 0) + bytes;
-        if (this.#bytes + bytes > this.maxBytes || ofOwner > this.maxBytesOfOne) return false;
+        if (!fits(bytes)) return false;
         this.#bytes += bytes;
-        this.#bytesOf.set(owner, ofOwner);
+        this.#bytesOf.set(owner, ofOwner() + bytes);
         taken += bytes;
         return true;
       },
       giveBack: () => {
         this.#bytes -= taken;
-        const left = (this.#bytesOf.get(owner) ?? 0) - taken;
+        const left = ofOwner() - taken;
         if (left > 0) this.#bytesOf.set(owner, left);
         else this.#bytesOf.delete(owner);
         taken = 0;

@@ -2,7 +2,7 @@
  * Descriptors: how many connections a process may hold. Each connection needs a descriptor, and so
  * do the pools, Redis and files. A process without a descriptor cannot work.
  *
- * Tested in tests/server/front/descriptors_test.ts.
+ * Tested in tests/server/front/connections/descriptors_test.ts.
  */
 import type { Config } from "../../config.ts";
 import { getLogger } from "../../telemetry/log.ts";

@@ -7,7 +7,7 @@
  * listener ends though nobody asked, it listens again on the same port. When it cannot for
  * `GIVE_UP_MS`, the process is of no use, and `onLost` is told.
  *
- * Tested in tests/server/front/listener_test.ts and tests/system/door/silent_connections_test.ts.
+ * Tested in tests/server/front/connections/listener_test.ts and tests/system/door/silent_connections_test.ts.
  */
 import type { Server } from "node:http";
 import { type AddressInfo, connect, Server as TcpServer } from "node:net";

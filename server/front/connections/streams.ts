@@ -8,9 +8,9 @@ import { refuse } from "../../../client/contract/refusal.ts";
 import { Refused } from "../../../client/contract/refused.ts";
 
 /** A page has a handful. */
-export const MAX_STREAMS_PER_CONNECTION = 100;
+const MAX_STREAMS_PER_CONNECTION = 100;
 /** A wall of dashboards for each of thousands of stores may share one key. */
-export const MAX_STREAMS_PER_KEY = 5_000;
+const MAX_STREAMS_PER_KEY = 5_000;
 
 /** The subscriptions of one connection. */
 export interface ConnectionStreams {

@@ -14,7 +14,7 @@
 import type { Socket } from "node:net";
 
 /** A client that has connected sends its key at once. This is for slow lines. */
-export const STRANGER_MS = 5_000;
+const STRANGER_MS = 5_000;
 const LOOK_EVERY_MS = 500;
 /** Strangers may have this part of all connections. */
 const STRANGERS_PART = 1 / 4;

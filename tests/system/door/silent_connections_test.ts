@@ -11,7 +11,7 @@ import { createTestClient, KEY } from "../../support/services/instance.ts";
 import { DESCRIPTORS } from "../../support/services/service_process.ts";
 import { until } from "../../support/services/services.ts";
 
-const SILENT = 1_000;
+const SILENT = 600;
 const MEBIBYTE = 1_048_576;
 
 /** Sockets that say nothing, or half a head, until they are closed. */
@@ -19,9 +19,11 @@ class SilentSockets implements Disposable {
   readonly #sockets: Socket[] = [];
   closed = 0;
 
-  constructor(url: string, count: number) {
+  /** Opens all, some at a time: the attacker shares two cores with the instance. */
+  async open(url: string, count: number): Promise<void> {
     const { hostname, port } = new URL(url);
     for (let index = 0; index < count; index++) {
+      if (index % 20 === 0) await new Promise((resolve) => setTimeout(resolve, 50));
       const socket = connect(Number(port), hostname);
       socket.on("error", () => undefined);
       socket.on("close", () => this.closed++);
@@ -36,22 +38,25 @@ class SilentSockets implements Disposable {
   }
 }
 
-Deno.test("a thousand silent connections at a limit of 400 descriptors: all are closed, callers get in, and nobody waits", () =>
+Deno.test("six hundred silent connections at a limit of 400 descriptors: all are closed, callers get in, and nobody waits", () =>
   withFaults(async (run) => {
     const service = await run.instance({ [DESCRIPTORS]: "400" });
     const bytes = await service.residentBytes();
     await using gentle = await Gentle.start({ url: service.url, token: KEY });
     const quiet = await gentle.quiet();
-    using silent = new SilentSockets(service.url, SILENT);
+    using silent = new SilentSockets();
     let newcomers = 0;
     const underFire = await gentle.during(async () => {
+      const opening = silent.open(service.url, SILENT);
       await until("all to be closed", async () => {
         const client = createTestClient(service.url, KEY);
         await client.api.orders.place.mutate(anInput());
         await client.close();
         newcomers++;
+        await new Promise((resolve) => setTimeout(resolve, 100));
         return silent.closed === SILENT;
       });
+      await opening;
     });
     const grownBytes = await service.residentBytes() - bytes;
     report("silent connections", { quiet, underFire, newcomers, grownMiB: grownBytes / MEBIBYTE });

@@ -6,6 +6,8 @@ import { withAttack } from "../../support/faults/attack.ts";
 import { until } from "../../support/services/services.ts";
 
 const BODIES = 1_000;
+/** The attacker shares two cores with the instance. So it spreads its megabytes over ten seconds. */
+const PACE_MS = 80;
 /** A little less than the bound of a body. */
 const BYTES = 1_000_000;
 const SOCKETS = 16;
@@ -31,9 +33,11 @@ for (const withKey of [false, true]) {
       const sockets: Socket[] = [];
       await run(`unfinished bodies, ${withKey ? "with a key" : "no key"}`, async ({ repeat }) => {
         await repeat(8, async () => {
+          const paced = new Promise((resolve) => setTimeout(resolve, PACE_MS));
           if (sockets.length < BODIES) {
             sockets.push(await unfinished(url, withKey ? token : null));
-          } else await new Promise((resolve) => setTimeout(resolve, 50));
+          }
+          await paced;
         });
       });
       for (const socket of sockets) socket.destroy();
@@ -44,7 +48,9 @@ Deno.test("unfinished messages of sixteen sockets are cut at their bound, and sl
   withAttack(async ({ url, token, run }) => {
     const codes: number[] = [];
     await run("unfinished messages", async ({ repeat }) => {
+      let begun = 0;
       await repeat(SOCKETS, async () => {
+        if (begun < SOCKETS) await new Promise((resolve) => setTimeout(resolve, PACE_MS * begun++));
         const socket = new WebSocket(`${url.replace(/^http/, "ws")}/trpc`, {
           headers: { authorization: `Bearer ${token}` },
         });
@@ -64,6 +70,7 @@ Deno.test("unfinished messages of sixteen sockets are cut at their bound, and sl
           );
         }
         await until("the socket to be closed", () => isClosed);
+        await new Promise((resolve) => setTimeout(resolve, 5 * PACE_MS));
       });
     });
     assertLess(codes.filter((code) => code === 1_000).length, 1, "each was cut");

@@ -7,6 +7,7 @@ Deno.test("a budget has a bound for all and one for each owner, and gets everyth
   assert(first.take(30));
   const second = budget.open("a");
   assert(!second.take(11), "the owner's bound");
+  assertEquals([second.fits(11), second.fits(10)], [false, true]);
   assert(second.take(10));
   const others = ["b", "c"].map((owner) => budget.open(owner));
   assert(others[0]!.take(40));

@@ -5,8 +5,8 @@
  * A database that has not answered for a while is silent. That is counted in turns of the process
  * and not in time alone: a process that is busy has not got round to the answer that lies there.
  */
-import type { ApiKey } from "../../sql/api_keys.ts";
-import { pause } from "../../sql/waiting.ts";
+import type { ApiKey } from "../../../sql/api_keys.ts";
+import { pause } from "../../../sql/waiting.ts";
 
 /** The database's answer about a token. */
 export interface KeyAnswer {

@@ -5,7 +5,7 @@
  *
  * A caller with a key in force never comes here.
  */
-import { pause } from "../../sql/waiting.ts";
+import { pause } from "../../../sql/waiting.ts";
 
 /** So many refusals a second are answered at once. */
 const PER_SECOND = 100;

@@ -1,8 +1,8 @@
 import { assertEquals, assertLess, assertRejects } from "@std/assert";
-import { createAuth } from "../../../server/front/auth.ts";
-import { Refused } from "../../../client/contract/refused.ts";
-import type { ApiKey } from "../../../sql/api_keys.ts";
-import { PoolBusy } from "../../../sql/connection/gate.ts";
+import { createAuth } from "../../../../server/front/keys/auth.ts";
+import { Refused } from "../../../../client/contract/refused.ts";
+import type { ApiKey } from "../../../../sql/api_keys.ts";
+import { PoolBusy } from "../../../../sql/connection/gate.ts";
 
 const KEY: ApiKey = {
   keyId: "k1",

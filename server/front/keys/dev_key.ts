@@ -6,11 +6,11 @@
  * The key exists from the start, so that no call waits for the database. Nobody can use it until it
  * is said, and it is said only if the database has no key, or if `WEIR_DEV_KEY=random` asks for it.
  *
- * Tested in tests/server/front/dev_key_test.ts.
+ * Tested in tests/server/front/keys/dev_key_test.ts.
  */
 import { Buffer } from "node:buffer";
-import { type Config, isLoopback } from "../config.ts";
-import { describe, getLogger } from "../telemetry/log.ts";
+import { type Config, isLoopback } from "../../config.ts";
+import { describe, getLogger } from "../../telemetry/log.ts";
 
 const log = getLogger(["weir"]);
 

@@ -13,18 +13,18 @@
  */
 import { createHash } from "node:crypto";
 import { LRUCache } from "lru-cache";
-import { systemClock } from "../../actors/clock.ts";
-import { type ApiKey, findApiKeys, isToken } from "../../sql/api_keys.ts";
-import type { Database, Pool } from "../../sql/connection/database.ts";
-import { classify } from "../../sql/connection/failure.ts";
-import { refuse } from "../../client/contract/refusal.ts";
-import { isOutage } from "../orders/outage.ts";
-import type { Authenticator, Principal } from "../router/context.ts";
-import { SCOPES } from "../../client/contract/scope.ts";
-import { Refused } from "../../client/contract/refused.ts";
+import { systemClock } from "../../../actors/clock.ts";
+import { type ApiKey, findApiKeys, isToken } from "../../../sql/api_keys.ts";
+import type { Database, Pool } from "../../../sql/connection/database.ts";
+import { classify } from "../../../sql/connection/failure.ts";
+import { refuse } from "../../../client/contract/refusal.ts";
+import { isOutage } from "../../orders/outage.ts";
+import type { Authenticator, Principal } from "../../router/context.ts";
+import { SCOPES } from "../../../client/contract/scope.ts";
+import { Refused } from "../../../client/contract/refused.ts";
 import { type KeyAnswer, type KeyRead, KeyReads, type KeyReadsOptions } from "./key_reads.ts";
 import { RefusalPace } from "./refusal_pace.ts";
-import type { Streak } from "../telemetry/streak.ts";
+import type { Streak } from "../../telemetry/streak.ts";
 
 /** Reads the database; null for each token without a key in force. */
 type FindKeys = KeyReadsOptions["findKeys"];

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { type KeyAnswer, KeyReads } from "../../../server/front/key_reads.ts";
-import type { ApiKey } from "../../../sql/api_keys.ts";
+import { type KeyAnswer, KeyReads } from "../../../../server/front/keys/key_reads.ts";
+import type { ApiKey } from "../../../../sql/api_keys.ts";
 
 type Keys = (ApiKey | null)[];
 

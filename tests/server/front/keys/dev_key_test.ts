@@ -1,12 +1,12 @@
 /** The key that a service makes for its run: when it is made, and where it is said. */
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
-import { createWeirClient, errorDataOf } from "../../../client/mod.ts";
-import { readConfig } from "../../../server/config.ts";
-import { keyOfRun, tellKey } from "../../../server/front/dev_key.ts";
-import { withLogLines } from "../../support/doubles/log_lines.ts";
-import { anInput } from "../../support/load/orders.ts";
-import { withDatabase } from "../../support/services/database.ts";
-import { runTask, startTask } from "../../support/services/tasks.ts";
+import { createWeirClient, errorDataOf } from "../../../../client/mod.ts";
+import { readConfig } from "../../../../server/config.ts";
+import { keyOfRun, tellKey } from "../../../../server/front/keys/dev_key.ts";
+import { withLogLines } from "../../../support/doubles/log_lines.ts";
+import { anInput } from "../../../support/load/orders.ts";
+import { withDatabase } from "../../../support/services/database.ts";
+import { runTask, startTask } from "../../../support/services/tasks.ts";
 
 const LINK = /a key of this run alone: (http:\/\/127\.0\.0\.1:\d+)\/#token=(\S+)/;
 

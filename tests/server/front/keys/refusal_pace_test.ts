@@ -1,6 +1,6 @@
 import { assertEquals, assertGreater, assertLessOrEqual } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
-import { RefusalPace } from "../../../server/front/refusal_pace.ts";
+import { RefusalPace } from "../../../../server/front/keys/refusal_pace.ts";
 
 const STEP_MS = 50;
 
