@@ -14,7 +14,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Buffer } from "node:buffer";
-import { getWSConnectionHandler } from "@trpc/server/adapters/ws";
+import { getWSConnectionHandler, jsonEncoder } from "@trpc/server/adapters/ws";
 // @ts-types="@types/ws"
 import { WebSocket, WebSocketServer as Server } from "ws";
 import { Refused } from "../../client/contract/refused.ts";
@@ -86,7 +86,7 @@ export function createWebSocketServer(front: Front): WebSocketServer {
         router: appRouter,
         maxBatchSize: MAX_BATCH_CALLS,
         experimental_encoder: {
-          encode: (message) => JSON.stringify(message),
+          encode: (message) => jsonEncoder.encode(message),
           decode: (message) => socket.decode(message),
         },
         createContext: async ({ info }): Promise<Context> => {
@@ -164,8 +164,7 @@ class ClientSocket extends WebSocket implements WatchedClient {
    * cost more than the calls: the connection ends.
    */
   decode(message: string | ArrayBuffer | Uint8Array): unknown {
-    const text = typeof message === "string" ? message : new TextDecoder().decode(message);
-    const calls: unknown = JSON.parse(text);
+    const calls: unknown = jsonEncoder.decode(message);
     if (!Array.isArray(calls) || calls.length <= MAX_REFUSED_CALLS) return calls;
     this.close(CLOSE_POLICY, `a message has at most ${MAX_BATCH_CALLS} calls`);
     return [];
