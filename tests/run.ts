@@ -3,7 +3,8 @@
  *
  * - `all`: everything under tests/ but system/, page/ and bench/.
  * - `unit`: the files of `all` that need neither PostgreSQL nor Redis.
- * - `system`, `page`: the files of those folders.
+ * - `system`, `page`: the files of those folders; `system` leaves out the next group.
+ * - `door`: the files of tests/system/door/, attacks on the door of a service.
  * - `worst`: tests of exactness and of the contract, with a database role whose settings are the worst.
  *
  * A test file needs the services when it imports from tests/support/services/, itself or through
@@ -23,18 +24,19 @@ import { type OwnTestServices, startTestServices } from "./support/services/serv
 import { WORST_ENVIRONMENT } from "./support/services/roles/worst_role.ts";
 
 const USAGE =
-  "usage: deno run tests/run.ts unit|all|system|page|worst [--inspect] [path or part of a test's name]";
+  "usage: deno run tests/run.ts unit|all|system|door|page|worst [--inspect] [path or part of a test's name]";
 
 const ROOT = resolve(fileURLToPath(import.meta.url), "../..");
 const TESTS = `${ROOT}/tests`;
+const DOOR = `${TESTS}/system/door`;
 const APART = ["system", "page", "bench"];
 const SERVICES = "tests/support/services/";
 const PERMISSIONS = ["net", "env", "read", "write", "run", "sys"].map((name) => `--allow-${name}`);
 
-const GROUPS = ["unit", "all", "system", "page", "worst"] as const;
+const GROUPS = ["unit", "all", "system", "door", "page", "worst"] as const;
 type Group = typeof GROUPS[number];
 /** A browser needs every right, and so does who looks at all processes of the machine. */
-const MAY_ALL: ReadonlySet<Group> = new Set(["page", "system"]);
+const MAY_ALL: ReadonlySet<Group> = new Set(["page", "system", "door"]);
 /** The tests whose outcome depends on what a session with the database assumes. */
 const WORST = [
   "sql/connection",
@@ -150,7 +152,12 @@ async function passThrough(stream: ReadableStream<Uint8Array>): Promise<string> 
 }
 
 async function filesOf(group: Group): Promise<string[]> {
-  if (group === "system" || group === "page") return await testFiles(`${TESTS}/${group}`);
+  if (group === "page") return await testFiles(`${TESTS}/page`);
+  if (group === "door") return await testFiles(DOOR);
+  if (group === "system") {
+    const door = new Set(await testFiles(DOOR));
+    return (await testFiles(`${TESTS}/system`)).filter((file) => !door.has(file));
+  }
   if (group === "worst") {
     return (await Promise.all(WORST.map((folder) => testFiles(`${TESTS}/${folder}`)))).flat();
   }
