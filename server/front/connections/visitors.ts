@@ -119,15 +119,23 @@ export class Visitors {
     clearInterval(this.#looking);
   }
 
-  /** Closes the oldest stranger that is not being answered. @returns false when there is none */
+  /**
+   * Closes the oldest stranger that is not being answered, or the oldest one: a good key is known at
+   * once, so those that are answered for long are refused ones. @returns false when there is none
+   */
   #giveWay(visitors: Iterable<Visitor>): boolean {
+    let oldest: Visitor | null = null;
     for (const visitor of visitors) {
-      if (!visitor.isStranger || visitor.underWay > 0) continue;
-      this.#leave(visitor);
-      this.#dismiss(visitor.socket, "gave_way");
-      return true;
+      if (!visitor.isStranger) continue;
+      oldest ??= visitor;
+      if (visitor.underWay > 0) continue;
+      oldest = visitor;
+      break;
     }
-    return false;
+    if (oldest === null) return false;
+    this.#leave(oldest);
+    this.#dismiss(oldest.socket, "gave_way");
+    return true;
   }
 
   #closeSilent(): void {

@@ -89,6 +89,12 @@ Deno.test("the oldest silent stranger gives way to a new one, and known callers 
     assert(!newest.isDestroyed && callers.every(({ isDestroyed }) => !isDestroyed));
     assertEquals(dismissed, ["gave_way"]);
     assertEquals(visitors.connections, 40);
+    for (const stranger of [...strangers, newest]) {
+      const visitor = visitors.of(stranger);
+      if (visitor !== undefined) visitor.underWay = 1;
+    }
+    assert(!arrive().isDestroyed, "held refusals keep nobody out");
+    assert(strangers[0]!.isDestroyed);
   }));
 
 Deno.test("a new connection is refused where nobody can give way", () =>
