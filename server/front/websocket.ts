@@ -172,6 +172,7 @@ class ClientSocket extends WebSocket implements WatchedClient {
 
   /** Asks a silent client whether it is there. One that has not answered is gone. */
   keepAlive(): void {
+    if (this.unreadBytes > 0) return; // it would not read a ping either; see slow_clients.ts
     if (!this.#isHeard) return this.terminate();
     this.#isHeard = false;
     this.ping();
