@@ -28,7 +28,7 @@ const IDLE_TIMEOUT_MS = 75_000;
 /** A URL with the input of a batch in it may be long. */
 const MAX_HEAD_BYTES = 65_536;
 /** Bytes of requests that have not arrived in full: of all callers, and of one key. */
-const UNREAD_BYTES = 64 * 1_048_576;
+const UNREAD_BYTES = 32 * 1_048_576;
 const UNREAD_BYTES_OF_KEY = UNREAD_BYTES / 4;
 
 export interface HttpOptions {

@@ -19,13 +19,12 @@ export class Caller implements AsyncDisposable {
   private constructor(
     readonly url: string,
     readonly token: string | null,
-    readonly byParams: RawSocket,
-    readonly byHeader: RawSocket,
+    private byParams: RawSocket,
+    private byHeader: RawSocket,
   ) {}
 
   static async open(url: string, token: string | null): Promise<Caller> {
-    const byParams = await RawSocket.open(url, token);
-    return new Caller(url, token, byParams, await RawSocket.connect(url, "", authorization(token)));
+    return new Caller(url, token, await RawSocket.open(url, token), await withHeader(url, token));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -35,6 +34,9 @@ export class Caller implements AsyncDisposable {
 
   /** Calls in every way that there is for this type. @returns the word of each */
   async words(call: AnyCall): Promise<Readonly<Record<string, readonly Word[]>>> {
+    // A connection without a good key ends with its first refusal.
+    if (this.byParams.closed) this.byParams = await RawSocket.open(this.url, this.token);
+    if (this.byHeader.closed) this.byHeader = await withHeader(this.url, this.token);
     const ways: Record<string, Promise<readonly Word[]>> = {
       "WebSocket, key in the params": overSocket(this.byParams, call),
       "WebSocket, key in the header": overSocket(this.byHeader, call),
@@ -93,13 +95,22 @@ export class Caller implements AsyncDisposable {
   }
 }
 
+function withHeader(url: string, token: string | null): Promise<RawSocket> {
+  return RawSocket.connect(url, "", authorization(token));
+}
+
 async function overSocket(socket: RawSocket, call: AnyCall): Promise<readonly Word[]> {
-  const { type, path, input } = call;
-  if (type !== "subscription") return [wordOf(await socket.call(type, path, input))];
+  const word = wordOf(await firstOver(socket, call));
+  if (word === "unauthenticated") await socket.ended();
+  return [word];
+}
+
+async function firstOver(socket: RawSocket, { type, path, input }: AnyCall): Promise<unknown> {
+  if (type !== "subscription") return await socket.call(type, path, input);
   const id = socket.subscribe(path, input);
   const first = await socket.next((message) => message.id === id && !isStart(message));
   socket.send({ id, method: "subscription.stop" });
-  return [wordOf(first)];
+  return first;
 }
 
 function isStart({ result }: SocketMessage): boolean {
