@@ -186,7 +186,7 @@ function metrics() {
     auditor: notScraped,
     problems: notScraped,
   });
-  watchConnections(notScraped);
+  watchConnections(notScraped, notScraped);
   return registry.getMetricsAsArray().map((metric) => ({
     name: metric.name,
     type: `${metric.type}`,

@@ -4,6 +4,8 @@
  */
 import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
 import type { TRPCError } from "@trpc/server";
+import { carryAnswer } from "./answer_body.ts";
+import { AnswerBudget } from "./answer_budget.ts";
 import { bearerToken } from "./auth.ts";
 import { EventStream } from "./event_stream.ts";
 import { ListenError } from "./listen_error.ts";
@@ -41,6 +43,7 @@ export interface HttpOptions {
 interface Connections {
   readonly webSockets: WebSocketServer;
   readonly streams: Set<EventStream>;
+  readonly answers: AnswerBudget;
   readonly slowClients: SlowClients;
 }
 
@@ -55,18 +58,24 @@ export interface HttpServer {
 export function serveHttp(options: HttpOptions): HttpServer {
   const { host, port } = options;
   const slowClients = new SlowClients(options.clientTimeoutMs);
-  const webSockets = createWebSocketServer(options.services, slowClients, 2 * options.keepAliveMs);
+  const answers = new AnswerBudget((reason) => options.metrics.answersRefused.inc({ reason }));
+  const webSockets = createWebSocketServer(
+    options.services,
+    slowClients,
+    2 * options.keepAliveMs,
+    answers,
+  );
   const streams = new Set<EventStream>();
   const keepAlive = setInterval(() => {
     for (const stream of streams) stream.keepAlive();
   }, options.keepAliveMs);
-  options.metrics.watchConnections(() => slowClients.unreadBytes);
+  options.metrics.watchConnections(() => slowClients.unreadBytes, () => answers.bytes);
   const cut = new AbortController();
   let server: Deno.HttpServer<Deno.NetAddr>;
   try {
     server = Deno.serve(
       { port, hostname: host, signal: cut.signal, onListen: () => undefined },
-      (request) => route(request, options, { webSockets, streams, slowClients }),
+      (request) => route(request, options, { webSockets, streams, answers, slowClients }),
     );
   } catch (error) {
     slowClients.stop();
@@ -130,15 +139,16 @@ function upgraded(webSockets: WebSocketServer, request: Request): Response {
 async function answerCall(
   request: Request,
   services: Services,
-  { streams, slowClients }: Connections,
+  { streams, slowClients, answers: budget }: Connections,
 ): Promise<Response> {
   // tRPC reads a body of POST only. A new `Request` cannot even be made for some other methods.
   const body = request.method === "POST" ? await readBody(request, slowClients.ms) : null;
   if (body === "too_large") return Response.json({ error: TOO_LARGE }, { status: 413 });
   if (body === "too_slow") return new Response("the request did not come to its end\n", SLOW);
   const events = new EventStream(slowClients, streams);
+  const answers = budget.ofRequest();
   const { method, headers, signal } = request;
-  return events.carry(
+  const response = events.carry(
     await fetchRequestHandler({
       endpoint: TRPC_PATH,
       req: body === null ? request : new Request(request.url, { method, headers, body, signal }),
@@ -147,10 +157,12 @@ async function answerCall(
         services,
         token: bearerToken(headers.get("authorization")),
         slots: events.slots,
+        answers,
       }),
       responseMeta: ({ errors }) => retryAfterOf(errors),
     }),
   );
+  return carryAnswer(response, answers, slowClients);
 }
 
 const SLOW = { status: 408, headers: { connection: "close" } };

@@ -16,6 +16,7 @@ import { EventEmitter } from "node:events";
 import { Buffer } from "node:buffer";
 import { getWSConnectionHandler } from "@trpc/server/adapters/ws";
 import { refuse } from "../../client/contract/refusal.ts";
+import type { AnswerBudget } from "./answer_budget.ts";
 import { bearerToken } from "./auth.ts";
 import type { SlowClients, WatchedClient } from "./slow_clients.ts";
 import type { Context, Services } from "../router/context.ts";
@@ -59,6 +60,7 @@ export function createWebSocketServer(
   services: Services,
   slowClients: SlowClients,
   keepAliveMs: number,
+  answers: AnswerBudget,
 ): WebSocketServer {
   const idleTimeout = 2 * keepAliveMs / 1_000; // in seconds; Deno sends the ping after half of it
   const sockets = new Set<SocketShim>();
@@ -69,6 +71,7 @@ export function createWebSocketServer(
       const token = bearerToken(request.headers.get("authorization"));
       const { socket, response } = Deno.upgradeWebSocket(request, { idleTimeout });
       const shim = new SocketShim(socket);
+      const ownAnswers = answers.ofConnection(shim.slots);
       const handle = getWSConnectionHandler(
         {
           router: appRouter,
@@ -76,6 +79,7 @@ export function createWebSocketServer(
             services,
             token: info.connectionParams?.["token"] ?? token,
             slots: shim.slots,
+            answers: ownAnswers,
           }),
         } as Parameters<typeof getWSConnectionHandler<typeof appRouter>>[0],
       );

@@ -34,9 +34,17 @@ export const opsRouter = router({
   /** The report names figures of any store, so a key for one store is refused. */
   audit: ops.input(auditInput.prefault({})).mutation(({ ctx, input }) => {
     if (ctx.principal.storeId !== null) throw new Refused(OTHER_STORE);
-    return orUnavailable(ctx.services.audit(input.buckets).catch(unlessStopped));
+    const { buckets } = input;
+    const audit = async () => {
+      const report = await ctx.services.audit(buckets).catch(unlessStopped);
+      return { ...report, drifted: report.drifted.slice(0, MAX_DRIFTS) };
+    };
+    return orUnavailable(audit());
   }),
 });
+
+/** A day of a store may have a million products, and each may have drifted. So many take 500 KB. */
+const MAX_DRIFTS = 1_000;
 
 function unlessStopped(error: unknown): never {
   const hasStopped = error instanceof AggregatorStopped || error instanceof AuditorStopped;

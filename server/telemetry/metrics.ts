@@ -65,13 +65,25 @@ export function createMetrics(hints: Hints) {
     ),
     /** Defines the gauges, each read when somebody scrapes. */
     watch: (gauges: MeasuredGauges) => watch(registers, gauges, hints),
-    /** Defines the gauge of what clients have not read. */
-    watchConnections: (unreadBytes: () => number) =>
-      gaugeOf(registers, hints)(
+    answersRefused: counter(
+      "weir_answers_refused_total",
+      "Large answers that were not made, by reason.",
+      ["reason"],
+    ),
+    /** Defines the gauges of what clients have not read, and of large answers. */
+    watchConnections: (unreadBytes: () => number, answerBytes: () => number) => {
+      const gauge = gaugeOf(registers, hints);
+      gauge(
         "weir_unread_bytes",
         "Bytes that were sent to clients and wait in this process for them to read.",
         unreadBytes,
-      ),
+      );
+      gauge(
+        "weir_answer_bytes",
+        "Bytes of large answers that are being made, or that clients have not read.",
+        answerBytes,
+      );
+    },
   };
 }
 

@@ -40,6 +40,8 @@ export interface ServiceProcess {
   /** Sends SIGTERM and waits for the end. */
   stop(): Promise<Ended>;
   signal(name: Deno.Signal): void;
+  /** The bytes of memory that the process has at this moment. */
+  residentBytes(): Promise<number>;
   /** Kills the process (SIGKILL), as a crash of the machine would. */
   kill(): Promise<void>;
   readonly ended: Promise<Ended>;
@@ -133,6 +135,7 @@ async function spawn(environment: Environment): Promise<Omit<ServiceProcess, "ur
   return {
     ended,
     signal,
+    residentBytes: () => residentBytes(child.pid),
     says: (pattern) =>
       until(`the service to say ${pattern}`, () => {
         const printed = stdout.text + stderr.text;
@@ -149,6 +152,12 @@ async function spawn(environment: Environment): Promise<Omit<ServiceProcess, "ur
       await ended;
     },
   };
+}
+
+async function residentBytes(pid: number): Promise<number> {
+  const status = await Deno.readTextFile(`/proc/${pid}/status`);
+  const [, kibibytes] = /^VmRSS:\s*(\d+) kB$/m.exec(status) ?? [];
+  return Number(kibibytes) * 1_024;
 }
 
 /** The permissions that deno.json gives to `start`: a test fails when one is missing there. */
