@@ -81,6 +81,7 @@ export const VARIABLES = z.object({
   WEIR_QUEUE_MAX_ORDERS: wholeNumber(1, 10_000_000, 10_000),
   WEIR_QUEUE_MAX_BYTES: byteSize(64 * MIB),
   WEIR_BATCH_MAX_ORDERS: wholeNumber(1, 10_000, 1_000),
+  WEIR_JOURNAL_MAX_ENTRIES: wholeNumber(1_000, 1_000_000_000, 100_000),
   WEIR_STATEMENT_TIMEOUT_MS: wholeNumber(100, 600_000, 5_000),
   WEIR_AGGREGATOR_INTERVAL_MS: wholeNumber(10, 3_600_000, 1_000),
   WEIR_AGGREGATOR_MIN_GAP_MS: wholeNumber(0, 60_000, 50),
@@ -111,6 +112,7 @@ export interface Config {
   readonly queueMaxOrders: number;
   readonly queueMaxBytes: number;
   readonly batchMaxOrders: number;
+  readonly journalMaxEntries: number;
   readonly statementTimeoutMs: number;
   readonly aggregatorIntervalMs: number;
   readonly aggregatorMinGapMs: number;
@@ -169,6 +171,7 @@ export function readConfig(
     queueMaxOrders: values.WEIR_QUEUE_MAX_ORDERS,
     queueMaxBytes: values.WEIR_QUEUE_MAX_BYTES,
     batchMaxOrders: values.WEIR_BATCH_MAX_ORDERS,
+    journalMaxEntries: values.WEIR_JOURNAL_MAX_ENTRIES,
     statementTimeoutMs: values.WEIR_STATEMENT_TIMEOUT_MS,
     aggregatorIntervalMs: values.WEIR_AGGREGATOR_INTERVAL_MS,
     aggregatorMinGapMs: values.WEIR_AGGREGATOR_MIN_GAP_MS,

@@ -181,6 +181,7 @@ function metrics() {
     bus: notScraped,
     spill: notScraped,
     setAside: notScraped,
+    journalEntries: notScraped,
     deadLetters: notScraped,
     subscribers: notScraped,
     auditor: notScraped,

@@ -21,6 +21,8 @@ export type Metrics = ReturnType<typeof createMetrics>;
 interface MeasuredGauges extends Gauges {
   /** Orders in the overflow that could not be drained and are tried again from time to time. */
   readonly setAside: () => number;
+  /** Entries of the journal that no fold has taken. */
+  readonly journalEntries: () => number;
 }
 
 /** Makes the metrics. `watch` has to be called before the first scrape. */
@@ -177,6 +179,7 @@ function watch(registers: Registry[], sources: MeasuredGauges, hints: Hints): vo
     "Orders in the overflow buffer that can neither be stored nor become dead letters.",
     sources.setAside,
   );
+  gauge("weir_journal_entries", "Entries of the journal to be folded.", sources.journalEntries);
   gauge("weir_dead_letters_open", "Dead letters that wait for a person.", sources.deadLetters);
   states("weir_bus_state", "1 for the state.", BUS_STATES, sources.bus);
   problemGauge(registers, sources, hints);

@@ -23,6 +23,8 @@ export interface Figures {
   readonly fold: number;
   /** Every order that was committed before this instant is in the figures. */
   readonly asOf: string;
+  /** The same of the stores that folds keep up with. It tells that folds go on. */
+  readonly foldedAt: string;
   /** The database's clock at the read. */
   readonly readAt: string;
   /** The current UTC minute of the database. The windows end with it. */
@@ -38,22 +40,22 @@ export async function readFigures(pool: Pool, scope: string): Promise<Figures> {
   return figuresOf(scope, row);
 }
 
-/** The newest (epoch, version) of all scopes, its `asOf`, and the database's clock. */
+/** The newest (epoch, version) of all scopes, how far folds have come, and the database's clock. */
 export async function readNewest(
   pool: Pool,
-): Promise<{ epoch: number; version: number; now: Date; asOf: Date }> {
+): Promise<{ epoch: number; version: number; now: Date; foldedAt: Date }> {
   const [row] = await pool.run((sql) =>
-    sql<{ epoch: string; version: string; now: Date; as_of: Date }[]>`
+    sql<{ epoch: string; version: string; now: Date; folded_at: Date }[]>`
       SELECT (SELECT max(epoch) FROM epochs) AS epoch, clock_timestamp() AS now,
-             coalesce((SELECT as_of FROM scope_versions WHERE scope = ${ALL_STORES}
-                       ORDER BY version DESC, as_of DESC LIMIT 1),
-                      (SELECT begun_at FROM epochs ORDER BY epoch DESC LIMIT 1)) AS as_of,
+             coalesce((SELECT coalesce(stores_as_of, as_of) FROM scope_versions
+                       WHERE scope = ${ALL_STORES} ORDER BY version DESC, as_of DESC LIMIT 1),
+                      (SELECT begun_at FROM epochs ORDER BY epoch DESC LIMIT 1)) AS folded_at,
              coalesce((SELECT max(version) FROM scope_versions WHERE scope = ${ALL_STORES}), 0)
                AS version`
   );
   if (row === undefined) throw new Error("a SELECT without FROM returned no row");
-  const { now, as_of: asOf } = row;
-  return { epoch: Number(row.epoch), version: Number(row.version), now, asOf };
+  const { now, folded_at: foldedAt } = row;
+  return { epoch: Number(row.epoch), version: Number(row.version), now, foldedAt };
 }
 
 interface WindowRow {
@@ -79,6 +81,7 @@ interface SnapshotRow {
   readonly version: string;
   readonly fold: string;
   readonly as_of: Date;
+  readonly folded_at: Date;
   readonly now: Date;
   readonly minutes: readonly MinuteRow[];
   readonly days: readonly WindowRow[];
@@ -111,9 +114,7 @@ async function readRow(sql: Sql, scope: string): Promise<SnapshotRow> {
       (SELECT max(epoch) FROM epochs) AS epoch,
       coalesce((SELECT max(version) FROM scope_versions WHERE scope = ${scope}), 0) AS version,
       coalesce((SELECT max(version) FROM scope_versions WHERE scope = ${ALL_STORES}), 0) AS fold,
-      coalesce((SELECT as_of FROM scope_versions WHERE scope = ${ALL_STORES}
-                ORDER BY version DESC, as_of DESC LIMIT 1),
-               (SELECT begun_at FROM epochs ORDER BY epoch DESC LIMIT 1)) AS as_of,
+      mark.as_of, mark.folded_at,
       coalesce((SELECT json_agg(json_build_object('currency', currency,
           'minute', extract(epoch FROM minute)::bigint, 'orders', orders, 'units', units::text,
           'revenueMinor', revenue_minor::text, 'cancelledOrders', cancelled_orders,
@@ -125,9 +126,32 @@ async function readRow(sql: Sql, scope: string): Promise<SnapshotRow> {
       coalesce((SELECT json_agg(json_build_object('currency', currency, 'sku', sku,
           'units', units::text, 'revenueMinor', revenue_minor::text)
           ORDER BY revenue_minor DESC, sku) FROM products), '[]') AS products
-    FROM clock`;
+    FROM clock, ${markOf(sql, scope)} AS mark`;
   if (row === undefined) throw new Error("the snapshot statement returned no row");
   return row;
+}
+
+/**
+ * How far the figures of `scope` are. While the journal is long, a store with rows of its own there is
+ * as far as the oldest of them. Others are further (journal.ts).
+ */
+function markOf(sql: Sql, scope: string) {
+  const reached = scope === ALL_STORES ? sql`as_of` : sql`
+    CASE WHEN stores > as_of
+      THEN greatest(as_of, least(stores, (SELECT min(written_at) FROM journal
+                                          WHERE store_id = ${scope})))
+      ELSE as_of END`;
+  return sql`(
+    SELECT ${reached} AS as_of, stores AS folded_at FROM (
+      SELECT coalesce(m.as_of, e.begun_at) AS as_of,
+             coalesce(m.stores_as_of, m.as_of, e.begun_at) AS stores
+      FROM (SELECT begun_at FROM epochs ORDER BY epoch DESC LIMIT 1) AS e
+      LEFT JOIN LATERAL (
+        SELECT as_of, stores_as_of FROM scope_versions WHERE scope = ${ALL_STORES}
+        ORDER BY version DESC, as_of DESC LIMIT 1
+      ) AS m ON true
+    ) AS newest
+  )`;
 }
 
 function figuresOf(scope: string, row: SnapshotRow): Figures {
@@ -139,6 +163,7 @@ function figuresOf(scope: string, row: SnapshotRow): Figures {
     version: Number(row.version),
     fold: Number(row.fold),
     asOf: iso(row.as_of),
+    foldedAt: iso(row.folded_at),
     readAt: iso(row.now),
     minute,
     currencies: [...codes].sort().map((currency) => currencyFigures(currency, minute, row)),

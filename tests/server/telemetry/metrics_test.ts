@@ -18,6 +18,7 @@ const SOURCES: Sources = {
   subscribers: () => 7,
   problems: fails,
   setAside: () => 0,
+  journalEntries: () => 0,
 };
 
 Deno.test("a gauge that cannot be read is missing, and every other metric is there", async () => {
