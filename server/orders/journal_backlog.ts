@@ -43,7 +43,7 @@ export class JournalBacklog {
 
   constructor(readonly options: BacklogOptions) {}
 
-  /** What operators are told of. */
+  /** The findings for operators. */
   get signs() {
     const { entries, ofStores } = this.#latest;
     const [largest] = [...ofStores].toSorted(([, a], [, b]) => b - a);

@@ -103,41 +103,9 @@ export function insertNew(sql: Sql | Tx, orders: readonly NewOrder[]): Promise<I
   return storesSomething(sql, (probe) => insertWith(sql, orders, probe));
 }
 
-async function insertWith(sql: Sql | Tx, orders: readonly NewOrder[], probe: Column) {
-  const column = <K extends keyof NewOrder>(name: K) => orders.map((order) => order[name]);
-  const parts = journalParts(orders);
-  // In most batches all orders share a part, and no join has to find it.
-  const parted = new Set(parts).size === 1
-    ? `SELECT *, ${parts[0]} AS part FROM inserted`
-    : "SELECT n.*, i.part FROM inserted n JOIN input i USING (store_id, order_id)";
-  const [row] = await sql<Inserted[]>`
-    WITH input AS (
-      SELECT * FROM unnest(
-        ${column("storeId")}::text[], ${column("orderId")}::uuid[],
-        ${column("idempotencyKey")}::text[], ${column("currency")}::text[],
-        ${column("linesJson")}::text[], ${column("units").map(String)}::bigint[],
-        ${column("totalMinor").map(String)}::bigint[], ${column("customerRef")}::text[],
-        ${column("metadataJson")}::text[], ${column("contentHash")}::text[],
-        ${column("placedAt")}::timestamptz[], ${parts.map(String)}::bigint[]
-      ) AS i (store_id, order_id, idempotency_key, currency, lines, units, total_minor,
-              customer_ref, metadata, content_hash, placed_at, part)
-    ), acknowledged AS (
-      SELECT d.order_id, min(d.placed_at) AS placed_at
-      FROM input i JOIN dead_letters d
-        ON d.store_id = i.store_id AND d.order_id = i.order_id AND d.state = 'open'
-      WHERE d.placed_at IS NOT NULL GROUP BY 1
-    ), inserted AS (
-      INSERT INTO orders (store_id, order_id, idempotency_key, currency, lines, units, total_minor,
-                          customer_ref, metadata, content_hash, placed_at, committed_at)
-      SELECT store_id, order_id, idempotency_key, currency, lines::jsonb, units, total_minor,
-             customer_ref, metadata::jsonb, decode(content_hash, 'hex'),
-             coalesce(least(i.placed_at, a.placed_at), date_trunc('milliseconds', now())), now()
-      FROM input i LEFT JOIN acknowledged a USING (order_id) ORDER BY order_id
-      ON CONFLICT (store_id, order_id) DO NOTHING
-      RETURNING store_id, order_id, currency, lines, units, total_minor, placed_at
-    ), parted AS (
-      ${sql.unsafe(parted)}
-    ), totals AS (
+/** The part of the statement that writes the sums of the rows in `parted`, a row for each part. */
+const JOURNALED = `
+totals AS (
       SELECT part, store_id, currency, date_trunc('minute', placed_at, 'UTC') AS minute,
              count(*) AS orders, sum(units) AS units, sum(total_minor) AS revenue_minor
       FROM parted GROUP BY 1, 2, 3, 4
@@ -174,7 +142,43 @@ async function insertWith(sql: Sql | Tx, orders: readonly NewOrder[], probe: Col
       SELECT batch_id, store_ids, currencies, minutes, order_counts, units, revenue_minor,
              cancelled_orders, cancelled_revenue_minor, product_store_ids, product_currencies,
              product_days, product_skus, product_units, product_revenue_minor
-      FROM lists
+      FROM lists`;
+
+async function insertWith(sql: Sql | Tx, orders: readonly NewOrder[], probe: Column) {
+  const column = <K extends keyof NewOrder>(name: K) => orders.map((order) => order[name]);
+  const parts = journalParts(orders);
+  // In most batches all orders share a part, and no join has to find it.
+  const parted = new Set(parts).size === 1
+    ? `SELECT *, ${parts[0]} AS part FROM inserted`
+    : "SELECT n.*, i.part FROM inserted n JOIN input i USING (store_id, order_id)";
+  const [row] = await sql<Inserted[]>`
+    WITH input AS (
+      SELECT * FROM unnest(
+        ${column("storeId")}::text[], ${column("orderId")}::uuid[],
+        ${column("idempotencyKey")}::text[], ${column("currency")}::text[],
+        ${column("linesJson")}::text[], ${column("units").map(String)}::bigint[],
+        ${column("totalMinor").map(String)}::bigint[], ${column("customerRef")}::text[],
+        ${column("metadataJson")}::text[], ${column("contentHash")}::text[],
+        ${column("placedAt")}::timestamptz[], ${parts.map(String)}::bigint[]
+      ) AS i (store_id, order_id, idempotency_key, currency, lines, units, total_minor,
+              customer_ref, metadata, content_hash, placed_at, part)
+    ), acknowledged AS (
+      SELECT d.order_id, min(d.placed_at) AS placed_at
+      FROM input i JOIN dead_letters d
+        ON d.store_id = i.store_id AND d.order_id = i.order_id AND d.state = 'open'
+      WHERE d.placed_at IS NOT NULL GROUP BY 1
+    ), inserted AS (
+      INSERT INTO orders (store_id, order_id, idempotency_key, currency, lines, units, total_minor,
+                          customer_ref, metadata, content_hash, placed_at, committed_at)
+      SELECT store_id, order_id, idempotency_key, currency, lines::jsonb, units, total_minor,
+             customer_ref, metadata::jsonb, decode(content_hash, 'hex'),
+             coalesce(least(i.placed_at, a.placed_at), date_trunc('milliseconds', now())), now()
+      FROM input i LEFT JOIN acknowledged a USING (order_id) ORDER BY order_id
+      ON CONFLICT (store_id, order_id) DO NOTHING
+      RETURNING store_id, order_id, currency, lines, units, total_minor, placed_at
+    ), parted AS (
+      ${sql.unsafe(parted)}
+    ), ${sql.unsafe(JOURNALED)}
     ), settled AS (
       UPDATE dead_letters d SET state = 'settled', closed_at = now(), closed_by = 'intake'
       FROM inserted i

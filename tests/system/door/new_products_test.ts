@@ -17,7 +17,7 @@ const ORDERS = 80;
 const PRODUCTS = 100;
 /** Reached within seconds, so that the test sees the door shed. */
 const MOST_ENTRIES = 20_000;
-/** What comes between two looks at the journal is not in the bound. */
+/** The journal is read once a second, and more comes meanwhile. */
 const OVERSHOOT = 3;
 const GENTLE_ORDERS = 300;
 const MOST_AGE_MS = 2_000;
