@@ -6,6 +6,7 @@
  */
 import type { SnapshotSource } from "../../client/contract/snapshot.ts";
 import type { Figures } from "../../sql/figures/snapshots.ts";
+import { FramePace } from "./frame_pace.ts";
 import { earlierTime, isAnsweredBy, join, lagsBehind, REREAD } from "./read_request.ts";
 import type { ReadRequest } from "./read_request.ts";
 import { compareFigures, type Frame } from "./snapshot.ts";
@@ -28,6 +29,7 @@ const READ_TIMEOUT_MS = 500;
 
 export class ScopeFeed {
   readonly #subscribers = new Set<Subscriber>();
+  readonly #pace = new FramePace();
   /** The frame that new subscribers get. It is never replaced by an older one. */
   #frame: Frame | null = null;
   #source: SnapshotSource = "live";
@@ -92,11 +94,14 @@ export class ScopeFeed {
   /** Ends all subscriptions, and resolves when no read is under way. */
   async stop(): Promise<void> {
     for (const subscriber of this.#subscribers) subscriber.end();
+    this.#pace.stop();
     while (this.#reading !== null) await this.#reading;
   }
 
   async #readWhileAsked(): Promise<void> {
     while (this.#waiting !== null) {
+      await this.#pace.due();
+      if (this.#waiting === null) break;
       const request = join(this.#unanswered, this.#waiting);
       this.#waiting = null;
       try {
@@ -113,6 +118,7 @@ export class ScopeFeed {
 
   async #read(request: ReadRequest): Promise<Figures> {
     const frame = await this.reader.readAndKeep(this.scope);
+    this.#pace.sent(frame.figures);
     let { writtenAt } = request;
     if (this.#waiting !== null && isAnsweredBy(this.#waiting, frame.figures)) {
       writtenAt = earlierTime(writtenAt, this.#waiting.writtenAt);

@@ -76,6 +76,7 @@ function ordersOfTheDay(now: number): CurrencyFigures {
     currency: "EUR",
     today: { ...none, orders: new Date(now).getUTCDate() },
     last60m: none,
+    hasDetail: true,
     minutes: [],
     topProducts: [],
   };
