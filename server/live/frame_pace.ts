@@ -23,10 +23,15 @@ export class FramePace {
     if (ms > 0) this.#dueAt = performance.now() + ms;
   }
 
+  /** True when the next frame may be read now. */
+  get isDue(): boolean {
+    return this.#isStopped || this.#dueAt <= performance.now();
+  }
+
   /** Resolves when the next frame may be read. */
   async due(): Promise<void> {
+    if (this.isDue) return;
     const waitMs = this.#dueAt - performance.now();
-    if (waitMs <= 0 || this.#isStopped) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, waitMs);
     this.#wake = resolve;

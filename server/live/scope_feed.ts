@@ -100,8 +100,7 @@ export class ScopeFeed {
 
   async #readWhileAsked(): Promise<void> {
     while (this.#waiting !== null) {
-      await this.#pace.due();
-      if (this.#waiting === null) break;
+      if (!this.#pace.isDue) await this.#pace.due();
       const request = join(this.#unanswered, this.#waiting);
       this.#waiting = null;
       try {
