@@ -39,12 +39,25 @@ export class FramePace {
     clearTimeout(timer);
   }
 
+  /** The subscribers of a frame, in the groups that get it together. */
+  groupsOf<One>(subscribers: readonly One[], figures: Figures): (readonly One[])[] {
+    if (frameBytes(figures) <= FREE_BYTES) return [subscribers];
+    const groups = Math.ceil(subscribers.length / GROUP);
+    return Array.from(
+      { length: groups },
+      (_, index) => subscribers.slice(index * GROUP, (index + 1) * GROUP),
+    );
+  }
+
   /** Ends the wait under way, and lets no other begin. */
   stop(): void {
     this.#isStopped = true;
     this.#wake();
   }
 }
+
+/** A large frame goes to so many subscribers at once: writing it for each takes about a millisecond. */
+const GROUP = 4;
 
 /** The bytes of figures as JSON, roughly. */
 export function frameBytes({ currencies }: Figures): number {

@@ -27,6 +27,9 @@ export interface FeedReader {
 /** A first frame waits this long for the database. After that the kept frame will do. */
 const READ_TIMEOUT_MS = 500;
 
+/** Orders move between two groups of a large frame's subscribers. */
+const GROUP_EVERY_MS = 5;
+
 export class ScopeFeed {
   readonly #subscribers = new Set<Subscriber>();
   readonly #pace = new FramePace();
@@ -163,9 +166,15 @@ export class ScopeFeed {
   }
 
   #offer(again = false, source = this.#source): void {
-    if (this.#frame === null) return;
-    for (const subscriber of this.#subscribers) {
-      subscriber.offer({ frame: this.#frame, source }, again);
+    const frame = this.#frame;
+    if (frame === null) return;
+    const groups = this.#pace.groupsOf([...this.#subscribers], frame.figures);
+    for (const [index, group] of groups.entries()) {
+      const offer = () => {
+        for (const subscriber of group) subscriber.offer({ frame, source }, again);
+      };
+      if (index === 0) offer();
+      else setTimeout(offer, index * GROUP_EVERY_MS); // a subscriber takes no older frame by it
     }
   }
 }
