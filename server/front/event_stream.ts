@@ -15,7 +15,7 @@
 import type { SlowClients, WatchedClient } from "./slow_clients.ts";
 import { Slots } from "./slots.ts";
 
-/** `Deno.serve` takes this much without asking whether the client has read the bytes before. */
+/** A slow client takes this much within its time, so that it counts as reading. */
 const SLICE_BYTES = 16_384;
 
 /** The stream's own format has comments for this: a line that begins with a colon. */

@@ -7,6 +7,7 @@
 import { Buffer } from "node:buffer";
 import { timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { tellBug } from "../telemetry/bugs.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { bearerToken } from "./keys/auth.ts";
 import { listen } from "./connections/listener.ts";
@@ -55,6 +56,11 @@ export interface MetricsServer {
   stop(): Promise<void>;
 }
 
+function failed(error: unknown): PlainAnswer {
+  tellBug("a bug in a scrape", error);
+  return { status: 500, headers: TEXT, body: "internal error\n" };
+}
+
 /** A scraper has one connection, and a health probe some. */
 const MAX_CONNECTIONS = 64;
 
@@ -65,7 +71,7 @@ export async function serveMetrics(options: MetricsServerOptions): Promise<Metri
   const server = createServer({ headersTimeout: 10_000, connectionsCheckingInterval: 1_000 });
   server.maxConnections = MAX_CONNECTIONS;
   server.on("request", (incoming: IncomingMessage, outgoing: ServerResponse) => {
-    answerOf(incoming, door, options).then(({ status, headers, body }) => {
+    answerOf(incoming, door, options).catch(failed).then(({ status, headers, body }) => {
       outgoing.writeHead(status, { ...headers }).end(incoming.method === "HEAD" ? null : body);
     });
   });

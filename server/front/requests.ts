@@ -76,7 +76,7 @@ export async function answerRequest(
   const url = urlOf(incoming);
   const response = url === null
     ? new Response("no such host\n", { status: 400 })
-    : await admitted({ incoming, outgoing, visitor, url, gone: gone.signal }, front);
+    : await admitted({ incoming, outgoing, visitor, url, gone: gone.signal }, front).catch(failed);
   if (front.isStopping) outgoing.shouldKeepAlive = false;
   await sendAnswer(response, outgoing, front.slowClients);
 }
@@ -90,7 +90,7 @@ function failed(error: unknown): Response {
 async function admitted(exchange: Exchange, front: Front): Promise<Response> {
   const admission = front.door.admit(knockOf(exchange.incoming, exchange.url));
   if (admission.answer !== null) return asResponse(admission.answer);
-  return withHeaders(await route(exchange, front).catch(failed), admission.headers);
+  return withHeaders(await route(exchange, front), admission.headers);
 }
 
 /** Why a request for a WebSocket is not let in, as the bytes of an answer; null: it is. */
@@ -130,7 +130,8 @@ async function answerCall(exchange: Exchange, front: Front): Promise<Response> {
   if (IMPOSSIBLE_METHODS.has(method)) return new Response(null, { status: 405 });
   const headers = new Headers(headersOf(incoming));
   const token = bearerToken(headers.get("authorization"));
-  const caller = await identified(front.services, token);
+  const identified = front.services.auth.authenticate(token);
+  const caller = await identified.catch(unlessRefused);
   if (caller !== null) visitor.known();
   else outgoing.shouldKeepAlive = false;
   const share = front.unread.open(caller?.keyId ?? "");
@@ -149,7 +150,10 @@ async function answerCall(exchange: Exchange, front: Front): Promise<Response> {
       req: new Request(url, { method, headers, body, signal }),
       router: appRouter,
       maxBatchSize: MAX_BATCH_CALLS,
-      createContext: () => ({ services: front.services, token, slots: events.slots, streams }),
+      createContext: () => {
+        const { services } = front;
+        return { services, token, identified, slots: events.slots, streams };
+      },
       responseMeta: ({ errors }) => retryAfterOf(errors),
     });
     return events.carry(response);
@@ -158,17 +162,10 @@ async function answerCall(exchange: Exchange, front: Front): Promise<Response> {
   }
 }
 
-/** The caller; null: the key cannot be used now. The call says why. */
-async function identified(
-  { auth }: Services,
-  token: string | null,
-): Promise<Principal | null> {
-  try {
-    return await auth.authenticate(token);
-  } catch (error) {
-    if (error instanceof Refused) return null;
-    throw error;
-  }
+/** Null for a key that cannot be used now. The call says why. */
+function unlessRefused(error: unknown): null {
+  if (error instanceof Refused) return null;
+  throw error;
 }
 
 /** The body of a call. A caller without a good key gets an answer that does not depend on it. */

@@ -91,11 +91,18 @@ export function createWebSocketServer(front: Front): WebSocketServer {
         },
         createContext: async ({ info }): Promise<Context> => {
           const token = info.connectionParams?.["token"] ?? header;
-          await services.auth.authenticate(token).then(
+          const identified = services.auth.authenticate(token);
+          const asksAnew = await identified.then(
             (principal) => socket.known(principal),
             (error) => socket.refused(error),
           );
-          return { services, token, slots: socket.slots, streams };
+          return {
+            services,
+            token,
+            identified: asksAnew ? null : identified,
+            slots: socket.slots,
+            streams,
+          };
         },
       } as Parameters<typeof getWSConnectionHandler<typeof appRouter>>[0],
     )(socket, incoming);
@@ -114,7 +121,10 @@ export function createWebSocketServer(front: Front): WebSocketServer {
         socket.close(CLOSE_GOING_AWAY);
       }
     },
-    stop: () => clearInterval(looking),
+    stop: () => {
+      clearInterval(looking);
+      for (const socket of sockets) socket.terminate(); // one whose client does not answer the end
+    },
   };
 }
 
@@ -147,16 +157,22 @@ class ClientSocket extends WebSocket implements WatchedClient {
     });
   }
 
-  known({ keyId }: Principal): void {
+  /** A good key has been shown. @returns true: later calls ask anew, since it may be revoked */
+  known({ keyId }: Principal): true {
     this.#visitor?.known();
     if (this.isPaused) this.resume();
     this.#share?.giveBack();
     this.#share = this.#front?.unread.open(keyId) ?? null;
+    return true;
   }
 
-  /** The first answer is a refusal, and the last one. An outage is no fault of the client. */
-  refused(error: unknown): void {
+  /**
+   * The first answer is a refusal, and the last one. An outage is no fault of the client: its next
+   * call asks again. @returns true then
+   */
+  refused(error: unknown): boolean {
     this.#isRefused = error instanceof Refused && error.refusal.reason === "unauthenticated";
+    return !this.#isRefused;
   }
 
   /**

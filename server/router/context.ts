@@ -61,6 +61,8 @@ export interface Context {
   readonly services: Services;
   /** From the header or the connection's params; null: none was sent. */
   readonly token: string | null;
+  /** The caller, where the front has asked for it already; null: the call asks itself. */
+  readonly identified: Promise<Principal> | null;
   /** For streams: their places on the caller's connection. */
   readonly slots: { open(): Slot };
   /** Counts the subscriptions of the caller's connection and key. */

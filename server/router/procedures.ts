@@ -35,46 +35,59 @@ const translating = t.procedure.use(async ({ next, type }) => {
 
 /** The same stream, its refusals translated. */
 function translated<T>(stream: AsyncIterable<T>): AsyncIterable<T> {
-  const rethrow = (error: unknown): never => {
-    throw error instanceof Refused ? refusedCall(error) : error;
-  };
   return {
     [Symbol.asyncIterator]: () => {
       const frames = stream[Symbol.asyncIterator]();
       return {
-        next: () => frames.next().catch(rethrow),
+        next: () =>
+          frames.next().catch((error) => {
+            throw error instanceof Refused ? refusedCall(error) : error;
+          }),
         return: async () => await frames.return?.() ?? { done: true, value: undefined },
       };
     },
   };
 }
 
+/** The caller, asked for once: a refusal that is held back must not be held back twice. */
+function identify(ctx: Context): Promise<Principal> {
+  return ctx.identified ?? ctx.services.auth.authenticate(ctx.token);
+}
+
 /** A procedure for every valid key; `ctx.principal` is the caller. */
 export const procedureForAnyKey = translating.use(async ({ ctx, next }) =>
-  next({ ctx: { principal: await ctx.services.auth.authenticate(ctx.token) } })
+  next({ ctx: { principal: await identify(ctx) } })
 );
 
 /** A procedure for keys with `scope`; `ctx.principal` is the caller. */
 export function procedureFor(scope: Scope) {
   return translating.use(async ({ ctx, next, type, signal }) => {
-    const authenticate = async () => {
-      const principal = await ctx.services.auth.authenticate(ctx.token);
+    const withScope = (principal: Principal) => {
       if (principal.scopes.has(scope)) return principal;
       throw new Refused(refuse("forbidden", `this needs a key with the scope ${scope}`));
     };
     /** For streams: a key may be revoked while they run. */
-    const assertStillAllowed = async () => void await authenticate();
-    const principal = await authenticate();
-    if (type === "subscription") countStream(ctx.streams.open(principal.keyId), signal);
-    return next({ ctx: { principal, assertStillAllowed } });
+    const assertStillAllowed = async () =>
+      void withScope(await ctx.services.auth.authenticate(ctx.token));
+    const principal = withScope(await identify(ctx));
+    const call = () => next({ ctx: { principal, assertStillAllowed } });
+    if (type !== "subscription") return await call();
+    const place = ctx.streams.open(principal.keyId);
+    // A client may be gone before its stream is read, and a stream may end while its client stays.
+    signal?.addEventListener("abort", () => place[Symbol.dispose](), { once: true });
+    const result = await call();
+    if (result.ok) {
+      return { ...result, data: counted(result.data as AsyncIterable<unknown>, place) };
+    }
+    place[Symbol.dispose]();
+    return result;
   });
 }
 
-/** Counts a stream until it ends. tRPC aborts the signal of each when it ends, however it ends. */
-function countStream(stream: Disposable, signal: AbortSignal | undefined): void {
-  const end = () => stream[Symbol.dispose]();
-  if (signal === undefined || signal.aborted) end();
-  else signal.addEventListener("abort", end, { once: true });
+/** The same stream, which gives its place back when it ends. */
+async function* counted<T>(stream: AsyncIterable<T>, place: Disposable): AsyncIterable<T> {
+  using _ = place;
+  yield* stream;
 }
 
 /** @throws Refused when the key is for another store. */

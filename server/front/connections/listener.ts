@@ -56,14 +56,12 @@ export async function listen(server: Server, options: ListenerOptions): Promise<
 
 class KeptListener implements Listener {
   restarts = 0;
-  #accepted = 0;
   #stopped = false;
   /** When the listener was lost, by `performance.now()`; null: it listens. */
   #lostAt: number | null = null;
   readonly #looking: Repeating;
 
   constructor(readonly server: Server, readonly options: ListenerOptions, readonly port: number) {
-    server.on("connection", () => this.#accepted++);
     server.on("error", (error) => this.#lost(describe(error)));
     server.on("close", () => this.#lost("it ended"));
     this.#looking = every(options.callEveryMs ?? CALL_EVERY_MS, () => this.#look());
@@ -71,7 +69,8 @@ class KeptListener implements Listener {
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    await Promise.all([unbind(this.server), this.#looking.stop()]);
+    unbind(this.server);
+    await this.#looking.stop();
   }
 
   async #look(): Promise<void> {
@@ -90,39 +89,35 @@ class KeptListener implements Listener {
   async #listenAgain(lostAt: number): Promise<void> {
     const { host, giveUpMs = GIVE_UP_MS, onLost } = this.options;
     try {
-      await unbind(this.server);
+      unbind(this.server);
       await bind(this.server, host, this.port);
     } catch (error) {
       if (this.#stopped || performance.now() - lostAt < giveUpMs) return;
       this.#stopped = true;
       return onLost(new ListenError({ ...this.options, port: this.port }, error));
     }
-    if (this.#stopped) return await unbind(this.server);
+    if (this.#stopped) return unbind(this.server);
     this.#lostAt = null;
     this.restarts++;
     log.info(`port ${this.port} is listened on again`);
   }
 
   /**
-   * True when a connection has been taken since the beginning of a call to itself. A call that the
-   * system refuses to begin proves nothing: this process has no descriptor left, and a new listener
-   * would be as deaf.
+   * True when a connection is taken after the beginning of a call to itself. A call that cannot even
+   * begin proves nothing: this process has no descriptor left, and a new listener would be as deaf.
    */
   async #isHeard(): Promise<boolean> {
-    const before = this.#accepted;
     const { promise: isOver, resolve: end } = Promise.withResolvers<boolean>();
     const accepted = () => end(true);
     this.server.once("connection", accepted);
-    let isConnected = false;
     const call = connect({ host: reachable(this.options.host), port: this.port });
-    call.once("connect", () => isConnected = true);
     call.on("error", (error) => end(!isRefused(error)));
-    const timer = setTimeout(() => end(!isConnected), ARRIVES_MS);
+    const timer = setTimeout(() => end(false), ARRIVES_MS);
     const isHeard = await isOver;
     clearTimeout(timer);
     this.server.off("connection", accepted);
     call.destroy();
-    return isHeard || this.#accepted > before;
+    return isHeard;
   }
 }
 
@@ -153,8 +148,6 @@ function bind(server: Server, host: string, port: number): Promise<void> {
 }
 
 /** Ends listening and nothing else: `close` of an HTTP server would end idle connections, too. */
-function unbind(server: Server): Promise<void> {
-  if (!server.listening) return Promise.resolve();
-  TcpServer.prototype.close.call(server);
-  return Promise.resolve();
+function unbind(server: Server): void {
+  if (server.listening) TcpServer.prototype.close.call(server);
 }

@@ -12,6 +12,9 @@ const MAX_STREAMS_PER_CONNECTION = 100;
 /** A wall of dashboards for each of thousands of stores may share one key. */
 const MAX_STREAMS_PER_KEY = 5_000;
 
+/** Subscriptions end by themselves or with their page, within seconds or hours. */
+const RETRY_AFTER_MS = 1_000;
+
 /** The subscriptions of one connection. */
 export interface ConnectionStreams {
   /** Counts one more until it is disposed of. @throws Refused rate_limited */
@@ -54,6 +57,6 @@ export class Streams {
 
 function tooMany(most: number, of: string): Refused {
   return new Refused(
-    refuse("rate_limited", `a ${of} has at most ${most} subscriptions at once; end others first`),
+    refuse("rate_limited", `a ${of} has at most ${most} subscriptions at once`, RETRY_AFTER_MS),
   );
 }

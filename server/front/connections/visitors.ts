@@ -98,6 +98,7 @@ export class Visitors {
     this.#strangers.add(visitor);
     this.#connections++;
     socket.once("close", () => this.#leave(visitor));
+    socket.on("error", () => undefined); // its close says all, whoever else listens
   }
 
   /** The visitor of a connection; undefined: it was not let in. */

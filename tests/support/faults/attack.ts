@@ -6,7 +6,7 @@ import { assertLessOrEqual } from "@std/assert";
 import type { Scope } from "../../../client/contract/scope.ts";
 import { createApiKey } from "../../../sql/api_keys.ts";
 import { Pool } from "../../../sql/connection/pool.ts";
-import { expectGentle, Gentle, type GentleFigures } from "../load/gentle.ts";
+import { expectGentle, Gentle } from "../load/gentle.ts";
 import { type ServiceProcess, withProcesses } from "../services/service_process.ts";
 import { report } from "./fault_run.ts";
 
@@ -19,11 +19,7 @@ export interface Attack {
   /** A good key that is not the gentle caller's. */
   readonly token: string;
   /** Runs `work` until the gentle caller has so many answers as in its quiet phase, then the checks. */
-  run(
-    name: string,
-    work: (attacking: AttackTime) => Promise<unknown>,
-    check?: (quiet: GentleFigures, underFire: GentleFigures) => void,
-  ): Promise<void>;
+  run(name: string, work: (attacking: AttackTime) => Promise<unknown>): Promise<void>;
 }
 
 export interface AttackTime {
@@ -57,7 +53,7 @@ export function withAttack(
         service,
         url,
         token,
-        run: (name, work, check) => attack(name, service, gentle, work, check),
+        run: (name, work) => attack(name, service, gentle, work),
       });
     } finally {
       await pool.end();
@@ -70,7 +66,6 @@ async function attack(
   service: ServiceProcess,
   gentle: Gentle,
   work: (attacking: AttackTime) => Promise<unknown>,
-  check: (quiet: GentleFigures, underFire: GentleFigures) => void = expectGentle,
 ): Promise<void> {
   const quiet = await gentle.quiet();
   const before = await service.residentBytes();
@@ -94,5 +89,5 @@ async function attack(
   most = Math.max(most, await service.residentBytes());
   report(name, { quiet, underFire, grownMiB: Math.round((most - before) / MEBIBYTE) });
   assertLessOrEqual(most - before, MAX_GROWN_BYTES);
-  check(quiet, underFire);
+  expectGentle(quiet, underFire);
 }

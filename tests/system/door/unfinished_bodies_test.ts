@@ -1,9 +1,8 @@
 /** Bodies and messages that never come to their end, many at once, with a good key and without one. */
 import { connect, type Socket } from "node:net";
-import { assertEquals, assertLess } from "@std/assert";
+import { assertLess } from "@std/assert";
 import { WebSocket } from "ws";
 import { withAttack } from "../../support/faults/attack.ts";
-import type { GentleFigures } from "../../support/load/gentle.ts";
 import { until } from "../../support/services/services.ts";
 
 const BODIES = 400;
@@ -13,14 +12,6 @@ const PACE_MS = 200;
 const BYTES = 1_000_000;
 const SOCKETS = 16;
 const FRAGMENTS = 60;
-
-/**
- * The first megabytes at once hold the process up for some 100 ms, more than three times the quiet
- * p99. So this looks at refusals alone, beside memory.
- */
-function expectNoneRefused(_: GentleFigures, { refusals }: GentleFigures): void {
-  assertEquals(refusals, {});
-}
 
 /** Sends most of a body, and keeps the connection. */
 function unfinished(url: string, token: string | null): Promise<Socket> {
@@ -37,7 +28,7 @@ function unfinished(url: string, token: string | null): Promise<Socket> {
 }
 
 for (const withKey of [false, true]) {
-  Deno.test(`400 unfinished bodies ${withKey ? "with" : "without"} a key cost little memory, and no order of others`, () =>
+  Deno.test(`400 unfinished bodies ${withKey ? "with" : "without"} a key cost little memory, and slow nobody else down`, () =>
     withAttack(async ({ url, token, run }) => {
       const sockets: Socket[] = [];
       await run(`unfinished bodies, ${withKey ? "with a key" : "no key"}`, async ({ repeat }) => {
@@ -48,12 +39,12 @@ for (const withKey of [false, true]) {
           }
           await paced;
         });
-      }, expectNoneRefused);
+      });
       for (const socket of sockets) socket.destroy();
     }));
 }
 
-Deno.test("unfinished messages of sixteen sockets are cut at their bound, and cost no order of others", () =>
+Deno.test("unfinished messages of sixteen sockets are cut at their bound, and slow nobody else down", () =>
   withAttack(async ({ url, token, run }) => {
     const codes: number[] = [];
     await run("unfinished messages", async ({ repeat }) => {
@@ -79,8 +70,8 @@ Deno.test("unfinished messages of sixteen sockets are cut at their bound, and co
           );
         }
         await until("the socket to be closed", () => isClosed);
-        await new Promise((resolve) => setTimeout(resolve, 5 * PACE_MS));
+        await new Promise((resolve) => setTimeout(resolve, 10 * PACE_MS));
       });
-    }, expectNoneRefused);
+    });
     assertLess(codes.filter((code) => code === 1_000).length, 1, "each was cut");
   }));

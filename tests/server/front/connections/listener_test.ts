@@ -1,11 +1,13 @@
 /** A listener on a real port, which is lost in the ways in which one can be lost. */
 import { createServer, type Server } from "node:http";
 import { connect, Server as TcpServer } from "node:net";
+import { fileURLToPath } from "node:url";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ListenError } from "../../../../server/front/connections/listen_error.ts";
 import { listen, type Listener } from "../../../../server/front/connections/listener.ts";
 import { until } from "../../../support/services/services.ts";
 
+const ROOT = fileURLToPath(new URL("../../../../", import.meta.url));
 const QUICK = { callEveryMs: 50, giveUpMs: 300 };
 
 async function withListener(
@@ -28,7 +30,8 @@ async function withListener(
 }
 
 async function answers(port: number): Promise<boolean> {
-  const response = await fetch(`http://127.0.0.1:${port}/`).catch(() => null);
+  const signal = AbortSignal.timeout(1_000);
+  const response = await fetch(`http://127.0.0.1:${port}/`, { signal }).catch(() => null);
   return await response?.text() === "ok";
 }
 
@@ -48,6 +51,54 @@ Deno.test("a listener whose port somebody else has taken meanwhile says so, once
     assert(lost[0] instanceof ListenError);
     thief.close();
   }));
+
+/** A program that may have few descriptors. It says its port, and then whenever it listens again. */
+const FEW_DESCRIPTORS = `
+  import { createServer } from "node:http";
+  import { listen } from "${ROOT}server/front/connections/listener.ts";
+  const server = createServer((_, outgoing) => void outgoing.end("ok"));
+  server.on("connection", (socket) => socket.on("error", () => undefined));
+  const onLost = (error) => { throw error; };
+  const { port } = await listen(server, { host: "127.0.0.1", port: 0, onLost, callEveryMs: 200 });
+  console.log(port);`;
+
+Deno.test("a listener without a descriptor for a new connection listens again once there is one", async () => {
+  const child = new Deno.Command("sh", {
+    args: [
+      "-c",
+      'ulimit -n 80; exec "$@"',
+      "sh",
+      Deno.execPath(),
+      "run",
+      "-A",
+      "--cached-only",
+      "--config",
+      `${ROOT}deno.json`,
+      "-",
+    ],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const input = child.stdin.getWriter();
+  await input.write(new TextEncoder().encode(FEW_DESCRIPTORS));
+  await input.close();
+  const output = child.stdout.getReader();
+  const port = Number(new TextDecoder().decode((await output.read()).value));
+  const sockets = Array.from({ length: 120 }, () => connect(port, "127.0.0.1"));
+  for (const socket of sockets) socket.on("error", () => undefined);
+  let answered = 0;
+  for (const socket of sockets) {
+    socket.once("data", () => answered++);
+    socket.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  }
+  await until("the first connections to be answered", () => answered > 0);
+  for (const socket of sockets) socket.destroy();
+  await until("the port to answer again", () => answers(port));
+  await output.cancel();
+  child.kill("SIGKILL");
+  await child.status;
+});
 
 Deno.test("a port in use is an error at once", async () => {
   const other = Deno.listen({ hostname: "127.0.0.1", port: 0 });
