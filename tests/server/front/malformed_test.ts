@@ -1,4 +1,5 @@
 /** Ten thousand random malformed bodies and messages: nothing breaks, and good orders still commit. */
+import { connect } from "node:net";
 import { assert, assertEquals } from "@std/assert";
 import { createTestClient, KEY } from "../../support/services/instance.ts";
 import {
@@ -16,7 +17,8 @@ import { until } from "../../support/services/services.ts";
 const REQUESTS = 5_000;
 const CONNECTIONS = 100;
 const MESSAGES_EACH = 50;
-const PARALLEL = 6;
+/** Many wait for a refusal that is held back. */
+const PARALLEL = 40;
 const SEED = crypto.getRandomValues(new Uint32Array(1))[0]!;
 
 /** Runs `each` for every number below `count`, a few at a time. */
@@ -163,4 +165,26 @@ Deno.test("requests that break the protocol are answered with 4xx or not at all"
       expectHarmless(answer, () => head.slice(0, 300));
       assert(!answer.includes('"tasks"'), "no file beside the page's is served");
     }
+  }));
+
+Deno.test("a client that resets its connection in the middle of an upgrade breaks nothing", () =>
+  withService(async ({ url }) => {
+    const { hostname, port, host } = new URL(url);
+    const upgrade = (path: string) =>
+      `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    await inParallel(300, async (index) => {
+      const socket = connect(Number(port), hostname);
+      socket.on("error", () => undefined);
+      const closed = new Promise((resolve) => socket.once("close", resolve));
+      socket.once(
+        "connect",
+        () =>
+          socket.write(
+            upgrade(index % 2 === 0 ? "/nothing" : "/trpc"),
+            () => socket.resetAndDestroy(),
+          ),
+      );
+      await closed;
+    });
   }));
