@@ -5,7 +5,7 @@
 import { assertLessOrEqual } from "@std/assert";
 import type { Scope } from "../../../client/contract/scope.ts";
 import { createApiKey } from "../../../sql/api_keys.ts";
-import { Pool } from "../../../sql/connection/pool.ts";
+import { openTestPool } from "../services/test_pool.ts";
 import { expectGentle, Gentle } from "../load/gentle.ts";
 import { type ServiceProcess, withProcesses } from "../services/service_process.ts";
 import { report } from "./fault_run.ts";
@@ -35,12 +35,7 @@ export function withAttack(
   environment: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   return withProcesses(async ({ database, start }) => {
-    const pool = new Pool({
-      url: database.url,
-      name: "test keys",
-      maxConnections: 1,
-      statementTimeoutMs: 5_000,
-    });
+    const pool = openTestPool(database.url);
     try {
       const service = await start(environment);
       await service.says(/"ready"/);

@@ -9,7 +9,7 @@ import { createWeirClient, type WeirClient } from "../../../client/mod.ts";
 import { readConfig } from "../../../server/config.ts";
 import { type Instance, startInstance } from "../../../server/instance.ts";
 import { createApiKey, revokeApiKey } from "../../../sql/api_keys.ts";
-import { Pool } from "../../../sql/connection/pool.ts";
+import { openTestPool } from "./test_pool.ts";
 import { type TestDatabase, withDatabase } from "./database.ts";
 import { type TestRedis, withRedis } from "./redis.ts";
 import type { Scope } from "../../../client/contract/scope.ts";
@@ -65,12 +65,7 @@ export function withInstance(
   return withDatabase((database) =>
     withRedis(async (redis) => {
       const ends: (() => Promise<void>)[] = [];
-      const keys = new Pool({
-        url: database.url,
-        name: "test keys",
-        maxConnections: 1,
-        statementTimeoutMs: 5_000,
-      });
+      const keys = openTestPool(database.url);
       ends.push(() => keys.end());
       const start = async (environment: Readonly<Record<string, string>>, ready: boolean) => {
         const instance = await startInstance({

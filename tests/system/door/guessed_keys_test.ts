@@ -5,7 +5,7 @@
 import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
 import type { Scope } from "../../../client/contract/scope.ts";
 import { createApiKey, revokeApiKey } from "../../../sql/api_keys.ts";
-import { Pool } from "../../../sql/connection/pool.ts";
+import { openTestPool } from "../../support/services/test_pool.ts";
 import { report } from "../../support/faults/fault_run.ts";
 import { testSeed } from "../../support/faults/fault_load.ts";
 import { Guesses } from "../../support/faults/guesses.ts";
@@ -23,12 +23,7 @@ const NAME = "strangers who guess keys";
 
 Deno.test(`${NAME} keep no revoked key alive, shut out no new one, and slow no order`, () =>
   withProcesses(async ({ database, start }) => {
-    const pool = new Pool({
-      url: database.url,
-      name: "test keys",
-      maxConnections: 1,
-      statementTimeoutMs: 5_000,
-    });
+    const pool = openTestPool(database.url);
     try {
       const service = await start();
       await service.says(/"ready"/);

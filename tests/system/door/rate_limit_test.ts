@@ -1,7 +1,7 @@
 /** One key floods a service with a rate for each key, and another key uses less than its rate. */
 import { assertEquals, assertGreater, assertLess } from "@std/assert";
 import { createApiKey } from "../../../sql/api_keys.ts";
-import { Pool } from "../../../sql/connection/pool.ts";
+import { openTestPool } from "../../support/services/test_pool.ts";
 import { type FaultRun, report, withFaults } from "../../support/faults/fault_run.ts";
 import { countsOf, Knocking, openDoor, type Way } from "../../support/load/doors.ts";
 import { anInput } from "../../support/load/orders.ts";
@@ -17,7 +17,7 @@ const OTHER_PER_SECOND = 20;
 /** Makes a key that may write orders. */
 async function newKey(run: FaultRun): Promise<string> {
   const { url } = run.postgres;
-  const pool = new Pool({ url, name: "test keys", maxConnections: 1, statementTimeoutMs: 5_000 });
+  const pool = openTestPool(url);
   try {
     const key = await createApiKey(pool, {
       label: "a test",
