@@ -37,6 +37,8 @@ const FULL_BYTES = 65_536;
 const MAX_UNREAD_BYTES = 4 * MAX_BODY_BYTES;
 /** No more than this is taken from a stranger. Its first message holds its key. */
 const STRANGER_BYTES = 16_384;
+/** A client that is cut off hears why within this time. */
+const CUT_MS = 1_000;
 /** Calls of a message that are refused one by one. */
 const MAX_REFUSED_CALLS = 1_000;
 /** Going away, and a policy that the client breaks: RFC 6455. */
@@ -140,6 +142,7 @@ class ClientSocket extends WebSocket implements WatchedClient {
   #front: Front | null = null;
   /** Bytes since the latest message. */
   #unfinishedBytes = 0;
+  #cutTimer: ReturnType<typeof setTimeout> | undefined;
   /** Resolves for each who waits until the connection has taken more. */
   #waiting: (() => void)[] = [];
 
@@ -151,7 +154,9 @@ class ClientSocket extends WebSocket implements WatchedClient {
     visitor.socket.on("data", ({ length }: Buffer) => this.#receive(length));
     this.on("message", () => this.#received());
     this.on("pong", () => this.#isHeard = true);
+    this.once("error", () => this.#cut());
     this.once("close", () => {
+      clearTimeout(this.#cutTimer);
       this.#share?.giveBack();
       this.#taken();
     });
@@ -182,8 +187,23 @@ class ClientSocket extends WebSocket implements WatchedClient {
   decode(message: string | ArrayBuffer | Uint8Array): unknown {
     const calls: unknown = jsonEncoder.decode(message);
     if (!Array.isArray(calls) || calls.length <= MAX_REFUSED_CALLS) return calls;
-    this.close(CLOSE_POLICY, `a message has at most ${MAX_BATCH_CALLS} calls`);
+    this.#refuse(`a message has at most ${MAX_BATCH_CALLS} calls`);
     return [];
+  }
+
+  #refuse(why: string): void {
+    this.close(CLOSE_POLICY, why);
+    this.#cut();
+  }
+
+  /**
+   * Ends a connection that has broken the protocol or a bound. `ws` has sent why, and would go on
+   * reading what the client still sends. That costs time, so nothing more is read, and the client has
+   * a moment to hear why.
+   */
+  #cut(): void {
+    setTimeout(() => this.#visitor?.socket.pause(), 0); // after `ws` has begun to throw away
+    this.#cutTimer ??= setTimeout(() => this.terminate(), CUT_MS);
   }
 
   /** Asks a silent client whether it is there. One that has not answered is gone. */
@@ -212,7 +232,7 @@ class ClientSocket extends WebSocket implements WatchedClient {
     const before = this.unreadBytes;
     super.send(data, () => this.#taken());
     this.#sentBytes += Math.max(data.length, this.unreadBytes - before);
-    if (this.#isRefused) this.close(CLOSE_POLICY, "the API key is wrong or revoked");
+    if (this.#isRefused) this.#refuse("the API key is wrong or revoked");
   }
 
   /** Resolves when the client has read enough of what was sent, or is gone. */

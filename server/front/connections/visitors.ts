@@ -45,7 +45,7 @@ export class Visitor {
   isStranger = true;
 
   constructor(
-    readonly socket: Pick<Socket, "destroy" | "on">,
+    readonly socket: Pick<Socket, "destroy" | "on" | "pause">,
     readonly address: string,
     readonly since: number,
     readonly onKnown: (visitor: Visitor) => void,
