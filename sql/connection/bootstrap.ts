@@ -10,7 +10,7 @@
 import type { Sql } from "./database.ts";
 import { codeOf } from "./failure.ts";
 import { SQLSTATE } from "./failure/codes.ts";
-import { DatabaseTimeout } from "./pool.ts";
+import { DatabaseTimeout } from "./failure/given_up.ts";
 import { Session } from "./session.ts";
 import { answerWithin } from "../waiting.ts";
 

@@ -120,12 +120,16 @@ const NO_GAPS = {
 
 /**
  * Connections to `url`; none is made before the first query, and none after `end` was called.
+ * @param reachTimeoutMs the time to reach a host, all hosts together
  * @throws WrongConnectionString
  */
-export function connect(url: string, options: postgres.Options<Record<string, never>>): Sql {
+export function connect(
+  url: string,
+  options: postgres.Options<Record<string, never>>,
+  reachTimeoutMs = (options.connect_timeout ?? CONNECT_TIMEOUT_SECONDS) * 1_000,
+): Sql {
   const { target } = understand(url);
-  const seconds = options.connect_timeout ?? CONNECT_TIMEOUT_SECONDS;
-  const sockets = new Sockets(target, seconds * 1_000);
+  const sockets = new Sockets(target, reachTimeoutMs);
   const { name, port } = target.hosts[0]!;
   const all = {
     ...NO_GAPS,

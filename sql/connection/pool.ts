@@ -10,37 +10,20 @@
  * So a call is given up a little after the server should have cancelled it. When a session is lost,
  * all sessions of the pool are replaced. A session that nobody uses for a while is ended, because
  * others may need the connection (connections.ts).
+ *
+ * A new session costs five round trips, so a far server may not have it ready when the call is given
+ * up. If other calls were answered meanwhile, the server is there. Then the session goes on
+ * connecting, and a later call gets it.
  */
 import { Connections, type Sharer } from "./connections.ts";
 import type { Sql, Tx } from "./driver.ts";
 import { isConnectionLost, isFull, isStandby } from "./failure.ts";
-import { WEIR_CODE } from "./failure/codes.ts";
+import { DatabaseTimeout, NotReplicated, PoolCut } from "./failure/given_up.ts";
 import { Gate } from "./gate.ts";
 import { Session } from "./session.ts";
 import type { Settings } from "./settings.ts";
 import { nextHostFirst } from "./url.ts";
 import { answerWithin, pause } from "../waiting.ts";
-
-/** The call was given up after `timeoutMs` without an answer. Its outcome is unknown. */
-export class DatabaseTimeout extends Error {
-  readonly code = WEIR_CODE.databaseTimeout;
-  constructor(readonly timeoutMs: number) {
-    super(`the database did not answer within ${timeoutMs} ms`);
-    this.name = "DatabaseTimeout";
-  }
-}
-
-/**
- * The server has committed the call without its standby, because somebody cancelled the wait. A
- * failover would lose the commit, so its outcome counts as unknown.
- */
-class NotReplicated extends Error {
-  readonly code = WEIR_CODE.notReplicated;
-  constructor() {
-    super("the wait for the synchronous standby was cancelled");
-    this.name = "NotReplicated";
-  }
-}
 
 export interface PoolOptions {
   /** `postgres://user:password@host:port/database`; several hosts are tried in order. */
@@ -71,15 +54,6 @@ const RETIRE_MS = 1_000;
 /** About as many quick calls as a pool answers in a second. */
 const MAX_WAITING = 1_000;
 
-/** The pool was ended at once, and the call with it. */
-class PoolCut extends Error {
-  readonly code = WEIR_CODE.poolCut;
-  constructor() {
-    super("the pool was ended");
-    this.name = "PoolCut";
-  }
-}
-
 /** The pause before the next attempt when the server has refused a connection. */
 const REFUSED_PAUSE_MS = 50;
 /**
@@ -89,6 +63,8 @@ const REFUSED_PAUSE_MS = 50;
 const TURN_MS = 250;
 /** A session is ended when nobody has used it for this time. */
 const IDLE_MS = 20_000;
+/** A session has the time of so many calls to be ready. Chosen: a call is one or two round trips. */
+const READY_CALLS = 4;
 
 /** A pool of sessions that can be replaced as a whole. */
 export class Pool implements Sharer {
@@ -96,6 +72,8 @@ export class Pool implements Sharer {
   #ended = false;
   /** Counts cancelled waits for a standby. The server warns of one before it ends the call. */
   #cancelledWaits = 0;
+  /** When the server last answered a call, as in `Session.begunAt`. */
+  #answeredAt = -Infinity;
   /** The sessions that calls may use: idle ones, and those in use. */
   readonly #sessions = new Set<Session>();
   /** The idle sessions, each with the timer of its end. The latest used one is the last. */
@@ -121,7 +99,6 @@ export class Pool implements Sharer {
   get open(): number {
     return this.#sessions.size;
   }
-
   get #waitTimeoutMs(): number {
     return this.options.waitTimeoutMs ?? this.options.statementTimeoutMs;
   }
@@ -150,10 +127,16 @@ export class Pool implements Sharer {
     const waitUntil = performance.now() + this.#waitTimeoutMs;
     for (;;) {
       const session = await this.#take(waitUntil);
+      let isGivenUp = false;
       try {
-        const call = session.ready.then(() => use(session.sql));
-        return await answerWithin(timeoutMs, call, late, this.#cut.signal);
+        const call = session.ready.then(() =>
+          isGivenUp ? Promise.reject(late()) : use(session.sql)
+        );
+        const answer = await answerWithin(timeoutMs, call, late, this.#cut.signal);
+        this.#answeredAt = performance.now();
+        return answer;
       } catch (error) {
+        isGivenUp = true;
         const goesOn = !session.isReady && isFull(error) && this.#connections.refused(session);
         if (!goesOn) {
           this.#replaceIfLost(session, error);
@@ -208,9 +191,10 @@ export class Pool implements Sharer {
   }
 
   #takeIdle(): Session | null {
-    const [session, timer] = [...this.#idle].at(-1) ?? [];
+    const idle = [...this.#idle.keys()];
+    const session = idle.findLast(({ isReady }) => isReady) ?? idle.at(-1);
     if (session === undefined) return null;
-    clearTimeout(timer);
+    clearTimeout(this.#idle.get(session));
     this.#idle.delete(session);
     return session;
   }
@@ -223,6 +207,7 @@ export class Pool implements Sharer {
       url: this.#url,
       name,
       connectTimeoutMs: statementTimeoutMs,
+      readyTimeoutMs: READY_CALLS * statementTimeoutMs,
       settings: {
         statement_timeout: String(
           Math.ceil(statementTimeoutMs - Math.min(MAX_GRACE_MS, statementTimeoutMs / 5)),
@@ -247,6 +232,8 @@ export class Pool implements Sharer {
   }
 
   #replaceIfLost(session: Session, error: unknown): void {
+    const isFar = !session.isReady && this.#answeredAt > session.begunAt;
+    if (error instanceof DatabaseTimeout && isFar) return; // it goes on connecting
     if (error instanceof DatabaseTimeout) this.#replace(session, 0);
     else if (isConnectionLost(error) || isStandby(error)) this.#replace(session, RETIRE_MS);
   }

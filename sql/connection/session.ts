@@ -35,7 +35,10 @@ export interface SessionOptions {
   readonly url: string;
   /** The server lists the session as `weir <name>`. */
   readonly name: string;
+  /** The time to reach a host, for all hosts together. */
   readonly connectTimeoutMs: number;
+  /** The time to be connected; default `connectTimeoutMs`. */
+  readonly readyTimeoutMs?: number;
   /** Values besides those of `SETTINGS`, or instead of them. */
   readonly settings?: Settings;
   readonly onNotice?: (notice: postgres.Notice) => void;
@@ -55,21 +58,24 @@ export class Session {
   readonly ready: Promise<void>;
   #ready = false;
   #closed = false;
-  readonly #begunAt = performance.now();
+  /** When the session began to connect, by `performance.now()`. */
+  readonly begunAt = performance.now();
 
   /** Begins to connect. */
   constructor(readonly options: SessionOptions) {
     const { url, name, connectTimeoutMs, onNotice, onNotification } = options;
-    this.sql = connect(url, {
+    const { readyTimeoutMs = connectTimeoutMs } = options;
+    const own = {
       max: 1,
       max_lifetime: null,
-      connect_timeout: Math.max(1, connectTimeoutMs / 1_000),
+      connect_timeout: Math.max(1, readyTimeoutMs / 1_000),
       backoff: () => 0, // an ended session leaves no timer of the driver behind
       ...(onNotice === undefined ? {} : { onnotice: onNotice }),
       ...(onNotification === undefined ? {} : { onnotify: onNotification }),
       onclose: () => this.#close(),
       connection: { application_name: `weir ${name}` },
-    });
+    };
+    this.sql = connect(url, own, Math.max(1_000, connectTimeoutMs));
     this.ready = this.#setUp();
     this.ready.catch(() => undefined); // the caller may have given up meanwhile
   }
@@ -80,7 +86,7 @@ export class Session {
   }
 
   get ageMs(): number {
-    return performance.now() - this.#begunAt;
+    return performance.now() - this.begunAt;
   }
 
   /** True when the connection is lost or ended, or was never made. */

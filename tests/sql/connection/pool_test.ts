@@ -1,5 +1,8 @@
-import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
-import { DatabaseTimeout, Pool } from "../../../sql/connection/pool.ts";
+import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import { DatabaseTimeout } from "../../../sql/connection/failure/given_up.ts";
+import { Pool } from "../../../sql/connection/pool.ts";
+import type { Sql } from "../../../sql/connection/driver.ts";
+import { WireProxy } from "../../support/faults/wire_proxy.ts";
 import { withDatabase } from "../../support/services/database.ts";
 import { until } from "../../support/services/services.ts";
 
@@ -121,4 +124,39 @@ Deno.test("connections that are lost under many calls are replaced, and none is 
     await until("what was replaced to be gone", async () => (await pids()).length <= 6);
     await pool.end();
     await until("the others to be gone as well", async () => (await pids()).length === 0);
+  }));
+
+Deno.test("a far server's new session goes on connecting, and the pool's other session stays", () =>
+  withDatabase(async ({ url }) => {
+    const proxy = WireProxy.to(url);
+    const pool = poolOf(proxy.through(url), 1_000);
+    const pidOf = (sql: Sql) => sql`select pg_backend_pid() as pid`.then(([row]) => row?.["pid"]);
+    try {
+      const near = await pool.run(pidOf);
+      proxy.delayMs = 300; // a call is two round trips at first, and a new session five more
+      let asking = true;
+      const pids = new Set<unknown>();
+      const asked = (async () => {
+        while (asking) pids.add(await pool.run(pidOf));
+      })();
+      let tries = 0;
+      let late = 0;
+      const second = () =>
+        pool.run(async (sql) => {
+          late++;
+          return await pidOf(sql);
+        });
+      await assertRejects(second, DatabaseTimeout);
+      await until("the second session", async () => {
+        tries++;
+        return await second().catch(() => near) !== near;
+      });
+      asking = false;
+      await asked;
+      assert(late <= tries, "the call that was given up is not made later");
+      assert(pids.has(near), "the first session went on");
+    } finally {
+      await pool.end(0);
+      await proxy.close();
+    }
   }));
