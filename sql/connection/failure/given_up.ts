@@ -1,4 +1,8 @@
-/** Calls that the pool gives up, although the server said nothing against them. */
+/**
+ * Calls that the pool gives up, although the server said nothing against them.
+ *
+ * Tested in tests/sql/connection/pool_test.ts and standby_test.ts.
+ */
 import { WEIR_CODE } from "./codes.ts";
 
 /** The call was given up after `timeoutMs` without an answer. Its outcome is unknown. */
