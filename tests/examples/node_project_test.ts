@@ -17,12 +17,28 @@ async function programIn(page: string, section: string): Promise<string> {
   return program;
 }
 
+/** The commands that set a project up, without those that need a registry. */
+async function setUpIn(page: string, section: string): Promise<string[]> {
+  const text = await Deno.readTextFile(new URL(page, ROOT));
+  const [, commands = ""] = /```sh\n([^]*?)```/.exec(text.slice(text.indexOf(section))) ?? [];
+  return commands.split("\n").filter((line) => line !== "" && !line.startsWith("npm install"));
+}
+
 /** Runs a program of Node in `folder`, and resolves with what it printed. */
-async function run(folder: string, name: string, key: string): Promise<string> {
-  const { stdout, stderr } = await new Deno.Command("npx", {
-    args: ["-y", TSX, name],
-    cwd: folder,
-    env: { WEIR_KEY: key, NO_COLOR: "1" },
+function run(folder: string, name: string, key: string): Promise<string> {
+  return printedBy(folder, "npx", ["-y", TSX, name], { WEIR_KEY: key });
+}
+
+async function printedBy(
+  cwd: string,
+  command: string,
+  args: string[],
+  env: Record<string, string> = {},
+): Promise<string> {
+  const { stdout, stderr } = await new Deno.Command(command, {
+    args,
+    cwd,
+    env: { ...env, NO_COLOR: "1" },
     stdin: "null",
   }).output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
@@ -36,7 +52,10 @@ Deno.test("a project of Node places an order and hears live figures, as the exam
       await Deno.mkdir(`${project}/node_modules`, { recursive: true });
       await Deno.symlink(new URL(ROOT).pathname.replace(/\/$/, ""), `${folder}/weir`);
       await Deno.symlink(`${folder}/weir/node_modules/ws`, `${project}/node_modules/ws`);
-      await Deno.writeTextFile(`${project}/package.json`, '{ "type": "module" }');
+      for (const line of await setUpIn("examples/README.md", "## From a Node project")) {
+        const [command = "", ...args] = line.split(" ");
+        await printedBy(project, command, args);
+      }
       const program = (await programIn("examples/README.md", "## From a Node project"))
         .replace("http://127.0.0.1:8080", url)
         .replace("console.log(data.currencies)", "(console.log(data.currencies), process.exit())");

@@ -118,25 +118,30 @@ Deno.test("the page says that the database is silent, and says that it is back",
   const forwarder = startForwarder();
   await inBrowser(async (browser, service) => {
     await service.api.orders.place.mutate(order("shop", "EUR", [["tea", 2, 450]]));
-    const { shows, text, errors } = await openPage(browser, service.link());
+    const { page, shows, text, errors } = await openPage(browser, service.link());
     await shows("today-revenue", "€9.00");
+    const colour = () =>
+      page.getByTestId("today-revenue").evaluate((element) => getComputedStyle(element).color);
+    const live = await colour();
     const asOf = await text("as-of");
     forwarder.cut();
     await shows(
       "announcement",
-      `The database or the fold is silent; figures as of ${asOf}.`,
+      `The database gives no new figures; figures as of ${asOf}.`,
     );
     assert(
-      /^The database or the fold has been silent for \d+ s – figures/.test(
+      /^The database has given no new figures for \d+ s – figures/.test(
         await text("stale"),
       ),
     );
     await shows("today-revenue", "€9.00");
     await shows("connection", "connected");
+    assertNotEquals(await colour(), live, "old figures look like live ones");
     forwarder.mend();
     await shows("announcement", "The figures are live.");
     await service.api.orders.place.mutate(order("shop", "EUR", [["tea", 1, 450]]));
     await shows("today-revenue", "€13.50");
+    assertEquals(await colour(), live);
     assertEquals(errors, []);
   }, forwarder.through);
   await forwarder.close();

@@ -110,8 +110,8 @@ function staleSituation(
   return {
     kind: "stale",
     tone: "watch",
-    sentence: `The database or the fold has been silent for ${time} – ${figures}.`,
-    announcement: `The database or the fold is silent; ${figures}.`,
+    sentence: `The database has given no new figures for ${time} – ${figures}.`,
+    announcement: `The database gives no new figures; ${figures}.`,
   };
 }
 

@@ -35,7 +35,7 @@ export function SignIn({ session }: { session: Session }) {
         <p id="token-error" class="error" role="alert" data-testid="sign-in-error">{refusal}</p>
         <button type="submit">Show the dashboard</button>
         <p id="token-hint" class="hint">
-          <code>deno task demo</code> prints a link that holds a key;{" "}
+          <code>deno task demo</code> and <code>start</code> print a link that holds a key;{" "}
           <code>deno task keys create</code> makes one. The key is kept in this{" "}
           {isWall ? "browser, for the wall" : "tab alone"}.
         </p>

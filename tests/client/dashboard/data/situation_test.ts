@@ -72,12 +72,12 @@ Deno.test("a silence that began on this page is shown exactly, and counts on", (
   const shown = follow(follow(null, FRESH, NOW - 10_000), STALE, NOW);
   assertEquals(
     situation({ shown, now: NOW + 2_000 }).sentence,
-    "The database or the fold has been silent for 7 s – figures as of 12:00:00 UTC.",
+    "The database has given no new figures for 7 s – figures as of 12:00:00 UTC.",
   );
   const again = follow(shown, STALE, NOW + 30_000);
   assertEquals(
     situation({ shown: again, now: NOW + 60_000 }).sentence,
-    "The database or the fold has been silent for 1 min 05 s – figures as of 12:00:00 UTC.",
+    "The database has given no new figures for 1 min 05 s – figures as of 12:00:00 UTC.",
   );
   assertEquals(follow(again, FRESH, NOW + 61_000).silence, null);
 });
@@ -86,11 +86,11 @@ Deno.test("a silence that began earlier is shown as longer than the known time",
   const { sentence, announcement } = situation({ shown: follow(null, STALE, NOW) });
   assertEquals(
     sentence,
-    "The database or the fold has been silent for more than 5 s – figures as of 12:00:00 UTC.",
+    "The database has given no new figures for more than 5 s – figures as of 12:00:00 UTC.",
   );
   assertEquals(
     announcement,
-    "The database or the fold is silent; figures as of 12:00:00 UTC.",
+    "The database gives no new figures; figures as of 12:00:00 UTC.",
   );
 });
 
