@@ -72,10 +72,13 @@ export async function answerRequest(
   if (visitor === undefined) return void outgoing.destroy();
   visitor.underWay++;
   const gone = new AbortController();
-  outgoing.once("close", () => {
+  const over = () => {
+    if (!visitor.onGone.delete(over)) return;
     visitor.underWay--;
     if (!outgoing.writableFinished) gone.abort();
-  });
+  };
+  visitor.onGone.add(over);
+  outgoing.once("close", over);
   const url = urlOf(incoming);
   const answers = front.answers.ofRequest();
   const response = url === null
@@ -83,7 +86,7 @@ export async function answerRequest(
     : await admitted({ incoming, outgoing, visitor, url, gone: gone.signal, answers }, front)
       .catch(failed);
   if (front.isStopping) outgoing.shouldKeepAlive = false;
-  await sendAnswer(response, outgoing, front.slowClients);
+  await sendAnswer(response, outgoing, { slowClients: front.slowClients, gone: gone.signal });
   answers.close();
 }
 
