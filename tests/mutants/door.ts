@@ -1,7 +1,7 @@
 /** Mistakes that would let a caller take more of the service than its share. */
 import type { Mutant } from "./mutant.ts";
 
-const ANSWERS = ["all", "tests/server/front/connections/answer_test.ts"];
+const ANSWERS: Mutant["tests"] = ["all", "tests/server/front/connections/answer_test.ts"];
 
 export const DOOR: readonly Mutant[] = [
   {

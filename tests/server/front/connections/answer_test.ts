@@ -34,7 +34,8 @@ Deno.test("a large answer counts until its client has read it, and a client that
     for (let made = 0; made < 3; made++) {
       const connection = await Deno.connect({ hostname: "127.0.0.1", port });
       silent.push(connection);
-      const text = `GET ${batch()} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${KEY}\r\n\r\n`;
+      const text =
+        `GET ${batch()} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${KEY}\r\n\r\n`;
       await connection.write(new TextEncoder().encode(text.repeat(REQUESTS)));
     }
     await until("answers to wait", async () => await answerBytes(url) > 100_000);
