@@ -1,8 +1,6 @@
 /** Mistakes that would let a caller take more of the service than its share. */
 import type { Mutant } from "./mutant.ts";
 
-const ANSWERS: Mutant["tests"] = ["all", "tests/server/front/connections/answer_test.ts"];
-
 export const DOOR: readonly Mutant[] = [
   {
     name: "a connection without a key is never closed",
@@ -37,14 +35,14 @@ export const DOOR: readonly Mutant[] = [
     file: "server/front/answers/answer_budget.ts",
     find: "        taken.become(made);",
     replace: "        taken.become(0 * made);",
-    tests: ANSWERS,
+    tests: ["unit", "tests/server/front/answers/answer_budget_test.ts"],
   },
   {
     name: "an answer behind another one is counted for ever",
     file: "server/front/connections/visitors.ts",
     find: "      for (const tell of visitor.onGone) tell();\n",
     replace: "",
-    tests: ANSWERS,
+    tests: ["all", "tests/server/front/connections/answer_test.ts"],
   },
   {
     name: "a key gets every turn of large answers",
@@ -58,7 +56,7 @@ export const DOOR: readonly Mutant[] = [
     file: "server/orders/journal_backlog.ts",
     find: "this.options.now() - this.#foldedAt < FOLDS_GO_ON_MS",
     replace: "this.options.now() - this.#foldedAt < FOLDS_GO_ON_MS + 1e9",
-    tests: ["unit", "tests/server/orders/journal_backlog_test.ts"],
+    tests: ["all", "tests/server/orders/journal_backlog_test.ts"],
   },
   {
     name: "every refusal to a stranger is answered at once",
