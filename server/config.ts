@@ -127,6 +127,7 @@ export const VARIABLES = z.object({
   WEIR_QUEUE_MAX_ORDERS: wholeNumber(1, 10_000_000).default(10_000),
   WEIR_QUEUE_MAX_BYTES: byteSize(64 * MIB),
   WEIR_BATCH_MAX_ORDERS: wholeNumber(1, 10_000).default(1_000),
+  WEIR_JOURNAL_MAX_ENTRIES: wholeNumber(1_000, 1_000_000_000).default(100_000),
   WEIR_RATE_LIMIT_PER_SECOND: wholeNumber(1, 1_000_000).optional(),
   WEIR_RATE_LIMIT_BURST: wholeNumber(1, 10_000_000).optional(),
   WEIR_STATEMENT_TIMEOUT_MS: wholeNumber(100, 600_000).default(5_000),
@@ -170,6 +171,7 @@ export interface Config {
   readonly queueMaxOrders: number;
   readonly queueMaxBytes: number;
   readonly batchMaxOrders: number;
+  readonly journalMaxEntries: number;
   /** The rate of each key, over all instances. Null: there is no limit. */
   readonly rate: { readonly ordersPerSecond: number; readonly burst: number } | null;
   readonly statementTimeoutMs: number;
@@ -244,6 +246,7 @@ export function readConfig(
     queueMaxOrders: values.WEIR_QUEUE_MAX_ORDERS,
     queueMaxBytes: values.WEIR_QUEUE_MAX_BYTES,
     batchMaxOrders: values.WEIR_BATCH_MAX_ORDERS,
+    journalMaxEntries: values.WEIR_JOURNAL_MAX_ENTRIES,
     rate: rateOf(values),
     statementTimeoutMs: values.WEIR_STATEMENT_TIMEOUT_MS,
     aggregatorIntervalMs: values.WEIR_AGGREGATOR_INTERVAL_MS,

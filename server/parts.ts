@@ -11,7 +11,6 @@ import { LANES, type OrderWriter } from "../actors/order_writer/order_writer.ts"
 import type { OverflowDrainer } from "../actors/overflow_drainer/overflow_drainer.ts";
 import { type Database, openDatabase } from "../sql/connection/database.ts";
 import { NewestPosition } from "../sql/figures/position.ts";
-import { readFigures, readNewest } from "../sql/figures/snapshots.ts";
 import { cancelOrder } from "../sql/orders/cancellation.ts";
 import { startBoard } from "./board.ts";
 import type { Config } from "./config.ts";
@@ -21,14 +20,15 @@ import { type Bus, startBus } from "./figures/bus.ts";
 import { type Folding, startFolding } from "./figures/folding.ts";
 import { startRetention } from "./figures/retention.ts";
 import { startAuth } from "./front/keys/auth.ts";
-import { type LiveHub, startLiveHub } from "./live/live_hub.ts";
-import { createSnapshotCache, NO_CACHE } from "./live/snapshot_cache.ts";
+import type { LiveHub } from "./live/live_hub.ts";
+import { startHub } from "./live/start.ts";
 import { watchProblems } from "./ops/problems/start.ts";
 import type { ProblemWatch } from "./ops/problems/watch.ts";
 import type { StatusBoard } from "./ops/status_board.ts";
 import { createCancel } from "./orders/cancel.ts";
 import { DeadLetters, REPLAYS_PER_SECOND } from "./orders/dead_letters.ts";
 import { createIntake } from "./orders/intake.ts";
+import { type JournalBacklog, startJournalBacklog } from "./orders/journal_backlog.ts";
 import { type LetterCount, startLetterCount } from "./orders/letter_count.ts";
 import { createOrderLookup } from "./orders/lookup.ts";
 import { type RunningRateLimit, startRateLimit } from "./orders/rate_shares.ts";
@@ -77,6 +77,7 @@ interface OrderParts {
   /** Null: without Redis, or switched off. */
   readonly overflow: RunningOverflow | null;
   readonly drainer: OverflowDrainer | null;
+  readonly backlog: JournalBacklog;
   readonly letterCount: LetterCount;
   readonly letterLog: LetterLog;
   readonly rateLimit: RunningRateLimit;
@@ -123,7 +124,7 @@ export function startParts(options: PartsOptions): Parts {
   const figures = startFigures(base);
   const { hub, bus, auditor, folding: { aggregator } } = figures;
   const orders = startOrders(base, () => aggregator.wake());
-  const { writer, drainer, letterCount } = orders;
+  const { writer, drainer, backlog, letterCount } = orders;
   const overflow = orders.overflow?.overflow ?? null;
   const gauges: Gauges = {
     writer: () => writer.status(),
@@ -137,7 +138,7 @@ export function startParts(options: PartsOptions): Parts {
   };
   const states = () => [writer.circuit, writer.intake, bus.state()].join();
   const problems = watchProblems(
-    signsOf({ ...base, ...figures, pools: database, overflow, gauges }),
+    signsOf({ ...base, ...figures, pools: database, overflow, backlog, gauges }),
     {
       now: systemClock.now,
       actors: [writer, bus],
@@ -148,6 +149,7 @@ export function startParts(options: PartsOptions): Parts {
     ...gauges,
     setAside: () => overflow?.setAsideOrders ?? 0,
     backlogs: () => writer.backlogs,
+    journalEntries: () => backlog.signs.entries,
   });
   const { latestRule } = letterCount;
   const board = { instanceId, version: VERSION, ...gauges, latestRule };
@@ -177,7 +179,7 @@ export function startParts(options: PartsOptions): Parts {
 function startFigures(base: Base): FigureParts {
   const { config, databaseUrl, redisUrl, database, metrics, streaks, links, hints } = base;
   const newest = new NewestPosition();
-  const hub = startHub(base, newest);
+  const hub = startHub(base, newest, oldAfterMs(config));
   const bus = startBus({
     databaseUrl,
     pool: database.read,
@@ -223,12 +225,14 @@ function startOrders(base: Base, onCommitted: () => void): OrderParts {
     database,
     instanceId,
     statementTimeoutMs: config.statementTimeoutMs,
-    mayDrain: () => writer.circuit === "closed",
+    mayDrain: () => writer.circuit === "closed" && !backlog.isFull,
     streak: streaks.drains,
     onDrained: onCommitted,
     hints,
     onParked: letterLog.tell,
   });
+  const { now } = systemClock;
+  const backlog = startJournalBacklog(database.read, config.journalMaxEntries, now, hints);
   const letterCount = startLetterCount(database.read, hints);
   const redis = base.cacheRedis;
   const rateLimit = startRateLimit({
@@ -239,15 +243,15 @@ function startOrders(base: Base, onCommitted: () => void): OrderParts {
     hints,
     now: systemClock.now,
   });
-  return { overflow: running, writer, drainer, letterCount, letterLog, rateLimit };
+  return { overflow: running, writer, drainer, letterCount, backlog, letterLog, rateLimit };
 }
 
 function orderServices(
   { config, database, metrics, streaks, shed }: Base,
-  { writer, overflow, rateLimit }: OrderParts,
+  { writer, overflow, backlog, rateLimit }: OrderParts,
   onCancelled: () => void,
 ): Pick<Services, "auth" | "intake" | "rateLimit" | "orders" | "deadLetters"> {
-  const intake = createIntake(writer, metrics, (reason) => shed.add(reason));
+  const intake = createIntake(writer, metrics, (reason) => shed.add(reason), backlog);
   const { place } = intake;
   const lookup = createOrderLookup(database.read, overflow?.overflow ?? null);
   return {
@@ -274,22 +278,4 @@ function orderServices(
       replaysPerSecond: REPLAYS_PER_SECOND,
     }),
   };
-}
-
-function startHub(
-  { config, database, cacheRedis, metrics, hints }: Base,
-  newest: NewestPosition,
-): LiveHub {
-  return startLiveHub({
-    readFigures: (scope) => readFigures(database.live, scope),
-    readNewest: () => readNewest(database.read),
-    oldAfterMs: oldAfterMs(config),
-    newest,
-    cache: cacheRedis === null
-      ? NO_CACHE
-      : createSnapshotCache(cacheRedis, config.redisPrefix, hints),
-    now: systemClock.now,
-    onSkippedFrame: () => metrics.skippedFrames.add(1),
-    onFrame: (freshnessMs) => metrics.freshnessSeconds.observe(freshnessMs / 1_000),
-  });
 }

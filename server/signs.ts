@@ -10,6 +10,7 @@ import type { Auditing } from "./figures/auditing.ts";
 import type { Bus } from "./figures/bus.ts";
 import type { LiveHub } from "./live/live_hub.ts";
 import type { Signs } from "./ops/problems/signs.ts";
+import type { JournalBacklog } from "./orders/journal_backlog.ts";
 import type { ShedOrders } from "./orders/shed_orders.ts";
 import type { TwoPlaces } from "./overflow/two_places.ts";
 import type { RedisLinks } from "./redis/links.ts";
@@ -32,6 +33,7 @@ export interface SignSources {
   readonly auditor: Auditing;
   /** Null: there is none. */
   readonly overflow: TwoPlaces | null;
+  readonly backlog: JournalBacklog;
   readonly gauges: Gauges;
 }
 
@@ -69,10 +71,12 @@ export function signsOf(sources: SignSources): Signs {
     driftedBuckets: () => auditor.driftedBuckets(),
     shed: () => shed.tooMany,
     refusedOrders: () => shed.circuitOpen,
+    backlog: () => sources.backlog.signs,
     bugs: bugsSoFar,
     bounds: {
       queueOrders: config.queueMaxOrders,
       queueBytes: config.queueMaxBytes,
+      journalEntries: config.journalMaxEntries,
       overflowOrders: config.overflowMaxOrders,
       overflowBytes: config.overflowMaxBytes,
     },

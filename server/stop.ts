@@ -37,6 +37,7 @@ export async function stopParts(
   await parts.overflow?.stop();
   await parts.bus.stop();
   await Promise.all([
+    parts.backlog.stop(),
     parts.letterCount.stop(),
     parts.rateLimit.stop(),
     parts.auditor.stop(),

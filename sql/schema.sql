@@ -52,8 +52,12 @@ CREATE TABLE journal (
   product_units           numeric[],
   product_revenue_minor   numeric[],
   entries                 integer,
+  store_id                text,
   CONSTRAINT journal_pkey PRIMARY KEY (batch_id)
 ) WITH (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=5000);
+CREATE INDEX journal_of_store
+  ON journal (store_id, written_at)
+  WHERE (store_id IS NOT NULL);
 
 -- The lists of a journal row. The first half lists sums by store, currency and minute; the product
 -- columns list sums by store, currency, day and product. The elements at one place of all lists of a
@@ -128,9 +132,10 @@ CREATE INDEX rollup_products_best
 -- The last fold that changed each scope. The row of * also says up to which instant all figures are
 -- exact.
 CREATE TABLE scope_versions (
-  scope   text COLLATE "C" NOT NULL,
-  version bigint           NOT NULL,
-  as_of   timestamptz      NOT NULL,
+  scope        text COLLATE "C" NOT NULL,
+  version      bigint           NOT NULL,
+  as_of        timestamptz      NOT NULL,
+  stores_as_of timestamptz,
   CONSTRAINT scope_versions_pkey PRIMARY KEY (scope, version, as_of)
 );
 

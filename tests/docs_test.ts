@@ -184,6 +184,7 @@ function metrics() {
     spill: notScraped,
     setAside: notScraped,
     backlogs: notScraped,
+    journalEntries: notScraped,
     deadLetters: notScraped,
     subscribers: notScraped,
     auditor: notScraped,
@@ -192,6 +193,7 @@ function metrics() {
   watchConnections({
     unreadBytes: notScraped,
     unfinishedBytes: notScraped,
+    answerBytes: notScraped,
     connections: notScraped,
     strangers: notScraped,
     listenerRestarts: notScraped,

@@ -67,6 +67,7 @@ export const PROBLEM_NAMES = [
   "connections_few",
   "keys_unreadable",
   "folds_failing",
+  "folds_behind",
   "figures_old",
   "drift",
   "listen_unheard",

@@ -39,7 +39,12 @@ export interface CurrencyFigures {
   readonly currency: string;
   readonly today: WindowSums;
   readonly last60m: WindowSums;
-  /** The current minute and the 59 before it, oldest first, none missing. */
+  /** False: minutes and products are left out, because many currencies have more orders. */
+  readonly hasDetail: boolean;
+  /**
+   * The current minute and the 59 before it, oldest first, none missing. Empty when none of them has
+   * an order.
+   */
   readonly minutes: readonly MinuteSums[];
   /** Today's ten best products, by revenue and then by sku. */
   readonly topProducts: readonly ProductSums[];

@@ -19,7 +19,7 @@ import {
 import { placeInput, type PlaceOrder } from "../../client/contract/order.ts";
 import { Refused } from "../../client/contract/refused.ts";
 import { plainText, storeIdInput } from "../../client/contract/text.ts";
-import { decodeLetterCursor } from "../../sql/orders/dead_letters.ts";
+import { decodeLetterCursor } from "../../sql/orders/letter_list.ts";
 import { toNewOrder } from "../../sql/orders/new_order.ts";
 import { readConfig } from "../config.ts";
 import { DeadLetters, REPLAYS_PER_SECOND } from "../orders/dead_letters.ts";

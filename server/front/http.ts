@@ -9,6 +9,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from "node:net";
 import type { Services } from "../router/context.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import { AnswerBudget } from "./answers/answer_budget.ts";
 import { ByteBudget } from "./connections/byte_budget.ts";
 import { listen } from "./connections/listener.ts";
 import { Streams } from "./connections/streams.ts";
@@ -73,6 +74,7 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
       onDismissed: (why) => metrics.connectionsClosed.inc({ why }),
     }),
     unread: new ByteBudget(UNREAD_BYTES, UNREAD_BYTES_OF_KEY),
+    answers: new AnswerBudget((reason) => metrics.answersRefused.inc({ reason })),
     slowClients: new SlowClients(clientTimeoutMs),
     eventStreams: new Set(),
     streams: new Streams(),
@@ -103,6 +105,7 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
   metrics.watchConnections({
     unreadBytes: () => front.slowClients.unreadBytes,
     unfinishedBytes: () => front.unread.bytes,
+    answerBytes: () => front.answers.bytes,
     connections: () => front.visitors.connections,
     strangers: () => front.visitors.strangers,
     listenerRestarts: () => listener.restarts,

@@ -14,6 +14,7 @@ import { appRouter } from "../router/mod.ts";
 import { tellBug } from "../telemetry/bugs.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { bearerToken } from "./keys/auth.ts";
+import type { AnswerBudget, RequestAnswers } from "./answers/answer_budget.ts";
 import { sendAnswer } from "./connections/answer.ts";
 import { type Body, dropBody, readBody } from "./connections/body.ts";
 import type { ByteBudget } from "./connections/byte_budget.ts";
@@ -42,6 +43,7 @@ export interface Front {
   readonly visitors: Visitors;
   /** Pays for bodies and messages that are not there in full. */
   readonly unread: ByteBudget;
+  readonly answers: AnswerBudget;
   readonly slowClients: SlowClients;
   readonly eventStreams: Set<EventStream>;
   readonly streams: Streams;
@@ -57,6 +59,7 @@ interface Exchange {
   readonly url: URL;
   /** Aborts when the client is gone before it has its answer. */
   readonly gone: AbortSignal;
+  readonly answers: RequestAnswers;
 }
 
 /** Answers a request. Never rejects. */
@@ -69,16 +72,22 @@ export async function answerRequest(
   if (visitor === undefined) return void outgoing.destroy();
   visitor.underWay++;
   const gone = new AbortController();
-  outgoing.once("close", () => {
+  const over = () => {
+    if (!visitor.onGone.delete(over)) return;
     visitor.underWay--;
     if (!outgoing.writableFinished) gone.abort();
-  });
+  };
+  visitor.onGone.add(over);
+  outgoing.once("close", over);
   const url = urlOf(incoming);
+  const answers = front.answers.ofRequest();
   const response = url === null
     ? new Response("no such host\n", { status: 400 })
-    : await admitted({ incoming, outgoing, visitor, url, gone: gone.signal }, front).catch(failed);
+    : await admitted({ incoming, outgoing, visitor, url, gone: gone.signal, answers }, front)
+      .catch(failed);
   if (front.isStopping) outgoing.shouldKeepAlive = false;
-  await sendAnswer(response, outgoing, front.slowClients);
+  await sendAnswer(response, outgoing, { slowClients: front.slowClients, gone: gone.signal });
+  answers.close();
 }
 
 function failed(error: unknown): Response {
@@ -152,7 +161,8 @@ async function answerCall(exchange: Exchange, front: Front): Promise<Response> {
       maxBatchSize: MAX_BATCH_CALLS,
       createContext: () => {
         const { services } = front;
-        return { services, token, identified, slots: events.slots, streams };
+        const { answers } = exchange;
+        return { services, token, identified, slots: events.slots, streams, answers };
       },
       responseMeta: ({ errors }) => retryAfterOf(errors),
     });

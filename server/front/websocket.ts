@@ -74,7 +74,9 @@ export function createWebSocketServer(front: Front): WebSocketServer {
   }, 2 * front.keepAliveMs);
   const serve = (socket: ClientSocket, incoming: IncomingMessage, visitor: Visitor) => {
     const header = bearerToken(incoming.headers.authorization ?? null);
+    const { slots } = socket;
     const streams = front.streams.ofConnection();
+    const own = { slots, streams, answers: front.answers.ofConnection(slots) };
     socket.begin(front, visitor);
     sockets.add(socket);
     front.slowClients.add(socket);
@@ -98,13 +100,7 @@ export function createWebSocketServer(front: Front): WebSocketServer {
             (principal) => socket.known(principal),
             (error) => socket.refused(error),
           );
-          return {
-            services,
-            token,
-            identified: asksAnew ? null : identified,
-            slots: socket.slots,
-            streams,
-          };
+          return { services, token, identified: asksAnew ? null : identified, ...own };
         },
       } as Parameters<typeof getWSConnectionHandler<typeof appRouter>>[0],
     )(socket, incoming);

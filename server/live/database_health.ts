@@ -13,7 +13,7 @@ import type { Position } from "./snapshot.ts";
 
 export interface DatabaseHealthOptions {
   /** Reads the newest fold and the database's clock. */
-  readonly readNewest: () => Promise<Position & { readonly now: Date; readonly asOf: Date }>;
+  readonly readNewest: () => Promise<Position & { readonly now: Date; readonly foldedAt: Date }>;
   /** Figures are old when no fold has ended for this time. */
   readonly oldAfterMs: number;
   /** Monotonic, milliseconds. */
@@ -52,9 +52,9 @@ export interface DatabaseHealth {
    * Reports an answer of the database.
    * @param ms the database's time in that answer, Unix milliseconds.
    * @param askedAt when it was asked, by the monotonic clock.
-   * @param asOf the time of the newest fold in that answer, Unix milliseconds.
+   * @param foldedAt the time of the newest fold in that answer, Unix milliseconds.
    */
-  answered(ms: number, askedAt: number, asOf: number): void;
+  answered(ms: number, askedAt: number, foldedAt: number): void;
   /** Reports a call that failed. */
   failed(error: unknown): void;
   /** Ends the check and all news. Legal twice. */
@@ -138,12 +138,12 @@ class CheckedHealth implements DatabaseHealth {
     return this.isSilent || this.#clock.isNow(minute);
   }
 
-  answered(ms: number, askedAt: number, asOf: number): void {
+  answered(ms: number, askedAt: number, foldedAt: number): void {
     this.#clock.set(ms, askedAt);
     this.#failing = false;
     const answeredAt = this.options.now();
     const backAt = this.isSilent ? answeredAt : this.#signs.backAt;
-    const figuresAgeMs = ms - asOf;
+    const figuresAgeMs = ms - foldedAt;
     this.#signs = { ...this.#signs, isSilent: false, answeredAt, backAt, figuresAgeMs };
     if (this.#stopped) return;
     this.#restartSilenceTimer();
@@ -164,9 +164,9 @@ class CheckedHealth implements DatabaseHealth {
   async #check(): Promise<void> {
     const askedAt = this.options.now();
     try {
-      const { epoch, version, now, asOf } = await this.options.readNewest();
+      const { epoch, version, now, foldedAt } = await this.options.readNewest();
       if (this.#stopped) return;
-      this.answered(now.getTime(), askedAt, asOf.getTime());
+      this.answered(now.getTime(), askedAt, foldedAt.getTime());
       this.listener.databaseAnswered({ epoch, version });
     } catch (error) {
       // One failure is not an outage. The next check asks again, and the silence timer counts on.

@@ -36,7 +36,7 @@ export class FrameReader implements FeedReader {
     try {
       const figures = await readFigures(scope);
       newest.see(foldOf(figures));
-      health.answered(Date.parse(figures.readAt), askedAt, Date.parse(figures.asOf));
+      health.answered(Date.parse(figures.readAt), askedAt, Date.parse(figures.foldedAt));
       cache.write(figures);
       return { figures, askedAt, writtenAt: null };
     } catch (error) {

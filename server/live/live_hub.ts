@@ -42,7 +42,7 @@ import { Subscriber } from "./subscriber.ts";
 export interface LiveHubOptions {
   readonly readFigures: (scope: string) => Promise<Figures>;
   /** Reads the newest fold and the database's clock. */
-  readonly readNewest: () => Promise<Position & { readonly now: Date; readonly asOf: Date }>;
+  readonly readNewest: () => Promise<Position & { readonly now: Date; readonly foldedAt: Date }>;
   /** Figures are old when no fold has ended for this time. */
   readonly oldAfterMs: number;
   /** The newest position that this instance knows; the hub reports to it what it reads. */

@@ -6,6 +6,7 @@
  */
 import type { SnapshotSource } from "../../client/contract/snapshot.ts";
 import type { Figures } from "../../sql/figures/snapshots.ts";
+import { FramePace } from "./frame_pace.ts";
 import { earlierTime, isAnsweredBy, join, lagsBehind, REREAD } from "./read_request.ts";
 import type { ReadRequest } from "./read_request.ts";
 import { compareFigures, type Frame } from "./snapshot.ts";
@@ -26,8 +27,12 @@ export interface FeedReader {
 /** A first frame waits this long for the database. After that the kept frame will do. */
 const READ_TIMEOUT_MS = 500;
 
+/** Orders move between two groups of a large frame's subscribers. */
+const GROUP_EVERY_MS = 5;
+
 export class ScopeFeed {
   readonly #subscribers = new Set<Subscriber>();
+  readonly #pace = new FramePace();
   /** The frame that new subscribers get. It is never replaced by an older one. */
   #frame: Frame | null = null;
   #source: SnapshotSource = "live";
@@ -92,11 +97,13 @@ export class ScopeFeed {
   /** Ends all subscriptions, and resolves when no read is under way. */
   async stop(): Promise<void> {
     for (const subscriber of this.#subscribers) subscriber.end();
+    this.#pace.stop();
     while (this.#reading !== null) await this.#reading;
   }
 
   async #readWhileAsked(): Promise<void> {
     while (this.#waiting !== null) {
+      if (!this.#pace.isDue) await this.#pace.due();
       const request = join(this.#unanswered, this.#waiting);
       this.#waiting = null;
       try {
@@ -113,6 +120,7 @@ export class ScopeFeed {
 
   async #read(request: ReadRequest): Promise<Figures> {
     const frame = await this.reader.readAndKeep(this.scope);
+    this.#pace.sent(frame.figures);
     let { writtenAt } = request;
     if (this.#waiting !== null && isAnsweredBy(this.#waiting, frame.figures)) {
       writtenAt = earlierTime(writtenAt, this.#waiting.writtenAt);
@@ -158,9 +166,15 @@ export class ScopeFeed {
   }
 
   #offer(again = false, source = this.#source): void {
-    if (this.#frame === null) return;
-    for (const subscriber of this.#subscribers) {
-      subscriber.offer({ frame: this.#frame, source }, again);
+    const frame = this.#frame;
+    if (frame === null) return;
+    const groups = this.#pace.groupsOf([...this.#subscribers], frame.figures);
+    for (const [index, group] of groups.entries()) {
+      const offer = () => {
+        for (const subscriber of group) subscriber.offer({ frame, source }, again);
+      };
+      if (index === 0) offer();
+      else setTimeout(offer, index * GROUP_EVERY_MS); // a subscriber takes no older frame by it
     }
   }
 }

@@ -10,6 +10,9 @@ import type { Figures } from "../../sql/figures/snapshots.ts";
 
 export { comparePositions, type Position };
 
+/** The most bytes of a frame: see DETAILED_CURRENCIES. */
+export const MAX_FRAME_BYTES = 262_144;
+
 /** Figures, with the times from which their age is reckoned. */
 export interface Frame {
   readonly figures: Figures;

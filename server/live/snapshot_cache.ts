@@ -37,7 +37,7 @@ export interface KeptFigures {
 }
 
 /** The layout of an entry. An entry of another layout is not read. */
-const FORMAT = "2";
+const FORMAT = "3";
 
 const NOW = `
   local time = redis.call('TIME')

@@ -29,12 +29,11 @@ import {
   closeLetter,
   type Closing,
   countFailure,
-  type LetterListOptions,
-  listLetters,
   listLongestWaiting,
   readConflict,
   readLetter,
 } from "../../sql/orders/dead_letters.ts";
+import { type LetterListOptions, listLetters } from "../../sql/orders/letter_list.ts";
 import { tryOrder } from "../../sql/orders/dry_run.ts";
 import { toNewOrder } from "../../sql/orders/new_order.ts";
 import { pause } from "../../sql/waiting.ts";
@@ -202,10 +201,10 @@ export class DeadLetters {
    */
   async replayMany(run: ReplayManyOptions): Promise<ReplayManyReport> {
     const { pool } = this.options;
-    const letters = await orUnavailable(listLongestWaiting(pool, run.storeId, run.limit));
+    const ids = await orUnavailable(listLongestWaiting(pool, run.storeId, run.limit));
     const results: ReplayResult[] = [];
     const committed = new Set<string>();
-    for (const { id } of letters) {
+    for (const id of ids) {
       await this.#awaitPace(run.signal);
       if (run.signal?.aborted === true) break;
       try {

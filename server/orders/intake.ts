@@ -7,6 +7,7 @@ import type { Answer, PlaceOrder } from "../../client/contract/order.ts";
 import type { OrderWriter } from "../../actors/order_writer/order_writer.ts";
 import type { RefusalReason } from "../../client/contract/refusal.ts";
 import { toNewOrder } from "../../sql/orders/new_order.ts";
+import type { JournalBacklog } from "./journal_backlog.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { Spend } from "./rate_limit.ts";
 
@@ -26,20 +27,26 @@ const SHED: ReadonlySet<RefusalReason> = new Set([
 
 /**
  * An intake in front of `writer`.
- * @param onShed called for each order that was refused without work.
+ * @param onShed called for each order that was refused without work, because of orders that wait.
+ * @param backlog refuses orders while the journal is too long; null: none does.
  */
 export function createIntake(
   writer: OrderWriter,
   metrics: Metrics,
   onShed: (reason: RefusalReason) => void = () => undefined,
+  backlog: Pick<JournalBacklog, "refusalOf" | "count"> | null = null,
 ): Intake {
+  const placed = (order: PlaceOrder, answered?: () => void) =>
+    writer.place(toNewOrder(order), order.deadlineMs).finally(answered);
   return {
     place: async (order, spend) => {
       const begunAt = performance.now();
       const overRate = spend?.(order.lines.length) ?? null;
-      const answer: Answer = overRate === null
-        ? await writer.place(toNewOrder(order), order.deadlineMs)
-        : { ok: false, refusal: overRate };
+      const tooFar = overRate === null ? backlog?.refusalOf(order.storeId) ?? null : null;
+      const refusal = overRate ?? tooFar;
+      const answer: Answer = refusal === null
+        ? await placed(order, backlog?.count(order.lines.length))
+        : { ok: false, refusal };
       metrics.ackSeconds.observe((performance.now() - begunAt) / 1_000);
       if (answer.ok) {
         const { replayed, status } = answer.acknowledgement;
@@ -50,7 +57,7 @@ export function createIntake(
       metrics.orders.inc({ outcome: reason });
       if (SHED.has(reason)) {
         metrics.shed.inc({ reason });
-        onShed(reason);
+        if (tooFar === null) onShed(reason); // a long journal is a problem of its own
       }
       return answer;
     },

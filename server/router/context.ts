@@ -43,6 +43,17 @@ export interface Streams {
   open(keyId: string): Disposable;
 }
 
+/** The way in which answers that may be large are made. */
+export interface Answers {
+  /**
+   * Makes an answer when its turn comes, if there is room for it.
+   * @param keyId the key of the call.
+   * @param mostBytes the most bytes that the answer may have.
+   * @throws Refused payload_too_large or queue_full; then `make` was not called
+   */
+  make<T>(keyId: string, mostBytes: number, make: () => Promise<T>): Promise<T>;
+}
+
 /** The parts of an instance that calls reach. */
 export interface Services {
   readonly auth: Authenticator;
@@ -67,4 +78,6 @@ export interface Context {
   readonly slots: { open(): Slot };
   /** Counts the subscriptions of the caller's connection and key. */
   readonly streams: Streams;
+  /** For answers that may be large: their places among those of the caller's request or connection. */
+  readonly answers: Answers;
 }

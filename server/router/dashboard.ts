@@ -10,7 +10,7 @@ import { refuse } from "../../client/contract/refusal.ts";
 import { ALL_STORES } from "../../sql/figures/journal.ts";
 import { Refused } from "../../client/contract/refused.ts";
 import { NoSnapshot } from "../live/live_hub.ts";
-import { parseEventId } from "../live/snapshot.ts";
+import { MAX_FRAME_BYTES, parseEventId } from "../live/snapshot.ts";
 import type { Principal } from "./context.ts";
 import { assertAllStores, assertStore, procedureFor, router } from "./procedures.ts";
 
@@ -26,7 +26,8 @@ export const dashboardRouter = router({
   snapshot: procedureFor("dashboard:read").input(snapshotInput).query(async ({ ctx, input }) => {
     const scope = scopeOf(ctx.principal, input.storeId);
     try {
-      return await ctx.services.hub.snapshot(scope);
+      const { keyId } = ctx.principal;
+      return await ctx.answers.make(keyId, MAX_FRAME_BYTES, () => ctx.services.hub.snapshot(scope));
     } catch (error) {
       if (!(error instanceof NoSnapshot)) throw error;
       throw new Refused(refuse("unavailable", error.message, 1_000));

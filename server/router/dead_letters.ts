@@ -6,7 +6,7 @@
  *
  * Tested in tests/server/orders/dead_letters_test.ts.
  */
-import { decodeLetterCursor } from "../../sql/orders/dead_letters.ts";
+import { decodeLetterCursor } from "../../sql/orders/letter_list.ts";
 import {
   type DeadLetter,
   discardInput,
@@ -17,7 +17,8 @@ import {
 } from "../../client/contract/dead_letter.ts";
 import type { PlaceInput, PlaceOrder } from "../../client/contract/order.ts";
 import { Refused } from "../../client/contract/refused.ts";
-import type { Principal, Services } from "./context.ts";
+import { MAX_LETTER_BYTES, MAX_PAGE_BYTES } from "../../sql/orders/page.ts";
+import type { Answers, Principal, Services } from "./context.ts";
 import { cursorOf } from "./cursor.ts";
 import {
   assertAllStores,
@@ -35,18 +36,24 @@ export const deadLettersRouter = router({
   list: ops.input(listInput).query(({ ctx, input }) => {
     const { state, limit, cursor = null } = input;
     const storeId = storeOf(ctx.principal, input.storeId);
-    return ctx.services.deadLetters.list({ storeId, state, limit, cursor });
+    return ctx.answers.make(
+      ctx.principal.keyId,
+      MAX_PAGE_BYTES,
+      () => ctx.services.deadLetters.list({ storeId, state, limit, cursor }),
+    );
   }),
 
-  get: ops.input(letterInput).query(({ ctx, input }) => letterOf(ctx, input.id)),
+  get: ops.input(letterInput).query(({ ctx, input }) => large(ctx, () => letterOf(ctx, input.id))),
 
-  replay: ops.input(replayInput).mutation(async ({ ctx, input }) => {
-    const letter = await letterOf(ctx, input.id);
-    const forbidden = replayForbidden(ctx.principal, letter, input.payload);
-    if (forbidden !== null) throw new Refused(forbidden);
-    const by = ctx.principal.keyId;
-    return await ctx.services.deadLetters.replay(letter, by, input.payload ?? null);
-  }),
+  replay: ops.input(replayInput).mutation(({ ctx, input }) =>
+    large(ctx, async () => {
+      const letter = await letterOf(ctx, input.id);
+      const forbidden = replayForbidden(ctx.principal, letter, input.payload);
+      if (forbidden !== null) throw new Refused(forbidden);
+      const by = ctx.principal.keyId;
+      return await ctx.services.deadLetters.replay(letter, by, input.payload ?? null);
+    })
+  ),
 
   replayMany: ops.input(replayManyInput).mutation(async ({ ctx, input, signal }) => {
     const storeId = storeOf(ctx.principal, input.storeId);
@@ -55,15 +62,23 @@ export const deadLettersRouter = router({
     return await ctx.services.deadLetters.replayMany({ ...input, storeId, by, forbids, signal });
   }),
 
-  discard: ops.input(discardInput).mutation(async ({ ctx, input }) => {
-    const letter = await letterOf(ctx, input.id);
-    return await ctx.services.deadLetters.discard(letter, ctx.principal.keyId, input.reason);
-  }),
+  discard: ops.input(discardInput).mutation(({ ctx, input }) =>
+    large(ctx, async () => {
+      const letter = await letterOf(ctx, input.id);
+      return await ctx.services.deadLetters.discard(letter, ctx.principal.keyId, input.reason);
+    })
+  ),
 });
 
 interface Caller {
   readonly services: Services;
   readonly principal: Principal;
+  readonly answers: Answers;
+}
+
+/** Makes an answer with one letter. A refusal for its size comes before the letter is touched. */
+function large<T>({ answers, principal }: Caller, make: () => Promise<T>): Promise<T> {
+  return answers.make(principal.keyId, MAX_LETTER_BYTES, make);
 }
 
 /** The letter. @throws Refused not_found, or forbidden for a key of another store */

@@ -26,6 +26,7 @@ export const HINTS = {
   "retention of minutes": "rollups of old minutes stay in the database",
   "retention of folds": "the history of folds grows",
   "rate shares": "each instance has a like share of the rate of each key",
+  "journal backlog": "a journal that grows is not noticed, and no order is refused for it",
   "letter count": "the number of open dead letters is an old one",
   "overflow age": "the age of the oldest order in the overflow is not known",
   "set aside": "an order that cannot be drained is tried again with the next batch",

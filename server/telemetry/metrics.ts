@@ -23,6 +23,8 @@ interface MeasuredGauges extends Gauges {
   readonly setAside: () => number;
   /** The backlogs of the stores in the mailbox. */
   readonly backlogs: () => { readonly stores: number; readonly longestOrders: number };
+  /** Entries of the journal that no fold has taken. */
+  readonly journalEntries: () => number;
 }
 
 /** Makes the metrics. `watch` has to be called before the first scrape. */
@@ -74,6 +76,11 @@ export function createMetrics(hints: Hints) {
       "Connections that the instance closed or did not take, by reason.",
       ["why"],
     ),
+    answersRefused: counter(
+      "weir_answers_refused_total",
+      "Large answers that were not made, by reason.",
+      ["reason"],
+    ),
     /** Defines the gauges of connections. */
     watchConnections: (of: ConnectionGauges) => watchConnections(gaugeOf(registers, hints), of),
   };
@@ -83,6 +90,7 @@ export function createMetrics(hints: Hints) {
 interface ConnectionGauges {
   readonly unreadBytes: () => number;
   readonly unfinishedBytes: () => number;
+  readonly answerBytes: () => number;
   readonly connections: () => number;
   readonly strangers: () => number;
   readonly listenerRestarts: () => number;
@@ -98,6 +106,11 @@ function watchConnections(gauge: ReturnType<typeof gaugeOf>, of: ConnectionGauge
     "weir_unfinished_bytes",
     "Bytes of requests that have not arrived in full.",
     of.unfinishedBytes,
+  );
+  gauge(
+    "weir_answer_bytes",
+    "Bytes of large answers that are being made, or that clients have not read.",
+    of.answerBytes,
   );
   gauge("weir_connections", "Connections that are open.", of.connections);
   gauge("weir_strangers", "Connections that have not shown a good key.", of.strangers);
@@ -197,6 +210,7 @@ function watch(registers: Registry[], sources: MeasuredGauges, hints: Hints): vo
     "Orders in the overflow buffer that can neither be stored nor become dead letters.",
     sources.setAside,
   );
+  gauge("weir_journal_entries", "Entries of the journal to be folded.", sources.journalEntries);
   gauge("weir_dead_letters_open", "Dead letters that wait for a person.", sources.deadLetters);
   states("weir_bus_state", "1 for the state.", BUS_STATES, sources.bus);
   problemGauge(registers, sources, hints);

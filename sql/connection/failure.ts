@@ -162,6 +162,11 @@ export function isMissingTable(error: unknown): boolean {
   return codeOf(error) === SQLSTATE.undefinedTable;
 }
 
+/** True when a column is missing. */
+export function isMissingColumn(error: unknown): boolean {
+  return codeOf(error) === SQLSTATE.undefinedColumn;
+}
+
 /** True when the server starts, stops or is full: it may let us in later. */
 export function isClosedForNow(error: unknown): boolean {
   return CLOSED_FOR_NOW.has(codeOf(error) ?? "");

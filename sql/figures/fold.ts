@@ -2,19 +2,20 @@
  * The fold moves the journal's rows into the rollups, in one transaction.
  *
  * The transaction is READ COMMITTED and has four steps. It takes the fold's lock or leaves. It
- * reads the clock as `asOf`. It deletes the journal's rows and gets them back. It adds them to the
+ * reads the clock. It deletes the journal's rows and gets them back. It adds them to the
  * rollups under the next version. The notice for all instances is sent by the caller, after the
  * commit: a notice is a hint, and a hint that fails must not undo a fold.
  *
  * Rows that commit while a fold runs are taken by the next fold. The transaction that counts the
  * rows also deletes them, so a crash at any point leaves both or neither.
  *
- * `asOf` is read before the DELETE takes its snapshot, so every order committed before `asOf` is in
- * the figures.
+ * The clock is read before the DELETE takes its snapshot, so every order committed before it is in
+ * the figures or in a row that stays. `asOf` does not pass the oldest of these rows (journal.ts).
  */
 import type { Pool, Tx } from "../connection/database.ts";
 import {
   ALL_STORES,
+  type AsOf,
   holdsNewerRows,
   type JournalRow,
   mergeJournal,
@@ -32,10 +33,11 @@ export const FOLD_LOCK = 0x77656972; // "weir"
 
 /**
  * The most entries of the journal's lists that one fold takes. A backlog is folded in several
- * bites, so that no fold outlasts its session's timeouts. An entry of a minute changes four rows of
- * the rollups. An entry of a product changes two.
+ * bites, so that no fold outlasts its session's timeouts, and that a store which is up to date waits
+ * for a fold of another's orders for less than a second. An entry of a minute changes four rows of the
+ * rollups. An entry of a product changes two. Half of a bite has room for any row.
  */
-export const MAX_BITE_ENTRIES = 10_000;
+export const MAX_BITE_ENTRIES = 3_000;
 
 /** A fold of an empty journal moves `asOf` at most this often, since each move costs a commit. */
 const IDLE_MARK_MS = 1_000;
@@ -88,11 +90,10 @@ async function fold(
   const before = await readMark(tx, identity);
   const goesOn = before.sameDatabase && (known === null || comparePositions(before, known) >= 0);
   const epoch = goesOn ? before.epoch : await beginEpoch(tx, known?.epoch ?? 0, identity);
-  const { rows, more } = await takeJournal(tx, mostEntries);
+  const { rows, more, asOf: reached } = await takeJournal(tx, mostEntries, before.now, before.asOf);
   const deltas = mergeJournal(rows);
-  // Orders may still wait in the journal, after a bite or for a newer version of Weir. `asOf` must
-  // not pass them.
-  const asOf = more || await holdsNewerRows(tx) ? before.asOf : before.now;
+  // Orders may wait in the journal for a newer version of Weir. `asOf` must not pass them.
+  const asOf = await holdsNewerRows(tx) ? before.asOf : reached;
 
   const folded = {
     outcome: "folded",
@@ -122,7 +123,7 @@ async function fold(
 }
 
 interface Mark extends Position {
-  readonly asOf: string;
+  readonly asOf: AsOf;
   readonly now: string;
   /** The time since `asOf` last moved. */
   readonly idleMs: number;
@@ -138,25 +139,27 @@ async function readMark(tx: Tx, identity: IdentityKind): Promise<Mark> {
       same: boolean;
       version: string | null;
       as_of: string;
+      stores_as_of: string;
       now: string;
       idle: string;
     }[]
   >`
     SELECT e.epoch, v.version, coalesce(v.as_of, e.begun_at)::text AS as_of,
+           coalesce(v.stores_as_of, v.as_of, e.begun_at)::text AS stores_as_of,
            clock_timestamp()::text AS now,
            extract(epoch FROM clock_timestamp() - coalesce(v.as_of, e.begun_at)) * 1000 AS idle,
            ${isSameDatabase(tx, identity)} AS same
     FROM (SELECT * FROM epochs ORDER BY epoch DESC LIMIT 1) AS e
     CROSS JOIN ${identityOf(tx, identity)} AS i
     LEFT JOIN LATERAL (
-      SELECT version, as_of FROM scope_versions WHERE scope = ${ALL_STORES}
+      SELECT version, as_of, stores_as_of FROM scope_versions WHERE scope = ${ALL_STORES}
       ORDER BY version DESC, as_of DESC LIMIT 1
     ) AS v ON true`;
   if (row === undefined) throw new Error("the table epochs is empty: a migration put a row there");
   return {
     epoch: Number(row.epoch),
     version: Number(row.version ?? 0),
-    asOf: row.as_of,
+    asOf: { all: row.as_of, stores: row.stores_as_of },
     now: row.now,
     idleMs: Number(row.idle),
     sameDatabase: row.same,

@@ -50,10 +50,13 @@ type JournalLists = Omit<JournalRow, "written_at" | "orders"> & { readonly batch
  * The size of a row in entries. A row that an older version of Weir wrote has no number of entries.
  * Its number of orders stands in.
  */
-const ENTRIES = "coalesce(entries, greatest(orders, 1))";
+export const ENTRIES = "coalesce(entries, greatest(orders, 1))";
 
 /** The most rows that are taken at once, even when they hold few entries. */
 const MAX_ROWS = 2_000;
+
+/** The most rows among which a fold chooses. Sorting so many takes about 20 ms. */
+const MAX_SEEN_ROWS = 20_000;
 
 /**
  * All rows, in no order. Call it inside a transaction that keeps one snapshot, or while nothing
@@ -75,36 +78,83 @@ export async function readJournal(
   return withLists(rows, lists);
 }
 
+/** The instants up to which figures are exact, as PostgreSQL writes a timestamp. */
+export interface AsOf {
+  /** For all stores together. */
+  readonly all: string;
+  /** For each store that has no row of its own in the journal. Not before `all`. */
+  readonly stores: string;
+}
+
 /** The rows that one fold takes. */
 export interface Bite {
   readonly rows: readonly JournalRow[];
   /** True when the journal held more rows that could be taken. */
   readonly more: boolean;
+  /** The instants after the fold, unless rows of a newer format wait. */
+  readonly asOf: AsOf;
 }
 
 /**
  * Deletes rows and returns them. Together they have at most `mostEntries` entries, but at least one
  * row is taken. Rows of a format not known here stay.
  *
+ * Each store gets its turn. The rows that stores share come first, up to half of the bite. The rest
+ * goes to the stores with rows of their own, and to shared rows past the half: from each the oldest
+ * row, then from each the next one. A store's row comes later the more entries of that store come
+ * before it. What one store does not need, others get.
+ *
+ * An order that was committed before the oldest row that stays was written is in the figures. So
+ * `asOf` moves on to that row even while many wait.
+ *
  * Keys are passed as arrays, and rows get their lists here, so that PostgreSQL has no join to plan.
  * When a table holds only dead rows, ANALYZE rates every plan for it as equally cheap.
+ * @param now the clock before this call @param before the instants of the last fold
  */
-export async function takeJournal(tx: Tx, mostEntries: number): Promise<Bite> {
-  const rows = await tx<(JournalEntry & { seen: string })[]>`
+export async function takeJournal(
+  tx: Tx,
+  mostEntries: number,
+  now: string,
+  before: AsOf,
+): Promise<Bite> {
+  const rows = await tx<(JournalEntry & { seen: string; all: string; stores: string })[]>`
     WITH seen AS MATERIALIZED (
-      SELECT batch_id, row_number() OVER all_before AS number,
-             sum(${tx.unsafe(ENTRIES)}) OVER all_before AS entries
-      FROM (SELECT * FROM journal WHERE format <= ${JOURNAL_FORMAT} LIMIT ${MAX_ROWS + 1}) AS j
-      WINDOW all_before AS (ROWS UNBOUNDED PRECEDING)
-    )
-    DELETE FROM journal WHERE batch_id = ANY(ARRAY(
-      SELECT batch_id FROM seen
+      SELECT batch_id, store_id, written_at, ${tx.unsafe(ENTRIES)} AS size
+      FROM journal WHERE format <= ${JOURNAL_FORMAT} LIMIT ${MAX_SEEN_ROWS}
+    ), queued AS (
+      SELECT *, sum(size) OVER (PARTITION BY store_id ORDER BY written_at, batch_id
+                                ROWS UNBOUNDED PRECEDING) AS own
+      FROM seen
+    ), turns AS MATERIALIZED (
+      SELECT *, row_number() OVER turn AS number, sum(size) OVER turn AS entries
+      FROM queued
+      WINDOW turn AS (ORDER BY (store_id IS NULL AND own <= ${mostEntries}::bigint / 2) DESC,
+                               own - size, written_at, batch_id ROWS UNBOUNDED PRECEDING)
+    ), taken AS MATERIALIZED (
+      SELECT array_agg(batch_id) AS ids FROM turns
       WHERE number = 1 OR (number <= ${MAX_ROWS} AND entries <= ${mostEntries})
-    )) RETURNING *, (SELECT count(*) FROM seen) AS seen`;
-  if (rows.length === 0) return { rows: [], more: false };
+    ), stays AS MATERIALIZED (
+      SELECT min(written_at) AS any_row, min(written_at) FILTER (WHERE store_id IS NULL) AS shared
+      FROM turns
+      WHERE number > 1 AND (number > ${MAX_ROWS} OR entries > ${mostEntries})
+    )
+    DELETE FROM journal WHERE batch_id = ANY((SELECT ids FROM taken)::uuid[])
+    RETURNING *, (SELECT count(*) FROM seen) AS seen,
+      (SELECT greatest(${before.all}::text::timestamptz,
+                       least(${now}::text::timestamptz, any_row))::text FROM stays) AS all,
+      (SELECT greatest(${before.stores}::text::timestamptz,
+                       least(${now}::text::timestamptz, shared))::text FROM stays) AS stores`;
+  const [first] = rows;
+  if (first === undefined) return { rows: [], more: false, asOf: { all: now, stores: now } };
   const lists = await tx<JournalLists[]>`
     DELETE FROM journal_sums WHERE batch_id = ANY(${idsOf(rows)}::uuid[]) RETURNING *`;
-  return { rows: withLists(rows, lists), more: Number(rows[0]!.seen) > rows.length };
+  // There may be rows that were not looked at, from before any of these.
+  const sawAll = Number(first.seen) < MAX_SEEN_ROWS;
+  return {
+    rows: withLists(rows, lists),
+    more: Number(first.seen) > rows.length,
+    asOf: sawAll ? { all: first.all, stores: first.stores } : before,
+  };
 }
 
 /** True when the journal holds rows of a newer format, written by a newer version of Weir. */

@@ -7,11 +7,19 @@
  *
  * Tested in tests/sql/figures/fold_test.ts.
  */
-import type { DayDelta, Deltas, MinuteDelta, ProductDelta, Sums } from "./journal.ts";
+import {
+  ALL_STORES,
+  type AsOf,
+  type DayDelta,
+  type Deltas,
+  type MinuteDelta,
+  type ProductDelta,
+  type Sums,
+} from "./journal.ts";
 import type { Tx } from "../connection/database.ts";
 
 /** Adds `deltas` as version `version` and marks their scopes with it. */
-export async function addToRollups(tx: Tx, deltas: Deltas, version: string, asOf: string) {
+export async function addToRollups(tx: Tx, deltas: Deltas, version: string, asOf: AsOf) {
   await Promise.all([ // the one connection sends them together and runs them in turn
     addMinutes(tx, deltas.minutes, version),
     addDays(tx, deltas.days, version),
@@ -25,7 +33,7 @@ export async function markScopes(
   tx: Tx,
   scopes: readonly string[],
   version: string,
-  asOf: string,
+  asOf: AsOf,
 ): Promise<void> {
   await tx`
     WITH marked AS (SELECT unnest(${[...scopes]}::text[]) COLLATE "C" AS scope),
@@ -35,8 +43,10 @@ export async function markScopes(
                  ORDER BY version DESC, as_of DESC LIMIT 1) AS before
       WHERE s.scope = m.scope AND s.version = before.version AND s.as_of = before.as_of
     )
-    INSERT INTO scope_versions (scope, version, as_of)
-    SELECT scope, ${version}::bigint, ${asOf}::timestamptz FROM marked`;
+    INSERT INTO scope_versions (scope, version, as_of, stores_as_of)
+    SELECT scope, ${version}::bigint, ${asOf.all}::text::timestamptz,
+           CASE WHEN scope = ${ALL_STORES} THEN ${asOf.stores}::text::timestamptz END
+    FROM marked`;
 }
 
 function addMinutes(tx: Tx, deltas: readonly MinuteDelta[], version: string) {

@@ -1,10 +1,11 @@
 /**
- * Group commit: one batch of orders, one autocommit statement, one journal row.
+ * Group commit: one batch of orders, one autocommit statement, and what it adds to the journal.
  *
- * The statement inserts the orders that are new, and writes one journal row with the sums of exactly
- * these orders. It is one statement, so no transaction stays open between round trips, and a paused
- * instance blocks nobody. Rows are inserted in the order of their ids: two batches with common keys
- * wait for each other in the same order and cannot deadlock.
+ * The statement inserts the orders that are new, and writes the sums of exactly these orders to the
+ * journal: as one row, or as one for each part (journal_parts.ts). It is one statement, so no
+ * transaction stays open between round trips, and a paused instance blocks nobody. Rows are inserted
+ * in the order of their ids: two batches with common keys wait for each other in the same order and
+ * cannot deadlock.
  *
  * The same statement settles the open dead letters of the inserted orders, because each was placed
  * again with content that the database accepts. An order that was acknowledged as spilled keeps the
@@ -17,6 +18,7 @@
 import type { NewOrder } from "./new_order.ts";
 import type { Sql, Tx } from "../connection/database.ts";
 import { JOURNAL_FORMAT } from "../figures/journal.ts";
+import { journalParts } from "./journal_parts.ts";
 import { classify } from "../connection/failure.ts";
 import { type Column, standbyHasIt, storesSomething } from "../connection/standby.ts";
 import { iso } from "../time.ts";
@@ -101,8 +103,54 @@ export function insertNew(sql: Sql | Tx, orders: readonly NewOrder[]): Promise<I
   return storesSomething(sql, (probe) => insertWith(sql, orders, probe));
 }
 
+/** The part of the statement that writes the sums of the rows in `parted`, a row for each part. */
+const JOURNALED = `
+totals AS (
+      SELECT part, store_id, currency, date_trunc('minute', placed_at, 'UTC') AS minute,
+             count(*) AS orders, sum(units) AS units, sum(total_minor) AS revenue_minor
+      FROM parted GROUP BY 1, 2, 3, 4
+    ), products AS (
+      SELECT part, store_id, currency, (placed_at AT TIME ZONE 'UTC')::date AS day,
+             line->>'sku' AS sku, sum((line->>'quantity')::bigint) AS units,
+             sum((line->>'quantity')::bigint * (line->>'unitPriceMinor')::bigint) AS revenue_minor
+      FROM parted, jsonb_array_elements(lines) AS line GROUP BY 1, 2, 3, 4, 5
+    ), lists AS MATERIALIZED (
+      SELECT gen_random_uuid() AS batch_id, * FROM
+        (SELECT part, sum(orders) AS orders, array_agg(store_id), array_agg(currency),
+                array_agg(minute), array_agg(orders), array_agg(units), array_agg(revenue_minor),
+                array_agg(0), array_agg(0)
+         FROM totals GROUP BY 1)
+          AS t (part, orders, store_ids, currencies, minutes, order_counts, units, revenue_minor,
+                cancelled_orders, cancelled_revenue_minor)
+        JOIN (SELECT part, array_agg(store_id), array_agg(currency), array_agg(day), array_agg(sku),
+                     array_agg(units), array_agg(revenue_minor)
+              FROM products GROUP BY 1)
+          AS p (part, product_store_ids, product_currencies, product_days, product_skus,
+                product_units, product_revenue_minor)
+        USING (part)
+    ), journaled AS (
+      INSERT INTO journal (batch_id, format, orders, entries, store_id)
+      SELECT batch_id, ${JOURNAL_FORMAT}, orders,
+             cardinality(store_ids) + cardinality(product_store_ids),
+             CASE WHEN part > 0 THEN store_ids[1] END
+      FROM lists
+    ), summed AS (
+      INSERT INTO journal_sums (batch_id, store_ids, currencies, minutes, order_counts, units,
+                                revenue_minor, cancelled_orders, cancelled_revenue_minor,
+                                product_store_ids, product_currencies, product_days, product_skus,
+                                product_units, product_revenue_minor)
+      SELECT batch_id, store_ids, currencies, minutes, order_counts, units, revenue_minor,
+             cancelled_orders, cancelled_revenue_minor, product_store_ids, product_currencies,
+             product_days, product_skus, product_units, product_revenue_minor
+      FROM lists`;
+
 async function insertWith(sql: Sql | Tx, orders: readonly NewOrder[], probe: Column) {
   const column = <K extends keyof NewOrder>(name: K) => orders.map((order) => order[name]);
+  const parts = journalParts(orders);
+  // In most batches all orders share a part, and no join has to find it.
+  const parted = new Set(parts).size === 1
+    ? `SELECT *, ${parts[0]} AS part FROM inserted`
+    : "SELECT n.*, i.part FROM inserted n JOIN input i USING (store_id, order_id)";
   const [row] = await sql<Inserted[]>`
     WITH input AS (
       SELECT * FROM unnest(
@@ -111,9 +159,9 @@ async function insertWith(sql: Sql | Tx, orders: readonly NewOrder[], probe: Col
         ${column("linesJson")}::text[], ${column("units").map(String)}::bigint[],
         ${column("totalMinor").map(String)}::bigint[], ${column("customerRef")}::text[],
         ${column("metadataJson")}::text[], ${column("contentHash")}::text[],
-        ${column("placedAt")}::timestamptz[]
+        ${column("placedAt")}::timestamptz[], ${parts.map(String)}::bigint[]
       ) AS i (store_id, order_id, idempotency_key, currency, lines, units, total_minor,
-              customer_ref, metadata, content_hash, placed_at)
+              customer_ref, metadata, content_hash, placed_at, part)
     ), acknowledged AS (
       SELECT d.order_id, min(d.placed_at) AS placed_at
       FROM input i JOIN dead_letters d
@@ -128,34 +176,9 @@ async function insertWith(sql: Sql | Tx, orders: readonly NewOrder[], probe: Col
       FROM input i LEFT JOIN acknowledged a USING (order_id) ORDER BY order_id
       ON CONFLICT (store_id, order_id) DO NOTHING
       RETURNING store_id, order_id, currency, lines, units, total_minor, placed_at
-    ), totals AS (
-      SELECT store_id, currency, date_trunc('minute', placed_at, 'UTC') AS minute,
-             count(*) AS orders, sum(units) AS units, sum(total_minor) AS revenue_minor
-      FROM inserted GROUP BY 1, 2, 3
-    ), products AS (
-      SELECT store_id, currency, (placed_at AT TIME ZONE 'UTC')::date AS day, line->>'sku' AS sku,
-             sum((line->>'quantity')::bigint) AS units,
-             sum((line->>'quantity')::bigint * (line->>'unitPriceMinor')::bigint) AS revenue_minor
-      FROM inserted, jsonb_array_elements(lines) AS line GROUP BY 1, 2, 3, 4
-    ), journaled AS (
-      INSERT INTO journal (batch_id, format, orders, entries)
-      SELECT gen_random_uuid(), ${JOURNAL_FORMAT}, count(*),
-             (SELECT count(*) FROM totals) + (SELECT count(*) FROM products)
-      FROM inserted HAVING count(*) > 0
-      RETURNING batch_id
-    ), summed AS (
-      INSERT INTO journal_sums (batch_id, store_ids, currencies, minutes, order_counts, units,
-                                revenue_minor, cancelled_orders, cancelled_revenue_minor,
-                                product_store_ids, product_currencies, product_days, product_skus,
-                                product_units, product_revenue_minor)
-      SELECT j.batch_id, t.*, p.*
-      FROM journaled AS j,
-           (SELECT array_agg(store_id), array_agg(currency), array_agg(minute), array_agg(orders),
-                   array_agg(units), array_agg(revenue_minor), array_agg(0), array_agg(0)
-            FROM totals) AS t,
-           (SELECT array_agg(store_id), array_agg(currency), array_agg(day), array_agg(sku),
-                   array_agg(units), array_agg(revenue_minor)
-            FROM products) AS p
+    ), parted AS (
+      ${sql.unsafe(parted)}
+    ), ${sql.unsafe(JOURNALED)}
     ), settled AS (
       UPDATE dead_letters d SET state = 'settled', closed_at = now(), closed_by = 'intake'
       FROM inserted i

@@ -49,8 +49,8 @@ function markCancelled(
              -sum((line->>'quantity')::bigint * (line->>'unitPriceMinor')::bigint) AS revenue_minor
       FROM cancelled, jsonb_array_elements(lines) AS line GROUP BY 1, 2, 3, 4
     ), journaled AS (
-      INSERT INTO journal (batch_id, format, orders, entries)
-      SELECT gen_random_uuid(), ${JOURNAL_FORMAT}, 0, 1 + (SELECT count(*) FROM products)
+      INSERT INTO journal (batch_id, format, orders, entries, store_id)
+      SELECT gen_random_uuid(), ${JOURNAL_FORMAT}, 0, 1 + (SELECT count(*) FROM products), store_id
       FROM cancelled RETURNING batch_id
     ), summed AS (
       INSERT INTO journal_sums (batch_id, store_ids, currencies, minutes, order_counts, units,

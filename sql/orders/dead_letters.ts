@@ -5,23 +5,16 @@
  * the overflow, and the database holds other content under its key. An outage makes no dead letters.
  * Each order and content has at most one open letter, however often it fails.
  */
-import { z } from "zod";
 import type { BrokenRule } from "../../client/contract/broken_rule.ts";
-import type {
-  DeadLetter,
-  LetterPage,
-  LetterReason,
-  LetterState,
-} from "../../client/contract/dead_letter.ts";
+import type { DeadLetter, LetterReason, LetterState } from "../../client/contract/dead_letter.ts";
 import type { Pool, Sql } from "../connection/database.ts";
 import { conflictRule } from "./broken_rule.ts";
 import { differingFields } from "./difference.ts";
 import type { NewOrder } from "./new_order.ts";
-import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { iso } from "../time.ts";
 import type { PlaceInput } from "../../client/contract/order.ts";
 
-interface LetterRow {
+export interface LetterRow {
   readonly letter_id: string;
   readonly store_id: string;
   readonly order_id: string;
@@ -85,81 +78,34 @@ export async function readConflict(sql: Sql, order: NewOrder): Promise<BrokenRul
   return conflictRule(await differingFields(sql, order).catch(() => null));
 }
 
-export interface LetterListOptions {
-  /** Null: the letters of all stores. */
-  readonly storeId: string | null;
-  readonly state: LetterState;
-  readonly limit: number;
-  readonly cursor: LetterCursor | null;
-}
-
-/** Where a page begins: after the letter that failed last at this time and has this id. */
-export interface LetterCursor {
-  /** ISO 8601 with microseconds, because many letters fail within one millisecond. */
-  readonly lastFailedAt: string;
-  readonly id: string;
-}
-
-/** Letters, the latest failure first. A letter that fails again meanwhile moves to the front. */
-export async function listLetters(pool: Pool, options: LetterListOptions): Promise<LetterPage> {
-  const { storeId, state, limit, cursor } = options;
-  // The time is sent as text, because the driver cuts the times that it knows to milliseconds.
-  const rows = await pool.run((sql) =>
-    sql<(LetterRow & { position: string })[]>`
-      SELECT ${
-      columns(sql)
-    }, to_char(last_failed_at AT TIME ZONE 'UTC', ${POSITION_FORMAT}) AS position
-      FROM dead_letters WHERE state = ${state} ${ofStore(sql, storeId)}
-        ${
-      cursor === null ? sql`` : sql`AND (last_failed_at, letter_id)
-                                       < (${cursor.lastFailedAt}::text::timestamptz, ${cursor.id})`
-    }
-      ORDER BY last_failed_at DESC, letter_id DESC LIMIT ${limit + 1}`
-  );
-  const letters = rows.slice(0, limit);
-  const last = letters.at(-1);
-  return {
-    letters: letters.map(letterOf),
-    nextCursor: rows.length > limit && last !== undefined
-      ? encodeCursor([last.position, last.letter_id])
-      : null,
-  };
-}
-
-/** ISO 8601 with microseconds, in the format language of PostgreSQL. */
-const POSITION_FORMAT = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"';
-const cursorTime = z.string()
-  .regex(/^2\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/)
-  .refine((time) => !Number.isNaN(Date.parse(time)));
-
-/** The cursor in `text`; null when the text is not one of this list. */
-export function decodeLetterCursor(text: string): LetterCursor | null {
-  const key = decodeCursor(text, cursorTime);
-  return key === null ? null : { lastFailedAt: key[0], id: key[1] };
-}
-
-/** Open letters, the one whose latest try is longest ago first. */
+/** The ids of open letters, the one whose latest try is longest ago first. */
 export async function listLongestWaiting(
   pool: Pool,
   storeId: string | null,
   limit: number,
-): Promise<DeadLetter[]> {
+): Promise<string[]> {
   const rows = await pool.run((sql) =>
-    sql<LetterRow[]>`
-      SELECT ${columns(sql)} FROM dead_letters WHERE state = 'open' ${ofStore(sql, storeId)}
+    sql<{ letter_id: string }[]>`
+      SELECT letter_id FROM dead_letters WHERE state = 'open' ${ofStore(sql, storeId)}
       ORDER BY last_failed_at, letter_id LIMIT ${limit}`
   );
-  return rows.map(letterOf);
+  return rows.map(({ letter_id }) => letter_id);
 }
 
-/** The columns of a letter. The rule is null when an older version has met a later failure. */
+/** The columns of a letter. */
 function columns(sql: Sql) {
   return sql`letter_id, store_id, order_id, state, reason, code, payload, placed_at, failures,
     first_failed_at, last_failed_at, closed_at, closed_by, close_note, replay_payload,
-    CASE WHEN rule_failed_at = last_failed_at THEN rule END AS rule`;
+    ${ruleColumn(sql)} AS rule`;
 }
 
-function ofStore(sql: Sql, storeId: string | null) {
+/** The rule of the latest failure. It is null when an older version has met that failure. */
+export function ruleColumn(sql: Sql) {
+  return sql`(CASE WHEN rule_failed_at = last_failed_at THEN rule END)`;
+}
+
+/** The letters of this store; null: of all stores. */
+export function ofStore(sql: Sql, storeId: string | null) {
   return storeId === null ? sql`` : sql`AND store_id = ${storeId}`;
 }
 
@@ -268,7 +214,7 @@ function ruleOf({ code, table, column, constraint, function: raisedBy, message }
   return { code, table, column, constraint, function: raisedBy, message };
 }
 
-function letterOf(row: LetterRow): DeadLetter {
+export function letterOf(row: LetterRow): DeadLetter {
   return {
     id: row.letter_id,
     storeId: row.store_id,

@@ -5,6 +5,7 @@ import { z } from "zod";
 import type { Pool, Sql } from "../connection/database.ts";
 import type { Order, OrderLine, OrderPage, OrderStatus } from "../../client/contract/order.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
+import { ITEM_BYTES, MAX_PAGE_BYTES, pageOf } from "./page.ts";
 import { iso } from "../time.ts";
 
 interface OrderRow {
@@ -48,28 +49,60 @@ export interface OrderCursor {
   readonly orderId: string;
 }
 
-/** A store's orders, newest first by `placedAt` and id. */
+/**
+ * A store's orders, newest first by `placedAt` and id, bounded in bytes (page.ts). The walk begins at
+ * the cursor, or before the newest order.
+ */
 export async function listOrders(pool: Pool, options: ListOptions): Promise<OrderPage> {
   const { storeId, limit, cursor, status } = options;
+  const { placedAt, orderId } = cursor ?? BEFORE_ALL;
+  // The JSON is turned into text once, for its length and for the answer.
   const rows = await pool.run((sql) =>
-    sql<OrderRow[]>`
-      SELECT ${columns(sql)} FROM orders WHERE store_id = ${storeId}
-      ${
-      cursor === null
-        ? sql``
-        : sql`AND (placed_at, order_id) < (${cursor.placedAt}::timestamptz, ${cursor.orderId}::uuid)`
-    } ${statusCondition(sql, status)}
-      ORDER BY placed_at DESC, order_id DESC LIMIT ${limit + 1}`
+    sql<WalkedRow[]>`
+      WITH RECURSIVE walk AS (
+        SELECT 0 AS number, 0 AS bytes, ${placedAt}::text::timestamptz AS placed_at,
+               ${orderId}::uuid AS order_id, NULL AS idempotency_key, NULL AS currency,
+               NULL AS lines, NULL::bigint AS total_minor, NULL AS customer_ref, NULL AS metadata,
+               NULL::timestamptz AS committed_at, NULL::timestamptz AS cancelled_at,
+               NULL AS cancel_reason
+        UNION ALL
+        SELECT number + 1, bytes + ${ITEM_BYTES} + octet_length(concat(
+                 next.idempotency_key, next.lines, next.customer_ref, next.metadata,
+                 next.cancel_reason)), next.*
+        FROM walk, LATERAL (
+          SELECT placed_at, order_id, idempotency_key, currency, lines::text AS lines, total_minor,
+                 customer_ref, metadata::text AS metadata, committed_at, cancelled_at, cancel_reason
+          FROM orders WHERE store_id = ${storeId} ${statusCondition(sql, status)}
+            AND (placed_at, order_id) < (walk.placed_at, walk.order_id)
+          ORDER BY placed_at DESC, order_id DESC LIMIT 1
+        ) AS next
+        WHERE number <= ${limit} AND bytes <= ${MAX_PAGE_BYTES}
+      )
+      SELECT ${storeId} AS store_id, * FROM walk WHERE number > 0 ORDER BY number`
   );
-  const orders = rows.slice(0, limit).map(orderOf);
+  const { page, hasMore } = pageOf(rows, limit);
+  const orders = page.map((row) =>
+    orderOf({ ...row, lines: JSON.parse(row.lines), metadata: JSON.parse(row.metadata) })
+  );
   const last = orders.at(-1);
   return {
     orders,
-    nextCursor: rows.length > limit && last !== undefined
-      ? encodeCursor([last.placedAt, last.orderId])
-      : null,
+    nextCursor: hasMore && last !== undefined ? encodeCursor([last.placedAt, last.orderId]) : null,
   };
 }
+
+/** A row of the walk, its JSON as text. */
+interface WalkedRow extends Omit<OrderRow, "lines" | "metadata"> {
+  readonly bytes: number;
+  readonly lines: string;
+  readonly metadata: string;
+}
+
+/** The cursor of the first page. Each order comes after it. */
+const BEFORE_ALL: OrderCursor = {
+  placedAt: "infinity",
+  orderId: "ffffffff-ffff-ffff-ffff-ffffffffffff",
+};
 
 /** ISO 8601 with milliseconds. PostgreSQL knows no year 0, so the year has to begin with a 2. */
 const cursorTime = z.iso.datetime().startsWith("2");

@@ -12,8 +12,9 @@ export const DASHBOARDS: readonly Mutant[] = [
   {
     name: "a fold that leaves the journal as it is",
     file: "sql/figures/journal.ts",
-    find: "    )) RETURNING *, (SELECT count(*) FROM seen) AS seen`;\n",
-    replace: "    )) AND false RETURNING *, (SELECT count(*) FROM seen) AS seen`;\n",
+    find: "DELETE FROM journal WHERE batch_id = ANY((SELECT ids FROM taken)::uuid[])\n",
+    replace:
+      "DELETE FROM journal WHERE batch_id = ANY((SELECT ids FROM taken)::uuid[]) AND false\n",
     tests: ["all", "tests/sql/figures/fold_test.ts"],
   },
   {
@@ -25,25 +26,27 @@ export const DASHBOARDS: readonly Mutant[] = [
   },
   {
     name: "asOf passes what a bite left in the journal",
-    file: "sql/figures/fold.ts",
-    find: "const asOf = more || await holdsNewerRows(tx) ? before.asOf : before.now;",
-    replace: "const asOf = await holdsNewerRows(tx) ? before.asOf : before.now;",
+    file: "sql/figures/journal.ts",
+    find: "least(${now}::text::timestamptz, any_row))::text FROM stays) AS all",
+    replace: "${now}::text::timestamptz)::text FROM stays) AS all",
     tests: ["all", "tests/sql/figures/bites_test.ts"],
   },
   {
     name: "asOf taken after the DELETE",
     file: "sql/figures/fold.ts",
-    find: "  const { rows, more } = await takeJournal(tx, mostEntries);\n",
-    replace: "  const { rows, more } = await takeJournal(tx, mostEntries);\n" +
-      "  Object.assign(before, { now: (await readMark(tx)).now });\n",
+    find: "  const asOf = await holdsNewerRows(tx) ? before.asOf : reached;\n",
+    replace: "  const { now: all } = await readMark(tx, identity);\n" +
+      "  const late = more ? reached : { all, stores: all };\n" +
+      "  const asOf = await holdsNewerRows(tx) ? before.asOf : late;\n",
     tests: ["all", "tests/sql/figures/fold_test.ts"],
   },
   {
     name: "a created_at cursor instead of the journal",
     file: "sql/figures/journal.ts",
-    find: "FROM (SELECT * FROM journal WHERE format <= ${JOURNAL_FORMAT}",
-    replace: "FROM (SELECT * FROM journal WHERE format <= ${JOURNAL_FORMAT}\n" +
-      "        AND written_at >= coalesce((SELECT max(as_of) FROM scope_versions), '-infinity')",
+    find: "FROM journal WHERE format <= ${JOURNAL_FORMAT} LIMIT ${MAX_SEEN_ROWS}",
+    replace: "FROM journal WHERE format <= ${JOURNAL_FORMAT}\n" +
+      "        AND written_at >= coalesce((SELECT max(as_of) FROM scope_versions), '-infinity')\n" +
+      "      LIMIT ${MAX_SEEN_ROWS}",
     tests: ["all", "tests/sql/figures/fold_test.ts"],
   },
   {

@@ -1,6 +1,7 @@
 /** The mutants. Each is a mistake that somebody may make while changing the code nearby. */
 import { DASHBOARDS } from "./dashboards.ts";
 import type { Mutant } from "./mutant.ts";
+import { DOOR } from "./door.ts";
 import { ORDERS } from "./orders.ts";
 
-export const MUTANTS: readonly Mutant[] = [...ORDERS, ...DASHBOARDS];
+export const MUTANTS: readonly Mutant[] = [...ORDERS, ...DASHBOARDS, ...DOOR];

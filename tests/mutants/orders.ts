@@ -5,9 +5,9 @@ export const ORDERS: readonly Mutant[] = [
   {
     name: "the journal counts rows that were already there",
     file: "sql/orders/batch.ts",
-    find: "      FROM inserted GROUP BY 1, 2, 3\n",
-    replace: "      FROM (SELECT store_id, currency, units, total_minor, now() AS placed_at\n" +
-      "            FROM input) AS x GROUP BY 1, 2, 3\n",
+    find: "SELECT *, ${parts[0]} AS part FROM inserted",
+    replace: "SELECT store_id, currency, lines::jsonb AS lines, units, total_minor," +
+      " now() AS placed_at, ${parts[0]} AS part FROM input",
     tests: ["all", "tests/sql/figures/exactness_property_test.ts"],
   },
   {
@@ -136,7 +136,7 @@ export const ORDERS: readonly Mutant[] = [
     name: "an order that cannot be parked keeps its batch waiting",
     file: "actors/overflow_drainer/drain_batch.ts",
     find: "      stuck.push({ entry, code, parkCode: failure.code });\n",
-    replace: "      return { parked, stuck, failure };\n",
+    replace: "      if (code !== null) return { parked, stuck, failure };\n",
     tests: ["unit", "tests/actors/overflow_drainer/set_aside_test.ts"],
   },
   {

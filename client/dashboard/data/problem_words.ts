@@ -19,6 +19,7 @@ const WORDS: Readonly<Record<ProblemName, Words>> = {
   primary_unknown: { tone: "bad", title: "No host of the database takes writes" },
   keys_unreadable: { tone: "bad", title: "API keys cannot be looked up" },
   folds_failing: { tone: "bad", title: "Folds fail" },
+  folds_behind: { tone: "bad", title: "Orders come faster than folds take them" },
   figures_old: { tone: "bad", title: "The figures stand still" },
   drift: { tone: "bad", title: "Figures are not what their orders add up to" },
   listen_unheard: { tone: "watch", title: "LISTEN is not heard" },

@@ -11,18 +11,21 @@ import type { SlowClients, WatchedClient } from "../slow_clients.ts";
 
 const EVENT_STREAM = "text/event-stream";
 
-/** Sends `response`, and resolves when the client has it or is gone. */
+/**
+ * Sends `response`, and resolves when the client has it or is gone.
+ * @param to.gone aborts when the client is gone
+ */
 export async function sendAnswer(
   response: Response,
   outgoing: ServerResponse,
-  slowClients: SlowClients,
+  { slowClients, gone }: { readonly slowClients: SlowClients; readonly gone: AbortSignal },
 ): Promise<void> {
   const { body, status, headers } = response;
   outgoing.statusCode = status;
   for (const [name, value] of headers) {
     if (name !== "transfer-encoding") outgoing.setHeader(name, value);
   }
-  const watched = new AnswerOnItsWay(outgoing);
+  const watched = new AnswerOnItsWay(outgoing, gone);
   slowClients.add(watched);
   try {
     if (body === null || outgoing.req.method === "HEAD") {
@@ -58,8 +61,12 @@ class AnswerOnItsWay implements WatchedClient {
   /** Resolves when the connection is closed. */
   readonly gone: Promise<void>;
 
-  constructor(readonly outgoing: ServerResponse) {
-    this.gone = new Promise((resolve) => outgoing.once("close", resolve));
+  constructor(readonly outgoing: ServerResponse, readonly isGone: AbortSignal) {
+    this.gone = new Promise((resolve) => {
+      outgoing.once("close", resolve);
+      isGone.addEventListener("abort", () => resolve());
+      if (isGone.aborted) resolve();
+    });
     outgoing.on("error", () => undefined); // its close says all
   }
 
@@ -69,7 +76,7 @@ class AnswerOnItsWay implements WatchedClient {
 
   /** Resolves when the connection has taken `bytes`, or is gone. */
   async write(bytes: Uint8Array): Promise<void> {
-    if (this.outgoing.destroyed) return;
+    if (this.outgoing.destroyed || this.isGone.aborted) return;
     this.unreadBytes += bytes.length;
     const taken = new Promise<void>((resolve) => this.outgoing.write(bytes, () => resolve()));
     await Promise.race([taken, this.gone]);
@@ -78,16 +85,15 @@ class AnswerOnItsWay implements WatchedClient {
   }
 
   async end(bytes?: Uint8Array): Promise<void> {
-    if (this.outgoing.destroyed) return;
+    if (this.outgoing.destroyed || this.isGone.aborted) return;
     this.unreadBytes += bytes?.length ?? 0;
     if (bytes === undefined) this.outgoing.end();
     else {
       this.outgoing.setHeader("content-length", bytes.length);
       this.outgoing.end(bytes);
     }
-    await new Promise<void>((resolve) =>
-      this.outgoing.once("finish", resolve).once("close", resolve)
-    );
+    const sent = new Promise<void>((resolve) => this.outgoing.once("finish", resolve));
+    await Promise.race([sent, this.gone]);
     this.unreadBytes = 0;
   }
 }

@@ -43,6 +43,11 @@ export class Visitor {
   /** Answers that are being made or sent on this connection. */
   underWay = 0;
   isStranger = true;
+  /**
+   * Called when the connection is closed. A request that came behind another one on its connection
+   * hears of it here alone: its answer has had no part in the connection yet.
+   */
+  readonly onGone = new Set<() => void>();
 
   constructor(
     readonly socket: Pick<Socket, "destroy" | "on" | "pause">,
@@ -97,7 +102,10 @@ export class Visitors {
     this.#all.set(address, ofAddress.add(visitor));
     this.#strangers.add(visitor);
     this.#connections++;
-    socket.once("close", () => this.#leave(visitor));
+    socket.once("close", () => {
+      for (const tell of visitor.onGone) tell();
+      this.#leave(visitor);
+    });
     socket.on("error", () => undefined); // its close says all, whoever else listens
   }
 

@@ -9,6 +9,8 @@ import type { ProblemRule } from "./rule.ts";
 
 /** Folds that fail for a shorter time show on no dashboard for long. */
 const FOLDS_FAIL_MS = 6_000;
+/** An operator hears of a long journal well before orders are refused for it. */
+const HALF_FULL = 0.5;
 
 export const FIGURE_PROBLEMS: readonly ProblemRule[] = [
   {
@@ -20,6 +22,23 @@ export const FIGURE_PROBLEMS: readonly ProblemRule[] = [
       const { failures, firstAt, reason } = folds;
       if (!failsOn(folds, signs.database()) || now - (firstAt ?? now) < FOLDS_FAIL_MS) return null;
       return { detail: reason, counts: { failedFolds: failures } };
+    },
+  },
+  {
+    name: "folds_behind",
+    words: "orders come faster than folds take them",
+    over: "folds keep up with the orders",
+    causes: ["not_prepared", "database_out", "primary_unknown", "folds_failing"],
+    look: ({ bounds, ...signs }) => {
+      const { entries, largestStore, refusedOrders } = signs.backlog();
+      if (entries < HALF_FULL * bounds.journalEntries) return null;
+      const whose = largestStore === null ? "of many stores" : `most of ${largestStore}`;
+      const isFull = entries > bounds.journalEntries;
+      const fate = isFull ? "its new orders are refused" : "past the bound its orders are refused";
+      return {
+        detail: `the journal is long, ${whose}; ${fate}`,
+        counts: { journalEntries: entries, mostEntries: bounds.journalEntries, refusedOrders },
+      };
     },
   },
   {

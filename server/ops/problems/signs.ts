@@ -54,6 +54,15 @@ export function describeStep({ name, error, missing }: FailingStep): string {
   return `${name}: ${error} (meanwhile ${missing})`;
 }
 
+/** The journal that waits to be folded. */
+interface BacklogSigns {
+  readonly entries: number;
+  /** The store with the most entries in rows of its own; null: none has any. */
+  readonly largestStore: string | null;
+  /** Orders that were refused for the backlog since the start. */
+  readonly refusedOrders: number;
+}
+
 export interface Signs extends Omit<Gauges, "problems"> {
   readonly streaks: Streaks;
   readonly database: () => DatabaseSigns;
@@ -77,10 +86,13 @@ export interface Signs extends Omit<Gauges, "problems"> {
   readonly shed: () => { readonly orders: number; readonly lastAt: number | null };
   /** Orders that were refused since the start because the circuit was open. */
   readonly refusedOrders: () => number;
+  /** The journal that waits to be folded. */
+  readonly backlog: () => BacklogSigns;
   readonly bugs: () => { readonly count: number; readonly latest: string };
   readonly bounds: {
     readonly queueOrders: number;
     readonly queueBytes: number;
+    readonly journalEntries: number;
     readonly overflowOrders: number;
     readonly overflowBytes: number;
   };

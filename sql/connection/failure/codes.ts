@@ -30,6 +30,7 @@ export const SQLSTATE = {
   insufficientPrivilege: "42501",
   /** Such as a table that somebody has dropped. */
   undefinedTable: "42P01",
+  undefinedColumn: "42703",
   /** The server is up and has no database of this name. */
   noSuchDatabase: "3D000",
   databaseExists: "42P04",

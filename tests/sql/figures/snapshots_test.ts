@@ -1,11 +1,14 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
+import currencyCodes from "currency-codes";
+import { MAX_FRAME_BYTES } from "../../../server/live/snapshot.ts";
 import { commitBatch } from "../../../sql/orders/batch.ts";
 import { type Database, openDatabase } from "../../../sql/connection/database.ts";
 import { foldJournal } from "../../../sql/figures/fold.ts";
-import { readFigures, readNewest } from "../../../sql/figures/snapshots.ts";
+import { DETAILED_CURRENCIES, readFigures, readNewest } from "../../../sql/figures/snapshots.ts";
 import { MINUTE_MS } from "../../../sql/time.ts";
 import { type TestSql, withDatabase } from "../../support/services/database.ts";
 import { anOrder } from "../../support/load/orders.ts";
+import { recountCurrencies } from "../../support/recount/recounted_currencies.ts";
 
 function withPools(test: (pools: Database, sql: TestSql) => Promise<void>) {
   return withDatabase(async ({ url, sql }) => {
@@ -154,3 +157,67 @@ Deno.test("a snapshot has version, asOf and figures of one moment while folds ru
       asOfs.set(version, asOf);
     }
   }));
+
+/** Every currency that an order may have. */
+const CODES = currencyCodes.codes();
+
+Deno.test("a snapshot has minutes of the busiest currencies, and the sums of each exactly", () =>
+  withPools(async (pools, sql) => {
+    const name = (index: number) => `${index}`.padEnd(64, "貨");
+    const lines = Array.from({ length: 10 }, (_, index) => ({
+      sku: name(index),
+      quantity: 1_000_000,
+      unitPriceMinor: 100_000_000,
+    }));
+    await commitBatch(sql, CODES.map((currency) => anOrder({ currency, lines })));
+    const busy = CODES.slice(-DETAILED_CURRENCIES);
+    await commitBatch(sql, busy.map((currency) => anOrder({ currency })));
+    await foldAll(pools);
+    const figures = await readFigures(pools.read, "*");
+    const { currencies } = figures;
+    assertEquals(currencies, markLeftOut(await recountCurrencies(sql, "*", figures.minute), busy));
+    const detailed = currencies.filter(({ hasDetail }) => hasDetail);
+    assertEquals(detailed.map(({ currency }) => currency), busy.toSorted());
+    const bytes = new TextEncoder().encode(JSON.stringify(figures)).length;
+    assertLessOrEqual(bytes, MAX_FRAME_BYTES);
+  }));
+
+Deno.test("a snapshot has no minutes of a currency without an order in the hour, and its day", () =>
+  withPools(async (pools, sql) => {
+    await commitBatch(sql, [anOrder(), anOrder({ currency: "USD" })]);
+    await foldAll(pools);
+    await sql`update rollup_minutes set minute = minute - interval '60 minutes'
+              where currency = 'USD'`;
+    const { currencies } = await readFigures(pools.read, "*");
+    assertEquals(
+      currencies.map(({ currency, today, last60m, minutes, topProducts, hasDetail }) => [
+        currency,
+        today.orders,
+        last60m.orders,
+        minutes.length,
+        topProducts.length,
+        hasDetail,
+      ]),
+      [["EUR", 1, 1, 60, 1, true], ["USD", 1, 0, 0, 1, true]],
+    );
+  }));
+
+/** The figures as they are sent when only these currencies have their detail. */
+function markLeftOut(
+  currencies: Awaited<ReturnType<typeof recountCurrencies>>,
+  detailed: readonly string[],
+) {
+  return currencies.map((figures) =>
+    detailed.includes(figures.currency)
+      ? figures
+      : { ...figures, hasDetail: false, minutes: [], topProducts: [] }
+  );
+}
+
+async function foldAll(pools: Database): Promise<void> {
+  for (let more = true; more;) {
+    const result = await foldJournal(pools.fold);
+    assert(result.outcome === "folded");
+    more = result.more;
+  }
+}

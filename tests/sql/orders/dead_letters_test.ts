@@ -4,12 +4,11 @@ import { Pool } from "../../../sql/connection/pool.ts";
 import {
   closeLetter,
   countFailure,
-  decodeLetterCursor,
-  listLetters,
   parkOrder,
   readLetter,
 } from "../../../sql/orders/dead_letters.ts";
 import { tryOrder } from "../../../sql/orders/dry_run.ts";
+import { decodeLetterCursor, listLetters } from "../../../sql/orders/letter_list.ts";
 import type { NewOrder } from "../../../sql/orders/new_order.ts";
 import { type TestDatabase, type TestSql, withDatabase } from "../../support/services/database.ts";
 import { A_RULE, parked } from "../../support/faults/poison.ts";

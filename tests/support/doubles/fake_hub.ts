@@ -40,14 +40,15 @@ export class FakeDatabase {
       epoch: this.epoch,
       fold: this.version,
       asOf: this.#asOf(now).toISOString(),
+      foldedAt: this.#asOf(now).toISOString(),
       currencies: [ordersOfTheDay(now)],
     }));
   }
 
-  async readNewest(now: number): Promise<Position & { now: Date; asOf: Date }> {
+  async readNewest(now: number): Promise<Position & { now: Date; foldedAt: Date }> {
     if (this.away) throw new Error(AWAY);
     const { epoch, version } = this;
-    return await this.#answer({ epoch, version, now: new Date(now), asOf: this.#asOf(now) });
+    return await this.#answer({ epoch, version, now: new Date(now), foldedAt: this.#asOf(now) });
   }
 
   /** The time of the newest fold: folds end all the time, unless the test has stopped them. */
@@ -75,6 +76,7 @@ function ordersOfTheDay(now: number): CurrencyFigures {
     currency: "EUR",
     today: { ...none, orders: new Date(now).getUTCDate() },
     last60m: none,
+    hasDetail: true,
     minutes: [],
     topProducts: [],
   };

@@ -55,10 +55,12 @@ export function quietSigns(now: () => number = () => NOW): Signs {
     driftedBuckets: () => [],
     shed: () => ({ orders: 0, lastAt: null }),
     refusedOrders: () => 0,
+    backlog: () => ({ entries: 0, largestStore: null, refusedOrders: 0 }),
     bugs: () => ({ count: 0, latest: "" }),
     bounds: {
       queueOrders: 10_000,
       queueBytes: 64 << 20,
+      journalEntries: 100_000,
       overflowOrders: 1_000_000,
       overflowBytes: 1 << 30,
     },

@@ -10,6 +10,7 @@ export function figuresAt(readAt: number, version: number, parts: Partial<Figure
     version,
     fold: version,
     asOf: new Date(readAt - 100).toISOString(),
+    foldedAt: new Date(readAt - 100).toISOString(),
     readAt: new Date(readAt).toISOString(),
     minute: new Date(readAt - readAt % MINUTE_MS).toISOString(),
     currencies: [],

@@ -108,7 +108,8 @@ function figuresOf(currency: string, account: Account, minute: string): Currency
     currency,
     today: shown(sum(ofToday)),
     last60m: shown(sum(ofHour)),
-    minutes: Array.from({ length: MINUTES }, (_, index) => {
+    hasDetail: true,
+    minutes: ofHour.length === 0 ? [] : Array.from({ length: MINUTES }, (_, index) => {
       const at = newest - (MINUTES - 1 - index) * MINUTE_MS;
       const { orders, units, revenueMinor } = shown(account.minutes.get(at) ?? NOTHING);
       return { minute: new Date(at).toISOString(), orders, units, revenueMinor };

@@ -43,7 +43,8 @@ export async function recountCurrencies(
       currency,
       today: sumsOf(today),
       last60m: sumsOf(lately),
-      minutes: minutes.map((at) => {
+      hasDetail: true,
+      minutes: lately.length === 0 ? [] : minutes.map((at) => {
         const { orders, units, revenueMinor } = sumsOf(byMinute.get(at) ?? []);
         return { minute: at, orders, units, revenueMinor };
       }),

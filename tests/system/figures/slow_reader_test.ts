@@ -9,7 +9,7 @@ import {
   Quick,
   subscribers,
   unreadBytes,
-} from "../../support/load/large_frames.ts";
+} from "../../support/load/large/frames.ts";
 import { withProcesses } from "../../support/services/service_process.ts";
 import { until } from "../../support/services/services.ts";
 import { SLOW_READERS } from "../../support/load/slow_reader.ts";

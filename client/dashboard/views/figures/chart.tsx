@@ -8,16 +8,24 @@
  * Tested in tests/page/dashboard_test.ts.
  */
 import { useSignal } from "@preact/signals";
-import { useLayoutEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import type uPlot from "uplot";
 import { formatCount, formatCounted, formatMinute, formatMoney } from "../../data/format.ts";
+import { hourOf } from "../../data/hour.ts";
 import type { CurrencyFigures } from "../../data/ranking.ts";
 import { createPlot, type Plot } from "./plot.ts";
 
 type Minutes = CurrencyFigures["minutes"];
 
-export function Chart({ figures }: { figures: CurrencyFigures }) {
-  const { currency, last60m, minutes } = figures;
+export interface ChartProps {
+  readonly figures: CurrencyFigures;
+  /** The minute of the snapshot. */
+  readonly now: string;
+}
+
+export function Chart({ figures, now }: ChartProps) {
+  const { currency, last60m } = figures;
+  const minutes = useMemo(() => hourOf(figures, now), [figures, now]);
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<Plot | null>(null);
   const pointedAt = useSignal<number | null>(null);
@@ -44,8 +52,13 @@ export function Chart({ figures }: { figures: CurrencyFigures }) {
           <Money testId="last-hour-revenue" text={formatMoney(last60m.revenueMinor, currency)} />
         </small>
       </figcaption>
-      <div ref={host} class="plot" role="img" aria-label={descriptionOf(figures)} />
-      {minute !== undefined && (
+      <div ref={host} class="plot" role="img" aria-label={descriptionOf(figures, minutes)} />
+      {!figures.hasDetail && (
+        <p class="readout" data-testid="no-minutes">
+          So many currencies are in use that the minutes of this one are not sent.
+        </p>
+      )}
+      {figures.hasDetail && minute !== undefined && (
         <p class="readout" data-testid="minute">
           <span>{formatMinute(minute.minute)} UTC{index === last && ", so far"}</span>
           <span>{formatCounted(minute.orders, "order")}</span>
@@ -73,7 +86,7 @@ function dataOf(minutes: Minutes): uPlot.AlignedData {
   ];
 }
 
-function descriptionOf({ currency, last60m, minutes }: CurrencyFigures): string {
+function descriptionOf({ currency, last60m }: CurrencyFigures, minutes: Minutes): string {
   const most = minutes.reduce((best, minute) => minute.orders > best.orders ? minute : best);
   const peak = most.orders === 0
     ? ""

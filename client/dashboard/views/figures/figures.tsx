@@ -64,7 +64,7 @@ export function Figures({ dashboard, now, isWall }: FiguresProps) {
             />
           )}
           <div id="currency-panel" class="hour" {...panelOf(ranking.codes, current, isWall)}>
-            <Chart figures={current} />
+            <Chart figures={current} now={snapshot.minute} />
             <Products figures={current} />
           </div>
         </section>

@@ -14,7 +14,7 @@ import type { CurrencyFigures } from "../../data/ranking.ts";
 const VISIBLE = /[\p{L}\p{N}\p{P}\p{S}]/u;
 
 export function Products({ figures }: { figures: CurrencyFigures }) {
-  const { currency, topProducts } = figures;
+  const { currency, topProducts, hasDetail } = figures;
   return (
     <div class="panel products">
       <table>
@@ -46,7 +46,9 @@ export function Products({ figures }: { figures: CurrencyFigures }) {
         </tbody>
       </table>
       {topProducts.length === 0 && (
-        <p class="none" data-testid="no-products">No product has been sold today.</p>
+        <p class="none" data-testid="no-products">
+          {hasDetail ? "No product has been sold today." : "The products are not sent either."}
+        </p>
       )}
     </div>
   );

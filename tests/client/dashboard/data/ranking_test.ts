@@ -26,6 +26,7 @@ function snapshot(minute: string, rows: readonly Row[]): Snapshot {
       currency,
       today: sums(today),
       last60m: sums(lastHour),
+      hasDetail: true,
       minutes: [],
       topProducts: [],
     })),

@@ -27,6 +27,7 @@ function frameOf(arrivals: readonly Arrival[], minute: number, version = minute)
       const orders = inWindow.filter((each) => each.currency === currency && each.minute === at);
       return { minute: iso(BEGIN + at * MINUTE_MS), orders: orders.length, ...sums };
     }),
+    hasDetail: true,
     topProducts: [],
   }));
   return {

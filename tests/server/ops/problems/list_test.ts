@@ -75,6 +75,13 @@ const CASES: Readonly<Record<ProblemName, Case>> = {
     near: () => failing("folds", 2, denied, NOW - 5_000),
     says: /permission denied \(42501\)/,
   },
+  folds_behind: {
+    found: () => ({
+      backlog: () => ({ entries: 50_000, largestStore: "north", refusedOrders: 0 }),
+    }),
+    near: () => ({ backlog: () => ({ entries: 49_999, largestStore: null, refusedOrders: 1 }) }),
+    says: /most of north; past the bound its orders are refused/,
+  },
   figures_old: {
     found: (signs) => ({ database: () => ({ ...signs.database(), figuresAgeMs: 12_001 }) }),
     near: (signs) => ({ database: () => ({ ...signs.database(), figuresAgeMs: 12_000 }) }),

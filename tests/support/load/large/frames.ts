@@ -1,14 +1,15 @@
 /**
- * Frames of most of a megabyte, made large by many currencies, and a subscriber that reads them.
+ * Frames nearly as large as they may be, by many currencies and long names of products, and a
+ * subscriber that reads them.
  * Tests of slow readers need both.
  */
 import currencies from "currency-codes";
 import { assert, assertEquals } from "@std/assert";
-import type { TestInstance } from "../services/instance.ts";
-import { LiveFeed } from "./live_feed.ts";
-import { anInput } from "./orders.ts";
-import { request } from "./raw_calls.ts";
-import { until } from "../services/services.ts";
+import type { TestInstance } from "../../services/instance.ts";
+import { LiveFeed } from "../live_feed.ts";
+import { anInput } from "../orders.ts";
+import { request } from "../raw_calls.ts";
+import { until } from "../../services/services.ts";
 
 /** Currencies of the library that the service uses, too. Many of them make a large frame. */
 const CODES = currencies.codes().slice(0, 150);
@@ -27,10 +28,17 @@ export const unreadBytes = (instance: Served) => metric(instance, "weir_unread_b
 /** The number of subscriptions that an instance serves. */
 export const subscribers = (instance: Served) => metric(instance, "weir_live_subscribers");
 
-/** Places an order in each currency, so that a frame has most of a megabyte. */
+/** The lines of an order with ten products, whose names are as long as they may be. */
+const lines = Array.from({ length: 10 }, (_, index) => ({
+  sku: `${index}`.padEnd(64, "貨"),
+  quantity: 1,
+  unitPriceMinor: 100,
+}));
+
+/** Places an order in each currency, so that a frame has about 200 kB. */
 export async function makeFramesLarge({ api }: Served): Promise<void> {
   const { results } = await api.orders.placeMany.mutate({
-    orders: CODES.map((currency) => anInput({ currency })),
+    orders: CODES.map((currency) => anInput({ currency, lines })),
   });
   assert(results.every(({ ok }) => ok));
 }

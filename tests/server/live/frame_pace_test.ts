@@ -1,0 +1,62 @@
+import { assertEquals, assertGreater, assertLess } from "@std/assert";
+import { frameBytes, FramePace } from "../../../server/live/frame_pace.ts";
+import type { Figures } from "../../../sql/figures/snapshots.ts";
+import { figuresAt } from "../../support/recount/figures.ts";
+import { settlesWithin } from "../../../sql/waiting.ts";
+
+const SUMS = {
+  orders: 1,
+  units: "1",
+  revenueMinor: "900",
+  cancelledOrders: 0,
+  cancelledRevenueMinor: "0",
+};
+const MINUTE = { minute: "2026-11-22T10:03:00.000Z", orders: 1, units: "1", revenueMinor: "900" };
+
+/** Figures of so many currencies, each with its minutes and a product. */
+function figuresOf(count: number): Figures {
+  const currencies = Array.from({ length: count }, () => ({
+    currency: "EUR",
+    today: SUMS,
+    last60m: SUMS,
+    hasDetail: true,
+    minutes: Array.from({ length: 60 }, () => MINUTE),
+    topProducts: [{ sku: "tea", units: "1", revenueMinor: "900" }],
+  }));
+  return figuresAt(Date.parse(MINUTE.minute), 1, { currencies });
+}
+
+Deno.test("frameBytes() comes near the bytes of the JSON", () => {
+  for (const count of [1, 40]) {
+    const figures = figuresOf(count);
+    const bytes = JSON.stringify(figures.currencies).length;
+    assertGreater(frameBytes(figures), 0.7 * bytes);
+    assertLess(frameBytes(figures), 1.5 * bytes);
+  }
+});
+
+Deno.test("FramePace delays nothing after a usual frame, and the next read after a large one", async () => {
+  const pace = new FramePace();
+  /** True when a frame may be read at once. */
+  const isDue = async () => {
+    let due = false;
+    const waiting = pace.due().then(() => due = true);
+    await Promise.resolve();
+    await Promise.resolve();
+    const atOnce = due;
+    await waiting;
+    return atOnce;
+  };
+  pace.sent(figuresOf(3));
+  assertEquals(await isDue(), true);
+  pace.sent(figuresOf(16));
+  assertEquals([await isDue(), await isDue()], [false, true]);
+});
+
+Deno.test("FramePace ends its wait when the feed stops", async () => {
+  const pace = new FramePace();
+  pace.sent(figuresOf(5_000));
+  const due = pace.due();
+  pace.stop();
+  assertEquals(await settlesWithin(5_000, due), true);
+});

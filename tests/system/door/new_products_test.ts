@@ -1,0 +1,113 @@
+/**
+ * A store that sells thousands of new products each second, more than folds can take. The dashboard of
+ * another store stays as young as before, the journal stays bounded, and every figure is exact.
+ */
+import { assert, assertGreater, assertLessOrEqual } from "@std/assert";
+import { report, statusOf, withFaults } from "../../support/faults/fault_run.ts";
+import { Gentle } from "../../support/load/gentle.ts";
+import { LiveFeed } from "../../support/load/live_feed.ts";
+import { anInput } from "../../support/load/orders.ts";
+import { createTestClient, KEY } from "../../support/services/instance.ts";
+import { expectExact } from "../../support/recount/recount.ts";
+import { until } from "../../support/services/services.ts";
+
+const STORE = "heavy";
+const CALLS_A_SECOND = 4;
+const ORDERS = 80;
+const PRODUCTS = 100;
+/** Reached within seconds, so that the test sees the door shed. */
+const MOST_ENTRIES = 20_000;
+/** The journal is read once a second, and more comes meanwhile. */
+const OVERSHOOT = 3;
+const GENTLE_ORDERS = 300;
+const MOST_AGE_MS = 2_000;
+const MOST_TIMES = 3;
+
+let made = 0;
+
+/** Orders of products that were never sold before. */
+const newProducts = () =>
+  Array.from({ length: ORDERS }, () =>
+    anInput({
+      storeId: STORE,
+      lines: Array.from({ length: PRODUCTS }, () => ({
+        sku: `new ${made++}`,
+        quantity: 1,
+        unitPriceMinor: 100,
+      })),
+    }));
+
+/** Looks at the newest frame until `work` ends. @returns the greatest age that a viewer saw */
+async function oldestDuring(feed: LiveFeed, work: () => Promise<unknown>): Promise<number> {
+  let oldest = 0;
+  const look = () => {
+    const { newest } = feed;
+    if (newest === undefined) return;
+    oldest = Math.max(oldest, Date.now() - Date.parse(newest.snapshot.asOf));
+  };
+  const timer = setInterval(look, 20);
+  try {
+    await work();
+  } finally {
+    clearInterval(timer);
+  }
+  return oldest;
+}
+
+Deno.test("new products of one store leave the dashboard of another as young as it was", () =>
+  withFaults(async (run) => {
+    const service = await run.instance({ WEIR_JOURNAL_MAX_ENTRIES: String(MOST_ENTRIES) });
+    const client = createTestClient(service.url, KEY);
+    await using gentle = await Gentle.start({ url: service.url, token: KEY });
+    const feed = new LiveFeed(client.api, { storeId: "gentle" });
+    await feed.reaches(({ currencies }) => currencies.length > 0);
+    let quiet = await gentle.quiet(20);
+    const quietAgeMs = await oldestDuring(feed, async () => {
+      quiet = await gentle.quiet();
+    });
+
+    const answers: Record<string, number> = {};
+    const calls: Promise<void>[] = [];
+    const place = async () => {
+      const { results } = await client.api.orders.placeMany.mutate({ orders: newProducts() });
+      for (const result of results) {
+        const answer = result.ok ? result.status : result.error.reason;
+        answers[answer] = (answers[answer] ?? 0) + 1;
+      }
+    };
+    let mostEntries = 0;
+    const seen = new Set<string>();
+    let underFire = quiet;
+    const ageMs = await oldestDuring(feed, async () => {
+      const timer = setInterval(() => calls.push(place()), 1_000 / CALLS_A_SECOND);
+      const looking = setInterval(async () => {
+        const { problems } = await statusOf(service.url);
+        for (const { name, counts } of problems) {
+          seen.add(name);
+          mostEntries = Math.max(mostEntries, counts["journalEntries"] ?? 0);
+        }
+      }, 500);
+      underFire = await gentle.during((answered) => answered(GENTLE_ORDERS));
+      clearInterval(timer);
+      clearInterval(looking);
+      await Promise.all(calls);
+    });
+    report("new products", {
+      quiet,
+      underFire,
+      ageMs: [quietAgeMs, ageMs],
+      answers,
+      mostEntries,
+      problems: [...seen],
+    });
+    assertLessOrEqual(ageMs, Math.max(MOST_AGE_MS, MOST_TIMES * quietAgeMs), "ms");
+    assertGreater(answers["queue_full"] ?? 0, 0);
+    assertLessOrEqual(mostEntries, OVERSHOOT * MOST_ENTRIES);
+    assert(seen.has("folds_behind"), "an operator hears of it");
+    assert(Object.keys(underFire.refusals).length === 0, "nobody else is refused");
+    const folded = async () => (await run.ask((sql) => sql`select from journal`)).length === 0;
+    await until("the journal to be folded", folded, 120_000);
+    await run.ask(expectExact);
+    feed.end();
+    await client.close();
+  }));
