@@ -8,7 +8,7 @@ import { createApiKey, revokeApiKey } from "../../../sql/api_keys.ts";
 import { openTestPool } from "../../support/services/test_pool.ts";
 import { report } from "../../support/faults/fault_run.ts";
 import { testSeed } from "../../support/faults/fault_load.ts";
-import { Guesses } from "../../support/faults/guesses.ts";
+import { Guesses } from "../../support/attacks/guesses.ts";
 import { expectGentle, Gentle } from "../../support/load/gentle.ts";
 import { callHttp, RawSocket } from "../../support/load/raw_calls.ts";
 import { withProcesses } from "../../support/services/service_process.ts";

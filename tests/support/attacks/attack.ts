@@ -8,7 +8,7 @@ import { createApiKey } from "../../../sql/api_keys.ts";
 import { openTestPool } from "../services/test_pool.ts";
 import { expectGentle, Gentle } from "../load/gentle.ts";
 import { type ServiceProcess, withProcesses } from "../services/service_process.ts";
-import { report } from "./fault_run.ts";
+import { report } from "../faults/fault_run.ts";
 
 const MEBIBYTE = 1_048_576;
 const MAX_GROWN_BYTES = 200 * MEBIBYTE;
