@@ -130,7 +130,7 @@ Deno.test("10,000 stores with 10 watched ones cost as many reads as 10 stores", 
 
 /** Inserts a million products of today, of all stores together. The last ones sell best. */
 async function insertProducts({ sql }: TestDatabase): Promise<void> {
-  // Near midnight the next day gets them as well: the test may run into it.
+  // Near midnight the next day gets the products too, because the test may run into that day.
   await sql`
     insert into rollup_products (scope, currency, day, sku, version, units, revenue_minor)
     select distinct '*', 'EUR', ((now() + part * interval '5 minutes') at time zone 'UTC')::date,
@@ -139,8 +139,9 @@ async function insertProducts({ sql }: TestDatabase): Promise<void> {
 }
 
 /**
- * Makes some products by far the best, and cancels that again, in two folds. While an old snapshot
- * is open, each such version stays in the table, and sorts before the products that are best now.
+ * Makes some products by far the best in one fold, and cancels their order in the next. While an
+ * old snapshot is open, the versions of the first fold stay in the table, and sort before the
+ * products that are best now.
  */
 async function changeBest({ write, fold }: Database, round: number): Promise<void> {
   const lines = Array.from({ length: CHANGED }, (_, index) => ({
