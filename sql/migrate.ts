@@ -229,7 +229,8 @@ async function apply(sql: Sql, migration: Migration): Promise<void> {
         ? await sql.begin((tx) => runWhole(tx, migration))
         : await runStatements(sql, migration);
     } catch (error) {
-      const locked = codeOf(error) === SQLSTATE.lockNotAvailable;
+      const code = codeOf(error);
+      const locked = code === SQLSTATE.lockNotAvailable || code === SQLSTATE.deadlockDetected;
       if (!locked || attempt === LOCK_ATTEMPTS) throw error;
     }
     await pause(LOCK_PAUSE_MS * (0.5 + Math.random()));

@@ -26,7 +26,7 @@ const ROOT = new URL("../", import.meta.url);
 const README_LINES = 120;
 /** A task makes these; the repository does not hold them. */
 const GENERATED = ["client/dashboard/dist"];
-/** Files of the reader. */
+/** Files that a reader of the documents makes. */
 const OF_THE_READER = ["order.json"];
 
 const pages = readPages(ROOT);
@@ -205,7 +205,7 @@ function metrics() {
   })).sort((a, b) => a.name < b.name ? -1 : 1);
 }
 
-/** The scope that a key without any is told to have; undefined: it is answered. */
+/** The scope that a key without scopes is told to need; undefined: the key gets an answer. */
 async function scopeOf(path: string, type: "query" | "mutation" | "subscription") {
   const principal = {
     keyId: "k",

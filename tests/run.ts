@@ -5,7 +5,7 @@
  * - `unit`: the files of `all` that need neither PostgreSQL nor Redis.
  * - `system`, `page`: the files of those folders; `system` leaves out the next group.
  * - `door`: the files of tests/system/door/, attacks on the door of a service.
- * - `worst`: tests of exactness and of the contract, with a database role whose settings are the worst.
+ * - `worst`: tests of exactness and of the contract, as a database role with the worst settings.
  *
  * A test file needs the services when it imports from tests/support/services/, itself or through
  * other files under tests/. For all groups but `unit` this program starts a private PostgreSQL and
@@ -35,7 +35,7 @@ const PERMISSIONS = ["net", "env", "read", "write", "run", "sys"].map((name) => 
 
 const GROUPS = ["unit", "all", "system", "door", "page", "worst"] as const;
 type Group = typeof GROUPS[number];
-/** A browser needs every right, and so does who looks at all processes of the machine. */
+/** These groups need every right: for a browser, or to look at all processes of the machine. */
 const MAY_ALL: ReadonlySet<Group> = new Set(["page", "system", "door"]);
 /** The tests whose outcome depends on what a session with the database assumes. */
 const WORST = [
@@ -88,7 +88,7 @@ async function main(args: readonly string[]): Promise<number> {
   );
 }
 
-/** Runs `command` with services. Ctrl-C while they start takes effect once they can be stopped. */
+/** Runs `command` with services. Ctrl-C during their start waits until they can be stopped. */
 async function runWithServices(
   command: readonly string[],
   environment: Readonly<Record<string, string>>,

@@ -81,6 +81,7 @@ export async function answerRequest(
   outgoing.once("close", over);
   const url = urlOf(incoming);
   const answers = front.answers.ofRequest();
+  gone.signal.addEventListener("abort", () => answers.close());
   const response = url === null
     ? new Response("no such host\n", { status: 400 })
     : await admitted({ incoming, outgoing, visitor, url, gone: gone.signal, answers }, front)

@@ -75,8 +75,9 @@ export function createWebSocketServer(front: Front): WebSocketServer {
   const serve = (socket: ClientSocket, incoming: IncomingMessage, visitor: Visitor) => {
     const header = bearerToken(incoming.headers.authorization ?? null);
     const { slots } = socket;
+    const isGone = () => socket.readyState !== WebSocket.OPEN;
     const streams = front.streams.ofConnection();
-    const own = { slots, streams, answers: front.answers.ofConnection(slots) };
+    const own = { slots, streams, answers: front.answers.ofConnection(slots, isGone) };
     socket.begin(front, visitor);
     sockets.add(socket);
     front.slowClients.add(socket);

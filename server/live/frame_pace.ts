@@ -43,6 +43,8 @@ export class FramePace {
   groupsOf<One>(subscribers: readonly One[], figures: Figures): (readonly One[])[] {
     if (frameBytes(figures) <= FREE_BYTES) return [subscribers];
     const groups = Math.ceil(subscribers.length / GROUP);
+    // The next frame comes when this one has gone to everybody.
+    this.#dueAt = Math.max(this.#dueAt, performance.now() + groups * GROUP_EVERY_MS);
     return Array.from(
       { length: groups },
       (_, index) => subscribers.slice(index * GROUP, (index + 1) * GROUP),
@@ -56,6 +58,8 @@ export class FramePace {
   }
 }
 
+/** Orders move between two groups of a large frame's subscribers. */
+export const GROUP_EVERY_MS = 5;
 /** A large frame goes to so many subscribers at once: writing it for each takes about a millisecond. */
 const GROUP = 4;
 

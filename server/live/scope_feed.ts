@@ -6,7 +6,7 @@
  */
 import type { SnapshotSource } from "../../client/contract/snapshot.ts";
 import type { Figures } from "../../sql/figures/snapshots.ts";
-import { FramePace } from "./frame_pace.ts";
+import { FramePace, GROUP_EVERY_MS } from "./frame_pace.ts";
 import { earlierTime, isAnsweredBy, join, lagsBehind, REREAD } from "./read_request.ts";
 import type { ReadRequest } from "./read_request.ts";
 import { compareFigures, type Frame } from "./snapshot.ts";
@@ -26,9 +26,6 @@ export interface FeedReader {
 
 /** A first frame waits this long for the database. After that the kept frame will do. */
 const READ_TIMEOUT_MS = 500;
-
-/** Orders move between two groups of a large frame's subscribers. */
-const GROUP_EVERY_MS = 5;
 
 export class ScopeFeed {
   readonly #subscribers = new Set<Subscriber>();

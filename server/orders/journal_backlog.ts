@@ -59,7 +59,9 @@ export class JournalBacklog {
   refusalOf(storeId: string): Refusal | null {
     const { mostEntries } = this.options;
     const { entries, ofStores } = this.#latest;
-    if (entries + this.#linesUnderWay <= mostEntries || !this.#foldsGoOn) return null;
+    // Lines under way make a long journal longer. Alone they may also wait for a database that hangs.
+    const coming = entries > mostEntries / 2 ? this.#linesUnderWay : 0;
+    if (entries + coming <= mostEntries || !this.#foldsGoOn) return null;
     const own = ofStores.get(storeId) ?? 0;
     const ofAll = [...ofStores.values()].reduce((sum, one) => sum + one, 0);
     const isCause = own > 0 && own * ofStores.size >= ofAll;

@@ -52,6 +52,8 @@ export interface Answers {
    * @throws Refused payload_too_large or queue_full; then `make` was not called
    */
   make<T>(keyId: string, mostBytes: number, make: () => Promise<T>): Promise<T>;
+  /** The same for a page, which has at most `MAX_PAGE_BYTES`. Few pages are made at once. */
+  makePage<T>(keyId: string, make: () => Promise<T>): Promise<T>;
 }
 
 /** The parts of an instance that calls reach. */

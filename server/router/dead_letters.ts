@@ -17,7 +17,7 @@ import {
 } from "../../client/contract/dead_letter.ts";
 import type { PlaceInput, PlaceOrder } from "../../client/contract/order.ts";
 import { Refused } from "../../client/contract/refused.ts";
-import { MAX_LETTER_BYTES, MAX_PAGE_BYTES } from "../../sql/orders/page.ts";
+import { MAX_LETTER_BYTES } from "../../sql/orders/page.ts";
 import type { Answers, Principal, Services } from "./context.ts";
 import { cursorOf } from "./cursor.ts";
 import {
@@ -36,9 +36,8 @@ export const deadLettersRouter = router({
   list: ops.input(listInput).query(({ ctx, input }) => {
     const { state, limit, cursor = null } = input;
     const storeId = storeOf(ctx.principal, input.storeId);
-    return ctx.answers.make(
+    return ctx.answers.makePage(
       ctx.principal.keyId,
-      MAX_PAGE_BYTES,
       () => ctx.services.deadLetters.list({ storeId, state, limit, cursor }),
     );
   }),

@@ -14,7 +14,7 @@ import {
 import { Refused } from "../../client/contract/refused.ts";
 import { type Refusal, refuse } from "../../client/contract/refusal.ts";
 import { decodeOrderCursor } from "../../sql/orders/orders.ts";
-import { MAX_ORDER_BYTES, MAX_PAGE_BYTES } from "../../sql/orders/page.ts";
+import { MAX_ORDER_BYTES } from "../../sql/orders/page.ts";
 import { pause } from "../../sql/waiting.ts";
 import type { Spend } from "../orders/rate_limit.ts";
 import type { Principal, Services } from "./context.ts";
@@ -78,9 +78,8 @@ export const ordersRouter = router({
     assertStore(ctx.principal, input.storeId);
     const { storeId, limit, cursor = null, status = null } = input;
     const { keyId } = ctx.principal;
-    return await ctx.answers.make(
+    return await ctx.answers.makePage(
       keyId,
-      MAX_PAGE_BYTES,
       () => ctx.services.orders.list({ storeId, limit, cursor, status }),
     );
   }),

@@ -232,7 +232,8 @@ export class Pool implements Sharer {
   }
 
   #replaceIfLost(session: Session, error: unknown): void {
-    const isFar = !session.isReady && this.#answeredAt > session.begunAt;
+    const isFar = !session.isReady && this.#answeredAt > session.begunAt &&
+      session.ageMs < READY_CALLS * this.options.statementTimeoutMs;
     if (error instanceof DatabaseTimeout && isFar) return; // it goes on connecting
     if (error instanceof DatabaseTimeout) this.#replace(session, 0);
     else if (isConnectionLost(error) || isStandby(error)) this.#replace(session, RETIRE_MS);

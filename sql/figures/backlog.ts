@@ -17,10 +17,11 @@ export interface Backlog {
 /** Reads the journal's rows, which are thin and live for milliseconds, but not their lists. */
 export async function readBacklog(pool: Pool): Promise<Backlog> {
   const rows = await pool.run((sql) =>
-    sql<{ store_id: string | null; entries: string; version: string }[]>`
-      SELECT store_id, sum(${sql.unsafe(ENTRIES)}) AS entries,
-             (SELECT max(version) FROM scope_versions WHERE scope = ${ALL_STORES}) AS version
-      FROM journal GROUP BY store_id`
+    sql<{ store_id: string | null; entries: string | null; version: string | null }[]>`
+      SELECT j.store_id, j.entries, v.version
+      FROM (SELECT max(version) AS version FROM scope_versions WHERE scope = ${ALL_STORES}) AS v
+      LEFT JOIN (SELECT store_id, sum(${sql.unsafe(ENTRIES)}) AS entries
+                 FROM journal GROUP BY store_id) AS j ON true`
   );
   return {
     entries: rows.reduce((sum, { entries }) => sum + Number(entries), 0),

@@ -102,7 +102,8 @@ export interface Bite {
  * Each store gets its turn. The rows that stores share come first, up to half of the bite. The rest
  * goes to the stores with rows of their own, and to shared rows past the half: from each the oldest
  * row, then from each the next one. A store's row comes later the more entries of that store come
- * before it. What one store does not need, others get.
+ * before it. What one store does not need, others get. A cancellation stays as long as an older row
+ * stays that may hold its order, so that no store shows fewer orders than none.
  *
  * An order that was committed before the oldest row that stays was written is in the figures. So
  * `asOf` moves on to that row even while many wait.
@@ -119,7 +120,7 @@ export async function takeJournal(
 ): Promise<Bite> {
   const rows = await tx<(JournalEntry & { seen: string; all: string; stores: string })[]>`
     WITH seen AS MATERIALIZED (
-      SELECT batch_id, store_id, written_at, ${tx.unsafe(ENTRIES)} AS size
+      SELECT batch_id, store_id, written_at, orders, ${tx.unsafe(ENTRIES)} AS size
       FROM journal WHERE format <= ${JOURNAL_FORMAT} LIMIT ${MAX_SEEN_ROWS}
     ), queued AS (
       SELECT *, sum(size) OVER (PARTITION BY store_id ORDER BY written_at, batch_id
@@ -130,9 +131,15 @@ export async function takeJournal(
       FROM queued
       WINDOW turn AS (ORDER BY (store_id IS NULL AND own <= ${mostEntries}::bigint / 2) DESC,
                                own - size, written_at, batch_id ROWS UNBOUNDED PRECEDING)
+    ), oldest AS MATERIALIZED (
+      SELECT store_id, min(written_at) AS written_at FROM turns
+      WHERE number > 1 AND (number > ${MAX_ROWS} OR entries > ${mostEntries}) GROUP BY 1
     ), taken AS MATERIALIZED (
-      SELECT array_agg(batch_id) AS ids FROM turns
-      WHERE number = 1 OR (number <= ${MAX_ROWS} AND entries <= ${mostEntries})
+      SELECT array_agg(batch_id) AS ids FROM turns t
+      WHERE number = 1 OR (number <= ${MAX_ROWS} AND entries <= ${mostEntries} AND NOT (
+        t.orders = 0 AND EXISTS (
+          SELECT FROM oldest o WHERE o.written_at < t.written_at
+            AND (o.store_id IS NULL OR o.store_id = t.store_id))))
     ), stays AS MATERIALIZED (
       SELECT min(written_at) AS any_row, min(written_at) FILTER (WHERE store_id IS NULL) AS shared
       FROM turns
@@ -140,10 +147,10 @@ export async function takeJournal(
     )
     DELETE FROM journal WHERE batch_id = ANY((SELECT ids FROM taken)::uuid[])
     RETURNING *, (SELECT count(*) FROM seen) AS seen,
-      (SELECT greatest(${before.all}::text::timestamptz,
-                       least(${now}::text::timestamptz, any_row))::text FROM stays) AS all,
-      (SELECT greatest(${before.stores}::text::timestamptz,
-                       least(${now}::text::timestamptz, shared))::text FROM stays) AS stores`;
+      (SELECT least(${now}::text::timestamptz, greatest(
+        ${before.all}::text::timestamptz, coalesce(any_row, 'infinity')))::text FROM stays) AS all,
+      (SELECT least(${now}::text::timestamptz, greatest(
+        ${before.stores}::text::timestamptz, coalesce(shared, 'infinity')))::text FROM stays) AS stores`;
   const [first] = rows;
   if (first === undefined) return { rows: [], more: false, asOf: { all: now, stores: now } };
   const lists = await tx<JournalLists[]>`

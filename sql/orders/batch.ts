@@ -147,10 +147,9 @@ totals AS (
 async function insertWith(sql: Sql | Tx, orders: readonly NewOrder[], probe: Column) {
   const column = <K extends keyof NewOrder>(name: K) => orders.map((order) => order[name]);
   const parts = journalParts(orders);
-  // In most batches all orders share a part, and no join has to find it.
-  const parted = new Set(parts).size === 1
-    ? `SELECT *, ${parts[0]} AS part FROM inserted`
-    : "SELECT n.*, i.part FROM inserted n JOIN input i USING (store_id, order_id)";
+  // In most batches all orders share a part, and nothing has to be joined. The text is the same for
+  // all batches: a new one would cost a round trip more, which a far database has no time for.
+  const isParted = new Set(parts).size > 1;
   const [row] = await sql<Inserted[]>`
     WITH input AS (
       SELECT * FROM unnest(
@@ -177,7 +176,10 @@ async function insertWith(sql: Sql | Tx, orders: readonly NewOrder[], probe: Col
       ON CONFLICT (store_id, order_id) DO NOTHING
       RETURNING store_id, order_id, currency, lines, units, total_minor, placed_at
     ), parted AS (
-      ${sql.unsafe(parted)}
+      SELECT n.*, coalesce(i.part, ${parts[0] ?? 0}::bigint) AS part
+      FROM inserted n LEFT JOIN (
+        SELECT store_id, order_id, part FROM input WHERE ${isParted}::boolean
+      ) AS i USING (store_id, order_id)
     ), ${sql.unsafe(JOURNALED)}
     ), settled AS (
       UPDATE dead_letters d SET state = 'settled', closed_at = now(), closed_by = 'intake'

@@ -1,7 +1,7 @@
 /**
  * The cost of a fold as the table of orders grows. One second's intake (2,000 orders of 20 stores,
  * in batches of 500) is folded with 0, 1 and 4 million orders of today stored before. For
- * comparison, the textbook's way with the most orders: counting today's orders again.
+ * comparison, the textbook's way is measured with the most orders: it counts today's orders again.
  */
 import { commitBatch } from "../../sql/orders/batch.ts";
 import { type Database, openDatabase, type Sql } from "../../sql/connection/database.ts";

@@ -5,7 +5,7 @@
  *
  * An order is seen with the first frame that counts as many orders as were placed up to it. Its age
  * runs from `placedAt`, by the database's clock before its commit, to the arrival of that frame
- * here, on the same machine. So it holds commit, fold, notice, read, wire and parsing.
+ * here, on the same machine. So the age has commit, fold, notice, read, wire and parsing in it.
  */
 import { WebSocket } from "ws";
 import { createWeirClient, type WeirClient } from "../../client/mod.ts";

@@ -5,7 +5,7 @@ import { KEY, withInstance } from "../support/services/instance.ts";
 const ROOT = new URL("../../", import.meta.url);
 
 interface Program {
-  /** Resolves with what `pattern` found in what it printed. */
+  /** Resolves with the first match of `pattern` in the text that the program printed. */
   says(pattern: RegExp): Promise<RegExpExecArray>;
   readonly ended: Promise<Deno.CommandStatus>;
 }

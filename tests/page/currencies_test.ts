@@ -42,7 +42,15 @@ Deno.test("more than a row of tabs becomes a list, from which a currency is chos
     await choice.focus();
     await page.keyboard.type("AED");
     await shows("last-hour-orders", "1 order");
-    await shows("top-products", "tea-AED2AED\u00a09.00");
+    await shows(
+      "no-minutes",
+      "So many currencies are in use that the minutes of this one are not sent.",
+    );
+    await shows("no-products", "The products are not sent either.");
+    await choice.selectOption(RANKED[1]!);
+    await shows("last-hour-orders", "29 orders");
+    await page.getByTestId("minute").waitFor();
+    assertEquals(await page.getByTestId("no-products").count(), 0);
   }));
 
 Deno.test("a currency that overtakes stays in its place within the minute, and a new one is seen", () =>

@@ -5,8 +5,8 @@
 import type { Page } from "playwright-core";
 
 /**
- * Figures that are wider than their place, stand on more than one line, or are too small to see. A
- * figure whose short form stands for it in a table is not seen.
+ * Figures and heads of columns that are wider than their place, and figures that stand on more than
+ * one line or are too small to see. An exact figure may be small where its short form is shown.
  */
 export function misfits(page: Page): Promise<string[]> {
   return page.evaluate(() => [
@@ -69,7 +69,7 @@ export function lettersOf(page: Page, testId: string): Promise<number> {
   );
 }
 
-/** The key of `value`s that are not empty, for a list of screens. */
+/** One line, `screen: text`, for each text that was found on a screen. */
 export function failing(found: Readonly<Record<string, readonly string[]>>): string[] {
   return Object.entries(found).flatMap(([screen, all]) => all.map((one) => `${screen}: ${one}`));
 }

@@ -1,6 +1,6 @@
 /**
- * Figures and texts of any size on any screen: each stays whole, on one line, and in its place. The
- * page's measures decide, not the eye.
+ * Figures and texts of any size on any screen: each stays whole, on one line, and in its place.
+ * `measures.ts` decides this from the page as it is drawn.
  */
 import { assert, assertEquals } from "@std/assert";
 import { openPage } from "./chromium.ts";

@@ -1,4 +1,4 @@
-/** The operators' part: it folds away, and says what to look at all the same. */
+/** The operators' part of the page. When it is folded away, it still says what to look at. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { openPage } from "./chromium.ts";
 import { startForwarder } from "./forwarder.ts";

@@ -1,5 +1,5 @@
 /**
- * The scene of a page test: an instance and a browser, orders for it, keys, and the sizes of screens.
+ * The scene of a page test: an instance, a browser, orders, keys, and the sizes of screens.
  */
 import type { Browser, ViewportSize } from "playwright-core";
 import type { PlaceInput } from "../../client/mod.ts";

@@ -1,6 +1,6 @@
 /**
- * The page on screens of all sizes, light and dark, by keyboard and by ear. The rules of axe-core
- * judge labels, roles and contrast.
+ * The page on screens of all sizes, light and dark, by keyboard and for screen readers. The rules
+ * of axe-core judge labels, roles and contrast.
  */
 import { assertEquals } from "@std/assert";
 import type { Page } from "playwright-core";

@@ -1,6 +1,6 @@
 /**
- * Keys that are for some stores, or may do a part of the page's work alone: the page asks for nothing
- * that they cannot have, and says in words what is missing.
+ * Keys that are for some stores, or that allow only a part of the page. The page asks for nothing
+ * that its key may not have, and says in words what is missing.
  */
 import { assertEquals } from "@std/assert";
 import type { Page } from "playwright-core";

@@ -1,6 +1,6 @@
 /**
- * The page on a wall: figures as large as the screen lets them be, nothing to scroll, nobody to
- * touch it, and a return by itself from whatever happened.
+ * The page on a wall. Its figures are as large as the screen allows, and nothing is to scroll.
+ * Nobody touches the page, so it comes back by itself whatever happened.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Page } from "playwright-core";

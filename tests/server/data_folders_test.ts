@@ -41,7 +41,7 @@ Deno.test("a data folder may have spaces and quotes, a long path, and lead throu
     assertEquals(await names(folder), ["a link", ODD]);
   }));
 
-/** Everything in a name that a shell, Deno, `env`, PostgreSQL or Redis could read in another way. */
+/** Letters of a name that a shell, Deno, `env`, PostgreSQL or Redis could read in another way. */
 const ODDEST = [
   "-a b",
   `it's "quoted"`,

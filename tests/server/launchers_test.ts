@@ -40,7 +40,7 @@ class Family {
     return Promise.resolve(new Map(living.map(({ pid, parent }) => [pid, parent])));
   };
 
-  /** Makes `change` after the first looks. @returns the launcher that was missed; null: none was */
+  /** Makes `change` after the first looks. @returns the launcher that was found gone; null: none */
   async watch(change: () => void = () => undefined, byNpx = false): Promise<string | null> {
     const said = Promise.withResolvers<string | null>();
     const end = watchLaunchers({

@@ -30,7 +30,7 @@ async function holdOrders(database: TestDatabase) {
   await session`lock table orders in access exclusive mode`;
   return {
     release: async () => void await session`rollback`,
-    /** True when a batch waits for the lock. A batch in the instance's count may just have ended. */
+    /** Whether a batch waits for the lock. In the instance's count a batch may just have ended. */
     isWaitedFor: async () => {
       const [row] = await database.sql<{ waiting: string }[]>`
         select count(*) as waiting from pg_locks
@@ -153,7 +153,7 @@ Deno.test("a subscriber is told to go elsewhere when the process stops", () =>
     assertEquals((await service.stop()).code, 0);
     await told;
     await socket.ended();
-    // The server does not say that the subscription is over, because it goes on at another instance.
+    // The server does not say that the subscription is over: it goes on at another instance.
     const last = socket.messages.filter((message) => message.id === id).at(-1);
     assertEquals(last?.result?.type, "data");
   }));

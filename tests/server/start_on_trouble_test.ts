@@ -1,4 +1,4 @@
-/** The start of a process against servers, files and poolers that will not do. */
+/** The start of a process with servers, files and poolers that cannot serve it. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { makeAuthority } from "../support/faults/certificates.ts";
 import {
@@ -18,7 +18,7 @@ import { promote, withStandby } from "../support/services/standby.ts";
 import { withFolder } from "../support/services/services.ts";
 import { runTask as run } from "../support/services/tasks.ts";
 
-/** The last line of the start and of a task, which both end. Other lines are warnings of tries. */
+/** The last line of the start and of a task, which both end. Earlier lines warn of failed tries. */
 async function endsWith(databaseUrl: string, more: Environment = {}): Promise<string> {
   const environment = { DATABASE_URL: databaseUrl, WEIR_SPILL: "off", ...more };
   const ends = await Promise.all([

@@ -33,7 +33,7 @@ const CALCULATED_WAIT = new Set<unknown>(["circuit_open", "queue_full"]);
 
 const TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
 const DAY = /^\d{4}-\d\d-\d\d$/;
-/** Any version but 5: order ids are derived, so they are the same in every run. `%22` is a quote. */
+/** Any version but 5: order ids are of version 5, and the same in every run. `%22` is a quote. */
 const UUID =
   /(?<=\b|%22)[0-9a-f]{8}-[0-9a-f]{4}-[0-46-9a-f][0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b/g;
 /** A whole text, the value of a header, or a text within a query. */

@@ -45,7 +45,7 @@ export class WireSocket {
     return wire;
   }
 
-  /** Sends text or bytes as they are, anything else as JSON. `shown` stands for it in the fixture. */
+  /** Sends text or bytes as they are, anything else as JSON. The fixture shows `shown` instead. */
   send(message: unknown, shown?: string): void {
     const isRaw = typeof message === "string" || message instanceof Uint8Array;
     const data = isRaw ? message : JSON.stringify(message);

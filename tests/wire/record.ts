@@ -2,8 +2,8 @@
  * Records the fixture of the wire: `deno run -A tests/wire/record.ts [part of a scene's name]`.
  *
  * Run it only when an answer was changed on purpose, and read the difference that git shows. It
- * starts a PostgreSQL and a Redis of its own. For both answers of `GET /`, run it once with the page
- * built (`deno task page`) and once without.
+ * starts a PostgreSQL and a Redis of its own. For both answers of `GET /`, run it once with the
+ * page built (`deno task page`) and once without.
  */
 import { startTestServices } from "../support/services/services.ts";
 import { SCENES } from "./exchanges.ts";

@@ -2,7 +2,7 @@
  * Plays exchanges with one instance, in raw form, and records each request and each answer.
  *
  * An exchange is an HTTP call, a stream of server-sent events, or a WebSocket connection. The
- * headers `Host`, `Connection` and `Content-Length` are always sent, so the fixture leaves them out.
+ * headers `Host`, `Connection` and `Content-Length` are always sent. The fixture leaves them out.
  */
 import { KEY } from "../support/services/instance.ts";
 import { authorization } from "../support/load/raw_calls.ts";

@@ -5,9 +5,10 @@
  * request share a bound, and so do those of one key, and those of the whole process. What does not
  * fit is refused before any work. A small answer costs what it has, although it might have been large.
  *
- * Few answers are made at once: one page of a request or connection, and four of the process
+ * Few answers are made at once: one page of a request or connection, and two of the process
  * (answer_pace.ts). So a hundred calls in one request do not take every connection to the database,
- * and most of them are refused before they ask it anything.
+ * and most of them are refused before they ask it anything. Answers with one order, letter or
+ * snapshot have a pace of their own: pages that wait for a silent database hold none of them up.
  */
 import { refuse } from "../../../client/contract/refusal.ts";
 import { Refused } from "../../../client/contract/refused.ts";
@@ -15,6 +16,7 @@ import type { Answers, Slot } from "../../router/context.ts";
 import { MAX_PAGE_BYTES } from "../../../sql/orders/page.ts";
 import { AnswerPace, type PaceBounds } from "./answer_pace.ts";
 import { sizeOf } from "./answer_size.ts";
+import { Turns } from "./turns.ts";
 
 export interface AnswerBounds {
   /**
@@ -29,22 +31,32 @@ export interface AnswerBounds {
    * about three times this. So it stays below 200 MiB.
    */
   readonly processBytes: number;
-  /** How many are made at once, and how soon one follows another. */
-  readonly pace: PaceBounds;
+  /** How many pages are made at once, and how soon one follows another. */
+  readonly pages: PaceBounds;
+  /** The same for answers with one thing. */
+  readonly single: PaceBounds;
 }
 
 const MIB = 1_048_576;
+const WAIT_TIMEOUT_MS = 5_000;
 
 export const ANSWER_BOUNDS: AnswerBounds = {
   requestBytes: 4 * MAX_PAGE_BYTES,
   keyBytes: 16 * MIB,
   processBytes: 64 * MIB,
   // A mebibyte takes the process about 30 ms. So answers take a quarter of its time at the most.
-  pace: {
+  pages: {
     underWayBytes: 2 * MAX_PAGE_BYTES,
     bytesPerSecond: 4 * MIB,
     burstMs: 20,
-    waitTimeoutMs: 5_000,
+    waitTimeoutMs: WAIT_TIMEOUT_MS,
+  },
+  // They cost little: one row each, or figures that are in memory.
+  single: {
+    underWayBytes: 8 * MIB,
+    bytesPerSecond: Infinity,
+    burstMs: 0,
+    waitTimeoutMs: WAIT_TIMEOUT_MS,
   },
 };
 
@@ -53,9 +65,15 @@ const FULL_RETRY_MS = 1_000;
 
 export type AnswerRefusal = "payload_too_large" | "queue_full";
 
+/** The size that an answer may have, and its kind. */
+interface Wanted {
+  readonly mostBytes: number;
+  readonly kind: "page" | "single";
+}
+
 /** All large answers of one instance. */
 export class AnswerBudget {
-  readonly #pace: AnswerPace;
+  readonly #paceOf: Readonly<Record<Wanted["kind"], AnswerPace>>;
   #bytes = 0;
   readonly #bytesOfKey = new Map<string, number>();
 
@@ -65,7 +83,10 @@ export class AnswerBudget {
     readonly bounds: AnswerBounds = ANSWER_BOUNDS,
     now: () => number = () => performance.now(),
   ) {
-    this.#pace = new AnswerPace(bounds.pace, now);
+    this.#paceOf = {
+      page: new AnswerPace(bounds.pages, now),
+      single: new AnswerPace(bounds.single, now),
+    };
   }
 
   /** Bytes of answers that are being made, or that clients have not read. */
@@ -81,24 +102,30 @@ export class AnswerBudget {
   /**
    * The answers of one connection. Each is made once the client has read those before, and counts
    * until the client has read it.
+   * @param isGone true when the connection is closed.
    */
-  ofConnection(slots: { open(): Slot }): Answers {
-    const turns = new Turns();
-    return {
-      make: async (keyId, mostBytes, make) => {
-        const slot = slots.open();
+  ofConnection(slots: { open(): Slot }, isGone: () => boolean = () => false): Answers {
+    const turns = new Turns(null);
+    const make = async <T>(keyId: string, wanted: Wanted, make: () => Promise<T>): Promise<T> => {
+      const { mostBytes } = wanted;
+      if (!await turns.begin(mostBytes)) throw this.full();
+      const slot = slots.open();
+      let taken: TakenBytes | undefined;
+      try {
         await slot.turn();
         slot.sent();
-        await turns.begin(mostBytes);
-        let taken: TakenBytes | undefined;
-        try {
-          return await this.make(keyId, mostBytes, make, (bytes) => taken = bytes);
-        } finally {
-          void whenRead(slot).then(() => taken?.free());
-          turns.end(mostBytes);
-        }
-      },
+        if (isGone()) throw gone();
+        return await this.make(keyId, wanted, make, (bytes) => taken = bytes);
+      } finally {
+        const made = taken?.bytes ?? 0;
+        turns.end(mostBytes - made);
+        void whenRead(slot).then(() => {
+          taken?.free();
+          turns.end(made);
+        });
+      }
     };
+    return answersBy(make);
   }
 
   /**
@@ -108,17 +135,18 @@ export class AnswerBudget {
    */
   async make<T>(
     keyId: string,
-    mostBytes: number,
+    { mostBytes, kind }: Wanted,
     make: () => Promise<T>,
     onTaken: (bytes: TakenBytes) => void,
   ): Promise<T> {
-    if (!await this.#pace.begin(keyId, mostBytes)) throw this.#full();
+    const pace = this.#paceOf[kind];
+    if (!await pace.begin(keyId, mostBytes)) throw this.full();
     let made = 0;
     try {
       const ofKey = this.#bytesOfKey.get(keyId) ?? 0;
       const { keyBytes, processBytes } = this.bounds;
       if (ofKey + mostBytes > keyBytes || this.#bytes + mostBytes > processBytes) {
-        throw this.#full();
+        throw this.full();
       }
       const taken = new TakenBytes((change) => this.#change(keyId, change));
       taken.become(mostBytes);
@@ -131,11 +159,11 @@ export class AnswerBudget {
         taken.become(made);
       }
     } finally {
-      this.#pace.end(mostBytes, made);
+      pace.end(mostBytes, made);
     }
   }
 
-  #full(): Refused {
+  full(): Refused {
     return this.refusal("queue_full", "too many large answers are on their way", FULL_RETRY_MS);
   }
 
@@ -154,9 +182,13 @@ export class AnswerBudget {
 
 /** The answers of one HTTP request. */
 export class RequestAnswers implements Answers {
-  readonly #turns = new Turns();
+  readonly #turns = new Turns(WAIT_TIMEOUT_MS);
   readonly #taken = new Set<TakenBytes>();
+  readonly #answers = answersBy((keyId, wanted, make) => this.#make(keyId, wanted, make));
   #closed = false;
+
+  readonly make = this.#answers.make;
+  readonly makePage = this.#answers.makePage;
 
   constructor(readonly budget: AnswerBudget) {}
 
@@ -165,8 +197,9 @@ export class RequestAnswers implements Answers {
     return [...this.#taken].reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
-  async make<T>(keyId: string, mostBytes: number, make: () => Promise<T>): Promise<T> {
-    await this.#turns.begin(mostBytes);
+  async #make<T>(keyId: string, wanted: Wanted, make: () => Promise<T>): Promise<T> {
+    const { mostBytes } = wanted;
+    if (!await this.#turns.begin(mostBytes)) throw this.#closed ? gone() : this.budget.full();
     try {
       const { requestBytes } = this.budget.bounds;
       if (this.bytes + mostBytes > requestBytes) {
@@ -174,7 +207,7 @@ export class RequestAnswers implements Answers {
           "ask for the others in further requests";
         throw this.budget.refusal("payload_too_large", message);
       }
-      return await this.budget.make(keyId, mostBytes, make, (bytes) => {
+      return await this.budget.make(keyId, wanted, make, (bytes) => {
         if (this.#closed) bytes.free();
         else this.#taken.add(bytes);
       });
@@ -183,13 +216,26 @@ export class RequestAnswers implements Answers {
     }
   }
 
-  /** The client has read the answers, or is gone. Legal twice. */
+  /** The client has read the answers, or is gone: none is made any more. Legal twice. */
   close(): void {
     this.#closed = true;
+    this.#turns.clear();
     for (const bytes of this.#taken) bytes.free();
     this.#taken.clear();
   }
 }
+
+type Make = <T>(keyId: string, wanted: Wanted, make: () => Promise<T>) => Promise<T>;
+
+function answersBy(makeOne: Make): Answers {
+  return {
+    make: (keyId, mostBytes, make) => makeOne(keyId, { mostBytes, kind: "single" }, make),
+    makePage: (keyId, make) => makeOne(keyId, { mostBytes: MAX_PAGE_BYTES, kind: "page" }, make),
+  };
+}
+
+/** Nobody hears it. */
+const gone = () => new Refused(refuse("queue_full", "the caller is gone", FULL_RETRY_MS));
 
 /** Bytes that an answer has of the budget. */
 class TakenBytes {
@@ -208,35 +254,6 @@ class TakenBytes {
   free(): void {
     this.#isFree = true;
     this.become(0);
-  }
-}
-
-/** Lets answers begin, in their order, while those under way have at most a page together. */
-class Turns {
-  #underWayBytes = 0;
-  readonly #waiting: { readonly bytes: number; readonly enter: () => void }[] = [];
-
-  async begin(bytes: number): Promise<void> {
-    if (this.#waiting.length === 0 && this.#fits(bytes)) {
-      this.#underWayBytes += bytes;
-      return;
-    }
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#waiting.push({ bytes, enter: resolve });
-    await promise;
-  }
-
-  end(bytes: number): void {
-    this.#underWayBytes -= bytes;
-    while (this.#waiting.length > 0 && this.#fits(this.#waiting[0]!.bytes)) {
-      const next = this.#waiting.shift()!;
-      this.#underWayBytes += next.bytes;
-      next.enter();
-    }
-  }
-
-  #fits(bytes: number): boolean {
-    return this.#underWayBytes === 0 || this.#underWayBytes + bytes <= MAX_PAGE_BYTES;
   }
 }
 

@@ -9,6 +9,7 @@
 export const SQLSTATE = {
   /** Another transaction changed or deleted a row that this one had read: run it again. */
   serializationFailure: "40001",
+  deadlockDetected: "40P01",
   /** The lock is taken, and `lock_timeout` is over. */
   lockNotAvailable: "55P03",
   /** A write met a standby, after a failover. */

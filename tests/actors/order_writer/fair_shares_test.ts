@@ -1,4 +1,4 @@
-/** Another store's flood, as a store with few orders notices it: not at all. */
+/** A store with few orders does not notice the flood of another store. */
 import { assert, assertEquals, assertGreater, assertMatch } from "@std/assert";
 import { anOrder } from "../../support/load/orders.ts";
 import { aWriter, openCircuit, said } from "../../support/doubles/order_writer.ts";

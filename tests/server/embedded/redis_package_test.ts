@@ -116,7 +116,7 @@ Deno.test("findRedis() unpacks missing packages once", async () => {
 });
 
 Deno.test("findRedis() runs a copy below a folder with an equals sign, and none below a colon", async () => {
-  // The script of `env`'s own shell is needed to start such a program.
+  // A program below such a folder is started through a shell, so PATH needs one.
   const { found, root } = await search({ ...SCRIPTS, sh: 'exec /bin/sh "$@"' }, 1, "key=value");
   assertEquals(found, {
     path: `${root}/key=value/redis-package/usr/bin/redis-server`,

@@ -14,7 +14,7 @@ import { until } from "../../support/services/services.ts";
 
 const KEEP_ALIVE_MS = 100;
 const IDLE_MS = 1_000;
-/** Comments, or pings, of several idle times of the proxy. */
+/** So many comments, or pings, need several idle times of the proxy. */
 const MANY = 30;
 
 Deno.test("a quiet event stream has comments, and outlives a proxy that ends idle connections", () =>
@@ -27,7 +27,7 @@ Deno.test("a quiet event stream has comments, and outlives a proxy that ends idl
           new URL(proxy.url).host
         }\r\nAuthorization: Bearer ${KEY}\r\nAccept: text/event-stream\r\n\r\n`,
     );
-    // A reader by the letter of the format beside it, which fails on anything that is no event.
+    // A second stream, whose reader fails on anything that is no event of the format.
     const input = { storeId: "quiet" };
     const stream = await EventStream.open(url, "dashboard.live", { token: KEY, input });
     assertEquals((await stream.next())?.event, "connected");
@@ -53,7 +53,7 @@ Deno.test("a quiet WebSocket has pings, and outlives a proxy that ends idle conn
     const proxy = await startIdleProxy(url, IDLE_MS);
     const socket = await RawSocket.open(proxy.url, KEY);
     let pings = 0;
-    socket.socket.on("ping", () => pings++); // this client answers each, and sends none itself
+    socket.socket.on("ping", () => pings++); // this client answers each ping, and sends none itself
     socket.subscribe("dashboard.live", { storeId: "quiet" });
     await socket.next(({ result }) => result?.type === "data");
     await until("many pings", () => pings >= MANY / 2);

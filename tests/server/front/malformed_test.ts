@@ -1,4 +1,4 @@
-/** Ten thousand random malformed bodies and messages: nothing breaks, and good orders still commit. */
+/** Ten thousand random malformed calls: they break nothing, and good orders still commit. */
 import { connect } from "node:net";
 import { assert, assertEquals } from "@std/assert";
 import { createTestClient, KEY } from "../../support/services/instance.ts";
@@ -17,7 +17,7 @@ import { until } from "../../support/services/services.ts";
 const REQUESTS = 5_000;
 const CONNECTIONS = 100;
 const MESSAGES_EACH = 50;
-/** Many wait for a refusal that is held back. */
+/** So many, because most of them wait for a refusal that is held back. */
 const PARALLEL = 40;
 const SEED = crypto.getRandomValues(new Uint32Array(1))[0]!;
 

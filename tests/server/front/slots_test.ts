@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Slots } from "../../../server/front/slots.ts";
 
-/** Slots on a connection whose client reads when the test says so, and the streams that had one. */
+/** A connection whose client reads when the test says so, and the streams that had a slot on it. */
 function connection() {
   const drains: (() => void)[] = [];
   const slots = new Slots(() => new Promise((resolve) => void drains.push(resolve)));

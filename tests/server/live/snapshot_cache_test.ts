@@ -97,7 +97,7 @@ Deno.test("an entry ends with its minute, by the clock on which it ends sooner",
     await write(figuresAt(at, 3));
     const left = await redis.pttl(key);
     assert(left > 0 && left <= MINUTE_MS - at % MINUTE_MS, `${left} ms`);
-    // Here Redis's clock is behind the database's, and by Redis's more of the minute would be left.
+    // Here Redis's clock is behind the database's, and would leave the entry more of the minute.
     const late = Math.floor(at / MINUTE_MS) * MINUTE_MS + MINUTE_MS - 5_000;
     await write(figuresAt(late, 4));
     const shorter = await redis.pttl(key);

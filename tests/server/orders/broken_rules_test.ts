@@ -1,4 +1,4 @@
-/** Orders that an operator's own rules refuse: they fail alone, and the log says which rule it was. */
+/** Orders that an operator's own rules refuse. They fail alone, and the log names the rule. */
 import { assert, assertEquals, assertFalse, assertMatch } from "@std/assert";
 import { errorDataOf } from "../../../client/mod.ts";
 import { anInput } from "../../support/load/orders.ts";
@@ -53,7 +53,7 @@ for (const [body, code, words] of REFUSALS) {
           assert(line[0]!.includes(words) && line[0]!.includes(code), line[0]);
         }
         assertEquals((await api.ops.status.query()).writer.circuit, "closed");
-        // Sent again, it has its letter and no second line.
+        // Sent again, the order has the same letter, and the log has no second line.
         const before = lines.length;
         const again = await api.orders.place.mutate(orders[3]!).then(() => null, errorDataOf);
         assertEquals(again?.rule?.code, code);

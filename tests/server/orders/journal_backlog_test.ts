@@ -71,6 +71,10 @@ Deno.test("JournalBacklog counts the lines that are on their way", () =>
     assertEquals(backlog.refusalOf("other"), null);
     for (const end of ends) end();
     assertEquals(backlog.refusalOf("heavy"), null);
+    await see(long(MOST / 2, 3, { heavy: MOST / 2 }));
+    const end = backlog.count(9 * MOST);
+    assertEquals(backlog.refusalOf("heavy"), null, "orders alone are no long journal");
+    end();
   }));
 
 Deno.test("JournalBacklog refuses nothing while no fold ends, because orders are worth more", () =>
@@ -95,6 +99,7 @@ Deno.test("readBacklog() counts the entries that wait, and those of stores with 
       version: 0,
     });
     const { version } = await fold(pools);
+    assertEquals(await readBacklog(pools.read), { entries: 0, ofStores: new Map(), version });
     await commitBatch(sql, [anOrder()]);
     const after = await readBacklog(pools.read);
     assertEquals(after, { entries: 2, ofStores: new Map(), version });

@@ -6,7 +6,7 @@ import { RateBuckets } from "../../../server/orders/rate_limit.ts";
 function buckets(ordersPerSecond: number, burst = ordersPerSecond) {
   const clock = { ms: 1_000 };
   const limit = new RateBuckets({ ordersPerSecond, burst, now: () => clock.ms });
-  /** Calls with so many orders. @returns when each may come again, 0 for one that went on */
+  /** Calls with so many orders. @returns the wait that each order is told; 0: it passed */
   const call = (keyId: string, orders = 1, lines = 1) => {
     const spend = limit.begin(keyId);
     return Array.from({ length: orders }, () => spend(lines)?.retryAfterMs ?? 0);
@@ -14,7 +14,7 @@ function buckets(ordersPerSecond: number, burst = ordersPerSecond) {
   return { clock, limit, call };
 }
 
-/** So many orders of a call went on. */
+/** The number of orders of a call that passed. */
 const passed = (waits: readonly number[]) => waits.filter((ms) => ms === 0).length;
 
 Deno.test("a key gets its burst at once and its rate after that, and no other key notices", () => {

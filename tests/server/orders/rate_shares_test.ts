@@ -36,7 +36,7 @@ function withLimits(
   });
 }
 
-/** So many orders of a key pass at once. */
+/** The number of orders of a key that pass at once. */
 function atOnce(limit: ReturnType<typeof startRateLimit>, keyId: string): number {
   const spend = limit.begin(keyId);
   let passed = 0;
@@ -44,7 +44,7 @@ function atOnce(limit: ReturnType<typeof startRateLimit>, keyId: string): number
   return passed;
 }
 
-/** True for half of the burst, and what comes in meanwhile. */
+/** True for half of the burst, and the few orders that the rate adds meanwhile. */
 const isHalf = (orders: number) => orders >= 50 && orders < 60;
 
 Deno.test("instances that know each other divide the rate of a key that none has used", () =>

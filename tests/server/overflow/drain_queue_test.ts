@@ -1,4 +1,4 @@
-/** The drainers' side of the overflow: orders that are set aside, and entries that cannot be read. */
+/** The drainers' side of the overflow: orders that are set aside, and unreadable entries. */
 import { assert, assertEquals } from "@std/assert";
 import { systemClock } from "../../../actors/clock.ts";
 import { RedisOverflow } from "../../../server/overflow/redis_overflow.ts";

@@ -4,7 +4,7 @@ import type { Redis } from "ioredis";
 import { askRedis, closeRedis, isAnswer, openRedis } from "../../../server/redis/connection.ts";
 import { until } from "../../support/services/services.ts";
 
-/** A server of Redis's protocol. It answers each command but those of the handshake as told. */
+/** A server of Redis's protocol. It answers every command after the handshake as told. */
 async function withServer(
   answer: () => string,
   test: (redis: Redis, connections: () => number) => Promise<void>,

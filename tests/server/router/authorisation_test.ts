@@ -1,6 +1,6 @@
 /**
- * The matrix of who may call what: every procedure, with every kind of key, about its own store, another one and
- * none, in every way of calling. Each way tells the same.
+ * The matrix of who may call what: every procedure, with every kind of key, about the key's own
+ * store, another store and none, in every way of calling. All ways give the same answer.
  */
 import { assertEquals } from "@std/assert";
 import { type Scope, SCOPES } from "../../../client/contract/scope.ts";

@@ -34,7 +34,8 @@ Deno.test("classify() calls classes 22 and 23 data; contention and a standby are
 
 Deno.test("classify() calls data what a function of the operator raises about a row", () => {
   const kindOf = (error: Error) => classify(error).kind;
-  // RAISE, a strict look-up, ASSERT, CASE, a look-up of two, no RETURN, Python, a view's option.
+  // Codes of RAISE, a strict look-up, ASSERT, CASE, a look-up that finds two rows, a missing
+  // RETURN, Python, and the check option of a view.
   const raised = ["P0001", "P0002", "P0003", "P0004", "20000", "21000", "2F005", "38000", "44000"];
   // Codes that a person chose: PostgreSQL has none of their classes.
   const chosen = ["45000", "SHOP1", "ORD01", "99001", "U0001"];

@@ -17,7 +17,7 @@ async function refuseMarks(sql: TestSql): Promise<void> {
   for (const { name } of marks) await sql.unsafe(`revoke execute on function ${name} from public`);
 }
 
-/** Waits for a standby of this name from now on; "": for none. */
+/** From now on commits wait for a standby of this name; "": for none. */
 async function waitForStandby(sql: TestSql, name: string): Promise<void> {
   await sql.unsafe(`alter system set synchronous_standby_names = '${name}'`);
   await sql`select pg_reload_conf()`;

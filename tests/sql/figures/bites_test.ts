@@ -1,6 +1,7 @@
 /** A fold takes the rows of the journal that it can read, as many as it can add in time. */
 import { assert, assertEquals, assertGreater, assertRejects } from "@std/assert";
 import { commitBatch, MAX_BATCH_LINES } from "../../../sql/orders/batch.ts";
+import { cancelOrder } from "../../../sql/orders/cancellation.ts";
 import { foldJournal } from "../../../sql/figures/fold.ts";
 import { readFigures } from "../../../sql/figures/snapshots.ts";
 import { fold, withPools } from "../../support/recount/folds.ts";
@@ -110,6 +111,39 @@ Deno.test("a fold leaves half of its bite to stores with rows of their own, and 
     assert((await foldJournal(pools.fold, null, 520)).outcome === "folded");
     assertEquals(await left(), []);
     await expectExact(sql);
+  }));
+
+Deno.test("a cancellation waits for its order, which may stand in a row that comes later", () =>
+  withPools(async (pools, sql) => {
+    for (let batch = 0; batch < 30; batch++) {
+      await commitBatch(sql, [anOrder({ lines: manyLines(19) })]);
+    }
+    const order = anOrder({ storeId: "shop" });
+    await commitBatch(sql, [order]);
+    await cancelOrder(sql, { storeId: "shop", orderId: order.orderId, reason: null });
+    const shown: (readonly [number, number])[] = [];
+    for (let more = true; more;) {
+      const bite = await foldJournal(pools.fold, null, 400);
+      assert(bite.outcome === "folded");
+      ({ more } = bite);
+      const { today } = (await readFigures(pools.read, "shop")).currencies[0] ?? {};
+      shown.push([today?.orders ?? 0, today?.cancelledOrders ?? 0]);
+    }
+    assertGreater(shown.length, 1);
+    assertEquals(new Set(shown.map(String)), new Set(["0,0", "0,1"]));
+    await expectExact(sql);
+  }));
+
+Deno.test("the mark of a fold does not pass the clock, although an earlier clock was ahead", () =>
+  withPools(async (pools, sql) => {
+    await commitBatch(sql, [anOrder()]);
+    await fold(pools);
+    await sql`update scope_versions set as_of = as_of + interval '1 hour',
+              stores_as_of = stores_as_of + interval '1 hour'`;
+    await commitBatch(sql, [anOrder()]);
+    await fold(pools);
+    const [{ now } = {}] = await sql<{ now: Date }[]>`select clock_timestamp() as now`;
+    assert((await readFigures(pools.read, "*")).asOf <= now!.toISOString());
   }));
 
 Deno.test("rows of the version before have no count of entries, and are folded", () =>

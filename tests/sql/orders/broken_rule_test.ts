@@ -1,4 +1,4 @@
-/** The rules that a real PostgreSQL gives for the errors of rules that an operator may have made. */
+/** The broken rules that are read from the errors of a real PostgreSQL, for an operator's rules. */
 import { assert, assertEquals, assertFalse } from "@std/assert";
 import { type BrokenRule, ruleInWords } from "../../../client/contract/broken_rule.ts";
 import { classify } from "../../../sql/connection/failure.ts";
@@ -29,7 +29,7 @@ const trigger = (body: string) => `
   begin ${body} return new; end $$;
   create trigger held before insert on orders for each row execute function hold_against_rule()`;
 
-/** An operator's rules: each with the statements that make it, and what is known when it is broken. */
+/** Rules of an operator. Each has the statements that make it, and the parts of its broken rule. */
 const RULES: Readonly<Record<string, readonly [make: string, known: Partial<BrokenRule>]>> = {
   "a check": [
     `alter table orders add constraint blocked_customers check (customer_ref <> '${SECRET}')`,

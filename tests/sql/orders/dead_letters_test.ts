@@ -48,7 +48,7 @@ async function pages(
 
 Deno.test("listLetters() skips no letter and shows none twice, even of one millisecond", () =>
   withPool(async ({ sql }, pool) => {
-    // 40 letters, two stores, four a microsecond: twelve distinct times within 12 µs.
+    // 40 letters of two stores, four letters a microsecond: ten distinct times within 10 µs.
     await sql`
       insert into dead_letters (store_id, letter_id, order_id, content_hash, state, reason, code,
                                 payload, failures, first_failed_at, last_failed_at)

@@ -56,7 +56,7 @@ const TRANSLATED: readonly [language: string, withData: string, withNames: strin
 ];
 
 Deno.test("withoutData() cuts a quoted value and keeps quoted names, in each language", () => {
-  // The order has another reference: the value is cut for its quotes alone.
+  // The order has another reference, so the value is cut only because it stands in quotes.
   const order = anOrder({ customerRef: "nobody" });
   for (const [language, withData, withNames] of TRANSLATED) {
     const bare = withoutData(withData, NAMES, order);
@@ -87,7 +87,7 @@ Deno.test("withoutData() leaves no value of the order in it, wherever its author
     const message = `no ${customerRef}, ${sku} of ${note} for ${unitPriceMinor} (${customerRef})`;
     const bare = withoutData(message, NAMES, of);
     const oneLine = (value: string) => value.replace(/\p{Cc}+/gu, " ");
-    // The words around the values are not theirs.
+    // The message has these words around the values, so they stay in it.
     const words = "no , of for ()…";
     for (const value of [customerRef, sku, note, String(unitPriceMinor)]) {
       if (words.includes(value) || !message.includes(value)) continue;

@@ -1,6 +1,6 @@
 /**
- * The table of who may call what: for each procedure the scope that it needs, and what it makes of a
- * store. `outcomeOf` tells from the table what a key must hear.
+ * The table of who may call what: the scope that each procedure needs, and the stores that its
+ * calls can be about. `outcomeOf` works out from the table the answer that a key must get.
  */
 import type { RefusalReason, Scope } from "../../../client/mod.ts";
 import { anInput } from "../load/orders.ts";
@@ -10,18 +10,19 @@ const STORES = ["own", "other", "none"] as const;
 export type Store = typeof STORES[number];
 
 /**
- * `named`: it needs a store. `optional`: without a store it is about all of them. `letter`: the
- * letter tells the store. `all`: it is always about all of them. `free`: it has to do with none.
+ * The store of a call. `named`: the input must name it. `optional`: an input without a store is
+ * about all stores. `letter`: it is the store of the letter. `all`: the call is always about all
+ * stores. `free`: the call is about no store.
  */
 type StoreRule = "named" | "optional" | "letter" | "all" | "free";
 
 export interface Row {
-  /** Null: any key will do. */
+  /** Null: any key may call. */
   readonly scope: Scope | null;
   readonly store: StoreRule;
   /** The input of a call about this store; null: about none. */
   readonly input: (storeId: string | null, letterId: string) => unknown;
-  /** The reason that a key hears which may call it; null: an answer. */
+  /** The reason of the refusal that a key gets although it may call; null: it gets an answer. */
   readonly allowed: RefusalReason | null;
 }
 
@@ -41,7 +42,7 @@ const NO_ORDER: Omit<Row, "scope"> = {
   input: inStore({ orderId: NO_ID }),
   allowed: "not_found",
 };
-/** The letters of the table are closed, so that no call changes what the next one hears. */
+/** The letters of the table are closed, so that no call changes the answer to the next call. */
 const CLOSED: Omit<Row, "scope" | "input"> = { store: "letter", allowed: "letter_closed" };
 const FREE: Omit<Row, "scope"> = { store: "free", input: nothing, allowed: null };
 
@@ -82,13 +83,13 @@ export function storesOf({ store }: Row): readonly Store[] {
   return store === "named" || store === "optional" ? STORES : ["none"];
 }
 
-/** A key, as far as the table goes. Null: it is not in force. */
+/** The parts of a key that the table needs. Null: the key is not in force. */
 export type Rights = {
   readonly scopes: readonly Scope[];
   readonly isForAllStores: boolean;
 } | null;
 
-/** The reason that a caller with these rights must hear; null: an answer. */
+/** The reason of the refusal that a caller with these rights must get; null: an answer. */
 export function outcomeOf(row: Row, rights: Rights, store: Store): RefusalReason | null {
   if (rights === null) return "unauthenticated";
   if (row.scope !== null && !rights.scopes.includes(row.scope)) return "forbidden";

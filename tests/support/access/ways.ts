@@ -1,5 +1,5 @@
 /**
- * Every way of calling a procedure with one key: GET or POST, the other of the two, a batch,
+ * Every way of calling a procedure with one key: the right HTTP method, the wrong one, a batch,
  * WebSocket with the key in the connection's parameters and in the header, and server-sent events.
  */
 import { EventStream } from "../load/event_stream.ts";
@@ -32,7 +32,7 @@ export class Caller implements AsyncDisposable {
     await this.byHeader.close();
   }
 
-  /** Calls in every way that there is for this type. @returns the word of each */
+  /** Makes the call in every way that its type allows. @returns the words of each way */
   async words(call: AnyCall): Promise<Readonly<Record<string, readonly Word[]>>> {
     // A connection without a good key ends with its first refusal.
     if (this.byParams.closed) this.byParams = await RawSocket.open(this.url, this.token);

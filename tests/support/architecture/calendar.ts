@@ -9,9 +9,9 @@ import ts from "typescript";
 import type { Rule } from "./source.ts";
 
 /**
- * They show people a start, a last run, a failure, the begin of a problem, and the name of a folder
- * that was set aside. `signs.ts` compares the calendar with the database's clock, to tell when it is
- * wrong.
+ * The files that may read the calendar. They show people a start, a last run, a failure, the begin
+ * of a problem, and the name of a folder that was set aside. `signs.ts` alone compares the calendar
+ * with the database's clock, to tell when the calendar is wrong.
  */
 const FOR_PEOPLE = [
   "server/ops/status_board.ts",

@@ -1,6 +1,6 @@
 /**
- * No circle of imports. Types count too: files that need each other's types cannot be understood or
- * moved one without the other.
+ * Imports make no circle. Imports of types count too: when two files need each other's types,
+ * nobody can understand or move one of them without the other.
  */
 
 import { type ImportGraph, importGraph } from "./import_graph.ts";

@@ -9,7 +9,7 @@ import ts from "typescript";
 import { type Import, importsOf, localNames } from "./import_graph.ts";
 import type { Rule, Source } from "./source.ts";
 
-/** Outsiders import from these, or copy them. */
+/** Programs outside the project import from these files, or copy them. */
 const DOORS = ["client/mod.ts", "server/embedded/mod.ts", "examples/"];
 
 interface Export {

@@ -1,7 +1,7 @@
 /**
  * The imports of a file, found by the TypeScript compiler.
  *
- * Found are `import` and `export … from`, dynamic `import()` of a literal, and types written
+ * The graph has `import` and `export … from`, dynamic `import()` of a literal, and types written
  * `import("…").T`. Relative names and the local names of the import map count as files. All other
  * names count as packages.
  */
@@ -12,11 +12,11 @@ import type { Source } from "./source.ts";
 export interface Import {
   readonly node: ts.Node;
   readonly specifier: string;
-  /** The file's path for a local one. */
+  /** The path of the imported file; undefined for a package. */
   readonly file: string | undefined;
   /** Written `import type` or `export type`, or used as a type: absent at run time. */
   readonly typeOnly: boolean;
-  /** As the imported file calls them; `all` where every name can be reached. */
+  /** The names that the imported file gives them; `all` where every name can be reached. */
   readonly names: readonly string[] | "all";
 }
 

@@ -15,7 +15,7 @@ const EXPECT_ERROR = /@ts-expect-error\b/g;
 const MACHINE_PATH = /(?:^|[\s"'`(=:@,[])(\/(?:home|root|work|Users)\/[\w.-]+)/gm;
 const MAY_PRINT = ["server/cli/", "examples/", "tests/run.ts", "tests/bench/", "tests/mutants/"];
 
-/** One machine's folder, spelled so that this file has none. */
+/** A folder of one machine, in pieces: the rule would find the whole path in this file. */
 const FOLDER = ["", "home", "ada"].join("/");
 
 export const markers: Rule = {

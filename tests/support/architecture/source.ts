@@ -2,9 +2,10 @@
  * A file of the project as the architecture's rules see it, parsed once by the TypeScript compiler;
  * and the shape of a rule and of its findings.
  *
- * A rule gets the whole tree and reads nothing else. Its samples, small trees that break or keep it,
- * are therefore checked in the same way as the project. Parsing gives syntax and no types: a rule
- * sees an import under another name, and does not see a value that passes through a variable.
+ * A rule gets the whole tree and reads nothing else. So its samples, which are small trees that
+ * break or keep the rule, are checked in the same way as the project. Parsing gives syntax and no
+ * types: a rule sees an import under another name, and does not see a value that passes through a
+ * variable.
  */
 
 import ts from "typescript";

@@ -1,8 +1,8 @@
 /**
  * The codes of PostgreSQL's errors stand in one file, each with its meaning.
  *
- * Found are literals of five characters that look like a SQLSTATE, the two characters of a class
- * that are compared with `startsWith`, and regular expressions that begin with a class.
+ * The rule finds literals of five characters that look like a SQLSTATE, the two characters of a
+ * class that are compared with `startsWith`, and regular expressions that begin with a class.
  */
 
 import ts from "typescript";

@@ -1,6 +1,7 @@
 /**
- * The stage of an attack at the door: an instance as a process, a gentle caller with a key of its own,
- * and an attacker with another. The attack must cost the gentle caller little, and little memory.
+ * The stage of an attack at the door: an instance as a process, a gentle caller with a key of its
+ * own, and an attacker with another key. The gentle caller must lose little time to the attack, and
+ * the instance must need little memory for it.
  */
 import { assertLessOrEqual } from "@std/assert";
 import type { Scope } from "../../../client/contract/scope.ts";
@@ -18,14 +19,14 @@ export interface Attack {
   readonly url: string;
   /** A good key that is not the gentle caller's. */
   readonly token: string;
-  /** Runs `work` until the gentle caller has so many answers as in its quiet phase, then the checks. */
+  /** Attacks until the gentle caller has as many answers as in its quiet phase. Then checks. */
   run(name: string, work: (attacking: AttackTime) => Promise<unknown>): Promise<void>;
 }
 
 export interface AttackTime {
   /** True while the attack must go on. */
   goesOn(): boolean;
-  /** Calls `shot` again and again, in `parallel` rows, while the attack goes on. */
+  /** Calls `shot` again and again, in `parallel` loops, while the attack goes on. */
   repeat(parallel: number, shot: () => Promise<unknown>): Promise<void>;
 }
 

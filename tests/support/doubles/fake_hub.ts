@@ -1,6 +1,6 @@
 /**
- * A live hub on a fake database and a fake cache, by a clock that only the test moves. The test sets
- * their answers. The instance's own calendar is an hour behind theirs.
+ * A live hub on a fake database and a fake cache. The test sets the answers of both, and only the
+ * test moves their clock. The instance's own calendar is an hour behind that clock.
  */
 import { FakeTime } from "@std/testing/time";
 import { type LiveHub, startLiveHub } from "../../../server/live/live_hub.ts";
@@ -25,9 +25,9 @@ export class FakeDatabase {
   readonly versions = new Map<string, number>();
   epoch = 1;
   away = false;
-  /** No fold has ended since then, Unix milliseconds. */
+  /** The latest time at which a fold may have ended, Unix milliseconds. */
   foldedUntil = Infinity;
-  /** The time that an answer takes. The answer is of the moment of the question. */
+  /** The time that an answer takes. The answer has the figures of the moment of the question. */
   slowMs = 0;
   /** The scopes that were read, in order. */
   readonly reads: string[] = [];

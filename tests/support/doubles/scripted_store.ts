@@ -1,6 +1,6 @@
 /**
- * An order store in memory. The test decides when and how each commit is answered. The store keeps the
- * committed rows, as the database does.
+ * An order store in memory. The test decides when and how each commit is answered. The store keeps
+ * the committed rows, as the database does.
  */
 import type { BrokenRule } from "../../../client/contract/broken_rule.ts";
 import type { OrderStore } from "../../../actors/order_writer/group_commit.ts";

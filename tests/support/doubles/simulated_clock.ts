@@ -1,6 +1,6 @@
 /**
- * Simulated time for machines. Time stands still until a test advances it. Promises run to their end
- * between two timers.
+ * Simulated time for machines. Time stands still until a test advances it. Promises run to their
+ * end between two timers.
  */
 import { SimulatedClock as XStateClock } from "xstate";
 import type { ActorClock } from "../../../actors/clock.ts";

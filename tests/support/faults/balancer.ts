@@ -1,6 +1,6 @@
 /**
- * A load balancer for tests: each connection goes to the first instance that takes it. A stock
- * client that reconnects to the same address so resumes on another instance when its own has died.
+ * A load balancer for tests: each connection goes to the first instance that takes it. When an
+ * instance has died, its stock clients reconnect to the same address and resume on another one.
  */
 export class Balancer {
   /** The number of connections that an instance took. */

@@ -1,6 +1,6 @@
 /**
- * Certificates for a PostgreSQL with TLS, made by `openssl` in a test's folder: an authority, another
- * authority, and servers with and without the right name.
+ * Certificates for a PostgreSQL with TLS, made by `openssl` in a test's folder: an authority,
+ * another authority, and servers with and without the right name.
  */
 export interface Authority {
   /** The file of the authority's own certificate. */

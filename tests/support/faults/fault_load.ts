@@ -2,8 +2,8 @@
  * Load for tests that break something: orders at a steady rate from a seed. A share of them repeats
  * earlier keys. Callers send again with the same key until they have a definite answer.
  *
- * Some callers send only once. If a refused order of theirs was stored, nothing hides it. Every
- * attempt is written into a `History`.
+ * Some callers send only once, because a second attempt could hide that a refused order was stored.
+ * Every attempt is written into a `History`.
  */
 import { type Acknowledgement, errorDataOf, type WeirClient } from "../../../client/mod.ts";
 import type { PlaceInput } from "../../../client/contract/order.ts";

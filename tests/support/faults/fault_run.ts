@@ -41,7 +41,7 @@ export interface FaultRunOptions {
 
 /** The circuit must close within this time: its longest pause, 10 s, and 5 s more. */
 export const BACK_MS = 15_000;
-/** Orders a second at the least: a fault test runs under load. */
+/** The least orders that a load must send each second: a fault test runs under load. */
 const LEAST_RATE = 190;
 /** The lines of each instance that are shown when a test fails. */
 const LAST_LINES = 40;
@@ -51,7 +51,7 @@ export class FaultRun {
   readonly #services: ServiceProcess[] = [];
 
   constructor(
-    /** The server that is asked. A test that fails over sets the new one. */
+    /** The PostgreSQL that the run asks. A test with a failover sets the new primary. */
     public postgres: ServerProcess,
     readonly ownRedis: ServerProcess | null,
     readonly redisUrl: string,
@@ -143,7 +143,7 @@ export class FaultRun {
   }
 
   /**
-   * The number of batches that have reached the database and wait there for a lock. It is asked in
+   * The number of batches that have reached the database and wait there for a lock. Each count has
    * a session of its own, because one transaction always sees the same activity.
    */
   batchesWaiting(): Promise<number> {

@@ -1,6 +1,6 @@
 /**
- * Tables that nobody else can read or write for a while: to an instance a database that does not
- * answer, with every connection left as it is.
+ * Tables that nobody else can read or write for a while. To an instance its database does not
+ * answer, although every connection stays as it is.
  */
 import type { TestDatabase } from "../services/database.ts";
 

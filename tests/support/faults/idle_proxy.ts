@@ -1,6 +1,6 @@
 /**
- * A TCP proxy that ends a connection on which nothing has moved for a while, either way. Proxies
- * of the real world wait for about a minute.
+ * A TCP proxy that ends a connection when no byte has moved for a while, in either direction.
+ * Proxies of the real world wait for about a minute.
  */
 import { Buffer } from "node:buffer";
 import { connect, createServer, type Socket } from "node:net";

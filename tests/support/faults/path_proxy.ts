@@ -1,6 +1,6 @@
 /**
  * A reverse proxy that serves an instance below a path and takes the path off, as proxies of the
- * real world do. What does not begin with the path is not found.
+ * real world do. A request for any other path is not found.
  */
 import { Buffer } from "node:buffer";
 import { createServer, type IncomingMessage, request } from "node:http";

@@ -29,7 +29,7 @@ export async function rejected(api: WeirClient["api"], order: PlaceInput): Promi
   return data.deadLetterId;
 }
 
-/** Parks an order as one that the database has refused or has otherwise. @returns its letter's id */
+/** Parks an order, as rejected or as a conflict. @returns the id of its dead letter */
 export async function parked(
   sql: TestSql,
   order: NewOrder,

@@ -3,7 +3,7 @@ import { type FaultRun, statusOf } from "./fault_run.ts";
 import { until } from "../services/services.ts";
 
 /**
- * Runs `test` while the database refuses all batches. It begins once orders are spilled.
+ * Runs `test` while the database refuses all batches. `test` begins once orders are spilled.
  * @param place places orders. @returns the outcomes of their answers.
  */
 export async function whileRefusing(

@@ -1,8 +1,9 @@
 /**
  * A TCP proxy between an instance and one of its servers. A test can separate the two, also at a
- * chosen moment. Each way (requests to the server, replies from it) can be held, dropped or
- * delayed, and the text of a request can decide that before the request passes. The proxy can also
- * be cut: it resets every connection and refuses new ones, like a machine without a server.
+ * chosen moment. Each way (requests to the server, replies from it) can be held or dropped, and
+ * replies can be delayed. A test sees the text of each request before it passes, and can decide
+ * then. The proxy can also be cut: it resets every connection and refuses new ones, like a machine
+ * without a server.
  *
  * Bytes pass in their order. `open` lets held bytes through. Dropped bytes are gone, as when the
  * network dies after the server has acted. After a cut, the proxy comes back on the same port.
@@ -22,7 +23,7 @@ export class WireProxy {
   onRequest: (text: string) => void = () => undefined;
   /** Sees each piece of the replies, as text. "dropped" takes away this piece and no other. */
   onReply: (text: string) => "dropped" | void = () => undefined;
-  /** Added to every reply. */
+  /** The delay of every reply. */
   delayMs = 0;
   #requests: Way = "open";
   #replies: Way = "open";

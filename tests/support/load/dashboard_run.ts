@@ -48,7 +48,7 @@ export class DashboardRun {
   readonly balancers: readonly Balancer[];
   readonly #marks: Mark[] = [];
   readonly #marking: Promise<void>;
-  /** Stopped instances. The health check of a real balancer would find them silent. */
+  /** Stopped instances. The balancers skip them, as a real one does after its health check. */
   readonly #silent = new Set<number>();
   #closing = false;
 

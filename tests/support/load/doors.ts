@@ -1,6 +1,7 @@
 /**
- * Doors: the two ways into an instance for orders, HTTP and WebSocket, and callers who come at a steady
- * rate whatever the answers are. A test holds the answers of some callers against those of others.
+ * Doors, which are the two ways into an instance for orders: HTTP and WebSocket. Callers come at a
+ * steady rate, whatever the answers are. A test compares the answers of some callers with those of
+ * others.
  */
 import { WebSocket } from "ws";
 import type { PlaceInput } from "../../../client/contract/order.ts";
@@ -71,7 +72,7 @@ export interface Knock {
   readonly said: string;
 }
 
-/** A steady stream of calls. Each goes to the next door, whatever became of the one before. */
+/** A steady stream of calls. Each call goes to the next door, and waits for no earlier call. */
 export class Knocking {
   readonly answered: Knock[] = [];
   sent = 0;
@@ -100,7 +101,7 @@ export class Knocking {
     while (this.sent < due) {
       const call = this.#knock(this.doors[this.sent++ % this.doors.length]!);
       this.#underWay.add(call);
-      call.finally(() => this.#underWay.delete(call)).catch(() => undefined); // `stop` tells
+      call.finally(() => this.#underWay.delete(call)).catch(() => undefined); // `stop` throws
     }
     this.#timer = setTimeout(() => this.#go(), 5);
   }
@@ -125,7 +126,7 @@ export class Knocking {
   }
 }
 
-/** How many answers said what. */
+/** The number of orders with each status or reason. */
 export function countsOf(knocks: readonly Knock[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const { said } of knocks) counts[said] = (counts[said] ?? 0) + 1;

@@ -25,7 +25,7 @@ type GentleOptions = Pick<GentleTask, "url" | "token"> & Partial<GentleTask>;
 
 /** The orders of a quiet phase: ten seconds at the usual rate. */
 const QUIET_ORDERS = 200;
-/** An answer may differ by this much from run to run on a busy machine, without any fault. */
+/** A p99 of at most this is never called slow: a busy machine causes as much without any fault. */
 const NOISE_MS = 50;
 
 /** The answers of the orders that were sent in one phase. */
@@ -120,7 +120,7 @@ export class Gentle implements AsyncDisposable {
 
 /**
  * Checks that a fault did not cost the gentle caller much: no order refused, and a p99 of at most
- * `times` times the one before.
+ * `times` times the quiet one, or of `NOISE_MS`.
  */
 export function expectGentle(quiet: GentleFigures, underFire: GentleFigures, times = 3): void {
   const figures = `quiet ${JSON.stringify(quiet)}, under fire ${JSON.stringify(underFire)}`;

@@ -1,6 +1,6 @@
 /**
- * "Today" is the UTC day: the figures of a test that began in one day and ended in the next would
- * begin at zero in the middle of it.
+ * "Today" is the UTC day. In a test that ran over midnight, the figures of today would begin again
+ * at zero.
  */
 const DAY_MS = 86_400_000;
 /** No test of figures takes longer. */

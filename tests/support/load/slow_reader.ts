@@ -1,6 +1,6 @@
 /**
- * Subscribers to the live feed that stop reading and go on, over WebSocket and over server-sent
- * events. To a server they look like a frozen page.
+ * Subscribers to the live feed that stop reading and later read on, over WebSocket and over
+ * server-sent events. To a server they look like a frozen page.
  */
 import { Buffer } from "node:buffer";
 import { connect, type Socket } from "node:net";

@@ -1,4 +1,4 @@
-/** The aggregator's machine for docs/machines.md: its sentences, its table, and how it is tested. */
+/** The aggregator's machine for docs/machines.md: its sentences, its table, and its tests. */
 import { createActor, type EventFromLogic, type SnapshotFrom } from "xstate";
 import { aggregatorMachine } from "../../../actors/aggregator/machine.ts";
 import type { FoldResult } from "../../../sql/figures/fold.ts";

@@ -3,8 +3,8 @@
  * delays and the end of invoked work. Each parallel region has a chart of its own.
  *
  * The chart shows moves alone. A transition without a target is in the table of states and events.
- * Mermaid draws no arrow from a state into itself as a group, so a transition that leads from a group
- * to a state inside it is drawn from each state of the group that does not take the event itself.
+ * Mermaid draws no arrow from a group to a state inside that group. So the chart draws such a
+ * transition from each state of the group that does not take the event itself.
  */
 import type { AnyStateMachine, AnyStateNode, AnyTransitionDefinition } from "xstate";
 
@@ -42,8 +42,8 @@ function group(node: AnyStateNode, top: AnyStateNode, depth: number): string[] {
 }
 
 /**
- * The arrows that begin and end inside the node and not inside one of its groups. Mermaid would draw
- * the end of an arrow inside the group in which the arrow stands.
+ * The arrows that begin and end inside the node, but not both inside one of its groups. Mermaid
+ * draws the ends of an arrow inside the group in which the arrow is written.
  */
 function arrowsIn(node: AnyStateNode): Arrow[] {
   return Object.values(node.states).flatMap((child) => {
@@ -88,7 +88,7 @@ function movesOf(node: AnyStateNode): Move[] {
   );
 }
 
-/** True when the node has a word of its own on the event that no guard can turn down. */
+/** True when the node itself has a transition for the event that has no guard. */
 function takes(node: AnyStateNode, eventType: string): boolean {
   return (node.transitions.get(eventType) ?? []).some(({ guard }) => guard === undefined);
 }
@@ -118,13 +118,13 @@ function guardText(guard: unknown): string {
   throw new Error("the chart cannot name a guard; give it a name in the machine's setup");
 }
 
-/** True for a state in which no event finds the machine. */
+/** True for a state that the machine leaves at once, so that no event can find it there. */
 function isLeftAtOnce(node: AnyStateNode): boolean {
   const last = node.always?.at(-1);
   return last !== undefined && last.guard === undefined;
 }
 
-/** By the path: an id may be a name of its own. */
+/** Compares the paths: an id may be a name that says nothing of the group. */
 function isInside(node: AnyStateNode, group: AnyStateNode): boolean {
   return node.path.length > group.path.length &&
     group.path.every((key, index) => node.path[index] === key);

@@ -24,7 +24,7 @@ export type Case =
   | "the window is bad";
 
 const MIN_CALLS = 5;
-/** Longer than the deadlines are looked at with no order here, shorter than the circuit stays open. */
+/** Longer than deadlines are watched without an order, shorter than the circuit stays open. */
 const QUIET_MS = 50;
 const FIRST_OPEN_MS = 500;
 const FAILURE: Failure = {
@@ -113,7 +113,7 @@ export class WriterScene extends Scene {
     this.window = window;
   }
 
-  /** Puts an order into the mailbox; no event tells the machine. */
+  /** Puts an order into the mailbox, and sends the machine no event. */
   offer(): void {
     const deadlineAt = this.clock.now() + 60_000;
     const order = { order: anOrder(), deadlineAt, answer: () => undefined, maybeStored: false };

@@ -1,5 +1,5 @@
 /**
- * docs/machines.md, written from the machines: sentences, chart, and the table of states and events.
+ * docs/machines.md, written from the machines: sentences, charts, and tables of states and events.
  *
  * `tests/actors/charts_test.ts` fails when the page is old. Write it again with
  *

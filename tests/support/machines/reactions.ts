@@ -1,7 +1,7 @@
 /**
- * A table of states and events that the compiler keeps total: each state of a machine has a row, and
- * each event has a cell in that row. Both come from the machine's own type, so a new state or a new
- * event does not compile until it stands in the table.
+ * A table of states and events that the compiler keeps complete: each state of a machine has a row,
+ * and each event has a cell in that row. Both come from the machine's own type, so a new state or a
+ * new event does not compile until it stands in the table.
  *
  * The tables are data of the tests and of docs/machines.md. The program does not read them, so they
  * stand here and not beside the machines.
@@ -24,7 +24,7 @@ export type Reaction<State extends string = string> =
   /** The machine leaves the state at once, so no event finds it there. */
   | { readonly passes: string };
 
-/** One reaction, or one for each case where a guard decides. `otherwise` is the case without setup. */
+/** One reaction, or one for each case where a guard decides. `otherwise` needs no setup. */
 export type Cell<State extends string = string, Case extends string = string> =
   | Reaction<State>
   | { readonly when: { readonly [Key in Case | "otherwise"]?: Reaction<State> } };
@@ -32,7 +32,7 @@ export type Cell<State extends string = string, Case extends string = string> =
 export type Table<State extends string, EventType extends string, Case extends string = never> =
   Readonly<Record<State, Readonly<Record<EventType, Cell<State, Case>>>>>;
 
-/** How the test works a machine: how it comes into each state, how a case is set up, its events. */
+/** The steps by which a test brings a machine into a state, sets up a case, and sends an event. */
 export interface Stage<
   State extends string,
   Event extends { readonly type: string },

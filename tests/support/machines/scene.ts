@@ -1,6 +1,6 @@
 /**
- * One machine in simulated time, and a record of the transitions that an event takes in it. Work that
- * a machine starts never ends here unless a test lets it.
+ * One machine in simulated time, and a record of the transitions that an event takes in it. Work
+ * that the machine starts never ends unless a test lets it.
  */
 import type { AnyActor, InspectionEvent, StateValue } from "xstate";
 import { SimulatedClock } from "../doubles/simulated_clock.ts";

@@ -92,8 +92,8 @@ export interface Mark {
 }
 
 /**
- * Compares each of `seen`, in full, with what the folds up to its version consumed. Also checks
- * that it counts every order that was acknowledged before its `asOf`.
+ * Compares all figures of `seen`, in full, with what the folds up to their version consumed. Also
+ * checks that they count every order that was acknowledged before their `asOf`.
  * @returns the number of figures that were compared.
  */
 export function expectFramesOf(

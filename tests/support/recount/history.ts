@@ -200,7 +200,7 @@ function contradicts(row: StoredRow | undefined, attempts: readonly Attempt[]): 
   return orderIds.size > 1 || committedContents.size > 1 || times > 1 || firsts > 1;
 }
 
-/** The value below which the share `quantile` of `values` lies, to a tenth. */
+/** The `quantile` of `values` (0.99: the p99), rounded to a tenth. */
 export function quantileOf(values: readonly number[], quantile: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   const value = sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * quantile))] ?? NaN;
@@ -220,8 +220,8 @@ export function answerMsOf(attempts: readonly Attempt[]): AnswerTimes {
 
 /**
  * The milliseconds that "at once" may take on a machine that usually answers as in `usual`. A
- * quarter of a second is several times what an idle machine needs. A busy one is several times
- * slower.
+ * quarter of a second is several times what an idle machine needs. A busy machine is several times
+ * slower, so its usual time counts three times.
  */
 export function atOnceMs(usual: AnswerTimes): number {
   return 250 + 3 * usual.p99;

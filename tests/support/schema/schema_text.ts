@@ -116,13 +116,13 @@ function columnLines(columns: readonly Column[]): string[] {
   });
 }
 
-/** An index without what is always the same, broken where the line would be too long. */
+/** An index on two or three lines, without the parts that all indexes have. */
 function indexText(definition: string): string {
   const [, before = "", after = ""] = /^(.*?) ON public\.(.*)$/.exec(definition) ?? [];
   return `${before}\n  ON ${after.replace(" USING btree", "").replace(" WHERE ", "\n  WHERE ")}`;
 }
 
-/** Nothing that the text cannot say may be in the schema. */
+/** @throws Error when the schema has an object of a kind that the text cannot show */
 async function refuseOtherKinds(sql: Sql | Tx): Promise<void> {
   const others = await sql<{ name: string }[]>`
     SELECT 'relation ' || relname AS name FROM pg_class

@@ -21,11 +21,11 @@ export interface TestDatabase {
 }
 
 export interface DisposableDatabase extends TestDatabase {
-  /** Ends `sql`, checks that nothing else is connected, drops the database. Legal twice. */
+  /** Ends `sql`, checks that nothing else is connected, drops the database. May be called twice. */
   drop(): Promise<void>;
 }
 
-/** Any two callers of the run agree on this advisory lock. */
+/** The advisory lock by which only one caller of the run makes the template. */
 const TEMPLATE_LOCK = 4_711_017;
 const LEFT_OPEN_TIMEOUT_MS = 3_000;
 
@@ -52,8 +52,9 @@ export async function testDatabase(): Promise<DisposableDatabase> {
     if (isWorst()) await giveToWorst(admin, name);
   });
   const database = open(name);
-  // The copy is another database than the one its first epoch began on; tests call it 1. Its figures
-  // would be old, because the template is.
+  // The first epoch began on the template, and the copy is another database. So the epoch gets the
+  // identity of the copy, and the number 1 for the tests. It begins now: the template is old, and
+  // figures since its begin would be old too.
   await database.sql`
     update epochs set epoch = 1, identity = (select identity from database_identity),
                       begun_at = clock_timestamp()`;
@@ -120,8 +121,8 @@ async function connectionsTo(admin: TestSql, name: string): Promise<string[]> {
 async function ensureTemplate(admin: TestSql): Promise<string> {
   const name = `weir_template_${isWorst() ? "worst_" : ""}${await migrationsHash()}`;
   if (await isTemplate(admin, name)) return name;
-  // Held by the session, which `administer` ends. Migrations wait for snapshots of their own
-  // database only, so a session that waits here does not stand in their way.
+  // `administer` ends the session, and with it the lock. Migrations wait only for snapshots of
+  // their own database, so a session that waits here does not hold them up.
   await admin`select pg_advisory_lock(${TEMPLATE_LOCK})`;
   if (await isTemplate(admin, name)) return name;
   await admin`drop database if exists ${admin(name)} with (force)`;

@@ -18,7 +18,7 @@ const SINCE = 7.2;
 const APT_TIMEOUT_MS = 90_000;
 const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/** @throws Error with one line that says how to get one */
+/** @throws Error with one line that says how to get such a Redis */
 export async function findRecentRedis(): Promise<RedisProgram> {
   for (const path of ["redis-server", "valkey-server"]) {
     const installed = { path, libraryPath: "" };

@@ -3,8 +3,8 @@
  * on the same port and data. Nothing watches over them: an ended server stays ended until the test
  * starts it.
  *
- * Signals go to every process of the server. Its children need their own, because they have process
- * groups of their own.
+ * `kill` and `freeze` send their signal to every process of the server, because its children have
+ * process groups of their own.
  */
 import { answersQueries } from "../../../sql/connection/bootstrap.ts";
 import { closeRedis } from "../../../server/redis/connection.ts";
@@ -83,7 +83,7 @@ export class ServerProcess {
     await this.#end("SIGKILL", await this.#family());
   }
 
-  /** Ends the server in order. Legal when it does not run. */
+  /** Ends the server in order. May be called when the server does not run. */
   async stop(): Promise<void> {
     await this.thaw();
     if (this.#child !== null) await this.#end(this.plan.stopSignal, [this.#child.pid]);

@@ -78,7 +78,7 @@ export function withProcesses(test: (processes: ProcessTest) => Promise<void>): 
   );
 }
 
-/** In the environment of a service: the most descriptors that it may have open. */
+/** The variable of a service's environment with the most descriptors that it may have open. */
 export const DESCRIPTORS = "TEST_DESCRIPTORS";
 
 /** Runs a service that should fail at its start, and resolves with its end. */
@@ -174,7 +174,7 @@ async function rightsOfStart(environment: Environment): Promise<string[]> {
   }
   const [, settings = "", flags = ""] = /^(.*)deno run (.*)$/.exec(tasks.weir.command) ?? [];
   const folder = environment["WEIR_DATA_DIR"] ?? ".weir";
-  // The line sets a variable again where a database is given.
+  // Where a database is given, the line sets RUN and WRITE a second time.
   const hasDatabase = (environment["DATABASE_URL"] ?? "") !== "";
   const set = (name: string) => {
     const values = [...settings.matchAll(new RegExp(`\\b${name}=("[^"]*"|[^;]*)`, "g"))];

@@ -1,8 +1,8 @@
 /**
  * The PostgreSQL and the Redis that tests use.
  *
- * `tests/run.ts` starts one private pair for a whole run, in a temporary folder. It hands the
- * addresses to the tests by environment, where `testServices()` reads them. A test that breaks a
+ * `tests/run.ts` starts one private pair for a whole run, in a temporary folder. The tests get the
+ * addresses in variables of the environment, which `testServices()` reads. A test that breaks a
  * service on purpose starts a pair of its own by `startTestServices()` and stops it again.
  *
  * A test that imports from this folder, also through its helpers, is not a unit test.
@@ -20,7 +20,7 @@ export interface TestServices {
 export interface OwnTestServices extends TestServices {
   /** Variables for a process that runs tests with these services. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Stops both and removes their folder. Legal twice. */
+  /** Stops both and removes their folder. May be called twice. */
   stop(): Promise<void>;
 }
 
@@ -28,7 +28,7 @@ const DATABASE_VARIABLE = "WEIR_TEST_DATABASE_URL";
 const REDIS_VARIABLE = "WEIR_TEST_REDIS_URL";
 const FOLDER_VARIABLE = "WEIR_TEST_FOLDER";
 
-/** Files outlive a killed server without fsync. Only a crash of the machine would need it. */
+/** Files outlive a killed server without fsync. Only a crash of the machine would need fsync. */
 const FASTER = { fsync: "off", full_page_writes: "off", max_wal_size: "256MB" };
 
 /** The services of this run. @throws Error with one line that says how to start the tests */

@@ -1,7 +1,6 @@
 /**
  * Tasks as an operator runs them: each runs the line that deno.json has for it, in a process of
- * its own, with the permissions of that line. Of the variables that Weir reads it gets only the
- * ones that the test gives it.
+ * its own, with the permissions of that line.
  */
 const ROOT = new URL("../../../", import.meta.url);
 

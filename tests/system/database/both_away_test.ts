@@ -1,4 +1,4 @@
-/** PostgreSQL and Redis are both away. New orders are refused at once, those in flight are not. */
+/** PostgreSQL and Redis are both away. New orders are refused at once, orders in flight are not. */
 import { assertEquals, assertGreater, assertLess } from "@std/assert";
 import type { FaultLoad } from "../../support/faults/fault_load.ts";
 import { BACK_MS, report, statusOf, withFaults } from "../../support/faults/fault_run.ts";
@@ -79,7 +79,7 @@ interface Moments {
   readonly backMs: number;
 }
 
-/** Expects that orders sent while both were away were refused at once, and those in flight not. */
+/** Expects that orders sent while both were away were refused at once, and orders in flight not. */
 function expectHeld(
   { figures, history: { attempts } }: FaultLoad,
   inFlight: ReadonlySet<string>,

@@ -41,7 +41,7 @@ async function withLimitedRole(
   }
 }
 
-/** Calls of every kind, one after the other each, until the end. */
+/** Callers of every kind of call. Each repeats its call until `stop`. */
 class Callers {
   readonly failures: unknown[] = [];
   readonly #busy: Promise<void>[];

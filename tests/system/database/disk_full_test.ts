@@ -79,7 +79,7 @@ Deno.test("a full disk of Redis refuses orders while the database is away, and s
           const count = (kind: EmbeddedEvent["kind"]) =>
             events.filter((event) => event.kind === kind).length;
           const { url } = await run.instance();
-          // Most callers send once: callers who wait for both servers would add up.
+          // Most callers send once: callers that send again would add up while both are out.
           const load = run.load({ urls: () => [url], ratePerSecond: 250, once: 0.8 });
           const { history } = load;
           load.start();

@@ -9,14 +9,14 @@ import { WireProxy } from "../../support/faults/wire_proxy.ts";
 
 const CALLERS = 1_000;
 const PROBES = 2;
-/** Most calls of one request. They all wait for the call among them that was let in. */
+/** The most calls in one request. All of them wait when one of them was let in. */
 const MAX_BATCH = 50;
 /** Long, so that a probe that is held up does not fail. */
 const TIMEOUT_MS = 20_000;
 
 /**
- * Counts the batches that reach the database, empty ones too. A sequence counts them, because no
- * rollback takes it back. Each batch then waits for a lock with its own number.
+ * Counts the batches that reach the database, empty ones too. A sequence counts them, because a
+ * rollback does not set it back. Each batch then waits for a lock with its own number.
  */
 async function countBatches(sql: TestSql): Promise<void> {
   await sql`create sequence batches`;

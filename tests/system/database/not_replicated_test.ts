@@ -51,7 +51,7 @@ function sessions(run: FaultRun): Promise<Session[]> {
   ]);
 }
 
-/** Kills the primary, drops the writes on their way to the standby, and lets `run` ask it. */
+/** Kills the primary, drops writes on their way to the standby, and lets `run` ask the standby. */
 async function losePrimary(run: FaultRun, standby: ServerProcess): Promise<void> {
   await run.postgres.kill();
   await standby.kill();
@@ -65,7 +65,8 @@ for (const { name, show } of WAYS) {
       await migrate({ databaseUrl: run.postgres.url });
       await withStandby(run.postgres, async (standby) => {
         const { url } = await run.instance({ DATABASE_URL: eitherOf(run.postgres, standby) });
-        // Other instances get the chosen order alone. Sent again, its batch has nothing new in it.
+        // Other instances get the chosen order alone. When it is sent again, its batch has nothing
+        // new in it.
         const other = await run.instance();
         const load = run.load({ urls: () => [url], ratePerSecond: 250 });
         const { attempts } = load.history;

@@ -1,4 +1,4 @@
-/** Two instances in an outage of the database: what each says, line by line. */
+/** Two instances in an outage of the database, and the lines that each of them logs. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { createTestClient, KEY } from "../../support/services/instance.ts";
 import { WireProxy } from "../../support/faults/wire_proxy.ts";
@@ -6,7 +6,7 @@ import { anInput } from "../../support/load/orders.ts";
 import { until } from "../../support/services/services.ts";
 import { withProcesses } from "../../support/services/service_process.ts";
 
-/** The outage lasts for one line of the minute, and not for two. */
+/** The outage lasts long enough for one line of each minute, and not for two. */
 const OUTAGE_MS = 75_000;
 
 /** The lines of problems in the log of a process: `WARN the database is out: …`. */
@@ -18,7 +18,7 @@ function problemLines(log: string): string[] {
   });
 }
 
-/** How many lines at the level of a warning or above are in the log of a process. */
+/** The number of lines in the log of a process that are warnings or worse. */
 function warnings(log: string): number {
   return log.split("\n").filter((line) => /"level":"(WARN|WARNING|ERROR|FATAL)"/.test(line)).length;
 }

@@ -9,11 +9,11 @@ const BATCH = 10;
 const LANES = 2;
 /** The answers of one batch come within this time. */
 const SAME_BATCH_MS = 50;
-/** Batches of each lane. With this many, one more or less at the ends makes little difference. */
+/** The measured batches of each lane: so many that one batch more or less changes little. */
 const MEASURED_BATCHES = 10;
-/** Keeps one lane busy for so long that the other one is needed too. */
+/** So long that one lane is still busy when the next batch is due, which the other lane takes. */
 const WARM_UP_DELAY_MS = 100;
-/** With this many second statements, one lane without any is one chance in a million. */
+/** With this many second statements, the chance that a lane had none is one in a million. */
 const WARM_UP_TRIPS = 20;
 /** The deadline of an order that names none. */
 const DEADLINE_MS = 5_000;
@@ -91,8 +91,9 @@ Deno.test("batches grow while the database is 200 ms and then 2 s away, and ever
   }));
 
 /**
- * Counts the second statements of batches as they pass the proxy. A batch needs one when one of its
- * keys is not new, and it takes as long as a batch. It carries order ids; a batch carries keys.
+ * Counts the second statements of batches as they pass the proxy. A batch needs a second statement
+ * when one of its keys is not new, and that statement takes as long as the first. The first carries
+ * keys, and the second carries order ids.
  */
 function countSecondTrips(proxy: WireProxy, seed: number): () => number {
   let count = 0;
@@ -103,8 +104,9 @@ function countSecondTrips(proxy: WireProxy, seed: number): () => number {
 }
 
 /**
- * The longer delay is 1.5 s. At 2 s a batch with known keys takes 4 s, two round trips, and the
- * circuit counts it as slow (`slowCallMs`). After five of them it opens, as it should.
+ * The longer delay is 1.5 s and not 2 s. At 2 s a batch with known keys takes 4 s for two round
+ * trips, and the circuit counts it as slow (`slowCallMs`). After five slow batches the circuit
+ * opens, as it should.
  */
 for (const delayMs of [200, 1_500]) {
   Deno.test(`an instance at 3 times the capacity of a database ${delayMs} ms away uses nearly all of it`, () =>
@@ -121,8 +123,8 @@ for (const delayMs of [200, 1_500]) {
         load.start();
         await until("a usual pace", () => committed(attempts).length > 200);
         const ownMs = (await statusOf(url)).writer.commitMsP50 ?? 0;
-        // A new session costs five round trips, and a new statement one more. At 1.5 s each a call
-        // has no time for them. So both lanes make theirs while the database is near enough.
+        // A new session costs five round trips, and a new statement one more. A call has no time
+        // for trips of 1.5 s each. So both lanes make session and statement while trips are short.
         proxy.delayMs = WARM_UP_DELAY_MS;
         const warmUps = countSecondTrips(proxy, seed);
         await until("warm lanes", () => warmUps() >= WARM_UP_TRIPS);

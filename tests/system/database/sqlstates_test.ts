@@ -67,7 +67,7 @@ const FAULTS: readonly Fault[] = [
     code: "25006",
     name: "read-only",
     begin: async (sql) => {
-      // A role's default does not make a session of Weir read-only, so a trigger says it.
+      // A role's default does not make a session of Weir read-only, so a trigger raises the error.
       await sql.unsafe(`
         create function be_read_only() returns trigger language plpgsql as $$
           begin raise exception 'read-only' using errcode = 'read_only_sql_transaction'; end $$;
@@ -149,7 +149,7 @@ for (const { code, orElse = [], name, begin, end, opens } of FAULTS) {
     }));
 }
 
-/** Starts a load that must not notice: an order commits at the latest when its batch goes again. */
+/** Starts a load whose orders all commit, at the latest when their batch goes again. */
 async function underLoad(run: FaultRun, url: string): Promise<FaultLoad> {
   const load = run.load({ urls: () => [url], ratePerSecond: 200 });
   load.start();

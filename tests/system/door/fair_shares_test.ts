@@ -18,12 +18,12 @@ const BATCH = 10;
 const CAPACITY = 2 * BATCH * 1_000 / BATCH_MS;
 const QUEUE = 150;
 const GENTLE_STORES = 20;
-/** All twenty together, for each instance. */
+/** The orders of all twenty stores together, for each instance. */
 const GENTLE_PER_SECOND = 8;
 const FLOOD_PER_CALL = 50;
 /** Orders of each phase and instance, so that the p99 is not the slowest of all. */
 const PHASE = 100;
-/** Two p99 of one machine may differ by this much without any cause. */
+/** A p99 of at most this is never called slow: a machine may cause as much without any flood. */
 const NOISE_MS = 50;
 
 const p99Of = (knocks: readonly Knock[]) => quantileOf(knocks.map(({ ms }) => ms), 0.99);

@@ -1,6 +1,6 @@
 /**
- * Strangers guess keys on many connections at once. Nobody with a key notices: a revoked key stops in
- * time, a new one is let in, and orders go on.
+ * Strangers guess keys on many connections at once. Nobody with a key notices: a revoked key stops
+ * in time, a new key is let in, and orders go on.
  */
 import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
 import type { Scope } from "../../../client/contract/scope.ts";

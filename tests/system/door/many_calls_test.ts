@@ -1,4 +1,4 @@
-/** Very many calls in one request or one message, again and again, with a good key and without one. */
+/** Very many calls in one request or one message, again and again, with a good key and without. */
 import { assert, assertMatch } from "@std/assert";
 import { type Attack, withAttack } from "../../support/attacks/attack.ts";
 import { authorization, RawSocket, request } from "../../support/load/raw_calls.ts";

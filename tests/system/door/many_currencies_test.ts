@@ -1,6 +1,6 @@
 /**
- * One order in each currency, and a hundred dashboards of all stores. The frames stay bounded, and the
- * orders of another caller are as quick as before.
+ * One order in each currency, and a hundred dashboards of all stores. The frames stay bounded, and
+ * the orders of another caller are as quick as before.
  */
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import currencyCodes from "currency-codes";
@@ -31,7 +31,7 @@ Deno.test("an order in each currency leaves the frames bounded, and costs others
     const { snapshot } = await feed.reaches(isWhole, "a frame with every currency");
     const bytes = new TextEncoder().encode(JSON.stringify(snapshot)).length;
     assertLessOrEqual(bytes, MAX_FRAME_BYTES);
-    // Their frames are not parsed: the viewers share the processor with the service.
+    // The frames of these sockets are not parsed: the test shares the processor with the service.
     const sockets = await Promise.all(
       Array.from({ length: DASHBOARDS }, () => RawSocket.open(service.url, KEY)),
     );

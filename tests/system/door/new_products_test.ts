@@ -1,5 +1,5 @@
 /**
- * A store that sells thousands of new products each second, more than folds can take. The dashboard of
+ * A store sells thousands of new products each second, more than folds can take. The dashboard of
  * another store stays as young as before, the journal stays bounded, and every figure is exact.
  */
 import { assert, assertGreater, assertLessOrEqual } from "@std/assert";
@@ -15,9 +15,9 @@ const STORE = "heavy";
 const CALLS_A_SECOND = 4;
 const ORDERS = 80;
 const PRODUCTS = 100;
-/** Reached within seconds, so that the test sees the door shed. */
+/** So few that the journal has them within seconds, and the door sheds during the test. */
 const MOST_ENTRIES = 20_000;
-/** The journal is read once a second, and more comes meanwhile. */
+/** The journal may pass its bound so many times: it is read once a second, and more comes then. */
 const OVERSHOOT = 3;
 const GENTLE_ORDERS = 300;
 const MOST_AGE_MS = 2_000;

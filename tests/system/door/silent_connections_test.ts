@@ -1,6 +1,6 @@
 /**
- * Connections on which nothing comes, or half a head: far more than the process has descriptors for.
- * They are closed, callers get in meanwhile, and the instance goes on listening.
+ * Connections that send nothing, or half a head, and far more of them than the process has
+ * descriptors for. They are closed, callers get in meanwhile, and the instance goes on listening.
  */
 import { connect, type Socket } from "node:net";
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
@@ -27,7 +27,7 @@ class SilentSockets implements Disposable {
       const socket = connect(Number(port), hostname);
       socket.on("error", () => undefined);
       socket.on("close", () => this.closed++);
-      socket.resume(); // its end is noticed only by one who reads
+      socket.resume(); // a socket notices its end only while it reads
       if (index % 2 === 1) socket.write("POST /trpc/orders.place HTTP/1.1\r\nHost: a\r\n");
       this.#sockets.push(socket);
     }

@@ -1,4 +1,4 @@
-/** Bodies and messages that never come to their end, many at once, with a good key and without one. */
+/** Bodies and messages that never come to their end, many at once, with a good key and without. */
 import { connect, type Socket } from "node:net";
 import { assertLess } from "@std/assert";
 import { WebSocket } from "ws";
@@ -6,7 +6,7 @@ import { withAttack } from "../../support/attacks/attack.ts";
 import { until } from "../../support/services/services.ts";
 
 const BODIES = 400;
-/** The attacker shares two cores with the instance. So it spreads its megabytes over ten seconds. */
+/** The attacker shares two cores with the instance, so it sends its megabytes over ten seconds. */
 const PACE_MS = 200;
 /** A little less than the bound of a body. */
 const BYTES = 1_000_000;

@@ -31,8 +31,8 @@ interface Moment {
 }
 
 /**
- * The last statement of a fold, which gives its scopes their version and time, and the session's
- * name for its statements.
+ * The last statement of a fold, which gives its scopes their version and time. The first group is
+ * the begin of the names that the session gives its statements, the second is the version.
  */
 const MARK = /B[^]{4}\0(\w+?)\d*\0[^]*\{"\*"[^}]*\}[^]{4}(\d+)[^]{4}\d{4}-\d\d-\d\d[T ]/;
 
@@ -43,7 +43,7 @@ function atMark({ postgres }: { postgres: WireProxy }, act: (version: number) =>
   };
 }
 
-/** The session sends COMMIT right after that. */
+/** Calls `act` at the COMMIT, which the session sends right after that last statement. */
 function atCommit({ postgres }: { postgres: WireProxy }, act: (version: number) => void): void {
   let fold: { readonly session: string; readonly version: number } | null = null;
   postgres.onRequest = (text) => {
@@ -179,7 +179,7 @@ for (const moment of MOMENTS) {
       const { isCommitted, signal } = moment;
       await stage.takeSeats();
       const movable = [...audience.members];
-      if (signal === "SIGSTOP") { // these members wait until it wakes
+      if (signal === "SIGSTOP") { // these members wait until the first instance wakes
         for (const scope of ["*", "north"]) audience.join(services[0]!.url, scope, "WebSocket");
       }
       await placeAt(stage, 0);

@@ -1,6 +1,6 @@
 /**
  * The database is put back to an earlier point by a copy of its files, under running instances. The
- * copy has the same identity and timeline, and nothing in it tells that it has been further.
+ * copy has the same identity and timeline, and nothing in it tells that the database was further.
  */
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import type { Snapshot } from "../../../client/mod.ts";
@@ -75,7 +75,7 @@ Deno.test("a database restored from a copy of its files begins a new epoch, and 
       await run.postgres.start();
       const epochs: number[] = [];
       for (const round of [1, 2, 3]) {
-        // Each round gets further ahead of the copy, in versions that the next epoch uses again.
+        // Each round gets further ahead of the copy. The next epoch uses the same versions again.
         await ready();
         await place(20 * round);
         await upToDate();

@@ -1,6 +1,6 @@
 /**
- * Redis loses everything. Then an instance that was stopped while it held old figures wakes, and
- * keeps those in Redis. No instance shows them to a client that has seen newer figures.
+ * An instance is stopped while it holds old figures. Redis loses everything. The instance wakes and
+ * keeps the old figures in Redis. No instance shows them to a client that has seen newer figures.
  */
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { errorDataOf, type Snapshot, type WeirClient } from "../../../client/mod.ts";

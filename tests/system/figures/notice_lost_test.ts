@@ -116,7 +116,8 @@ Deno.test("a fold whose notice is lost on both ways is found within 3 s, right a
       await everyoneHas(0);
       stage.deafen(true);
       const foundAfterMs: number[] = [];
-      // The longest wait begins right after a check. Each later round begins there by itself.
+      // The longest wait begins right after a check. Later rounds begin there by themselves,
+      // because a check ends the round before.
       const { calls } = checks;
       await until("a check", () => checks.calls > calls);
       for (let version = 1; version <= ROUNDS; version++) {

@@ -1,6 +1,6 @@
 /**
- * NOTIFY fails: the server's queue is full, or another session keeps the lock that all NOTIFYs share.
- * Folds go on, and dashboards that hear nothing else follow by the regular check.
+ * NOTIFY fails: the server's queue is full, or another session keeps the lock that all NOTIFYs
+ * share. Folds go on, and dashboards that hear nothing else follow by the regular check.
  */
 import { assert, assertEquals, assertGreater, assertLess, assertRejects } from "@std/assert";
 import { connect } from "../../../sql/connection/driver.ts";
@@ -75,7 +75,7 @@ Deno.test("a full queue of NOTIFY loses hints and no fold, and dashboards are li
     const watcher = await run.instance({ REDIS_URL: "" });
     const load = run.load({ urls: () => [placer.url] });
     await load.attemptMany(Array.from({ length: 20 }, () => load.newOrder()), placer.url);
-    /** Either instance may take a fold. The next folds are the placer's sooner or later. */
+    /** Places orders until `saying` resolves. Either instance may fold, and the placer must. */
     const placeUntil = async (saying: Promise<unknown>) => {
       let isSaid = false;
       saying.finally(() => isSaid = true).catch(() => undefined);

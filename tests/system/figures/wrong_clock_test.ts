@@ -48,7 +48,7 @@ async function expectOfNow(run: FaultRun, snapshot: Snapshot): Promise<void> {
   assertEquals(snapshot.currencies, recounted);
 }
 
-/** The mean freshness of all frames, in milliseconds. It must be above none and below a minute. */
+/** The mean freshness of all frames, in milliseconds. It must be above 0 and below a minute. */
 async function meanFreshness(url: string): Promise<number> {
   const { text } = await request(`${url}/metrics`);
   const figure = (name: string) =>

@@ -33,7 +33,7 @@ Deno.test("an instance killed at random moments, again and again, loses and doub
     assertGreater(load.figures.outcomes["no answer"] ?? 0, 0, "calls that the kills cut off");
   }));
 
-/** Orders beside those of the load. The instance is killed at a chosen moment of these. */
+/** The orders beside the load. The instance is killed at a chosen moment of these orders. */
 const ORDERS = 20;
 
 /** The progress of these orders. */
@@ -169,7 +169,7 @@ async function placeAll(
   }));
 }
 
-/** Sends all orders again. Exactly the `rows` orders that were stored before are replayed. */
+/** Sends all orders again, and expects that exactly the `rows` stored ones are replayed. */
 async function expectRepeated(
   load: FaultLoad,
   orders: readonly PlaceInput[],

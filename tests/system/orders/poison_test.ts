@@ -6,12 +6,13 @@ import { outcomeOf } from "../../support/recount/history.ts";
 const ORDERS = 500;
 const POISONED = [7, 250, 499];
 const LANES = 2;
-/** Begins the keys of counted orders. Their transactions count even when they are rolled back. */
+/** The begin of the keys of counted orders. A transaction with one counts, even if rolled back. */
 const COUNTED = "counted-";
 
 /**
  * Makes some orders poison by a constraint, and counts the transactions with counted orders. A
- * sequence counts them, because no rollback takes it back. The first counted row of each moves it.
+ * sequence counts them, because a rollback does not set it back. The first counted row of each
+ * transaction moves the sequence.
  */
 async function poison(run: FaultRun): Promise<void> {
   await run.ask(async (sql) => {

@@ -1,4 +1,4 @@
-/** An idempotency key on several ways: two contents, two instances, overflow and database. */
+/** One idempotency key with two contents, on two instances, in the overflow and in the database. */
 import { assert, assertEquals } from "@std/assert";
 import type { PlaceInput } from "../../../client/contract/order.ts";
 import type { FaultLoad } from "../../support/faults/fault_load.ts";
@@ -126,7 +126,8 @@ Deno.test("keys spilled through one instance and committed through another are o
       for (let round = 0; round < 40; round++) {
         const order = load.newOrder();
         const ways = round % 2 === 0 ? [cutOff.url, whole.url] : [whole.url, cutOff.url];
-        // The whole instance drains as well: before the commit, after it, or at the same time.
+        // The instance that is not cut off drains as well: before the commit, after it, or at the
+        // same time.
         answers.push(
           round % 4 < 2
             ? await Promise.all(ways.map((url) => load.attempt(order, url)))

@@ -1,6 +1,6 @@
 /**
- * A side step is refused for ever: by a role's rights, by a table that is gone, or by Redis. Orders,
- * folds and the drain go on, and the log says what is missing.
+ * A side step is refused for ever: by a role's rights, by a table that is gone, or by Redis.
+ * Orders, folds and the drain go on, and the log says what is missing.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Redis } from "ioredis";
@@ -104,7 +104,7 @@ const STEPS: readonly Step[] = [
   },
 ];
 
-/** An instance of a plain role and a plain user of Redis; the step is refused from its start on. */
+/** Runs `test` with an instance whose plain role and plain Redis user are refused the step. */
 async function withRefused(
   run: FaultRun,
   { refuse, acl }: Step,

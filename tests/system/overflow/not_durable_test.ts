@@ -48,7 +48,7 @@ async function expectUnused(
 Deno.test("an order is never called spilled while a setting lets Redis forget it", () =>
   withFaults(async (run) => {
     const { url } = await run.instance();
-    // Each caller sends once: callers who wait for the database would add up.
+    // Each caller sends once: callers that send again would add up while the database is out.
     const load = run.load({ urls: () => [url], ratePerSecond: 200, once: 1 });
     load.start();
     await load.answered(100);
@@ -56,7 +56,7 @@ Deno.test("an order is never called spilled while a setting lets Redis forget it
     for (const settings of SETTINGS) {
       await run.redis.stop();
       await run.redis.start(settings);
-      if (run.postgres.runs) { // the first setting: the database goes away after it
+      if (run.postgres.runs) { // the database goes away after the first setting
         await until(
           "the overflow to be called not durable",
           async () => await spillState(url) === "not_durable",

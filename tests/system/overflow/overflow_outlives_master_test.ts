@@ -17,7 +17,7 @@ Deno.test("1,000 spilled orders outlive their Redis: the replica that confirmed 
       await withFaults(async (run) => {
         const replica = await startReplica();
         const { url } = await run.instance();
-        // Most callers send once: callers who wait for both servers would add up.
+        // Most callers send once: callers that send again would add up while both servers are out.
         const load = run.load({ urls: () => [url], ratePerSecond: 200, once: 0.9 });
         const acknowledged = () => load.history.acknowledged("spilled");
         await run.postgres.kill();

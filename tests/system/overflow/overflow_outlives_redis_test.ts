@@ -8,7 +8,7 @@ const ORDERS = 2_000;
 Deno.test("2,000 spilled orders outlive a kill -9 of Redis and are all committed once", () =>
   withFaults(async (run) => {
     const { url } = await run.instance();
-    // Most callers send once: callers who wait for both servers would add up.
+    // Most callers send once: callers that send again would add up while both servers are out.
     const load = run.load({ urls: () => [url], ratePerSecond: 400, once: 0.9 });
     const acknowledged = () => load.history.acknowledged("spilled");
     await run.postgres.kill();

@@ -1,6 +1,6 @@
 /**
- * Redis fails over behind one address, and the old connections stay open to the old primary, which
- * is a replica now. Every connection must be made anew, and the orders must be drained.
+ * Redis fails over behind one address. The old connections stay open to the old master, which is a
+ * replica now. Every connection must be made anew, and the orders must be drained.
  */
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { type FaultRun, report, statusOf, withFaults } from "../../support/faults/fault_run.ts";
@@ -15,7 +15,7 @@ const DRAINED_MS = 10_000;
 /** The status may be this old. */
 const STATUS_MS = 2_500;
 
-/** Makes `replica` the primary and `primary` its replica. Connections that are open stay so. */
+/** Makes `replica` the master and `primary` its replica. Connections that are open stay open. */
 async function failOver(
   proxy: WireProxy,
   primary: ServerProcess,
@@ -50,7 +50,7 @@ async function expectDrained({ run, proxy, primary, replica, mode }: Stage): Pro
 
   await failOver(proxy, primary, replica, ask);
   const at = performance.now();
-  // A Redis that takes no writes must not be called ready for longer than a status may be old.
+  // The status may be `STATUS_MS` old, and call ready a Redis that takes no writes any more.
   const more = load.attempt(load.newOrder(), url);
   const backMs = await until("the overflow of the new primary", async () => {
     const [, connections] = /connected_clients:(\d+)/.exec(

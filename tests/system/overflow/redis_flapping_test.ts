@@ -1,7 +1,7 @@
 /**
- * Redis is lost again and again, at each step of a connection: while it is made, while it subscribes
- * again, and under each command. Every promise of the driver must have somebody who catches it: an
- * error that nobody catches is a FATAL line, and in another program the end.
+ * Redis is lost again and again, at each step of a connection: while it is made, while it
+ * subscribes again, and under each command. Every error of the driver's promises must be caught. An
+ * error that nobody catches is a FATAL line here, and would end another program.
  */
 import { assertEquals } from "@std/assert";
 import { statusOf, withFaults } from "../../support/faults/fault_run.ts";

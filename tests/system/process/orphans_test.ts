@@ -1,7 +1,7 @@
 /**
- * The commands of the README leave nothing behind, whichever of their processes is ended and how:
- * npx, its `deno task`, the one inside that, or the terminal. Each run starts a service with
- * everything embedded, and in the end no process of it is left.
+ * A command of the README leaves no process behind, whichever of its processes is ended: npx, its
+ * `deno task`, the inner `deno task`, or the terminal. Each run starts a service with everything
+ * embedded.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { until, withFolder } from "../../support/services/services.ts";
@@ -36,7 +36,7 @@ class Launched {
       args,
       cwd: ROOT,
       env: { WEIR_DATA_DIR: dataDir, PORT: "0", LOG_FORMAT: "text", NO_COLOR: "1", ...UNSET },
-      stdin: "piped", // a shell that reads a line waits
+      stdin: "piped", // a shell that reads a line must wait for it
       stdout: "piped",
       stderr: "piped",
       detached: true,
@@ -50,7 +50,7 @@ class Launched {
     }
   }
 
-  /** Kills the family. If it cannot be listed, the process group of the command has to do. */
+  /** Kills the family, or the process group of the command when the family cannot be listed. */
   async #kill(): Promise<void> {
     const family = await this.family().catch(() => [{ pid: -this.child.pid }]);
     for (const { pid } of family) {
@@ -124,7 +124,7 @@ const SENDS = /^\d\d+ orders acknowledged/m;
 interface Case {
   readonly command: readonly string[];
   readonly runs: RegExp;
-  /** The process that is ended, told by its command line. The first one that matches. */
+  /** Matches command lines. The first process that matches is ended. */
   readonly ended: RegExp;
   readonly by: Deno.Signal;
 }

@@ -1,4 +1,4 @@
-/** The answers to callers while the database is slow, and a dead letter's replay during that time. */
+/** The answers to callers while the database is slow, and the replay of a dead letter meanwhile. */
 import type { InstanceTest } from "../../support/services/instance.ts";
 import { refusePoison } from "../../support/faults/poison.ts";
 import { until } from "../../support/services/services.ts";

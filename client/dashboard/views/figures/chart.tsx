@@ -43,6 +43,7 @@ export function Chart({ figures, now }: ChartProps) {
   const last = minutes.length - 1;
   const index = pointedAt.value ?? last;
   const minute = minutes[index];
+  const hasNoDetail = figures.hasDetail === false; // an older instance does not say
   return (
     <figure class="panel chart">
       <figcaption>
@@ -53,12 +54,12 @@ export function Chart({ figures, now }: ChartProps) {
         </small>
       </figcaption>
       <div ref={host} class="plot" role="img" aria-label={descriptionOf(figures, minutes)} />
-      {!figures.hasDetail && (
+      {hasNoDetail && (
         <p class="readout" data-testid="no-minutes">
           So many currencies are in use that the minutes of this one are not sent.
         </p>
       )}
-      {figures.hasDetail && minute !== undefined && (
+      {!hasNoDetail && minute !== undefined && (
         <p class="readout" data-testid="minute">
           <span>{formatMinute(minute.minute)} UTC{index === last && ", so far"}</span>
           <span>{formatCounted(minute.orders, "order")}</span>

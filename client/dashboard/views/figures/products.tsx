@@ -47,7 +47,9 @@ export function Products({ figures }: { figures: CurrencyFigures }) {
       </table>
       {topProducts.length === 0 && (
         <p class="none" data-testid="no-products">
-          {hasDetail ? "No product has been sold today." : "The products are not sent either."}
+          {hasDetail === false
+            ? "The products are not sent either."
+            : "No product has been sold today."}
         </p>
       )}
     </div>

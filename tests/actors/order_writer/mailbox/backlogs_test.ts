@@ -1,4 +1,4 @@
-/** The turns of the stores, held against a simple model and against the promise of the algorithm. */
+/** The turns of the stores, compared with a simple model and with the promise of the algorithm. */
 import fc from "fast-check";
 import { assertEquals, assertLess } from "@std/assert";
 import { Backlogs } from "../../../../actors/order_writer/mailbox/backlogs.ts";
@@ -39,8 +39,8 @@ const storesOf = (backlogs: Backlogs, orders: number) =>
   backlogs.take(orders).map(({ order }) => order.storeId);
 
 /**
- * The same in a few plain lists, with no eye on the time: all keys in one list, and the stores in the
- * order of their turns.
+ * The backlogs as plain lists, which may be slow: all keys in one list, and the stores in the order
+ * of their turns.
  */
 class Model {
   keys: { readonly orderId: string; readonly storeId: string; orders: WaitingOrder[] }[] = [];
@@ -97,7 +97,7 @@ class Model {
     return taken;
   }
 
-  /** Stores with something to take that have no turn get the last one, and others lose theirs. */
+  /** Stores with orders to take and without a turn get the last turn. Others lose their turn. */
   look(): void {
     this.keys = this.keys.filter(({ orders }) => orders.length > 0);
     this.turns = this.turns.filter(({ storeId }) => this.#next(storeId) !== undefined);
@@ -225,6 +225,7 @@ Deno.test("a batch costs what it takes, and not what waits", () => {
   };
   usualMs(2_000); // compiles
   const [few, most] = [usualMs(2_000), usualMs(100_000)];
-  // A list that is copied takes several hundred times as long. Large maps take a few times as long.
+  // Code that copied a list would take several hundred times as long. Large maps take a few times
+  // as long.
   assertLess(most, 25 * few, "milliseconds with 100,000 orders waiting");
 });

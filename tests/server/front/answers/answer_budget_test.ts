@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Refused } from "../../../../client/contract/refused.ts";
 import { ANSWER_BOUNDS, AnswerBudget } from "../../../../server/front/answers/answer_budget.ts";
 import { Slots } from "../../../../server/front/slots.ts";
+import { pause } from "../../../../sql/waiting.ts";
 import { until } from "../../../support/services/services.ts";
 
 const BYTES = 1_000;
@@ -77,30 +78,65 @@ Deno.test("AnswerBudget frees what failed, and what a request that is over still
 });
 
 Deno.test("AnswerBudget makes the next answer of a connection once the last one is read", async () => {
-  const budget = new AnswerBudget(undefined, BOUNDS);
+  const budget = new AnswerBudget();
   let read = Promise.withResolvers<void>();
   let isUnread = false;
   const slots = new Slots(async () => {
     if (isUnread) await read.promise;
   });
-  const answers = budget.ofConnection(slots);
+  let isClosed = false;
+  const answers = budget.ofConnection(slots, () => isClosed);
   let made = 0;
   const make = () => {
     made++;
     isUnread = true;
     return answer();
   };
-  const first = answers.make("a", BYTES, make);
-  await first;
-  const second = answers.make("a", BYTES, make);
-  assertEquals(made, 1);
+  // All are asked for in one message, before anything is unread.
+  const asked = [1, 2, 3].map(() => answers.makePage("a", make));
+  await asked[0];
+  await pause(20);
+  assertEquals(made, 1, "the first is not read yet");
   assert(budget.bytes > 0);
   isUnread = false;
   read.resolve();
   read = Promise.withResolvers();
-  await second;
-  assertEquals(made, 2);
+  await asked[1];
+  await pause(20);
+  assertEquals(made, 2, "the second is not read yet");
+  isClosed = true;
   isUnread = false;
   read.resolve();
+  assertEquals(await reasonOf(asked[2]!), "queue_full");
+  assertEquals(made, 2, "nobody is there to read the third");
   await until("all to be read", () => budget.bytes === 0);
+  await pause(20); // the last look at what is read
+});
+
+Deno.test("AnswerBudget makes a single answer while pages wait for a silent database", async () => {
+  const budget = new AnswerBudget();
+  const silent = Promise.withResolvers<string>();
+  const pages = [1, 2, 3].map((page) =>
+    budget.ofRequest().makePage(`${page}`, () => silent.promise)
+  );
+  assertEquals(await budget.ofRequest().make("a", BYTES, answer), text);
+  silent.resolve(text);
+  await Promise.all(pages);
+});
+
+Deno.test("AnswerBudget makes no answer for a caller that is gone", async () => {
+  const budget = new AnswerBudget();
+  const request = budget.ofRequest();
+  const silent = Promise.withResolvers<string>();
+  const first = request.makePage("a", () => silent.promise);
+  let wasMade = false;
+  const second = request.makePage("a", () => {
+    wasMade = true;
+    return answer();
+  });
+  request.close();
+  assertEquals(await reasonOf(second), "queue_full");
+  silent.resolve(text);
+  await first;
+  assertEquals([wasMade, budget.bytes], [false, 0]);
 });

@@ -30,7 +30,7 @@ Deno.test("AnswerPace lets an answer wait until the ones before are paid for", a
   let now = 0;
   const pace = new AnswerPace({ ...BOUNDS, bytesPerSecond: 1_000 }, () => now);
   await pace.begin("a", 50);
-  pace.end(50, 50); // 50 ms, of which 20 may be owed
+  pace.end(50, 50); // its bytes cost 50 ms, of which 20 may be owed
   let isIn = false;
   const next = pace.begin("a", 50).then((entered) => isIn = entered);
   await Promise.resolve();

@@ -1,4 +1,4 @@
-/** A listener on a real port, which is lost in the ways in which one can be lost. */
+/** A listener on a real port, lost in each way in which a listener can be lost. */
 import { createServer, type Server } from "node:http";
 import { connect, Server as TcpServer } from "node:net";
 import { fileURLToPath } from "node:url";
@@ -52,7 +52,7 @@ Deno.test("a listener whose port somebody else has taken meanwhile says so, once
     thief.close();
   }));
 
-/** A program that may have few descriptors. It says its port, and then whenever it listens again. */
+/** A program that may have few descriptors. It says its port, and later when it listens again. */
 const FEW_DESCRIPTORS = `
   import { createServer } from "node:http";
   import { listen } from "${ROOT}server/front/connections/listener.ts";

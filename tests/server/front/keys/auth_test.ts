@@ -123,7 +123,7 @@ Deno.test("a key in use is read again in the background, and no call waits for i
   assertEquals([await said(auth.authenticate(A)), known.reads], ["k1", 1]);
   assertEquals([await said(auth.authenticate(A)), known.reads], ["k1", 1]);
   answer.resolve(KEY);
-  time.now += 4_999; // too old, but for what is being read
+  time.now += 4_999; // the first answer is too old, the second is in force
   assertEquals([await said(auth.authenticate(A)), known.reads], ["k1", 1]);
 });
 

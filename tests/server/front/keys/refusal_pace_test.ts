@@ -4,7 +4,7 @@ import { RefusalPace } from "../../../../server/front/keys/refusal_pace.ts";
 
 const STEP_MS = 50;
 
-/** Lets time pass, and what it wakes go on. */
+/** Lets time pass, and lets everything go on that becomes due. */
 async function pass(time: FakeTime, ms: number): Promise<void> {
   for (let passed = 0; passed < ms; passed += STEP_MS) {
     await time.tickAsync(STEP_MS);

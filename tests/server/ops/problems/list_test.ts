@@ -7,7 +7,7 @@ import type { Signs } from "../../../../server/ops/problems/signs.ts";
 import { type HintName, HINTS } from "../../../../server/telemetry/hints.ts";
 import { NOW, quietSigns } from "../../../support/doubles/quiet_signs.ts";
 
-/** Signs by which a problem is found, and others that are near and not yet it. */
+/** Signs by which a problem is found, and similar signs by which it is not found yet. */
 interface Case {
   readonly found: (signs: Signs) => Partial<Signs>;
   readonly near?: (signs: Signs) => Partial<Signs>;

@@ -1,7 +1,6 @@
 /**
- * Frames nearly as large as they may be, by many currencies and long names of products, and a
- * subscriber that reads them.
- * Tests of slow readers need both.
+ * Frames nearly as large as they may be, because they have many currencies and long names of
+ * products; and a subscriber that reads them. Tests of slow readers need both.
  */
 import currencies from "currency-codes";
 import { assert, assertEquals } from "@std/assert";
@@ -75,7 +74,7 @@ export class Quick {
   }
 }
 
-/** Goes on with rounds until frames are skipped, at least as many as there are slow readers. */
+/** Does rounds until at least as many frames are skipped as there are slow readers. */
 export async function fill(instance: Served, quick: Quick, readers = 1): Promise<void> {
   await until("the connections of the readers to be full", async () => {
     await quick.round();

@@ -3,7 +3,7 @@ import type { PlaceInput } from "../../../../client/contract/order.ts";
 import type { NewOrder } from "../../../../sql/orders/new_order.ts";
 import { anInput, anOrder } from "../orders.ts";
 
-/** Three bytes in UTF-8, and one UTF-16 unit, by which the contract counts. */
+/** One UTF-16 unit, by which the contract counts, but three bytes in UTF-8. */
 const LETTER = "貨";
 const LINES = 200;
 const ENTRIES = 16;

@@ -1,6 +1,6 @@
 /**
- * The thread of `gentle.ts`: places orders at a steady rate and tells each answer. It runs apart, so
- * that a test that is busy with something else does not make the answers look late.
+ * The thread of `gentle.ts`: it places orders at a steady rate and reports each answer. In the
+ * thread of a busy test, the answers would look late.
  */
 import { type Answer, authorization, request } from "../raw_calls.ts";
 import { anInput } from "../orders.ts";
@@ -47,7 +47,7 @@ function tell(news: GentleNews): void {
   self.postMessage(news);
 }
 
-/** Sends an order at each turn, whether those before are answered or not. Never ends by itself. */
+/** Sends an order at each turn, and waits for no answer. Never ends by itself. */
 async function pace(task: GentleTask): Promise<never> {
   const begunAt = performance.now();
   for (let turn = 0;; turn++) {

@@ -1,6 +1,6 @@
 /**
- * The thread of `guesses.ts`: connections that send one wrong key after the other, each a new one.
- * It speaks HTTP by hand, so that it costs the machine less than the service that it calls.
+ * The thread of `guesses.ts`: connections that send new wrong keys one after the other.
+ * It writes HTTP by hand, so that it costs the machine less than the service that it calls.
  */
 import { Random } from "../random.ts";
 
@@ -60,7 +60,7 @@ async function guessUntilLost({ host, port }: GuessTask, random: Random): Promis
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** A token in the form of one, which no key has. */
+/** A well-formed token that no key has. */
 function aGuess(random: Random): string {
   const text = (length: number, alphabet: string) =>
     Array.from({ length }, () => alphabet[Math.floor(random.next() * alphabet.length)]).join("");

@@ -11,13 +11,13 @@ const ROLE = "weir_worst";
 export const WORST_ENVIRONMENT: Readonly<Record<string, string>> = { [VARIABLE]: "worst" };
 
 /**
- * The worst value of each setting. Time-outs are just long enough for the statement that sets them
- * up, which is the first one of a session.
+ * The worst value of each setting. Timeouts are just long enough for the first statement of a
+ * session, by which Weir sets its own values.
  */
 export const WORST_SETTINGS: Readonly<Record<string, string>> = {
   DateStyle: "SQL, DMY",
   IntervalStyle: "sql_standard",
-  TimeZone: "Pacific/Chatham", // 12:45 or 13:45 before UTC
+  TimeZone: "Pacific/Chatham", // 12:45 or 13:45 ahead of UTC
   timezone_abbreviations: "India",
   client_encoding: "LATIN1",
   standard_conforming_strings: "off",
@@ -84,7 +84,7 @@ export async function giveToWorst(admin: Sql, database: string): Promise<void> {
   await admin`alter database ${admin(database)} owner to ${admin(ROLE)}`;
 }
 
-/** Puts a table and a function in front of those that Weir means, for who looks in `evil` first. */
+/** Adds a table and two functions with names that Weir uses, for sessions that look here first. */
 export async function addEvilSchema(admin: Sql): Promise<void> {
   await admin.unsafe(`
     create schema if not exists evil authorization ${ROLE};
