@@ -39,11 +39,10 @@ export class FramePace {
     clearTimeout(timer);
   }
 
-  /** The subscribers of a frame, in the groups that get it together. */
+  /** The subscribers of a frame, in the groups that get it together. The next read waits for all. */
   groupsOf<One>(subscribers: readonly One[], figures: Figures): (readonly One[])[] {
     if (frameBytes(figures) <= FREE_BYTES) return [subscribers];
     const groups = Math.ceil(subscribers.length / GROUP);
-    // The next frame comes when this one has gone to everybody.
     this.#dueAt = Math.max(this.#dueAt, performance.now() + groups * GROUP_EVERY_MS);
     return Array.from(
       { length: groups },

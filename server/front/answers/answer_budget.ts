@@ -199,6 +199,7 @@ export class RequestAnswers implements Answers {
 
   async #make<T>(keyId: string, wanted: Wanted, make: () => Promise<T>): Promise<T> {
     const { mostBytes } = wanted;
+    if (this.#closed) throw gone();
     if (!await this.#turns.begin(mostBytes)) throw this.#closed ? gone() : this.budget.full();
     try {
       const { requestBytes } = this.budget.bounds;

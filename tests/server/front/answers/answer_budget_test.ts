@@ -138,5 +138,6 @@ Deno.test("AnswerBudget makes no answer for a caller that is gone", async () => 
   assertEquals(await reasonOf(second), "queue_full");
   silent.resolve(text);
   await first;
+  assertEquals(await reasonOf(request.make("a", BYTES, answer)), "queue_full");
   assertEquals([wasMade, budget.bytes], [false, 0]);
 });
