@@ -5,7 +5,12 @@ export interface Figure {
   readonly value: number;
   readonly unit: string;
   /** `value` divided by the value of another figure of this run. */
-  readonly ratio?: { readonly to: string; readonly value: number };
+  readonly ratio?: {
+    readonly to: string;
+    readonly value: number;
+    /** The least and the most of the rounds. */
+    readonly spread?: readonly [number, number];
+  };
   /** The wished result, in words. */
   readonly aim?: string;
 }
@@ -26,4 +31,9 @@ export function median(values: readonly number[]): number {
 /** Rounds to four significant digits, for people. */
 export function rounded(value: number): number {
   return Number(value.toPrecision(4));
+}
+
+/** The least and the most of the values. */
+export function spread(values: readonly number[]): readonly [number, number] {
+  return [Math.min(...values), Math.max(...values)];
 }

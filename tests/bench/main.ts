@@ -5,11 +5,12 @@
 import { type Bench, type Figure, rounded } from "./figure.ts";
 import { fold } from "./fold.ts";
 import { freshness } from "./freshness.ts";
+import { http } from "./http.ts";
 import { intake } from "./intake.ts";
 import { overload } from "./overload.ts";
 import { start } from "./start.ts";
 
-const BENCHES: readonly Bench[] = [intake, overload, fold, freshness, start];
+const BENCHES: readonly Bench[] = [http, intake, overload, fold, freshness, start];
 const USAGE = `usage: deno task bench [${BENCHES.map(({ name }) => name).join("|")}]… [--json]`;
 
 async function main(args: readonly string[]): Promise<number> {
@@ -35,6 +36,7 @@ async function main(args: readonly string[]): Promise<number> {
 function lineOf({ name, value, unit, ratio, aim }: Figure): string {
   const parts = [name.padEnd(24), `${rounded(value)} ${unit}`.padEnd(18)];
   if (ratio !== undefined) parts.push(`${rounded(ratio.value)} × ${ratio.to}`);
+  if (ratio?.spread !== undefined) parts.push(`(${ratio.spread.map(rounded).join(" to ")})`);
   if (aim !== undefined) parts.push(`(aim: ${aim})`);
   return parts.join(" ");
 }
