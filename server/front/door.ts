@@ -29,13 +29,36 @@ export interface DoorOptions extends DoorRules {
   readonly now: () => number;
 }
 
+/** Names of this service that are remembered: it has a handful. */
+const MAX_NAMES = 100;
+
 export class Door {
   #saidAt = -Infinity;
+  /** The headers for calls of programs, by the name they call. To look at a name costs a URL. */
+  readonly #headersOfCalls = new Map<string, Readonly<Record<string, string>>>();
 
   constructor(readonly options: DoorOptions) {}
 
+  /** True for a name that was let in before, and so is one that a URL may have. */
+  knows(host: string): boolean {
+    return this.#headersOfCalls.has(host);
+  }
+
   /** Lets a request in, or answers it. */
   admit(knock: Knock): Admission {
+    const { host, origin, path, isUpgrade } = knock;
+    const isProgram = origin === null && host !== null && !isUpgrade && isCall(path);
+    if (!isProgram) return this.#decide(knock);
+    const known = this.#headersOfCalls.get(host);
+    if (known !== undefined) return { answer: null, headers: known };
+    const admission = this.#decide(knock);
+    if (admission.answer === null && this.#headersOfCalls.size < MAX_NAMES) {
+      this.#headersOfCalls.set(host, admission.headers);
+    }
+    return admission;
+  }
+
+  #decide(knock: Knock): Admission {
     const decision = decide(this.options, knock);
     const common = headersOf(knock.path);
     if (decision.kind === "refuse") {
@@ -91,11 +114,14 @@ export function withHeaders(
 }
 
 /** A request as the door sees it. */
-export function knockOf({ method = "GET", headers }: IncomingMessage, url: URL): Knock {
+export function knockOf(
+  { method = "GET", headers }: IncomingMessage,
+  { path, host }: Pick<Knock, "path" | "host">,
+): Knock {
   return {
     method,
-    path: url.pathname,
-    host: headers.host ?? url.host,
+    path,
+    host: headers.host ?? host,
     origin: headers.origin ?? null,
     asksMethod: headers["access-control-request-method"] ?? null,
     isUpgrade: headers.upgrade?.toLowerCase() === "websocket",

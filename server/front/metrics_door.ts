@@ -93,7 +93,7 @@ async function answerOf(
   const { url: target = "/", headers } = incoming;
   const url = URL.parse(target, `http://${headers.host ?? "localhost"}`);
   if (url === null) return { status: 400, headers: {}, body: "no such host\n" };
-  const admission = door.admit(knockOf(incoming, url));
+  const admission = door.admit(knockOf(incoming, { path: url.pathname, host: url.host }));
   if (admission.answer !== null) return admission.answer;
   const answer = url.pathname === "/healthz"
     ? HEALTHY

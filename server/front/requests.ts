@@ -1,36 +1,26 @@
 /**
- * Requests over HTTP: each is answered with a `Response`. Of a call the key comes first. Nothing of its
- * body is read before the key is known, and the connection of a wrong key ends with the answer.
+ * Requests over HTTP. Each goes through the door, and then to those who answer its path.
  *
  * Tested in tests/server/front.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
-import type { TRPCError } from "@trpc/server";
-import { Refused } from "../../client/contract/refused.ts";
-import type { Principal, Services } from "../router/context.ts";
-import { MAX_BATCH_CALLS } from "../router/errors.ts";
-import { appRouter } from "../router/mod.ts";
+import type { Services } from "../router/context.ts";
 import { tellBug } from "../telemetry/bugs.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import { bearerToken } from "./keys/auth.ts";
-import type { AnswerBudget, RequestAnswers } from "./answers/answer_budget.ts";
+import type { AnswerBudget } from "./answers/answer_budget.ts";
+import { answerCallRequest } from "./calls/call_requests.ts";
 import { sendAnswer } from "./connections/answer.ts";
-import { type Body, dropBody, readBody } from "./connections/body.ts";
 import type { ByteBudget } from "./connections/byte_budget.ts";
 import type { Streams } from "./connections/streams.ts";
-import type { Visitor, Visitors } from "./connections/visitors.ts";
+import type { Visitors } from "./connections/visitors.ts";
 import { type Door, knockOf, withHeaders } from "./door.ts";
-import { EventStream } from "./event_stream.ts";
+import type { EventStream } from "./event_stream.ts";
+import { Exchange } from "./exchange.ts";
 import { answerMetrics } from "./metrics_door.ts";
-import { isCall, TRPC_PATH } from "./origins.ts";
+import { isCall } from "./origins.ts";
 import { servePage } from "./page.ts";
 import { asBytes, asResponse, plain } from "./plain_answer.ts";
-import { NO_ROOM, TOO_LARGE } from "./refused_requests.ts";
 import type { SlowClients } from "./slow_clients.ts";
-
-/** A `Request` cannot be made for these. */
-const IMPOSSIBLE_METHODS: ReadonlySet<string> = new Set(["CONNECT", "TRACE", "TRACK"]);
 
 /** The parts that all requests of the server share. */
 export interface Front {
@@ -51,17 +41,6 @@ export interface Front {
   isStopping: boolean;
 }
 
-/** One request, and where its answer goes. */
-interface Exchange {
-  readonly incoming: IncomingMessage;
-  readonly outgoing: ServerResponse;
-  readonly visitor: Visitor;
-  readonly url: URL;
-  /** Aborts when the client is gone before it has its answer. */
-  readonly gone: AbortSignal;
-  readonly answers: RequestAnswers;
-}
-
 /** Answers a request. Never rejects. */
 export async function answerRequest(
   incoming: IncomingMessage,
@@ -70,25 +49,11 @@ export async function answerRequest(
 ): Promise<void> {
   const visitor = front.visitors.of(incoming.socket);
   if (visitor === undefined) return void outgoing.destroy();
-  visitor.underWay++;
-  const gone = new AbortController();
-  const over = () => {
-    if (!visitor.onGone.delete(over)) return;
-    visitor.underWay--;
-    if (!outgoing.writableFinished) gone.abort();
-  };
-  visitor.onGone.add(over);
-  outgoing.once("close", over);
-  const url = urlOf(incoming);
-  const answers = front.answers.ofRequest();
-  gone.signal.addEventListener("abort", () => answers.close());
-  const response = url === null
-    ? new Response("no such host\n", { status: 400 })
-    : await admitted({ incoming, outgoing, visitor, url, gone: gone.signal, answers }, front)
-      .catch(failed);
+  const exchange = new Exchange(incoming, outgoing, visitor, front);
+  const response = await admitted(exchange, front).catch(failed);
+  if (response === null) return;
   if (front.isStopping) outgoing.shouldKeepAlive = false;
-  await sendAnswer(response, outgoing, { slowClients: front.slowClients, gone: gone.signal });
-  answers.close();
+  await sendAnswer(response, outgoing, { slowClients: front.slowClients, gone: exchange.gone });
 }
 
 function failed(error: unknown): Response {
@@ -96,30 +61,59 @@ function failed(error: unknown): Response {
   return new Response("internal error\n", { status: 500 });
 }
 
-/** The answer of the door, or the answer of who is behind it, with the headers of the door. */
-async function admitted(exchange: Exchange, front: Front): Promise<Response> {
-  const admission = front.door.admit(knockOf(exchange.incoming, exchange.url));
+/**
+ * The answer of the door, or the answer of who is behind it, with the headers of the door.
+ * @returns null when the answer has been sent
+ */
+async function admitted(exchange: Exchange, front: Front): Promise<Response | null> {
+  const target = targetOf(exchange.incoming, front);
+  if (target === null) return new Response("no such host\n", { status: 400 });
+  const admission = front.door.admit(knockOf(exchange.incoming, target));
   if (admission.answer !== null) return asResponse(admission.answer);
-  return withHeaders(await route(exchange, front), admission.headers);
+  if (isCall(target.path)) {
+    return await answerCallRequest(exchange, target.url, admission.headers, front);
+  }
+  return withHeaders(await answerPath(exchange, target.path, front), admission.headers);
 }
 
 /** Why a request for a WebSocket is not let in, as the bytes of an answer; null: it is. */
 export function refusalOfUpgrade(incoming: IncomingMessage, front: Front): string | null {
-  const url = urlOf(incoming);
-  if (url === null) return plain("400 Bad Request", "no such host");
-  const { answer } = front.door.admit(knockOf(incoming, url));
+  const target = targetOf(incoming, front);
+  if (target === null) return plain("400 Bad Request", "no such host");
+  const { answer } = front.door.admit(knockOf(incoming, target));
   if (answer !== null) return asBytes("403 Forbidden", answer.headers, answer.body ?? "");
-  return isCall(url.pathname) ? null : plain("404 Not Found", "not found");
+  return isCall(target.path) ? null : plain("404 Not Found", "not found");
 }
 
-function urlOf({ url = "/", headers: { host = "localhost" } }: IncomingMessage): URL | null {
-  return URL.parse(url.startsWith("/") ? `http://${host}${url}` : url);
+/** The address that a request asks for. */
+interface Target {
+  readonly path: string;
+  readonly host: string;
+  readonly url: () => URL;
 }
 
-async function route(exchange: Exchange, front: Front): Promise<Response> {
-  const { url: { pathname }, incoming: { method = "GET", headers } } = exchange;
-  if (isCall(pathname)) return await answerCall(exchange, front);
-  switch (pathname) {
+/** A path that stays as it is in a URL. */
+const PLAIN_PATH = /^(\/[\w.,-]+)+(?=\?|$)/;
+const DOTS = /\/\.{1,2}(\/|\?|$)/;
+
+/** Null: no service can have such an address. */
+function targetOf(
+  { url = "/", headers: { host = "localhost" } }: IncomingMessage,
+  { door }: Front,
+): Target | null {
+  const parse = () => URL.parse(url.startsWith("/") ? `http://${host}${url}` : url);
+  const path = door.knows(host) && !DOTS.test(url) ? PLAIN_PATH.exec(url)?.[0] : undefined;
+  if (path !== undefined) return { path, host, url: () => parse()! };
+  const parsed = parse();
+  return parsed && { path: parsed.pathname, host: parsed.host, url: () => parsed };
+}
+
+async function answerPath(
+  { incoming: { method = "GET", headers } }: Exchange,
+  path: string,
+  front: Front,
+): Promise<Response> {
+  switch (path) {
     case "/healthz":
       return new Response("ok\n");
     case "/readyz":
@@ -130,96 +124,6 @@ async function route(exchange: Exchange, front: Front): Promise<Response> {
       if (front.metricsPort !== null) return new Response("not found\n", { status: 404 });
       return asResponse(await answerMetrics(front, headers.authorization ?? null));
     default:
-      return await servePage(method, pathname);
+      return await servePage(method, path);
   }
-}
-
-async function answerCall(exchange: Exchange, front: Front): Promise<Response> {
-  const { incoming, outgoing, visitor, url } = exchange;
-  const { method = "GET" } = incoming;
-  if (IMPOSSIBLE_METHODS.has(method)) return new Response(null, { status: 405 });
-  const headers = new Headers(headersOf(incoming));
-  const token = bearerToken(headers.get("authorization"));
-  const identified = front.services.auth.authenticate(token);
-  const caller = await identified.catch(unlessRefused);
-  if (caller !== null) visitor.known();
-  else outgoing.shouldKeepAlive = false;
-  const share = front.unread.open(caller?.keyId ?? "");
-  // tRPC reads a body of POST only.
-  const body = method === "POST" ? await bodyOf(exchange, caller, share, front) : null;
-  if (!(body instanceof Uint8Array) && body !== null) {
-    share.giveBack();
-    return refusalOf(body, outgoing);
-  }
-  const streams = front.streams.ofConnection();
-  const events = new EventStream(front.slowClients, front.eventStreams);
-  const signal = exchange.gone;
-  try {
-    const response = await fetchRequestHandler({
-      endpoint: TRPC_PATH,
-      req: new Request(url, { method, headers, body, signal }),
-      router: appRouter,
-      maxBatchSize: MAX_BATCH_CALLS,
-      createContext: () => {
-        const { services } = front;
-        const { answers } = exchange;
-        return { services, token, identified, slots: events.slots, streams, answers };
-      },
-      responseMeta: ({ errors }) => retryAfterOf(errors),
-    });
-    return events.carry(response);
-  } finally {
-    share.giveBack();
-  }
-}
-
-/** Null for a key that cannot be used now. The call says why. */
-function unlessRefused(error: unknown): null {
-  if (error instanceof Refused) return null;
-  throw error;
-}
-
-/** The body of a call. A caller without a good key gets an answer that does not depend on it. */
-async function bodyOf(
-  { incoming, outgoing }: Exchange,
-  caller: Principal | null,
-  share: ReturnType<ByteBudget["open"]>,
-  front: Front,
-): Promise<Body> {
-  const asksFirst = incoming.headers.expect !== undefined;
-  if (caller === null) {
-    if (!asksFirst) await dropBody(incoming);
-    return new Uint8Array();
-  }
-  if (asksFirst) outgoing.writeContinue();
-  return await readBody(incoming, share, front.slowClients.ms);
-}
-
-function refusalOf(body: Exclude<Body, Uint8Array>, outgoing: ServerResponse): Response {
-  outgoing.shouldKeepAlive = false; // the rest of the body may be on its way
-  switch (body) {
-    case "too_large":
-      return Response.json({ error: TOO_LARGE }, { status: 413 });
-    case "no_room":
-      return Response.json({ error: NO_ROOM }, { status: 429, headers: { "Retry-After": "1" } });
-    case "too_slow":
-      return new Response("the request did not come to its end\n", { status: 408 });
-  }
-}
-
-function headersOf({ rawHeaders }: IncomingMessage): [string, string][] {
-  const headers: [string, string][] = [];
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    headers.push([rawHeaders[index]!, rawHeaders[index + 1]!]);
-  }
-  return headers;
-}
-
-/** `Retry-After`, in whole seconds, when one of the errors says how long. */
-function retryAfterOf(errors: readonly TRPCError[]): { headers?: Record<string, string> } {
-  const waits = errors.flatMap((error) =>
-    error.cause instanceof Refused ? error.cause.refusal.retryAfterMs ?? [] : []
-  );
-  if (waits.length === 0) return {};
-  return { headers: { "Retry-After": String(Math.ceil(Math.max(...waits) / 1_000)) } };
 }

@@ -77,7 +77,8 @@ export function createWebSocketServer(front: Front): WebSocketServer {
     const { slots } = socket;
     const isGone = () => socket.readyState !== WebSocket.OPEN;
     const streams = front.streams.ofConnection();
-    const own = { slots, streams, answers: front.answers.ofConnection(slots, isGone) };
+    const answers = front.answers.ofConnection(slots, isGone);
+    const connection = { slots, streams, answers };
     socket.begin(front, visitor);
     sockets.add(socket);
     front.slowClients.add(socket);
@@ -101,7 +102,7 @@ export function createWebSocketServer(front: Front): WebSocketServer {
             (principal) => socket.known(principal),
             (error) => socket.refused(error),
           );
-          return { services, token, identified: asksAnew ? null : identified, ...own };
+          return { services, token, identified: asksAnew ? null : identified, connection };
         },
       } as Parameters<typeof getWSConnectionHandler<typeof appRouter>>[0],
     )(socket, incoming);

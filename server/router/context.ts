@@ -76,10 +76,15 @@ export interface Context {
   readonly token: string | null;
   /** The caller, where the front has asked for it already; null: the call asks itself. */
   readonly identified: Promise<Principal> | null;
-  /** For streams: their places on the caller's connection. */
+  readonly connection: Connection;
+}
+
+/** The caller's connection, or its request over HTTP. */
+export interface Connection {
+  /** For streams: their places on the connection. */
   readonly slots: { open(): Slot };
-  /** Counts the subscriptions of the caller's connection and key. */
+  /** Counts the subscriptions of the connection and of the key. */
   readonly streams: Streams;
-  /** For answers that may be large: their places among those of the caller's request or connection. */
+  /** For answers that may be large: their places among the others. */
   readonly answers: Answers;
 }

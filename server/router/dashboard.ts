@@ -27,7 +27,11 @@ export const dashboardRouter = router({
     const scope = scopeOf(ctx.principal, input.storeId);
     try {
       const { keyId } = ctx.principal;
-      return await ctx.answers.make(keyId, MAX_FRAME_BYTES, () => ctx.services.hub.snapshot(scope));
+      return await ctx.connection.answers.make(
+        keyId,
+        MAX_FRAME_BYTES,
+        () => ctx.services.hub.snapshot(scope),
+      );
     } catch (error) {
       if (!(error instanceof NoSnapshot)) throw error;
       throw new Refused(refuse("unavailable", error.message, 1_000));
@@ -38,7 +42,7 @@ export const dashboardRouter = router({
     async function* ({ ctx, input, signal }) {
       const scope = scopeOf(ctx.principal, input.storeId);
       const floor = input.lastEventId ?? null;
-      using slot = ctx.slots.open();
+      using slot = ctx.connection.slots.open();
       const frames = ctx.services.hub.watch(scope, floor, signal, () => slot.turn());
       for await (const { id, snapshot } of frames) {
         await ctx.assertStillAllowed();

@@ -18,7 +18,7 @@ import {
 import type { PlaceInput, PlaceOrder } from "../../client/contract/order.ts";
 import { Refused } from "../../client/contract/refused.ts";
 import { MAX_LETTER_BYTES } from "../../sql/orders/page.ts";
-import type { Answers, Principal, Services } from "./context.ts";
+import type { Connection, Principal, Services } from "./context.ts";
 import { cursorOf } from "./cursor.ts";
 import {
   assertAllStores,
@@ -36,7 +36,7 @@ export const deadLettersRouter = router({
   list: ops.input(listInput).query(({ ctx, input }) => {
     const { state, limit, cursor = null } = input;
     const storeId = storeOf(ctx.principal, input.storeId);
-    return ctx.answers.makePage(
+    return ctx.connection.answers.makePage(
       ctx.principal.keyId,
       () => ctx.services.deadLetters.list({ storeId, state, limit, cursor }),
     );
@@ -72,12 +72,12 @@ export const deadLettersRouter = router({
 interface Caller {
   readonly services: Services;
   readonly principal: Principal;
-  readonly answers: Answers;
+  readonly connection: Connection;
 }
 
 /** Makes an answer with one letter. A refusal for its size comes before the letter is touched. */
-function large<T>({ answers, principal }: Caller, make: () => Promise<T>): Promise<T> {
-  return answers.make(principal.keyId, MAX_LETTER_BYTES, make);
+function large<T>({ connection, principal }: Caller, make: () => Promise<T>): Promise<T> {
+  return connection.answers.make(principal.keyId, MAX_LETTER_BYTES, make);
 }
 
 /** The letter. @throws Refused not_found, or forbidden for a key of another store */

@@ -16,7 +16,7 @@ export const opsRouter = router({
   status: ops.query(({ ctx }) => ctx.services.statusBoard.read()),
 
   onStatus: ops.subscription(async function* ({ ctx, signal }) {
-    using slot = ctx.slots.open();
+    using slot = ctx.connection.slots.open();
     for await (const newest of ctx.services.statusBoard.watch(signal)) {
       await ctx.assertStillAllowed();
       await slot.turn();

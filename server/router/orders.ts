@@ -67,7 +67,7 @@ export const ordersRouter = router({
     const { storeId, orderId } = input;
     assertStore(ctx.principal, storeId);
     const { keyId } = ctx.principal;
-    return await ctx.answers.make(
+    return await ctx.connection.answers.make(
       keyId,
       MAX_ORDER_BYTES,
       () => ctx.services.orders.find(storeId, orderId),
@@ -78,7 +78,7 @@ export const ordersRouter = router({
     assertStore(ctx.principal, input.storeId);
     const { storeId, limit, cursor = null, status = null } = input;
     const { keyId } = ctx.principal;
-    return await ctx.answers.makePage(
+    return await ctx.connection.answers.makePage(
       keyId,
       () => ctx.services.orders.list({ storeId, limit, cursor, status }),
     );

@@ -72,7 +72,7 @@ export function procedureFor(scope: Scope) {
     const principal = withScope(await identify(ctx));
     const call = () => next({ ctx: { principal, assertStillAllowed } });
     if (type !== "subscription") return await call();
-    const place = ctx.streams.open(principal.keyId);
+    const place = ctx.connection.streams.open(principal.keyId);
     // A client may be gone before its stream is read, and a stream may end while its client stays.
     signal?.addEventListener("abort", () => place[Symbol.dispose](), { once: true });
     const result = await call();

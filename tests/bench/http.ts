@@ -55,8 +55,18 @@ async function measure(databaseUrl: string, redisUrl: string): Promise<Figure[]>
     await weir.says(/"message":"ready"/);
     return figuresOf(
       await inTurns([
-        { name: "weir", url: weir.url, call: { ...POST, path: "/trpc/orders.place" }, callers: CALLERS },
-        { name: "textbook", url: textbook.url, call: { ...POST, path: "/trpc/place" }, callers: CALLERS },
+        {
+          name: "weir",
+          url: weir.url,
+          call: { ...POST, path: "/trpc/orders.place" },
+          callers: CALLERS,
+        },
+        {
+          name: "textbook",
+          url: textbook.url,
+          call: { ...POST, path: "/trpc/place" },
+          callers: CALLERS,
+        },
         { name: "fastify", url: fastify.url, call: { ...POST, path: "/orders" }, callers: CALLERS },
         {
           name: "empty",
@@ -73,7 +83,12 @@ async function measure(databaseUrl: string, redisUrl: string): Promise<Figure[]>
         {
           name: "weir_snapshot",
           url: weir.url,
-          call: { ...NO_ORDER, token: KEY, method: "GET", path: "/trpc/dashboard.snapshot?input=%7B%7D" },
+          call: {
+            ...NO_ORDER,
+            token: KEY,
+            method: "GET",
+            path: "/trpc/dashboard.snapshot?input=%7B%7D",
+          },
           callers: [64],
         },
       ]),

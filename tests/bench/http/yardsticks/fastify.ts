@@ -59,7 +59,15 @@ app.post<{ Body: Order }>("/orders", {
                                         total_minor, customer_ref)
            VALUES ($1, $2, $3, $4, $5, $6, $7)
            ON CONFLICT (store_id, idempotency_key) DO NOTHING RETURNING order_id, placed_at`,
-    values: [storeId, idempotencyKey, currency, JSON.stringify(lines), units, totalMinor, customerRef],
+    values: [
+      storeId,
+      idempotencyKey,
+      currency,
+      JSON.stringify(lines),
+      units,
+      totalMinor,
+      customerRef,
+    ],
   });
   return { orderId: rows[0]?.order_id, placedAt: rows[0]?.placed_at };
 });

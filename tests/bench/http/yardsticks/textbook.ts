@@ -27,7 +27,10 @@ const router = t.router({
   empty: t.procedure.query(() => "ok"),
   place: t.procedure.input(order).mutation(async ({ input }) => {
     const units = input.lines.reduce((sum, { quantity }) => sum + quantity, 0);
-    const totalMinor = input.lines.reduce((sum, line) => sum + line.quantity * line.unitPriceMinor, 0);
+    const totalMinor = input.lines.reduce(
+      (sum, line) => sum + line.quantity * line.unitPriceMinor,
+      0,
+    );
     const [row] = await sql`
       INSERT INTO textbook_orders (store_id, idempotency_key, currency, lines, units, total_minor,
                                    customer_ref)

@@ -1,0 +1,139 @@
+/**
+ * Requests for calls. Of a call the key comes first: nothing of its body is read before the key is
+ * known, and the connection of a wrong key ends with the answer.
+ *
+ * Tested in tests/server/front/message_bounds_test.ts and tests/server/front/calls.
+ */
+import { Buffer } from "node:buffer";
+import { Refused } from "../../../client/contract/refused.ts";
+import type { Context, Principal } from "../../router/context.ts";
+import { type Body, dropBody, readBody } from "../connections/body.ts";
+import type { Share } from "../connections/byte_budget.ts";
+import { withHeaders } from "../door.ts";
+import type { Exchange } from "../exchange.ts";
+import { bearerToken } from "../keys/auth.ts";
+import { NO_ROOM, TOO_LARGE } from "../refused_requests.ts";
+import type { Front } from "../requests.ts";
+import { answerCalls } from "./answer_calls.ts";
+import { plainCallsOf } from "./plain_call.ts";
+import { answerByStock } from "./stock_adapter.ts";
+
+/** A `Request` cannot be made for these. */
+const IMPOSSIBLE_METHODS: ReadonlySet<string> = new Set(["CONNECT", "TRACE", "TRACK"]);
+
+const decoder = new TextDecoder();
+
+type Headers = Readonly<Record<string, string>>;
+
+/**
+ * Answers a request for calls.
+ * @param url makes the address of the request, which only the stock adapter needs.
+ * @param doorHeaders stand in every answer.
+ * @returns null when the answer has been sent
+ */
+export async function answerCallRequest(
+  exchange: Exchange,
+  url: () => URL,
+  doorHeaders: Headers,
+  front: Front,
+): Promise<Response | null> {
+  const { incoming: { method = "GET", headers }, outgoing, visitor } = exchange;
+  if (IMPOSSIBLE_METHODS.has(method)) {
+    return withHeaders(new Response(null, { status: 405 }), doorHeaders);
+  }
+  const token = bearerToken(headers.authorization ?? null);
+  const identified = front.services.auth.authenticate(token);
+  const caller = await identified.catch(unlessRefused);
+  if (caller !== null) visitor.known();
+  else outgoing.shouldKeepAlive = false;
+  const share = front.unread.open(caller?.keyId ?? "");
+  try {
+    // tRPC reads a body of POST only.
+    const body = method === "POST" ? await bodyOf(exchange, caller, share, front) : null;
+    if (!(body instanceof Uint8Array) && body !== null) {
+      return withHeaders(refusalOf(body, exchange), doorHeaders);
+    }
+    const context = { services: front.services, token, identified, connection: exchange };
+    if (await isAnsweredPlainly(exchange, body, context, doorHeaders, front)) return null;
+    return withHeaders(await answerByStock(exchange, url(), body, context), doorHeaders);
+  } finally {
+    share.giveBack();
+  }
+}
+
+/** Answers the request if its calls are plain. @returns false when the stock adapter has to */
+async function isAnsweredPlainly(
+  exchange: Exchange,
+  body: Uint8Array | null,
+  context: Context,
+  doorHeaders: Headers,
+  front: Front,
+): Promise<boolean> {
+  const { method = "GET", url = "", headers } = exchange.incoming;
+  const plain = plainCallsOf({
+    method,
+    url,
+    contentType: headers["content-type"],
+    accept: headers.accept,
+    trpcAccept: headers["trpc-accept"],
+  });
+  if (plain === null) return false;
+  const text = body === null ? "" : decoder.decode(body);
+  const { status, retryAfterSeconds, body: answer } = await answerCalls(plain, text, context);
+  if (front.isStopping) exchange.outgoing.shouldKeepAlive = false;
+  exchange.send(status, headersOf(answer, retryAfterSeconds, doorHeaders), answer);
+  return true;
+}
+
+/** tRPC's answers differ by these headers of the request. */
+const VARY = "trpc-accept, accept";
+
+function headersOf(
+  body: string,
+  retryAfterSeconds: number | null,
+  doorHeaders: Headers,
+): Record<string, string | number> {
+  const { vary } = doorHeaders;
+  const headers: Record<string, string | number> = {
+    ...doorHeaders,
+    vary: vary === undefined ? VARY : `${VARY}, ${vary}`,
+    "content-type": "application/json",
+    "content-length": Buffer.byteLength(body),
+  };
+  if (retryAfterSeconds !== null) headers["retry-after"] = retryAfterSeconds;
+  return headers;
+}
+
+/** Null for a key that cannot be used now. The call says why. */
+function unlessRefused(error: unknown): null {
+  if (error instanceof Refused) return null;
+  throw error;
+}
+
+/** The body of a call. A caller without a good key gets an answer that does not depend on it. */
+async function bodyOf(
+  { incoming, outgoing }: Exchange,
+  caller: Principal | null,
+  share: Share,
+  front: Front,
+): Promise<Body> {
+  const asksFirst = incoming.headers.expect !== undefined;
+  if (caller === null) {
+    if (!asksFirst) await dropBody(incoming);
+    return new Uint8Array();
+  }
+  if (asksFirst) outgoing.writeContinue();
+  return await readBody(incoming, share, front.slowClients.ms);
+}
+
+function refusalOf(body: Exclude<Body, Uint8Array>, { outgoing }: Exchange): Response {
+  outgoing.shouldKeepAlive = false; // the rest of the body may be on its way
+  switch (body) {
+    case "too_large":
+      return Response.json({ error: TOO_LARGE }, { status: 413 });
+    case "no_room":
+      return Response.json({ error: NO_ROOM }, { status: 429, headers: { "Retry-After": "1" } });
+    case "too_slow":
+      return new Response("the request did not come to its end\n", { status: 408 });
+  }
+}
