@@ -39,9 +39,12 @@ export class Door {
 
   constructor(readonly options: DoorOptions) {}
 
-  /** True for a name that was let in before, and so is one that a URL may have. */
-  knows(host: string): boolean {
-    return this.#headersOfCalls.has(host);
+  /**
+   * The headers of answers to calls of programs by this name of the service; undefined: no program
+   * has called by it so far. A name that was let in is one that a URL may have.
+   */
+  headersFor(host: string): Readonly<Record<string, string>> | undefined {
+    return this.#headersOfCalls.get(host);
   }
 
   /** Lets a request in, or answers it. */

@@ -11,10 +11,12 @@ import type { Services } from "../router/context.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { AnswerBudget } from "./answers/answer_budget.ts";
 import { ByteBudget } from "./connections/byte_budget.ts";
+import { HEADERS_TIMEOUT_MS, IDLE_TIMEOUT_MS } from "./connections/times.ts";
 import { listen } from "./connections/listener.ts";
 import { Streams } from "./connections/streams.ts";
 import { type VisitorBounds, Visitors } from "./connections/visitors.ts";
 import { Door } from "./door.ts";
+import { Lanes } from "./lane/lanes.ts";
 import { plain } from "./plain_answer.ts";
 import { answerRequest, type Front, refusalOfUpgrade } from "./requests.ts";
 import { SlowClients } from "./slow_clients.ts";
@@ -22,10 +24,6 @@ import { createWebSocketServer, type WebSocketServer } from "./websocket.ts";
 
 /** Proxies end a connection on which nothing moves; 60 s is the usual time, 30 s a short one. */
 export const KEEP_ALIVE_MS = 15_000;
-/** The head of a request must arrive within this time. Slow lines need a second. */
-const HEADERS_TIMEOUT_MS = 10_000;
-/** A connection between two requests. Proxies keep theirs for 60 s, and should be the first to end it. */
-const IDLE_TIMEOUT_MS = 75_000;
 /** A URL with the input of a batch in it may be long. */
 const MAX_HEAD_BYTES = 65_536;
 /** Bytes of requests that have not arrived in full: of all callers, and of one key. */
@@ -91,11 +89,13 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
     connectionsCheckingInterval: 1_000,
     maxHeaderSize: MAX_HEAD_BYTES,
   });
+  const lanes = new Lanes(server, front);
   receive(server, front, webSockets);
   const end = () => {
     clearInterval(keepAlive);
     front.slowClients.stop();
     front.visitors.stop();
+    lanes.stop();
     webSockets.stop();
   };
   const listener = await listen(server, options).catch((error) => {
@@ -117,6 +117,7 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
       const stopped = listener.stop();
       webSockets.close();
       for (const stream of front.eventStreams) stream.breakOff();
+      lanes.endQuiet();
       server.closeIdleConnections();
       await front.visitors.allGone(timeoutMs);
       server.closeAllConnections();
@@ -130,7 +131,6 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
 function receive(server: Server, front: Front, webSockets: WebSocketServer): void {
   const answer = (incoming: IncomingMessage, outgoing: ServerResponse) =>
     void answerRequest(incoming, outgoing, front);
-  server.on("connection", (socket: Socket) => front.visitors.arrive(socket));
   server.on("request", answer);
   // The client waits for a word before it sends the body. It gets it once its key is known.
   server.on("checkContinue", answer);

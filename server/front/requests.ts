@@ -102,7 +102,9 @@ function targetOf(
   { door }: Front,
 ): Target | null {
   const parse = () => URL.parse(url.startsWith("/") ? `http://${host}${url}` : url);
-  const path = door.knows(host) && !DOTS.test(url) ? PLAIN_PATH.exec(url)?.[0] : undefined;
+  const path = door.headersFor(host) !== undefined && !DOTS.test(url)
+    ? PLAIN_PATH.exec(url)?.[0]
+    : undefined;
   if (path !== undefined) return { path, host, url: () => parse()! };
   const parsed = parse();
   return parsed && { path: parsed.pathname, host: parsed.host, url: () => parsed };

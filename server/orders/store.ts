@@ -9,6 +9,7 @@ import type { OrderStore } from "../../actors/order_writer/group_commit.ts";
 import type { Pool } from "../../sql/connection/database.ts";
 import { commitBatch, readStored } from "../../sql/orders/batch.ts";
 import { type ParkedLetter, parkOrder } from "../../sql/orders/dead_letters.ts";
+import { QuickWay } from "../../sql/orders/new_batch.ts";
 import type { NewOrder } from "../../sql/orders/new_order.ts";
 import { commitRecalling, type RecallOptions } from "../overflow/recall.ts";
 
@@ -17,8 +18,9 @@ type OnParked = (order: NewOrder, letter: ParkedLetter) => void;
 
 /** A store on `pool`, for where there is no overflow. */
 export function createOrderStore(pool: Pool, onParked: OnParked = () => undefined): OrderStore {
+  const quickWay = new QuickWay();
   return {
-    commit: (orders) => pool.run((sql) => commitBatch(sql, orders)),
+    commit: (orders) => pool.run((sql) => commitBatch(sql, orders, quickWay)),
     park: async (order, rule) => {
       const cause = { reason: "rejected", rule } as const;
       const letter = await pool.run((sql) => parkOrder(sql, order, cause));

@@ -22,17 +22,6 @@ const t = initTRPC.context<Context>().create({
 
 export const router = t.router;
 
-/** Turns a `Refused` into tRPC's error, thrown by a call or by a subscription while it runs. */
-const translating = t.procedure.use(async ({ next, type }) => {
-  const result = await next();
-  if (!result.ok) {
-    if (result.error.cause instanceof Refused) throw refusedCall(result.error.cause);
-    return result;
-  }
-  if (type !== "subscription") return result;
-  return { ...result, data: translated(result.data as AsyncIterable<unknown>) };
-});
-
 /** The same stream, its refusals translated. */
 function translated<T>(stream: AsyncIterable<T>): AsyncIterable<T> {
   return {
@@ -54,34 +43,54 @@ function identify(ctx: Context): Promise<Principal> {
   return ctx.identified ?? ctx.services.auth.authenticate(ctx.token);
 }
 
+/**
+ * The result of a call, or its refusal as tRPC's error. One middleware does all that a procedure needs:
+ * tRPC copies the whole call for each of them.
+ */
+async function translating<Result extends { readonly ok: boolean }>(
+  call: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    const result = await call();
+    const cause = result.ok ? null : (result as { error?: Error }).error?.cause;
+    if (cause instanceof Refused) throw refusedCall(cause);
+    return result;
+  } catch (error) {
+    throw error instanceof Refused ? refusedCall(error) : error;
+  }
+}
+
 /** A procedure for every valid key; `ctx.principal` is the caller. */
-export const procedureForAnyKey = translating.use(async ({ ctx, next }) =>
-  next({ ctx: { principal: await identify(ctx) } })
+export const procedureForAnyKey = t.procedure.use(({ ctx, next }) =>
+  translating(async () => next({ ctx: { principal: await identify(ctx) } }))
 );
 
 /** A procedure for keys with `scope`; `ctx.principal` is the caller. */
 export function procedureFor(scope: Scope) {
-  return translating.use(async ({ ctx, next, type, signal }) => {
-    const withScope = (principal: Principal) => {
-      if (principal.scopes.has(scope)) return principal;
-      throw new Refused(refuse("forbidden", `this needs a key with the scope ${scope}`));
-    };
-    /** For streams: a key may be revoked while they run. */
-    const assertStillAllowed = async () =>
-      void withScope(await ctx.services.auth.authenticate(ctx.token));
-    const principal = withScope(await identify(ctx));
-    const call = () => next({ ctx: { principal, assertStillAllowed } });
-    if (type !== "subscription") return await call();
-    const place = ctx.connection.streams.open(principal.keyId);
-    // A client may be gone before its stream is read, and a stream may end while its client stays.
-    signal?.addEventListener("abort", () => place[Symbol.dispose](), { once: true });
-    const result = await call();
-    if (result.ok) {
-      return { ...result, data: counted(result.data as AsyncIterable<unknown>, place) };
-    }
-    place[Symbol.dispose]();
-    return result;
-  });
+  const withScope = (principal: Principal) => {
+    if (principal.scopes.has(scope)) return principal;
+    throw new Refused(refuse("forbidden", `this needs a key with the scope ${scope}`));
+  };
+  return t.procedure.use(({ ctx, next, type, signal }) =>
+    translating(async () => {
+      /** For streams: a key may be revoked while they run. */
+      const assertStillAllowed = async () =>
+        void withScope(await ctx.services.auth.authenticate(ctx.token));
+      const principal = withScope(await identify(ctx));
+      const call = () => next({ ctx: { principal, assertStillAllowed } });
+      if (type !== "subscription") return await call();
+      const place = ctx.connection.streams.open(principal.keyId);
+      // A client may be gone before its stream is read, and a stream may end while its client stays.
+      signal?.addEventListener("abort", () => place[Symbol.dispose](), { once: true });
+      const result = await call();
+      if (result.ok) {
+        const stream = translated(result.data as AsyncIterable<unknown>);
+        return { ...result, data: counted(stream, place) };
+      }
+      place[Symbol.dispose]();
+      return result;
+    })
+  );
 }
 
 /** The same stream, which gives its place back when it ends. */

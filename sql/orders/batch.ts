@@ -1,6 +1,9 @@
 /**
  * Group commit: one batch of orders, one autocommit statement, and what it adds to the journal.
  *
+ * A batch of new orders goes the quick way (new_batch.ts). All other batches, and those that the quick
+ * way did not take, are for the statement here.
+ *
  * The statement inserts the orders that are new, and writes the sums of exactly these orders to the
  * journal: as one row, or as one for each part (journal_parts.ts). It is one statement, so no
  * transaction stays open between round trips, and a paused instance blocks nobody. Rows are inserted
@@ -17,8 +20,9 @@
  */
 import type { NewOrder } from "./new_order.ts";
 import type { Sql, Tx } from "../connection/database.ts";
-import { JOURNAL_FORMAT } from "../figures/journal.ts";
+import { JOURNALED } from "./journaled.ts";
 import { journalParts } from "./journal_parts.ts";
+import { QuickWay } from "./new_batch.ts";
 import { classify } from "../connection/failure.ts";
 import { type Column, standbyHasIt, storesSomething } from "../connection/standby.ts";
 import { iso } from "../time.ts";
@@ -41,6 +45,7 @@ export interface StoredOrder {
 /**
  * Commits a batch.
  * @param orders at most one per order id.
+ * @param quickWay of the writer whose batch it is. Default: one that knows nothing of batches before.
  *
  * A second call with the same orders adds nothing and returns the same rows with `isNew: false`. So
  * the call may be repeated after an unknown outcome. A batch without orders writes a message to the
@@ -54,10 +59,14 @@ export interface StoredOrder {
 export async function commitBatch(
   sql: Sql,
   orders: readonly NewOrder[],
+  quickWay: QuickWay = new QuickWay(),
 ): Promise<Map<string, StoredOrder>> {
   let inserted: Inserted;
   try {
-    inserted = await insertNew(sql, orders);
+    const placedAt = await quickWay.insert(sql, orders);
+    inserted = placedAt === null
+      ? await insertNew(sql, orders)
+      : { placed_at: placedAt, new_ids: null, acknowledged: null };
   } catch (error) {
     // PostgreSQL checks constraints before the primary key. So a new constraint may refuse an order
     // that was stored before the constraint was added. Therefore look whether the order is stored.
@@ -103,8 +112,8 @@ export function insertNew(sql: Sql | Tx, orders: readonly NewOrder[]): Promise<I
   return storesSomething(sql, (probe) => insertWith(sql, orders, probe));
 }
 
-/** The part of the statement that writes the sums of the rows in `parted`, a row for each part. */
-const JOURNALED = `
+/** The sums of the rows in `parted`. */
+const COUNTED = `
 totals AS (
       SELECT part, store_id, currency, date_trunc('minute', placed_at, 'UTC') AS minute,
              count(*) AS orders, sum(units) AS units, sum(total_minor) AS revenue_minor
@@ -113,36 +122,7 @@ totals AS (
       SELECT part, store_id, currency, (placed_at AT TIME ZONE 'UTC')::date AS day,
              line->>'sku' AS sku, sum((line->>'quantity')::bigint) AS units,
              sum((line->>'quantity')::bigint * (line->>'unitPriceMinor')::bigint) AS revenue_minor
-      FROM parted, jsonb_array_elements(lines) AS line GROUP BY 1, 2, 3, 4, 5
-    ), lists AS MATERIALIZED (
-      SELECT gen_random_uuid() AS batch_id, * FROM
-        (SELECT part, sum(orders) AS orders, array_agg(store_id), array_agg(currency),
-                array_agg(minute), array_agg(orders), array_agg(units), array_agg(revenue_minor),
-                array_agg(0), array_agg(0)
-         FROM totals GROUP BY 1)
-          AS t (part, orders, store_ids, currencies, minutes, order_counts, units, revenue_minor,
-                cancelled_orders, cancelled_revenue_minor)
-        JOIN (SELECT part, array_agg(store_id), array_agg(currency), array_agg(day), array_agg(sku),
-                     array_agg(units), array_agg(revenue_minor)
-              FROM products GROUP BY 1)
-          AS p (part, product_store_ids, product_currencies, product_days, product_skus,
-                product_units, product_revenue_minor)
-        USING (part)
-    ), journaled AS (
-      INSERT INTO journal (batch_id, format, orders, entries, store_id)
-      SELECT batch_id, ${JOURNAL_FORMAT}, orders,
-             cardinality(store_ids) + cardinality(product_store_ids),
-             CASE WHEN part > 0 THEN store_ids[1] END
-      FROM lists
-    ), summed AS (
-      INSERT INTO journal_sums (batch_id, store_ids, currencies, minutes, order_counts, units,
-                                revenue_minor, cancelled_orders, cancelled_revenue_minor,
-                                product_store_ids, product_currencies, product_days, product_skus,
-                                product_units, product_revenue_minor)
-      SELECT batch_id, store_ids, currencies, minutes, order_counts, units, revenue_minor,
-             cancelled_orders, cancelled_revenue_minor, product_store_ids, product_currencies,
-             product_days, product_skus, product_units, product_revenue_minor
-      FROM lists`;
+      FROM parted, jsonb_array_elements(lines) AS line GROUP BY 1, 2, 3, 4, 5`;
 
 async function insertWith(sql: Sql | Tx, orders: readonly NewOrder[], probe: Column) {
   const column = <K extends keyof NewOrder>(name: K) => orders.map((order) => order[name]);
@@ -180,6 +160,7 @@ async function insertWith(sql: Sql | Tx, orders: readonly NewOrder[], probe: Col
       FROM inserted n LEFT JOIN (
         SELECT store_id, order_id, part FROM input WHERE ${isParted}::boolean
       ) AS i USING (store_id, order_id)
+    ), ${sql.unsafe(COUNTED)}
     ), ${sql.unsafe(JOURNALED)}
     ), settled AS (
       UPDATE dead_letters d SET state = 'settled', closed_at = now(), closed_by = 'intake'

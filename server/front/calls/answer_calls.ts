@@ -7,7 +7,6 @@
  * Tested in tests/server/front/calls/same_answers_test.ts.
  */
 import {
-  callTRPCProcedure,
   getTRPCErrorFromUnknown,
   getTRPCErrorShape,
   transformTRPCResponse,
@@ -62,7 +61,7 @@ export async function answerCalls(
 
 async function answerOne(
   { type }: PlainCalls,
-  { path }: PlainCall,
+  { path, procedure }: PlainCall,
   index: number,
   inputs: Inputs,
   ctx: Context,
@@ -74,8 +73,7 @@ async function answerOne(
     return Promise.resolve(input);
   };
   try {
-    const data: unknown = await callTRPCProcedure({
-      router: appRouter,
+    const data: unknown = await procedure({
       path,
       getRawInput,
       ctx,

@@ -81,31 +81,29 @@ async function isAnsweredPlainly(
   const text = body === null ? "" : decoder.decode(body);
   const { status, retryAfterSeconds, body: answer } = await answerCalls(plain, text, context);
   if (front.isStopping) exchange.outgoing.shouldKeepAlive = false;
-  exchange.send(status, headersOf(answer, retryAfterSeconds, doorHeaders), answer);
+  exchange.send(status, {
+    ...headersOfAnswer(doorHeaders),
+    ...(retryAfterSeconds === null ? {} : { "retry-after": retryAfterSeconds }),
+    "content-length": Buffer.byteLength(answer),
+  }, answer);
   return true;
 }
 
 /** tRPC's answers differ by these headers of the request. */
 const VARY = "trpc-accept, accept";
 
-function headersOf(
-  body: string,
-  retryAfterSeconds: number | null,
-  doorHeaders: Headers,
-): Record<string, string | number> {
+/** The headers of an answer to plain calls. @param doorHeaders those of every answer to calls */
+export function headersOfAnswer(doorHeaders: Headers): Record<string, string | number> {
   const { vary } = doorHeaders;
-  const headers: Record<string, string | number> = {
+  return {
     ...doorHeaders,
     vary: vary === undefined ? VARY : `${VARY}, ${vary}`,
     "content-type": "application/json",
-    "content-length": Buffer.byteLength(body),
   };
-  if (retryAfterSeconds !== null) headers["retry-after"] = retryAfterSeconds;
-  return headers;
 }
 
 /** Null for a key that cannot be used now. The call says why. */
-function unlessRefused(error: unknown): null {
+export function unlessRefused(error: unknown): null {
   if (error instanceof Refused) return null;
   throw error;
 }

@@ -49,7 +49,9 @@ const PROCEDURES = new Map(
 export function plainCallsOf(request: CallRequest): PlainCalls | null {
   const { url, method } = request;
   const type = method === "POST" ? "mutation" : method === "GET" ? "query" : null;
-  if (type === null || !url.startsWith(BEGIN) || asksForStream(request)) return null;
+  if (type === null || !url.startsWith(BEGIN) || url.includes("#") || asksForStream(request)) {
+    return null;
+  }
   if (type === "mutation" && !isJson(request.contentType)) return null;
   if (type === "query" && request.contentType !== undefined) return null;
   const queryAt = url.indexOf("?");

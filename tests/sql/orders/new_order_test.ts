@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { v5 } from "uuid";
 import { toNewOrder } from "../../../sql/orders/new_order.ts";
 import { orderIdOf } from "../../../sql/orders/order_identity.ts";
 import { anInput, anOrder } from "../../support/load/orders.ts";
@@ -17,6 +18,16 @@ function line(parts: object): PlaceInput["lines"] {
 Deno.test("orderIdOf() is the UUIDv5 of store and key, as other tools make it", () => {
   // python3 -c 'import uuid; print(uuid.uuid5(uuid.NAMESPACE_URL, "a/k1"))'
   assertEquals(orderIdOf("a", "k1"), "6d21c82e-fa72-5948-8e18-8a35c57addfe");
+});
+
+Deno.test("orderIdOf() makes the ids that the uuid package makes", () => {
+  const namespace = "6ba7b811-9dad-11d1-80b4-00c04fd430c8";
+  for (let index = 0; index < 2_000; index++) {
+    const [store, key] = [`store-${index}`, `${"k~ !".repeat(index % 60)}${crypto.randomUUID()}`];
+    assertEquals(orderIdOf(store, key), v5(`${store}/${key}`, namespace));
+  }
+  const long = "ä".repeat(3_000);
+  assertEquals(orderIdOf("a", long), v5(`a/${long}`, namespace));
 });
 
 Deno.test("placeInput lets in every limit of the contract's table, and nothing past it", () => {
