@@ -10,7 +10,7 @@ import type { RequestAnswers } from "./answers/answer_budget.ts";
 import type { ConnectionStreams } from "./connections/streams.ts";
 import type { Visitor } from "./connections/visitors.ts";
 import { EventStream } from "./event_stream.ts";
-import type { Front } from "./requests.ts";
+import type { Front } from "./front.ts";
 import type { Slots } from "./slots.ts";
 import type { WatchedClient } from "./slow_clients.ts";
 

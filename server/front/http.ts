@@ -18,7 +18,8 @@ import { type VisitorBounds, Visitors } from "./connections/visitors.ts";
 import { Door } from "./door.ts";
 import { Lanes } from "./lane/lanes.ts";
 import { plain } from "./plain_answer.ts";
-import { answerRequest, type Front, refusalOfUpgrade } from "./requests.ts";
+import type { Front } from "./front.ts";
+import { answerRequest, refusalOfUpgrade } from "./requests.ts";
 import { SlowClients } from "./slow_clients.ts";
 import { createWebSocketServer, type WebSocketServer } from "./websocket.ts";
 
@@ -117,7 +118,7 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
       const stopped = listener.stop();
       webSockets.close();
       for (const stream of front.eventStreams) stream.breakOff();
-      lanes.endQuiet();
+      lanes.closeQuiet();
       server.closeIdleConnections();
       await front.visitors.allGone(timeoutMs);
       server.closeAllConnections();

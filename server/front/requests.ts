@@ -4,42 +4,16 @@
  * Tested in tests/server/front.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Services } from "../router/context.ts";
 import { tellBug } from "../telemetry/bugs.ts";
-import type { Metrics } from "../telemetry/metrics.ts";
-import type { AnswerBudget } from "./answers/answer_budget.ts";
 import { answerCallRequest } from "./calls/call_requests.ts";
 import { sendAnswer } from "./connections/answer.ts";
-import type { ByteBudget } from "./connections/byte_budget.ts";
-import type { Streams } from "./connections/streams.ts";
-import type { Visitors } from "./connections/visitors.ts";
-import { type Door, knockOf, withHeaders } from "./door.ts";
-import type { EventStream } from "./event_stream.ts";
+import { knockOf, withHeaders } from "./door.ts";
 import { Exchange } from "./exchange.ts";
+import type { Front } from "./front.ts";
 import { answerMetrics } from "./metrics_door.ts";
 import { isCall } from "./origins.ts";
 import { servePage } from "./page.ts";
 import { asBytes, asResponse, plain } from "./plain_answer.ts";
-import type { SlowClients } from "./slow_clients.ts";
-
-/** The parts that all requests of the server share. */
-export interface Front {
-  readonly services: Services;
-  readonly metrics: Metrics;
-  readonly isReady: () => boolean;
-  readonly door: Door;
-  readonly metricsPort: number | null;
-  readonly metricsToken: string | null;
-  readonly visitors: Visitors;
-  /** Pays for bodies and messages that are not there in full. */
-  readonly unread: ByteBudget;
-  readonly answers: AnswerBudget;
-  readonly slowClients: SlowClients;
-  readonly eventStreams: Set<EventStream>;
-  readonly streams: Streams;
-  readonly keepAliveMs: number;
-  isStopping: boolean;
-}
 
 /** Answers a request. Never rejects. */
 export async function answerRequest(

@@ -24,7 +24,7 @@ import { appRouter } from "../router/mod.ts";
 import { bearerToken } from "./keys/auth.ts";
 import { MAX_BODY_BYTES } from "./connections/body.ts";
 import type { Visitor } from "./connections/visitors.ts";
-import type { Front } from "./requests.ts";
+import type { Front } from "./front.ts";
 import { Slots } from "./slots.ts";
 import type { WatchedClient } from "./slow_clients.ts";
 

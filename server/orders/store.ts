@@ -9,7 +9,7 @@ import type { OrderStore } from "../../actors/order_writer/group_commit.ts";
 import type { Pool } from "../../sql/connection/database.ts";
 import { commitBatch, readStored } from "../../sql/orders/batch.ts";
 import { type ParkedLetter, parkOrder } from "../../sql/orders/dead_letters.ts";
-import { QuickWay } from "../../sql/orders/new_batch.ts";
+import { QuickWay } from "../../sql/orders/batch/quick_way.ts";
 import type { NewOrder } from "../../sql/orders/new_order.ts";
 import { commitRecalling, type RecallOptions } from "../overflow/recall.ts";
 

@@ -12,7 +12,7 @@ import { Refused } from "../../client/contract/refused.ts";
 import { NoSnapshot } from "../live/live_hub.ts";
 import { MAX_FRAME_BYTES, parseEventId } from "../live/snapshot.ts";
 import type { Principal } from "./context.ts";
-import { assertAllStores, assertStore, procedureFor, router } from "./procedures.ts";
+import { assertAllStores, assertStore, procedureFor, queryFor, router } from "./procedures.ts";
 
 const eventIdInput = z.string().transform((id, context) => {
   const position = parseEventId(id);
@@ -23,7 +23,7 @@ const eventIdInput = z.string().transform((id, context) => {
 const resumedInput = liveInput.extend({ lastEventId: eventIdInput.nullish() }).default({});
 
 export const dashboardRouter = router({
-  snapshot: procedureFor("dashboard:read").input(snapshotInput).query(async ({ ctx, input }) => {
+  snapshot: queryFor("dashboard:read", snapshotInput, async ({ ctx, input }) => {
     const scope = scopeOf(ctx.principal, input.storeId);
     try {
       const { keyId } = ctx.principal;

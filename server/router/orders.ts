@@ -21,7 +21,14 @@ import type { Principal, Services } from "./context.ts";
 import { cursorOf } from "./cursor.ts";
 import { CODE_OF_REASON } from "./errors.ts";
 import { invalidMessage, issuesOf } from "./input_issues.ts";
-import { assertStore, orderForbidden, procedureFor, router } from "./procedures.ts";
+import {
+  assertStore,
+  mutationFor,
+  orderForbidden,
+  procedureFor,
+  queryFor,
+  router,
+} from "./procedures.ts";
 
 const listInput = listOrdersInput.extend({ cursor: cursorOf(decodeOrderCursor) });
 
@@ -37,7 +44,7 @@ const LOOK_AGAIN_MS = 250;
 const MAX_ISSUES_OF_MANY = 500;
 
 export const ordersRouter = router({
-  place: procedureFor("orders:write").input(placeInput).mutation(async ({ ctx, input }) => {
+  place: mutationFor("orders:write", placeInput, async ({ ctx, input }) => {
     const forbidden = orderForbidden(ctx.principal, input);
     if (forbidden !== null) throw new Refused(forbidden);
     const spend = ctx.services.rateLimit.begin(ctx.principal.keyId);
@@ -46,7 +53,9 @@ export const ordersRouter = router({
     return answer.acknowledgement;
   }),
 
-  placeMany: procedureFor("orders:write").input(placeManyInput).mutation(
+  placeMany: mutationFor(
+    "orders:write",
+    placeManyInput,
     async ({ ctx, input }): Promise<{ results: PlaceResult[] }> => {
       const spend = ctx.services.rateLimit.begin(ctx.principal.keyId);
       const mostIssues = Math.ceil(MAX_ISSUES_OF_MANY / input.orders.length);
@@ -55,7 +64,7 @@ export const ordersRouter = router({
     },
   ),
 
-  cancel: procedureFor("orders:write").input(cancelInput).mutation(async ({ ctx, input }) => {
+  cancel: mutationFor("orders:write", cancelInput, async ({ ctx, input }) => {
     const { storeId, orderId, reason = null } = input;
     assertStore(ctx.principal, storeId);
     const overRate = ctx.services.rateLimit.begin(ctx.principal.keyId)(1);
@@ -63,7 +72,7 @@ export const ordersRouter = router({
     return { orderId, ...await ctx.services.orders.cancel({ storeId, orderId, reason }) };
   }),
 
-  get: procedureFor("orders:read").input(orderInput).query(async ({ ctx, input }) => {
+  get: queryFor("orders:read", orderInput, async ({ ctx, input }) => {
     const { storeId, orderId } = input;
     assertStore(ctx.principal, storeId);
     const { keyId } = ctx.principal;
@@ -74,7 +83,7 @@ export const ordersRouter = router({
     );
   }),
 
-  list: procedureFor("orders:read").input(listInput).query(async ({ ctx, input }) => {
+  list: queryFor("orders:read", listInput, async ({ ctx, input }) => {
     assertStore(ctx.principal, input.storeId);
     const { storeId, limit, cursor = null, status = null } = input;
     const { keyId } = ctx.principal;

@@ -4,7 +4,8 @@
  *
  * Tested in tests/server/router/errors_test.ts and tests/server/front/keys/auth_test.ts.
  */
-import { initTRPC } from "@trpc/server";
+import { initTRPC, TRPCError } from "@trpc/server";
+import type { output as ZodOutput, ZodType } from "zod";
 import type { PlaceOrder } from "../../client/contract/order.ts";
 import { type Refusal, refuse } from "../../client/contract/refusal.ts";
 import type { Scope } from "../../client/contract/scope.ts";
@@ -65,18 +66,24 @@ export const procedureForAnyKey = t.procedure.use(({ ctx, next }) =>
   translating(async () => next({ ctx: { principal: await identify(ctx) } }))
 );
 
+/** The caller, if its key has `scope`. @throws Refused */
+async function callerWith(scope: Scope, ctx: Context): Promise<Principal> {
+  return withScope(scope, await identify(ctx));
+}
+
+function withScope(scope: Scope, principal: Principal): Principal {
+  if (principal.scopes.has(scope)) return principal;
+  throw new Refused(refuse("forbidden", `this needs a key with the scope ${scope}`));
+}
+
 /** A procedure for keys with `scope`; `ctx.principal` is the caller. */
 export function procedureFor(scope: Scope) {
-  const withScope = (principal: Principal) => {
-    if (principal.scopes.has(scope)) return principal;
-    throw new Refused(refuse("forbidden", `this needs a key with the scope ${scope}`));
-  };
   return t.procedure.use(({ ctx, next, type, signal }) =>
     translating(async () => {
       /** For streams: a key may be revoked while they run. */
       const assertStillAllowed = async () =>
-        void withScope(await ctx.services.auth.authenticate(ctx.token));
-      const principal = withScope(await identify(ctx));
+        void withScope(scope, await ctx.services.auth.authenticate(ctx.token));
+      const principal = await callerWith(scope, ctx);
       const call = () => next({ ctx: { principal, assertStillAllowed } });
       if (type !== "subscription") return await call();
       const place = ctx.connection.streams.open(principal.keyId);
@@ -91,6 +98,70 @@ export function procedureFor(scope: Scope) {
       return result;
     })
   );
+}
+
+/** The context of a call whose caller is known. */
+type CallerContext = Pick<Context, "services" | "connection"> & {
+  readonly principal: Principal;
+};
+
+type Handle<Schema extends ZodType, Output> = (
+  call: { readonly ctx: CallerContext; readonly input: ZodOutput<Schema> },
+) => Promise<Output>;
+
+/** A mutation for keys with `scope`, which plain calls reach directly. */
+export function mutationFor<Schema extends ZodType, Output>(
+  scope: Scope,
+  schema: Schema,
+  handle: Handle<Schema, Output>,
+) {
+  const procedure = procedureFor(scope).input(schema).mutation(({ ctx, input }) =>
+    handle({ ctx, input: input as ZodOutput<Schema> })
+  );
+  DIRECT.set(procedure, directly(scope, schema, handle));
+  return procedure;
+}
+
+/** A query for keys with `scope`, which plain calls reach directly. */
+export function queryFor<Schema extends ZodType, Output>(
+  scope: Scope,
+  schema: Schema,
+  handle: Handle<Schema, Output>,
+) {
+  const procedure = procedureFor(scope).input(schema).query(({ ctx, input }) =>
+    handle({ ctx, input: input as ZodOutput<Schema> })
+  );
+  DIRECT.set(procedure, directly(scope, schema, handle));
+  return procedure;
+}
+
+/** A procedure without tRPC's middlewares, which copy the whole call several times. */
+type DirectCall = (ctx: Context, rawInput: () => unknown) => Promise<unknown>;
+
+const DIRECT = new WeakMap<object, DirectCall>();
+
+/** The direct call of a procedure; undefined: tRPC has to make it. @throws (the call) TRPCError */
+export function directCallOf(procedure: object): DirectCall | undefined {
+  return DIRECT.get(procedure);
+}
+
+/** The same steps in the same order as those of a procedure: the key, the input, the work. */
+function directly<Schema extends ZodType, Output>(
+  scope: Scope,
+  schema: Schema,
+  handle: Handle<Schema, Output>,
+): DirectCall {
+  return async (ctx, rawInput) => {
+    try {
+      const principal = await callerWith(scope, ctx);
+      const parsed = schema.safeParse(rawInput());
+      if (!parsed.success) throw new TRPCError({ code: "BAD_REQUEST", cause: parsed.error });
+      const { services, connection } = ctx;
+      return await handle({ ctx: { services, connection, principal }, input: parsed.data });
+    } catch (error) {
+      throw error instanceof Refused ? refusedCall(error) : error;
+    }
+  };
 }
 
 /** The same stream, which gives its place back when it ends. */

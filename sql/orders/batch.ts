@@ -1,11 +1,11 @@
 /**
  * Group commit: one batch of orders, one autocommit statement, and what it adds to the journal.
  *
- * A batch of new orders goes the quick way (new_batch.ts). All other batches, and those that the quick
+ * A batch of new orders goes the quick way (batch/quick_way.ts). All other batches, and those that the quick
  * way did not take, are for the statement here.
  *
  * The statement inserts the orders that are new, and writes the sums of exactly these orders to the
- * journal: as one row, or as one for each part (journal_parts.ts). It is one statement, so no
+ * journal: as one row, or as one for each part (batch/journal_parts.ts). It is one statement, so no
  * transaction stays open between round trips, and a paused instance blocks nobody. Rows are inserted
  * in the order of their ids: two batches with common keys wait for each other in the same order and
  * cannot deadlock.
@@ -20,9 +20,9 @@
  */
 import type { NewOrder } from "./new_order.ts";
 import type { Sql, Tx } from "../connection/database.ts";
-import { JOURNALED } from "./journaled.ts";
-import { journalParts } from "./journal_parts.ts";
-import { QuickWay } from "./new_batch.ts";
+import { JOURNALED } from "./batch/journaled.ts";
+import { journalParts } from "./batch/journal_parts.ts";
+import { QuickWay } from "./batch/quick_way.ts";
 import { classify } from "../connection/failure.ts";
 import { type Column, standbyHasIt, storesSomething } from "../connection/standby.ts";
 import { iso } from "../time.ts";

@@ -17,6 +17,7 @@ import type { TRPCResponse } from "@trpc/server/rpc";
 import { Refused } from "../../../client/contract/refused.ts";
 import type { Context } from "../../router/context.ts";
 import { appRouter } from "../../router/mod.ts";
+import { directCallOf } from "../../router/procedures.ts";
 import type { PlainCall, PlainCalls } from "./plain_call.ts";
 
 export interface CallsAnswer {
@@ -68,14 +69,12 @@ async function answerOne(
 ): Promise<Result> {
   let input: unknown;
   // tRPC's checks of the key come before the input is asked for.
-  const getRawInput = () => {
-    input = inputs()[index];
-    return Promise.resolve(input);
-  };
+  const getRawInput = () => input = inputs()[index];
   try {
-    const data: unknown = await procedure({
+    const direct = directCallOf(procedure);
+    const data: unknown = direct !== undefined ? await direct(ctx, getRawInput) : await procedure({
       path,
-      getRawInput,
+      getRawInput: () => Promise.resolve().then(getRawInput),
       ctx,
       type,
       signal: undefined,

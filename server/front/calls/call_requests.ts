@@ -13,7 +13,7 @@ import { withHeaders } from "../door.ts";
 import type { Exchange } from "../exchange.ts";
 import { bearerToken } from "../keys/auth.ts";
 import { NO_ROOM, TOO_LARGE } from "../refused_requests.ts";
-import type { Front } from "../requests.ts";
+import type { Front } from "../front.ts";
 import { answerCalls } from "./answer_calls.ts";
 import { plainCallsOf } from "./plain_call.ts";
 import { answerByStock } from "./stock_adapter.ts";

@@ -24,10 +24,11 @@ import type { ConnectionStreams } from "../connections/streams.ts";
 import type { Visitor } from "../connections/visitors.ts";
 import { bearerToken } from "../keys/auth.ts";
 import { TRPC_PATH } from "../origins.ts";
-import type { Front } from "../requests.ts";
+import type { Front } from "../front.ts";
 import { Slots } from "../slots.ts";
 import type { WatchedClient } from "../slow_clients.ts";
 import { IDLE_TIMEOUT_MS } from "../connections/times.ts";
+import { httpDate } from "./http_date.ts";
 import { readHead, type RequestHead } from "./request_head.ts";
 
 /** A simple request is an order or a few. More come as parts. */
@@ -37,7 +38,7 @@ const FULL_BYTES = 65_536;
 const HEAD_END = Buffer.from("\r\n\r\n");
 const GOES_ON = `connection: keep-alive\r\nkeep-alive: timeout=${IDLE_TIMEOUT_MS / 1_000}\r\n`;
 const ENDS = "connection: close\r\n";
-/** What the door looks at, of a call that no browser's page made. */
+/** The look of a call that no browser's page made. */
 const PROGRAM = { path: TRPC_PATH, origin: null, asksMethod: null, isUpgrade: false };
 
 /** A call that the lane answers. */
@@ -49,15 +50,16 @@ interface Simple {
 }
 
 export class Lane implements WatchedClient, Connection {
-  /** What has arrived and is not answered. */
+  /** Bytes that have arrived and are not answered. */
   #arrived: Buffer | null = null;
   #isAnswering = false;
   /** The client sends nothing more. It may read on. */
   #isLast = false;
+  /** Nothing more is answered. */
   #isOver = false;
   /** The large answers of the call under way; null: it has none so far. */
   #answers: RequestAnswers | null = null;
-  /** Those that the client has not read. */
+  /** Large answers that the client has not read. */
   readonly #unread = new Set<RequestAnswers>();
   /** When the latest answer was sent, or the connection began; monotonic, milliseconds. */
   quietSince = performance.now();
@@ -111,6 +113,7 @@ export class Lane implements WatchedClient, Connection {
   }
 
   readonly #receive = (chunk: Buffer): void => {
+    if (this.#isOver) return;
     this.#arrived = this.#arrived === null ? chunk : Buffer.concat([this.#arrived, chunk]);
     if (this.#isAnswering) this.socket.pause();
     this.#go();
@@ -129,9 +132,9 @@ export class Lane implements WatchedClient, Connection {
     for (const answers of this.#unread) answers.close();
   };
 
-  /** Ends the connection if nothing is asked. */
-  endIfQuiet(): void {
-    if (this.isQuiet) this.socket.end();
+  /** Closes the connection if nothing is asked. */
+  closeIfQuiet(): void {
+    if (this.isQuiet) this.socket.destroy();
   }
 
   /** Answers the next call, if one has arrived and the client reads. */
@@ -203,7 +206,14 @@ export class Lane implements WatchedClient, Connection {
         answers.close();
       });
     }
-    if (!goesOn) this.socket.end();
+    if (!goesOn) this.#endNow();
+  }
+
+  /** Ends the connection after what was sent. What has arrived behind it is not looked at. */
+  #endNow(): void {
+    this.#isOver = true;
+    this.#arrived = null;
+    this.socket.destroySoon();
   }
 
   /** The connection is node:http's from here on, beginning with what has arrived. */
@@ -240,16 +250,3 @@ function textOf(bytes: Buffer, from: number, to: number): string {
 }
 
 const BYTE_ORDER_MARK = 0xfeff;
-
-let date = "";
-let dateUntil = -Infinity;
-
-/** The time of now as HTTP has it, made once a second. */
-function httpDate(): string {
-  const now = Date.now();
-  if (now >= dateUntil || now < dateUntil - 1_000) {
-    date = new Date(now).toUTCString();
-    dateUntil = now - now % 1_000 + 1_000;
-  }
-  return date;
-}

@@ -6,7 +6,7 @@
 import type { Server } from "node:http";
 import type { Socket } from "node:net";
 import { IDLE_TIMEOUT_MS } from "../connections/times.ts";
-import type { Front } from "../requests.ts";
+import type { Front } from "../front.ts";
 import { Lane } from "./lane.ts";
 
 const LOOK_EVERY_MS = 1_000;
@@ -16,7 +16,7 @@ type Adopt = (socket: Socket) => void;
 export class Lanes {
   readonly #lanes = new Set<Lane>();
   readonly #looking: ReturnType<typeof setInterval>;
-  /** What node:http does with a new connection. */
+  /** The way in which node:http takes a new connection. */
   readonly #adopt: readonly Adopt[];
 
   /** Takes over the new connections of `server`. */
@@ -24,12 +24,12 @@ export class Lanes {
     this.#adopt = server.listeners("connection") as Adopt[];
     server.removeAllListeners("connection");
     server.on("connection", (socket: Socket) => this.#open(server, socket));
-    this.#looking = setInterval(() => this.#endIdle(), LOOK_EVERY_MS);
+    this.#looking = setInterval(() => this.#closeIdle(), LOOK_EVERY_MS);
   }
 
-  /** Ends every connection on which nothing is asked. */
-  endQuiet(): void {
-    for (const lane of this.#lanes) lane.endIfQuiet();
+  /** Closes every connection on which nothing is asked. */
+  closeQuiet(): void {
+    for (const lane of this.#lanes) lane.closeIfQuiet();
   }
 
   /** Closes all connections. */
@@ -51,8 +51,8 @@ export class Lanes {
     );
   }
 
-  #endIdle(): void {
+  #closeIdle(): void {
     const before = performance.now() - IDLE_TIMEOUT_MS;
-    for (const lane of this.#lanes) if (lane.quietSince < before) lane.endIfQuiet();
+    for (const lane of this.#lanes) if (lane.quietSince < before) lane.closeIfQuiet();
   }
 }

@@ -10,10 +10,11 @@ import type { Rule } from "./source.ts";
 
 /**
  * The files that may read the calendar. They show people a start, a last run, a failure, the begin
- * of a problem, and the name of a folder that was set aside. `signs.ts` alone compares the calendar
+ * of a problem, the name of a folder that was set aside, and the date of an answer. `signs.ts` alone compares the calendar
  * with the database's clock, to tell when the calendar is wrong.
  */
 const FOR_PEOPLE = [
+  "server/front/lane/http_date.ts",
   "server/ops/status_board.ts",
   "server/ops/problems/watch.ts",
   "server/figures/auditing.ts",

@@ -7,13 +7,13 @@
  * when one of its orders has an open dead letter, and when the table has triggers, which may change what
  * is stored: the sums in the journal are those that Weir has counted.
  *
- * Tested in tests/sql/orders/new_batch_test.ts and batch_test.ts.
+ * Tested in tests/sql/orders/batch/quick_way_test.ts and batch_test.ts.
  */
-import type { Sql } from "../connection/database.ts";
-import { classify } from "../connection/failure.ts";
-import { type BatchSums, sumsOf } from "./batch_sums.ts";
+import type { Sql } from "../../connection/database.ts";
+import { classify } from "../../connection/failure.ts";
+import { type BatchSums, sumsOf } from "./sums.ts";
 import { JOURNALED } from "./journaled.ts";
-import type { NewOrder } from "./new_order.ts";
+import type { NewOrder } from "../new_order.ts";
 
 /** After this many batches the quick way is tried again, however often it was in vain. */
 const MAX_PASSED_OVER = 64;

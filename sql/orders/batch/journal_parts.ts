@@ -5,7 +5,7 @@
  * take those of other stores. All other stores share a row. No order is divided, because a snapshot
  * shows whole orders.
  */
-import type { NewOrder } from "./new_order.ts";
+import type { NewOrder } from "../new_order.ts";
 
 /**
  * A store with more lines than this in one batch has rows of its own. Chosen: a row costs a batch

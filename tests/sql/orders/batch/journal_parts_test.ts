@@ -1,5 +1,9 @@
 import { assertEquals, assertLessOrEqual } from "@std/assert";
-import { journalParts, PART_LINES, SHARED_LINES } from "../../../sql/orders/journal_parts.ts";
+import {
+  journalParts,
+  PART_LINES,
+  SHARED_LINES,
+} from "../../../../sql/orders/batch/journal_parts.ts";
 
 /** Orders of one store, of these many lines each. */
 const ordersOf = (storeId: string, ...lines: number[]) =>

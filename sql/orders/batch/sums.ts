@@ -1,11 +1,13 @@
 /**
  * The sums of a batch, as the journal has them: by part (journal_parts.ts), store and currency, and by
- * product. Counted here, because the database would take its lines apart for it a second time.
+ * product. Counted here, because the database would take the lines apart for it a second time.
+ *
+ * Tested in tests/sql/orders/batch/quick_way_test.ts.
  */
 import { journalParts } from "./journal_parts.ts";
-import type { NewOrder } from "./new_order.ts";
+import type { NewOrder } from "../new_order.ts";
 
-/** What one part has of one store and currency. */
+/** The sums of one store and currency in one part. */
 interface Total {
   readonly part: number;
   readonly storeId: string;
@@ -15,7 +17,7 @@ interface Total {
   revenueMinor: number;
 }
 
-/** What one part has of one product. */
+/** The sums of one product in one part. */
 interface ProductTotal {
   readonly part: number;
   readonly storeId: string;

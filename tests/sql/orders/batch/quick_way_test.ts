@@ -1,12 +1,12 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { commitBatch, insertNew } from "../../../sql/orders/batch.ts";
-import { parkOrder } from "../../../sql/orders/dead_letters.ts";
-import { QuickWay } from "../../../sql/orders/new_batch.ts";
-import type { NewOrder } from "../../../sql/orders/new_order.ts";
-import { testSeed } from "../../support/faults/fault_load.ts";
-import { anOrder, manyLines } from "../../support/load/orders.ts";
-import { Random } from "../../support/load/random.ts";
-import { type TestSql, withDatabase } from "../../support/services/database.ts";
+import { commitBatch, insertNew } from "../../../../sql/orders/batch.ts";
+import { parkOrder } from "../../../../sql/orders/dead_letters.ts";
+import { QuickWay } from "../../../../sql/orders/batch/quick_way.ts";
+import type { NewOrder } from "../../../../sql/orders/new_order.ts";
+import { testSeed } from "../../../support/faults/fault_load.ts";
+import { anOrder, manyLines } from "../../../support/load/orders.ts";
+import { Random } from "../../../support/load/random.ts";
+import { type TestSql, withDatabase } from "../../../support/services/database.ts";
 
 /** Everything that batches have stored, without times and random ids, in one order. */
 async function storedBy(sql: TestSql): Promise<unknown> {

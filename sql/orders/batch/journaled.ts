@@ -2,9 +2,9 @@
  * The part of a batch's statement that writes its sums into the journal, a row for each part
  * (journal_parts.ts). It reads the sums from `totals` and `products`.
  *
- * Tested in tests/sql/orders/batch_test.ts and new_batch_test.ts.
+ * Tested in tests/sql/orders/batch_test.ts and batch/quick_way_test.ts.
  */
-import { JOURNAL_FORMAT } from "../figures/journal.ts";
+import { JOURNAL_FORMAT } from "../../figures/journal.ts";
 
 export const JOURNALED = `
 lists AS MATERIALIZED (
