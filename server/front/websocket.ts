@@ -24,6 +24,7 @@ import { appRouter } from "../router/mod.ts";
 import { bearerToken } from "./keys/auth.ts";
 import { MAX_BODY_BYTES } from "./connections/body.ts";
 import type { Visitor } from "./connections/visitors.ts";
+import { messageText } from "./frame_text.ts";
 import type { Front } from "./front.ts";
 import { Slots } from "./slots.ts";
 import type { WatchedClient } from "./slow_clients.ts";
@@ -92,7 +93,7 @@ export function createWebSocketServer(front: Front): WebSocketServer {
         router: appRouter,
         maxBatchSize: MAX_BATCH_CALLS,
         experimental_encoder: {
-          encode: (message) => jsonEncoder.encode(message),
+          encode: messageText,
           decode: (message) => socket.decode(message),
         },
         createContext: async ({ info }): Promise<Context> => {

@@ -3,6 +3,7 @@
  * because the speed of a machine drifts. No bench asserts anything.
  */
 import { type Bench, type Figure, rounded } from "./figure.ts";
+import { fanout } from "./fanout.ts";
 import { fold } from "./fold.ts";
 import { freshness } from "./freshness.ts";
 import { http } from "./http.ts";
@@ -10,7 +11,7 @@ import { intake } from "./intake.ts";
 import { overload } from "./overload.ts";
 import { start } from "./start.ts";
 
-const BENCHES: readonly Bench[] = [http, intake, overload, fold, freshness, start];
+const BENCHES: readonly Bench[] = [http, fanout, intake, overload, fold, freshness, start];
 const USAGE = `usage: deno task bench [${BENCHES.map(({ name }) => name).join("|")}]… [--json]`;
 
 async function main(args: readonly string[]): Promise<number> {

@@ -199,4 +199,17 @@ export const DASHBOARDS: readonly Mutant[] = [
     replace: "    if (underWay !== null) return underWay;\n    const following = this.#following",
     tests: ["unit", "tests/server/live/live_reads_test.ts"],
   },
+  {
+    name: "a subscriber is given another scope's frame",
+    file: "server/front/frame_text.ts",
+    find: `TEXTS.get(currencies);
+  if (text === undefined) {
+    text = JSON.stringify(currencies);
+    TEXTS.set(currencies, text);`,
+    replace: `TEXTS.get(TEXTS);
+  if (text === undefined) {
+    text = JSON.stringify(currencies);
+    TEXTS.set(TEXTS, text);`,
+    tests: ["unit", "tests/server/front/frame_text_test.ts"],
+  },
 ];

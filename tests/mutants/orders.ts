@@ -265,4 +265,25 @@ export const ORDERS: readonly Mutant[] = [
     replace: "(SELECT ${waited} WHERE false) AS waited",
     tests: ["system", "tests/system/database/not_replicated_test.ts"],
   },
+  {
+    name: "the quick way does not look for open dead letters",
+    file: "sql/orders/batch/quick_way.ts",
+    find: "WHERE d.state = 'open')",
+    replace: "WHERE d.state = 'open' AND false)",
+    tests: ["all", "tests/sql/orders/batch/quick_way_test.ts"],
+  },
+  {
+    name: "the quick way counts orders that a trigger drops",
+    file: "sql/orders/batch/quick_way.ts",
+    find: " AND NOT relhastriggers",
+    replace: "",
+    tests: ["all", "tests/sql/orders/batch/quick_way_test.ts"],
+  },
+  {
+    name: "a product is counted once for each order, whatever its quantity",
+    file: "sql/orders/batch/sums.ts",
+    find: "product.units += quantity;",
+    replace: "product.units += 1;",
+    tests: ["all", "tests/sql/orders/batch/quick_way_test.ts"],
+  },
 ];

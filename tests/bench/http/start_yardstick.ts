@@ -1,13 +1,20 @@
 /** Starts a server of yardsticks/ as a process of its own. */
+import { cpuMsOf } from "../../support/services/service_process.ts";
 
 export interface Yardstick {
   readonly url: string;
+  /** The CPU time that it has used so far, milliseconds. */
+  cpuMs(): Promise<number>;
   stop(): Promise<void>;
 }
 
-export async function startYardstick(name: string, databaseUrl: string): Promise<Yardstick> {
+export async function startYardstick(
+  name: string,
+  databaseUrl: string,
+  options: readonly string[] = [],
+): Promise<Yardstick> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", `tests/bench/http/yardsticks/${name}.ts`],
+    args: ["run", "-A", `tests/bench/http/yardsticks/${name}.ts`, ...options],
     env: { DATABASE_URL: databaseUrl },
     stdout: "piped",
     stderr: "inherit",
@@ -18,6 +25,7 @@ export async function startYardstick(name: string, databaseUrl: string): Promise
   if (!Number.isInteger(port)) throw new Error(`${name} did not say its port: ${value}`);
   return {
     url: `http://127.0.0.1:${port}`,
+    cpuMs: () => cpuMsOf(child.pid),
     stop: async () => {
       child.kill("SIGKILL");
       await reader.cancel();

@@ -42,6 +42,8 @@ export interface ServiceProcess {
   signal(name: Deno.Signal): void;
   /** The bytes of memory that the process has at this moment. */
   residentBytes(): Promise<number>;
+  /** The CPU time that the process has used so far, milliseconds. */
+  cpuMs(): Promise<number>;
   /** Kills the process (SIGKILL), as a crash of the machine would. */
   kill(): Promise<void>;
   readonly ended: Promise<Ended>;
@@ -142,6 +144,7 @@ async function spawn(environment: Environment): Promise<Omit<ServiceProcess, "ur
     ended,
     signal,
     residentBytes: () => residentBytes(child.pid),
+    cpuMs: () => cpuMsOf(child.pid),
     says: (pattern) =>
       until(`the service to say ${pattern}`, () => {
         const printed = stdout.text + stderr.text;
@@ -164,6 +167,16 @@ async function residentBytes(pid: number): Promise<number> {
   const status = await Deno.readTextFile(`/proc/${pid}/status`);
   const [, kibibytes] = /^VmRSS:\s*(\d+) kB$/m.exec(status) ?? [];
   return Number(kibibytes) * 1_024;
+}
+
+/** The clock ticks of a second in /proc. */
+const TICKS_PER_SECOND = 100;
+
+/** The CPU time that a process has used so far, milliseconds. */
+export async function cpuMsOf(pid: number): Promise<number> {
+  const stat = await Deno.readTextFile(`/proc/${pid}/stat`);
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * 1_000 / TICKS_PER_SECOND;
 }
 
 /** The permissions that deno.json gives to `start`: a test fails when one is missing there. */

@@ -1,0 +1,152 @@
+/**
+ * The cost of a frame for each subscriber: a thousand dashboards of all stores read the live figures
+ * while orders come, so that there is something to show about 18 times a second. The CPU of the
+ * service, folds and orders included, is divided by the frames that arrived. For comparison, a bare
+ * broadcast on Deno sends as many bytes as often.
+ */
+import { startEmbedded } from "../../server/embedded/mod.ts";
+import { anInput } from "../support/load/orders.ts";
+import { KEY } from "../support/services/instance.ts";
+import { startService } from "../support/services/service_process.ts";
+import { type Bench, type Figure, median, spread } from "./figure.ts";
+import { startYardstick } from "./http/start_yardstick.ts";
+
+const SUBSCRIBERS = 1_000;
+const ROUNDS = 3;
+const MEASURED_MS = 5_000;
+const ORDER_EVERY_MS = 10;
+
+export const fanout: Bench = {
+  name: "fanout",
+  run: async () => {
+    const dataDir = await Deno.makeTempDir({ prefix: "weir-bench-" });
+    const services = await startEmbedded({ dataDir, postgres: true, redis: true });
+    try {
+      const { postgres, redis } = services;
+      if (postgres === null || redis === null) throw new Error("this bench needs Redis");
+      return await measure(postgres.url, redis.url);
+    } finally {
+      await services.stop();
+      await Deno.remove(dataDir, { recursive: true });
+    }
+  },
+};
+
+/** A server that sends frames. */
+interface Sender {
+  readonly url: string;
+  cpuMs(): Promise<number>;
+  stop(): Promise<unknown>;
+}
+
+interface Cost {
+  readonly frames: number;
+  readonly bytesAFrame: number;
+  /** The CPU of the server for each frame, microseconds. */
+  readonly cpuUs: number;
+}
+
+async function measure(databaseUrl: string, redisUrl: string): Promise<Figure[]> {
+  const weirCosts: Cost[] = [];
+  const bareCosts: Cost[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const weir = await startService({ DATABASE_URL: databaseUrl, REDIS_URL: redisUrl });
+    await weir.says(/"message":"ready"/);
+    const orders = placeOrders(weir.url);
+    const cost = await costOf(weir);
+    await orders();
+    weirCosts.push(cost);
+    const everyMs = MEASURED_MS * SUBSCRIBERS / cost.frames;
+    const bare = await startYardstick("broadcast", "", [
+      String(Math.round(cost.bytesAFrame)),
+      String(Math.round(everyMs)),
+    ]);
+    bareCosts.push(await costOf(bare));
+  }
+  const cpu = (costs: readonly Cost[]) => costs.map(({ cpuUs }) => cpuUs);
+  const ratios = cpu(weirCosts).map((us, round) => us / (cpu(bareCosts)[round] ?? NaN));
+  return [
+    {
+      name: "fanout.frames_per_s",
+      value: median(weirCosts.map(({ frames }) => frames / MEASURED_MS * 1_000 / SUBSCRIBERS)),
+      unit: "/s each",
+    },
+    {
+      name: "fanout.frame_bytes",
+      value: median(weirCosts.map(({ bytesAFrame }) => bytesAFrame)),
+      unit: "bytes",
+    },
+    { name: "fanout.bare_cpu_us", value: median(cpu(bareCosts)), unit: "µs a frame" },
+    {
+      name: "fanout.cpu_us",
+      value: median(cpu(weirCosts)),
+      unit: "µs a frame",
+      ratio: { to: "fanout.bare_cpu_us", value: median(ratios), spread: spread(ratios) },
+      aim: "at most 1.3",
+    },
+  ];
+}
+
+/** Places orders until the returned function is called. */
+function placeOrders(url: string): () => Promise<void> {
+  let isOver = false;
+  const placing = (async () => {
+    for (let index = 0; !isOver; index++) {
+      const order = anInput({ storeId: `store-${index % 20}`, lines: linesOf(index) });
+      await fetch(`${url}/trpc/orders.place`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${KEY}`, "content-type": "application/json" },
+        body: JSON.stringify(order),
+      }).then((response) => response.body?.cancel());
+      await new Promise((resolve) => setTimeout(resolve, ORDER_EVERY_MS));
+    }
+  })();
+  return () => {
+    isOver = true;
+    return placing;
+  };
+}
+
+function linesOf(index: number) {
+  return [{ sku: `sku-${index % 50}`, quantity: 1, unitPriceMinor: 100 + index % 97 }];
+}
+
+/** Measures the sender with an audience, and stops it. */
+async function costOf(sender: Sender): Promise<Cost> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--allow-net",
+      "tests/bench/fanout/audience.ts",
+      `${sender.url}/trpc`,
+      `${SUBSCRIBERS}`,
+      KEY,
+    ],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  const writer = child.stdin.getWriter();
+  const told = async () =>
+    JSON.parse((await reader.read()).value ?? "") as { frames: number; bytes: number };
+  const ask = async () => {
+    await writer.write(new TextEncoder().encode("\n"));
+    return { ...await told(), cpuMs: await sender.cpuMs() };
+  };
+  await told(); // all are there
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  const before = await ask();
+  await new Promise((resolve) => setTimeout(resolve, MEASURED_MS));
+  const after = await ask();
+  await writer.close();
+  await reader.cancel();
+  await child.status;
+  await sender.stop();
+  const frames = after.frames - before.frames;
+  return {
+    frames,
+    bytesAFrame: (after.bytes - before.bytes) / frames,
+    cpuUs: 1_000 * (after.cpuMs - before.cpuMs) / frames,
+  };
+}
