@@ -216,16 +216,19 @@ export class Lane implements WatchedClient, Connection {
     this.socket.destroySoon();
   }
 
-  /** The connection is node:http's from here on, beginning with what has arrived. */
+  /**
+   * The connection is node:http's from here on, beginning with what has arrived. That goes straight to
+   * its parser: put back into the stream, it could be overtaken by bytes that arrive meanwhile.
+   */
   #giveAway(): void {
     const { socket } = this;
+    const arrived = this.#arrived;
     socket.off("data", this.#receive).off("drain", this.#go);
     socket.off("end", this.#end).off("close", this.#close);
     this.#close();
-    socket.pause();
-    if (this.#arrived !== null) socket.unshift(this.#arrived);
     this.#arrived = null;
     this.adopt(socket);
+    socket.emit("data", arrived);
     socket.resume();
   }
 }
