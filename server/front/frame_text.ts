@@ -5,6 +5,7 @@
  *
  * Tested in tests/server/front/frame_text_test.ts.
  */
+import { Buffer } from "node:buffer";
 import type { Snapshot } from "../../client/contract/snapshot.ts";
 
 /** A frame of `dashboard.live` as tRPC sends it over WebSocket. */
@@ -12,11 +13,15 @@ interface FrameMessage {
   readonly result: { readonly data: { readonly data: Snapshot } };
 }
 
-/** The figures as JSON, for as long as anybody holds them. */
-const TEXTS = new WeakMap<object, string>();
+/** The figures as bytes of JSON, for as long as anybody holds them. */
+const TEXTS = new WeakMap<object, Buffer>();
 
-/** The message as `JSON.stringify` writes it. */
-export function messageText(message: unknown): string {
+/** The place of the figures, in a text without them. In a string the quotes would be escaped. */
+const PLACE = '"currencies":0';
+const ZERO = 1;
+
+/** The message as `JSON.stringify` writes it, and a frame as the bytes of that. */
+export function messageText(message: unknown): string | Uint8Array {
   if (!isFrame(message)) return JSON.stringify(message);
   const { result } = message;
   const snapshot = result.data.data;
@@ -25,33 +30,32 @@ export function messageText(message: unknown): string {
     ...message,
     result: { ...result, data: { ...result.data, data: own } },
   });
-  // The figures are the last field of the snapshot, which is the last one of all around it.
-  return `${around.slice(0, -PLACE.length)}${textOf(snapshot.currencies)}${ENDS}`;
+  const at = around.lastIndexOf(PLACE) + PLACE.length - ZERO;
+  const [begin, end] = [around.slice(0, at), around.slice(at + ZERO)];
+  const figures = textOf(snapshot.currencies);
+  const size = Buffer.byteLength(begin) + figures.length + Buffer.byteLength(end);
+  const bytes = Buffer.allocUnsafe(size);
+  const figuresAt = bytes.write(begin);
+  bytes.set(figures, figuresAt);
+  bytes.write(end, figuresAt + figures.length);
+  return bytes;
 }
 
-/** The ends of the snapshot, of the tracked data, of the result and of the message. */
-const ENDS = "}}}}";
-const PLACE = `0${ENDS}`;
-
-function textOf(currencies: Snapshot["currencies"]): string {
+function textOf(currencies: Snapshot["currencies"]): Buffer {
   let text = TEXTS.get(currencies);
   if (text === undefined) {
-    text = JSON.stringify(currencies);
+    text = Buffer.from(JSON.stringify(currencies));
     TEXTS.set(currencies, text);
   }
   return text;
 }
 
-/** True for a message whose last fields are those of a snapshot with its figures. */
 function isFrame(message: unknown): message is FrameMessage {
-  const data = lastField(lastField(message, "result"), "data");
-  return Array.isArray(lastField(lastField(data, "data"), "currencies"));
+  const snapshot = fieldOf(fieldOf(fieldOf(message, "result"), "data"), "data");
+  return Array.isArray(fieldOf(snapshot, "currencies"));
 }
 
-/** The last field of an object; undefined when it has another name. */
-function lastField(value: unknown, name: string): unknown {
-  if (typeof value !== "object" || value === null) return undefined;
-  let last = "";
-  for (const key in value) last = key;
-  return last === name ? (value as Record<string, unknown>)[name] : undefined;
+function fieldOf(value: unknown, name: string): unknown {
+  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+  return isObject ? (value as Record<string, unknown>)[name] : undefined;
 }

@@ -229,7 +229,7 @@ class ClientSocket extends WebSocket implements WatchedClient {
     if (this.readyState !== WebSocket.OPEN) return;
     if (this.unreadBytes > MAX_UNREAD_BYTES) return this.terminate();
     const before = this.unreadBytes;
-    super.send(data, () => this.#taken());
+    super.send(data, { binary: false }, () => this.#taken());
     this.#sentBytes += Math.max(data.length, this.unreadBytes - before);
     if (this.#isRefused) this.#refuse("the API key is wrong or revoked");
   }

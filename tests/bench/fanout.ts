@@ -36,7 +36,6 @@ export const fanout: Bench = {
 interface Sender {
   readonly url: string;
   cpuMs(): Promise<number>;
-  stop(): Promise<unknown>;
 }
 
 interface Cost {
@@ -55,6 +54,7 @@ async function measure(databaseUrl: string, redisUrl: string): Promise<Figure[]>
     const orders = placeOrders(weir.url);
     const cost = await costOf(weir);
     await orders();
+    await weir.stop();
     weirCosts.push(cost);
     const everyMs = MEASURED_MS * SUBSCRIBERS / cost.frames;
     const bare = await startYardstick("broadcast", "", [
@@ -62,6 +62,7 @@ async function measure(databaseUrl: string, redisUrl: string): Promise<Figure[]>
       String(Math.round(everyMs)),
     ]);
     bareCosts.push(await costOf(bare));
+    await bare.stop();
   }
   const cpu = (costs: readonly Cost[]) => costs.map(({ cpuUs }) => cpuUs);
   const ratios = cpu(weirCosts).map((us, round) => us / (cpu(bareCosts)[round] ?? NaN));
@@ -111,7 +112,7 @@ function linesOf(index: number) {
   return [{ sku: `sku-${index % 50}`, quantity: 1, unitPriceMinor: 100 + index % 97 }];
 }
 
-/** Measures the sender with an audience, and stops it. */
+/** Measures the sender with an audience. */
 async function costOf(sender: Sender): Promise<Cost> {
   const child = new Deno.Command(Deno.execPath(), {
     args: [
@@ -142,7 +143,6 @@ async function costOf(sender: Sender): Promise<Cost> {
   await writer.close();
   await reader.cancel();
   await child.status;
-  await sender.stop();
   const frames = after.frames - before.frames;
   return {
     frames,

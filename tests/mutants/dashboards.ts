@@ -204,11 +204,11 @@ export const DASHBOARDS: readonly Mutant[] = [
     file: "server/front/frame_text.ts",
     find: `TEXTS.get(currencies);
   if (text === undefined) {
-    text = JSON.stringify(currencies);
+    text = Buffer.from(JSON.stringify(currencies));
     TEXTS.set(currencies, text);`,
     replace: `TEXTS.get(TEXTS);
   if (text === undefined) {
-    text = JSON.stringify(currencies);
+    text = Buffer.from(JSON.stringify(currencies));
     TEXTS.set(TEXTS, text);`,
     tests: ["unit", "tests/server/front/frame_text_test.ts"],
   },

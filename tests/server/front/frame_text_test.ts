@@ -1,27 +1,49 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { messageText } from "../../../server/front/frame_text.ts";
 
 const CURRENCIES = [{ currency: "EUR", today: { orders: 1 }, name: 'a "quoted" Ä😀 \u2028 name' }];
-const snapshot = { scope: "store-1", epoch: 1, ageMs: 12, stale: false, currencies: CURRENCIES };
+const snapshot = {
+  scope: '"currencies":0',
+  epoch: 1,
+  ageMs: 12,
+  stale: false,
+  currencies: CURRENCIES,
+};
 const frame = (id: number, data: unknown = snapshot) => ({
   id,
   jsonrpc: undefined,
-  result: { type: "data", id: "1:2", data: { id: "1:2", data } },
+  result: { type: "data", data: { id: "1:2", data }, id: "1:2" }, // in tRPC's order
 });
+
+function textOf(message: unknown): string {
+  const text = messageText(message);
+  return typeof text === "string" ? text : new TextDecoder().decode(text);
+}
 
 Deno.test("messageText() writes frames as JSON.stringify does, for every subscriber its own", () => {
   for (const message of [frame(1), frame(2), { ...frame(3), jsonrpc: "2.0" }]) {
-    assertEquals(messageText(message), JSON.stringify(message));
+    assertEquals(textOf(message), JSON.stringify(message));
+    assert(messageText(message) instanceof Uint8Array);
   }
   const older = frame(1, { ...snapshot, ageMs: 99, stale: true });
-  assertEquals(messageText(older), JSON.stringify(older));
+  assertEquals(textOf(older), JSON.stringify(older));
+});
+
+Deno.test("messageText() writes a frame whatever the order of its fields is", () => {
+  for (
+    const message of [
+      { result: frame(1).result, id: 1 },
+      frame(1, { currencies: CURRENCIES, scope: "a" }),
+      frame(1, { currencies: CURRENCIES }),
+    ]
+  ) assertEquals(textOf(message), JSON.stringify(message));
 });
 
 Deno.test("messageText() gives no subscriber the figures of another scope", () => {
   const others = [{ currency: "JPY" }];
   for (const currencies of [CURRENCIES, others, CURRENCIES, others, []]) {
     const message = frame(1, { ...snapshot, currencies });
-    assertEquals(messageText(message), JSON.stringify(message));
+    assertEquals(textOf(message), JSON.stringify(message));
   }
 });
 
@@ -31,14 +53,12 @@ Deno.test("messageText() writes everything that is no frame as JSON.stringify do
       { id: 1, result: { type: "started" } },
       { id: 1, result: { type: "data", data: snapshot } },
       { id: 1, error: { message: "no", data: { data: snapshot } } },
-      { result: frame(1).result, id: 1 },
-      frame(1, { currencies: CURRENCIES, scope: "a" }),
+      [{ currencies: CURRENCIES }],
       frame(1, { ...snapshot, currencies: "text" }),
-      frame(1, { currencies: CURRENCIES }),
       frame(1, null),
       [frame(1)],
       null,
       "text",
     ]
-  ) assertEquals(messageText(message), JSON.stringify(message));
+  ) assertEquals(textOf(message), JSON.stringify(message));
 });
