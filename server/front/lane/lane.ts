@@ -33,6 +33,8 @@ import { readHead, type RequestHead } from "./request_head.ts";
 
 /** A simple request is an order or a few. More come as parts. */
 const MAX_BODY_BYTES = 65_536;
+/** No more than this is held for a stranger while its key is looked up, or its refusal held back. */
+const STRANGER_BYTES = 16_384;
 /** With more than this unread, no further call is taken. */
 const FULL_BYTES = 65_536;
 const HEAD_END = Buffer.from("\r\n\r\n");
@@ -148,7 +150,8 @@ export class Lane implements WatchedClient, Connection {
     const call = head === null ? null : this.#callOf(head);
     const bodyAt = headBytes + HEAD_END.length;
     const end = bodyAt + (head?.bodyBytes ?? 0);
-    if (head === null || call === null || end > arrived.length) return this.#giveAway();
+    const isMuch = this.visitor.isStranger && arrived.length > STRANGER_BYTES;
+    if (call === null || isMuch || end > arrived.length) return this.#giveAway();
     this.#arrived = end < arrived.length ? arrived.subarray(end) : null;
     const body = textOf(arrived, bodyAt, end);
     this.#isAnswering = true;
@@ -218,7 +221,8 @@ export class Lane implements WatchedClient, Connection {
 
   /**
    * The connection is node:http's from here on, beginning with what has arrived. That goes straight to
-   * its parser: put back into the stream, it could be overtaken by bytes that arrive meanwhile.
+   * its parser: put back into the stream, it could be overtaken by bytes that arrive meanwhile. An end
+   * of the client that the lane has heard is not told: node:http would end without the last answer.
    */
   #giveAway(): void {
     const { socket } = this;

@@ -96,6 +96,44 @@ Deno.test("a client that has said everything gets its answers, and then the end"
     assertEquals([byLane(received), idsOf(received).length], [2, 2]);
   }));
 
+Deno.test("a client that ends with a request that is not simple gets its answer too", () =>
+  withInstance(async (instance) => {
+    const { hostname, port } = new URL(instance.url);
+    const connection = await Deno.connect({ hostname, port: Number(port) });
+    const text = placing(instance) + placing(instance, anInput(), "Connection: close");
+    await connection.write(new TextEncoder().encode(text));
+    await connection.closeWrite();
+    const received = await new Response(connection.readable).text();
+    assertEquals([byLane(received), byNode(received), idsOf(received).length], [1, 1, 2]);
+  }));
+
+Deno.test("a long request of a stranger is not held on the lane while its key is looked up", () =>
+  withInstance(async (instance) => {
+    const long = anInput({ metadata: { note: "x".repeat(2_000) } });
+    const many = JSON.stringify({ orders: Array.from({ length: 20 }, () => long) });
+    const head = placing(instance).split("\r\n\r\n")[0]!
+      .replace("orders.place", "orders.placeMany").replace(
+        /Content-Length: \d+/,
+        `Content-Length: ${many.length}`,
+      );
+    const short = placing(instance);
+    for (const [first, ways] of [["", [0, 1]], [short, [2, 0]]] as const) {
+      await withConnection(instance, async (connection) => {
+        if (first !== "") {
+          connection.send(first);
+          await until("the first answer", () => byLane(connection.received) === 1);
+        }
+        connection.send(`${head}\r\n\r\n${many}`);
+        const answers = ways[0] + ways[1];
+        await until(
+          "the answers",
+          () => byLane(connection.received) + byNode(connection.received) === answers,
+        );
+        assertEquals([byLane(connection.received), byNode(connection.received)], [...ways]);
+      });
+    }
+  }));
+
 Deno.test("a client that leaves while its order waits loses nothing, and leaves nothing behind", () =>
   withInstance(async (instance) => {
     const order = anInput();
