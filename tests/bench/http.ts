@@ -5,12 +5,12 @@
  */
 import { startEmbedded } from "../../server/embedded/mod.ts";
 import { migrate } from "../../sql/migrate.ts";
-import { connect } from "../../sql/connection/driver.ts";
 import { KEY } from "../support/services/instance.ts";
 import { startService } from "../support/services/service_process.ts";
 import { type Bench, type Figure, median, spread } from "./figure.ts";
 import type { Call, LoadReport } from "./http/load_task.ts";
 import { runLoad } from "./http/run_load.ts";
+import { makeTextbookTable } from "./http/textbook_table.ts";
 import { startYardstick } from "./http/start_yardstick.ts";
 
 const ROUNDS = 3;
@@ -96,25 +96,6 @@ async function measure(databaseUrl: string, redisUrl: string): Promise<Figure[]>
   } finally {
     await Promise.all([weir.stop(), textbook.stop(), fastify.stop()]);
   }
-}
-
-/** The textbook's table: a key, the repeat of an order found by its idempotency key, and a list. */
-async function makeTextbookTable(databaseUrl: string): Promise<void> {
-  const sql = connect(databaseUrl, { max: 1 });
-  await sql`
-    CREATE TABLE textbook_orders (
-      order_id        uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
-      store_id        text        NOT NULL,
-      idempotency_key text        NOT NULL,
-      currency        text        NOT NULL,
-      lines           jsonb       NOT NULL,
-      units           bigint      NOT NULL,
-      total_minor     bigint      NOT NULL,
-      customer_ref    text,
-      placed_at       timestamptz NOT NULL DEFAULT now(),
-      UNIQUE (store_id, idempotency_key))`;
-  await sql`CREATE INDEX ON textbook_orders (store_id, placed_at DESC)`;
-  await sql.end();
 }
 
 /** Reports by name and number of callers, one for each round. */

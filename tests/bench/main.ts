@@ -8,10 +8,11 @@ import { fold } from "./fold.ts";
 import { freshness } from "./freshness.ts";
 import { http } from "./http.ts";
 import { intake } from "./intake.ts";
+import { latency } from "./latency.ts";
 import { overload } from "./overload.ts";
 import { start } from "./start.ts";
 
-const BENCHES: readonly Bench[] = [http, fanout, intake, overload, fold, freshness, start];
+const BENCHES: readonly Bench[] = [http, latency, fanout, intake, overload, fold, freshness, start];
 const USAGE = `usage: deno task bench [${BENCHES.map(({ name }) => name).join("|")}]… [--json]`;
 
 async function main(args: readonly string[]): Promise<number> {

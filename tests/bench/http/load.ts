@@ -1,6 +1,6 @@
 /**
- * The load of the HTTP benches, in a process of its own: callers that each place their next order
- * after the answer to the one before, on a connection each. It speaks HTTP by hand, because a client
+ * The load of the HTTP benches, in a process of its own: callers with a connection each. Each calls
+ * after the answer to its last call, or when a call is due (load_task.ts). It speaks HTTP by hand, because a client
  * library costs more of the machine than the servers that are measured.
  *
  * It prints one line of JSON: the answers of the measured time, and their times.
@@ -11,22 +11,26 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const HEAD_END = "\r\n\r\n";
 
-async function load({ url, callers, warmUpMs, measureMs, call }: LoadTask): Promise<LoadReport> {
+async function load(
+  { url, callers, warmUpMs, measureMs, call, ratePerSecond }: LoadTask,
+): Promise<LoadReport> {
   const { hostname, port } = new URL(url);
   const beginAt = performance.now() + warmUpMs;
   const endAt = beginAt + measureMs;
+  const due = ratePerSecond === null ? null : new DueCalls(ratePerSecond, endAt);
   const times: number[] = [];
   const failures: Record<string, number> = {};
   const run = async () => {
     const connection = await Deno.connect({ hostname, port: Number(port) });
     connection.setNoDelay(true);
     const reader = new AnswerReader(connection);
-    while (performance.now() < endAt) {
-      const sentAt = performance.now();
+    for (;;) {
+      const sentAt = due === null ? performance.now() : await due.next();
+      if (sentAt >= endAt) break;
       await connection.write(encoder.encode(requestOf(call)));
       const status = await reader.next();
       const now = performance.now();
-      if (sentAt < beginAt || now > endAt) continue;
+      if (sentAt < beginAt || (due === null && now > endAt)) continue;
       if (status === 200) times.push(now - sentAt);
       else failures[status] = (failures[status] ?? 0) + 1;
     }
@@ -41,6 +45,25 @@ async function load({ url, callers, warmUpMs, measureMs, call }: LoadTask): Prom
     p99Ms: at(0.99) ?? NaN,
     failures,
   };
+}
+
+/** Calls that are due at a steady rate. A free caller takes the oldest one. */
+class DueCalls {
+  #next = performance.now();
+  readonly #everyMs: number;
+
+  constructor(ratePerSecond: number, readonly endAt: number) {
+    this.#everyMs = 1_000 / ratePerSecond;
+  }
+
+  /** Waits until a call is due. @returns the moment at which it was */
+  async next(): Promise<number> {
+    const dueAt = this.#next;
+    this.#next += this.#everyMs;
+    const waitMs = Math.min(dueAt, this.endAt) - performance.now();
+    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+    return dueAt;
+  }
 }
 
 let made = 0;

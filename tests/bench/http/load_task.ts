@@ -13,6 +13,11 @@ export interface LoadTask {
   readonly callers: number;
   readonly warmUpMs: number;
   readonly measureMs: number;
+  /**
+   * Calls are due at this rate, whether those before are answered or not, and are timed from the moment
+   * they were due. Null: each caller calls after its answer.
+   */
+  readonly ratePerSecond: number | null;
   readonly call: Call;
 }
 

@@ -7,7 +7,12 @@ const MEASURE_MS = 4_000;
 export async function runLoad(
   task: Pick<LoadTask, "url" | "callers" | "call"> & Partial<LoadTask>,
 ): Promise<LoadReport> {
-  const whole: LoadTask = { warmUpMs: WARM_UP_MS, measureMs: MEASURE_MS, ...task };
+  const whole: LoadTask = {
+    warmUpMs: WARM_UP_MS,
+    measureMs: MEASURE_MS,
+    ratePerSecond: null,
+    ...task,
+  };
   const { stdout } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--allow-net", "tests/bench/http/load.ts", JSON.stringify(whole)],
     stderr: "inherit",
