@@ -5,7 +5,9 @@
  * Tested in tests/server/two_instances_test.ts: every instance runs by the system's clock.
  */
 
-/** The clock that XState expects (the library does not export its type), and two functions more. */
+import { setImmediate } from "node:timers";
+
+/** The clock that XState expects (the library does not export its type), and three functions more. */
 export interface ActorClock {
   setTimeout(callback: () => void, ms: number): unknown;
   clearTimeout(timer: unknown): void;
@@ -13,6 +15,8 @@ export interface ActorClock {
   readonly now: () => number;
   /** Calls back after everything that can run now has run. */
   readonly soon: (callback: () => void) => void;
+  /** Calls back a moment later, so that what arrives meanwhile has arrived. */
+  readonly later: (callback: () => void) => void;
 }
 
 /** The machine's own clock. */
@@ -21,6 +25,9 @@ export const systemClock: ActorClock = {
   clearTimeout: (timer) => clearTimeout(timer as number),
   now: () => performance.now(),
   soon: (callback) => {
-    setTimeout(callback, 0);
+    setImmediate(callback);
+  },
+  later: (callback) => {
+    setTimeout(callback, 0); // one to two milliseconds
   },
 };

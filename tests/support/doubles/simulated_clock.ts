@@ -20,6 +20,8 @@ export class SimulatedClock implements ActorClock {
 
   readonly soon = (callback: () => void): void => queueMicrotask(callback);
 
+  readonly later = this.soon;
+
   /** Lets all promises run that are ready, and those that they make ready. */
   async settle(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
