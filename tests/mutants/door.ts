@@ -89,8 +89,8 @@ export const DOOR: readonly Mutant[] = [
   {
     name: "a call behind a wrong key is still made",
     file: "server/front/lane/lane.ts",
-    find: "if (!goesOn) this.#endNow();",
-    replace: "if (!goesOn) this.socket.end();",
+    find: "    this.#isOver = true;\n    this.#arrived = null;\n    this.socket.destroySoon();",
+    replace: "    this.socket.end();",
     tests: ["all", "tests/server/front/lane/lane_test.ts"],
   },
   {
