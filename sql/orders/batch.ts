@@ -43,7 +43,7 @@ export interface StoredOrder {
 }
 
 /**
- * Commits a batch.
+ * Commits a batch. Not for a transaction: a try in vain of the quick way would abort it.
  * @param orders at most one per order id.
  * @param quickWay of the writer whose batch it is. Default: one that knows nothing of batches before.
  *
