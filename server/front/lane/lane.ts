@@ -2,8 +2,8 @@
  * The fast lane: a connection on which simple calls (request_head.ts) come and go without the objects
  * of an HTTP server, which cost more than an order does.
  *
- * The lane takes a request that arrives whole, with a name that the door knows. At the first request
- * that is anything else, the connection goes to node:http with all its bytes, and stays there. So
+ * The lane takes a request of a program that arrives whole, and that the door lets in. At the first
+ * request that is anything else, the connection goes to node:http with all its bytes, and stays there. So
  * the lane has no rules of its own for what is slow, odd, large or wrong.
  *
  * Calls of a connection are answered one after the other, in their order. The next one is taken when
@@ -31,7 +31,7 @@ import { IDLE_TIMEOUT_MS } from "../connections/times.ts";
 import { httpDate } from "./http_date.ts";
 import { readHead, type RequestHead } from "./request_head.ts";
 
-/** A simple request is an order or a few. More come as parts. */
+/** As much as one read takes. A longer request comes in parts. */
 const MAX_BODY_BYTES = 65_536;
 /** No more than this is held for a stranger while its key is looked up, or its refusal held back. */
 const STRANGER_BYTES = 16_384;
@@ -102,7 +102,11 @@ export class Lane implements WatchedClient, Connection {
 
   /** The large answers of the call under way. */
   get answers(): RequestAnswers {
-    return this.#answers ??= this.front.answers.ofRequest();
+    if (this.#answers === null) {
+      this.#answers = this.front.answers.ofRequest();
+      if (this.#isOver) this.#answers.close(); // the client is gone, and nobody would close them
+    }
+    return this.#answers;
   }
 
   /** A subscription is never simple. */

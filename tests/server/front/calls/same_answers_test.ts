@@ -94,7 +94,7 @@ function shapeOf(value: unknown): unknown {
 /** Places the order of a request under another key, so that each way places one of its own. */
 function anew(request: CallRequest): CallRequest {
   const keys = (text: string) =>
-    text.replace(/key-\d+-[0-9a-f-]{36}/g, () => `key-${"0".repeat(1)}-${crypto.randomUUID()}`);
+    text.replace(/key-\d+-[0-9a-f-]{36}/g, () => `key-0-${crypto.randomUUID()}`);
   return { ...request, body: request.body === null ? null : keys(request.body) };
 }
 
