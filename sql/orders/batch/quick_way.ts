@@ -19,13 +19,26 @@ import type { NewOrder } from "../new_order.ts";
 const MAX_PASSED_OVER = 64;
 
 /**
+ * A try that takes longer than this goes to a database far away. There the quick way saves next to
+ * nothing, and a try in vain costs a whole round trip more.
+ */
+const FAR_MS = 50;
+
+/**
  * The quick way of the batches of one writer. A try in vain costs a round trip, and a line in the log of
  * PostgreSQL. So it is tried less often while orders come that are stored already: after each try in
- * vain it passes over twice as many batches as before.
+ * vain it passes over twice as many batches as before. After a try that took long it passes over the
+ * most, whether it was in vain or not.
  */
 export class QuickWay {
+  readonly #now: () => number;
   #passOver = 0;
   #left = 0;
+
+  /** @param now a monotonic clock, milliseconds from some fixed point. */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
 
   /**
    * Stores a batch of new orders.
@@ -40,8 +53,11 @@ export class QuickWay {
       return null;
     }
     const sums = sumsOf(orders);
+    const from = this.#now();
     const placedAt = sums && await insertAll(sql, orders, sums).catch(unlessOfAnOrder);
-    this.#passOver = placedAt === null ? Math.min(MAX_PASSED_OVER, 2 * this.#passOver || 1) : 0;
+    if (this.#now() - from > FAR_MS) this.#passOver = MAX_PASSED_OVER;
+    else if (placedAt === null) this.#passOver = Math.min(MAX_PASSED_OVER, 2 * this.#passOver || 1);
+    else this.#passOver = 0;
     this.#left = this.#passOver;
     return placedAt;
   }
