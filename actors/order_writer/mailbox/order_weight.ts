@@ -1,7 +1,7 @@
 /**
- * The weight of an order, in lines: what it takes of a batch. A batch is full by its orders, 1,000 by
- * default, or by its lines, 5,000. So a small order weighs as much as five lines, and a large one as
- * much as its lines.
+ * The weight of an order, in lines: what it takes of a batch. About five lines take as long as what an
+ * order costs besides. So a small order weighs as much as five lines, and a large one as much as its
+ * lines.
  */
 
 /** The weight of the smallest order, in lines. */
