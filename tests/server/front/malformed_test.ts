@@ -7,7 +7,7 @@ import {
   malformedMessage,
   type MalformedRequest,
   malformedRequest,
-} from "../../support/faults/malformed.ts";
+} from "../../support/attacks/malformed.ts";
 import { anInput } from "../../support/load/orders.ts";
 import { Random } from "../../support/load/random.ts";
 import { authorization, exchange, RawSocket } from "../../support/load/raw_calls.ts";

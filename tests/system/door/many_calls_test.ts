@@ -1,6 +1,6 @@
 /** Very many calls in one request or one message, again and again, with a good key and without. */
 import { assert, assertMatch } from "@std/assert";
-import { type Attack, withAttack } from "../../support/faults/attack.ts";
+import { type Attack, withAttack } from "../../support/attacks/attack.ts";
 import { authorization, RawSocket, request } from "../../support/load/raw_calls.ts";
 
 const CALLS_OF_URL = 28_000;

@@ -6,6 +6,7 @@ import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import currencyCodes from "currency-codes";
 import { MAX_FRAME_BYTES } from "../../../server/live/snapshot.ts";
 import { report, withFaults } from "../../support/faults/fault_run.ts";
+import { memoryGoesBack, mostResidentMiB, residentMiB } from "../../support/faults/memory.ts";
 import { expectGentle, Gentle } from "../../support/load/gentle.ts";
 import { LiveFeed } from "../../support/load/live_feed.ts";
 import { anInput } from "../../support/load/orders.ts";
@@ -15,6 +16,7 @@ import { until } from "../../support/services/services.ts";
 
 const DASHBOARDS = 100;
 const MOST_AGE_MS = 2_000;
+const MOST_GROWTH_MIB = 200;
 
 Deno.test("an order in each currency leaves the frames bounded, and costs others nothing", () =>
   withFaults(async (run) => {
@@ -22,6 +24,7 @@ Deno.test("an order in each currency leaves the frames bounded, and costs others
     const client = createTestClient(service.url, KEY);
     await using gentle = await Gentle.start({ url: service.url, token: KEY });
     const quiet = await gentle.quiet();
+    const before = await residentMiB(service);
     const orders = currencyCodes.codes().map((currency) => anInput({ currency }));
     const { results } = await client.api.orders.placeMany.mutate({ orders });
     assert(results.every(({ ok }) => ok));
@@ -47,13 +50,19 @@ Deno.test("an order in each currency leaves the frames bounded, and costs others
       const age = Date.now() - Date.parse(feed.newest!.snapshot.asOf);
       oldestMs = Math.max(oldestMs, age);
     }, 20);
-    const underFire = await gentle.during((answered) => answered(200));
+    let underFire = quiet;
+    const most = await mostResidentMiB(service, async () => {
+      underFire = await gentle.during((answered) => answered(200));
+    });
     clearInterval(looking);
-    report("an order in each currency", { quiet, underFire, bytes, frames, oldestMs });
+    const memoryMiB = [before, most];
+    report("an order in each currency", { quiet, underFire, bytes, frames, oldestMs, memoryMiB });
+    assertLessOrEqual(most - before, MOST_GROWTH_MIB, "MiB");
     assertEquals(sockets.filter(({ closed }) => closed).length, 0);
     assertLessOrEqual(oldestMs, Math.max(MOST_AGE_MS, 3 * quiet.maxMs), "ms");
     expectGentle(quiet, underFire);
     feed.end();
     await Promise.all(sockets.map((socket) => socket.close()));
     await client.close();
+    await memoryGoesBack(service, before);
   }));

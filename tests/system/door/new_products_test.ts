@@ -4,7 +4,8 @@
  */
 import { assert, assertGreater, assertLessOrEqual } from "@std/assert";
 import { report, statusOf, withFaults } from "../../support/faults/fault_run.ts";
-import { Gentle } from "../../support/load/gentle.ts";
+import { memoryGoesBack, residentMiB } from "../../support/faults/memory.ts";
+import { expectGentle, Gentle } from "../../support/load/gentle.ts";
 import { LiveFeed } from "../../support/load/live_feed.ts";
 import { anInput } from "../../support/load/orders.ts";
 import { createTestClient, KEY } from "../../support/services/instance.ts";
@@ -22,6 +23,7 @@ const OVERSHOOT = 3;
 const GENTLE_ORDERS = 300;
 const MOST_AGE_MS = 2_000;
 const MOST_TIMES = 3;
+const MOST_GROWTH_MIB = 200;
 
 let made = 0;
 
@@ -66,6 +68,7 @@ Deno.test("new products of one store leave the dashboard of another as young as 
       quiet = await gentle.quiet();
     });
 
+    const before = await residentMiB(service);
     const answers: Record<string, number> = {};
     const calls: Promise<void>[] = [];
     const place = async () => {
@@ -92,22 +95,26 @@ Deno.test("new products of one store leave the dashboard of another as young as 
       clearInterval(looking);
       await Promise.all(calls);
     });
+    const after = await residentMiB(service);
     report("new products", {
       quiet,
       underFire,
       ageMs: [quietAgeMs, ageMs],
       answers,
       mostEntries,
+      memoryMiB: [before, after],
       problems: [...seen],
     });
     assertLessOrEqual(ageMs, Math.max(MOST_AGE_MS, MOST_TIMES * quietAgeMs), "ms");
     assertGreater(answers["queue_full"] ?? 0, 0);
     assertLessOrEqual(mostEntries, OVERSHOOT * MOST_ENTRIES);
     assert(seen.has("folds_behind"), "an operator hears of it");
-    assert(Object.keys(underFire.refusals).length === 0, "nobody else is refused");
+    expectGentle(quiet, underFire);
     const folded = async () => (await run.ask((sql) => sql`select from journal`)).length === 0;
     await until("the journal to be folded", folded, 120_000);
     await run.ask(expectExact);
+    assertLessOrEqual(after - before, MOST_GROWTH_MIB, "MiB");
+    await memoryGoesBack(service, before);
     feed.end();
     await client.close();
   }));

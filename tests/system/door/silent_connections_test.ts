@@ -5,6 +5,7 @@
 import { connect, type Socket } from "node:net";
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import { report, withFaults } from "../../support/faults/fault_run.ts";
+import { memoryGoesBack, residentMiB } from "../../support/faults/memory.ts";
 import { expectGentle, Gentle } from "../../support/load/gentle.ts";
 import { anInput } from "../../support/load/orders.ts";
 import { createTestClient, KEY } from "../../support/services/instance.ts";
@@ -12,7 +13,7 @@ import { DESCRIPTORS } from "../../support/services/service_process.ts";
 import { until } from "../../support/services/services.ts";
 
 const SILENT = 600;
-const MEBIBYTE = 1_048_576;
+const MOST_GROWTH_MIB = 200;
 
 /** Sockets that say nothing, or half a head, until they are closed. */
 class SilentSockets implements Disposable {
@@ -41,9 +42,9 @@ class SilentSockets implements Disposable {
 Deno.test("six hundred silent connections at a limit of 400 descriptors: all are closed, callers get in, and nobody waits", () =>
   withFaults(async (run) => {
     const service = await run.instance({ [DESCRIPTORS]: "400" });
-    const bytes = await service.residentBytes();
     await using gentle = await Gentle.start({ url: service.url, token: KEY });
     const quiet = await gentle.quiet();
+    const before = await residentMiB(service);
     using silent = new SilentSockets();
     let newcomers = 0;
     const underFire = await gentle.during(async () => {
@@ -58,10 +59,11 @@ Deno.test("six hundred silent connections at a limit of 400 descriptors: all are
       });
       await opening;
     });
-    const grownBytes = await service.residentBytes() - bytes;
-    report("silent connections", { quiet, underFire, newcomers, grownMiB: grownBytes / MEBIBYTE });
+    const after = await residentMiB(service);
+    report("silent connections", { quiet, underFire, newcomers, memoryMiB: [before, after] });
     assert(newcomers > 0);
     assertEquals(underFire.refusals, {});
-    assertLessOrEqual(grownBytes, 200 * MEBIBYTE);
+    assertLessOrEqual(after - before, MOST_GROWTH_MIB);
     expectGentle(quiet, underFire);
+    await memoryGoesBack(service, before);
   }));

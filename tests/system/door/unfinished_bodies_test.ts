@@ -2,7 +2,7 @@
 import { connect, type Socket } from "node:net";
 import { assertLess } from "@std/assert";
 import { WebSocket } from "ws";
-import { withAttack } from "../../support/faults/attack.ts";
+import { withAttack } from "../../support/attacks/attack.ts";
 import { until } from "../../support/services/services.ts";
 
 const BODIES = 400;

@@ -9,7 +9,8 @@ import { createApiKey } from "../../../sql/api_keys.ts";
 import { openTestPool } from "../services/test_pool.ts";
 import { expectGentle, Gentle } from "../load/gentle.ts";
 import { type ServiceProcess, withProcesses } from "../services/service_process.ts";
-import { report } from "./fault_run.ts";
+import { report } from "../faults/fault_run.ts";
+import { memoryGoesBack } from "../faults/memory.ts";
 
 const MEBIBYTE = 1_048_576;
 const MAX_GROWN_BYTES = 200 * MEBIBYTE;
@@ -83,7 +84,9 @@ async function attack(
     await working;
   });
   most = Math.max(most, await service.residentBytes());
-  report(name, { quiet, underFire, grownMiB: Math.round((most - before) / MEBIBYTE) });
+  const mebibytes = [before, most].map((bytes) => Math.round(bytes / MEBIBYTE));
+  report(name, { quiet, underFire, mebibytes });
   assertLessOrEqual(most - before, MAX_GROWN_BYTES);
   expectGentle(quiet, underFire);
+  report(`${name}, afterwards`, { mebibytes: await memoryGoesBack(service, mebibytes[0]!) });
 }
