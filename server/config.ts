@@ -146,6 +146,8 @@ export const VARIABLES = z.object({
   WEIR_METRICS_TOKEN: z.string()
     .regex(/^[\x21-\x7e]{8,}$/, "must have at least 8 characters of ASCII, and no space")
     .optional(),
+  WEIR_PROCESSES: wholeNumber(1, 64).default(1),
+  WEIR_SUPERVISOR: z.string().regex(/^http:\/\/127\.0\.0\.1:\d+\/[\w-]+\/\d+$/).optional(),
   LOG_LEVEL: z.enum(["debug", "info", "warning", "error"]).default("info"),
   LOG_FORMAT: z.enum(["text", "json"]).optional(),
 });
@@ -194,6 +196,10 @@ export interface Config {
   readonly metricsPort: number | null;
   /** Null: metrics need no key. */
   readonly metricsToken: string | null;
+  /** How many processes of the service listen on its port. */
+  readonly processes: number;
+  /** The address at the supervisor of this process; null: it is a service by itself. */
+  readonly supervisor: string | null;
   readonly logLevel: "debug" | "info" | "warning" | "error";
   readonly logFormat: "text" | "json";
   /** True when `npx` started this process, or one above it. npm says so to all that it starts. */
@@ -260,6 +266,8 @@ export function readConfig(
     allowedHosts: values.WEIR_ALLOWED_HOSTS ?? [],
     metricsPort: values.WEIR_METRICS_PORT ?? null,
     metricsToken: values.WEIR_METRICS_TOKEN ?? null,
+    processes: values.WEIR_PROCESSES,
+    supervisor: values.WEIR_SUPERVISOR ?? null,
     logLevel: values.LOG_LEVEL,
     logFormat: values.LOG_FORMAT ?? (Deno.stdout.isTerminal() ? "text" : "json"),
     byNpx: environment["npm_command"] === "exec",

@@ -10,7 +10,7 @@ import { nextHostFirst } from "../sql/connection/url.ts";
 import { migrate } from "../sql/migrate.ts";
 import { type HttpOptions, type HttpServer, KEEP_ALIVE_MS, serveHttp } from "./front/http.ts";
 import { visitorBounds } from "./front/connections/descriptors.ts";
-import { type MetricsServer, serveMetrics } from "./front/metrics_door.ts";
+import { type MetricsServer, type Scraped, serveMetrics } from "./front/metrics_door.ts";
 import { type Parts, type PartsOptions, startParts } from "./parts.ts";
 import { CLIENT_TIMEOUT_MS } from "./front/slow_clients.ts";
 import { causeOf, StartTries } from "./start_tries.ts";
@@ -25,6 +25,16 @@ export interface InstanceOptions extends PartsOptions {
   readonly clientTimeoutMs?: number;
   /** A quiet event stream gets a comment this often; default `KEEP_ALIVE_MS`. */
   readonly keepAliveMs?: number;
+  /** The service that this instance is a process of; default: it is a service by itself. */
+  readonly sharing?: Sharing;
+}
+
+/** Several instances on one port, each a process. */
+export interface Sharing {
+  /** How many share the port. */
+  readonly processes: number;
+  /** The metrics of all. */
+  readonly scraped: Scraped;
 }
 
 export interface Instance {
@@ -33,6 +43,8 @@ export interface Instance {
   readonly metricsPort: number | null;
   /** Resolves when orders are taken. @throws what made that impossible. */
   ready(): Promise<void>;
+  /** The metrics of this instance, and not of those that share its port. */
+  readonly scraped: Scraped;
   /** True when the database has an API key that is not revoked. */
   hasKeys(): Promise<boolean>;
   /** Resolves when nothing runs any more; rejects with what ended it, unless it was `stop`. */
@@ -92,8 +104,7 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
 
   const ended = waitFor(system, (snapshot) => snapshot.status !== "active");
   return {
-    port: listening.http.port,
-    metricsPort: listening.metricsServer?.port ?? null,
+    ...listening.ports,
     ready: async () => {
       const { context } = await waitFor(
         system,
@@ -101,6 +112,7 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
       );
       if (context.failure !== null) throw context.failure;
     },
+    scraped: parts.metrics.registry,
     hasKeys: () => anyKeyInForce(parts.database.keys),
     ended: async () => {
       const { failure } = (await ended).context;
@@ -117,24 +129,29 @@ interface Listening {
   readonly http: HttpServer;
   /** Null: metrics have no port of their own. */
   readonly metricsServer: MetricsServer | null;
+  readonly ports: Pick<Instance, "port" | "metricsPort">;
 }
 
 /** Listens on the ports of the configuration. @throws ListenError, and then on none of them */
 async function listen(
   parts: Parts,
-  { config, clientTimeoutMs = CLIENT_TIMEOUT_MS, keepAliveMs = KEEP_ALIVE_MS }: InstanceOptions,
+  options: InstanceOptions,
   states: Pick<HttpOptions, "isReady" | "onLost">,
 ): Promise<Listening> {
+  const { config, clientTimeoutMs = CLIENT_TIMEOUT_MS, keepAliveMs = KEEP_ALIVE_MS } = options;
   const { port, host, allowedHosts, allowedOrigins, metricsPort, metricsToken } = config;
-  const door = { port, host, allowedHosts, allowedOrigins, metricsPort, metricsToken };
+  const { processes = 1, scraped = parts.metrics.registry } = options.sharing ?? {};
+  const door = { port, host, allowedHosts, allowedOrigins, metricsPort, metricsToken, scraped };
   const bounds = await visitorBounds(config);
-  const metricsServer = metricsPort === null
+  // The supervisor has the port of the metrics of all.
+  const metricsServer = metricsPort === null || options.sharing !== undefined
     ? null
     : await serveMetrics({ ...parts, ...door, ...states, metricsPort });
   try {
     const times = { clientTimeoutMs, keepAliveMs };
-    const http = await serveHttp({ ...parts, ...door, ...states, ...times, bounds });
-    return { http, metricsServer };
+    const http = await serveHttp({ ...parts, ...door, ...states, ...times, bounds, processes });
+    const ports = { port: http.port, metricsPort: metricsServer?.port ?? null };
+    return { http, metricsServer, ports };
   } catch (error) {
     await metricsServer?.stop();
     throw error;

@@ -7,9 +7,12 @@
 import type { Config } from "./config.ts";
 import { keyOfRun, tellKey } from "./front/keys/dev_key.ts";
 import { type EmbeddedServices, startEmbedded } from "./embedded/mod.ts";
-import { type Instance, startInstance } from "./instance.ts";
+import { type Instance, type Sharing, startInstance } from "./instance.ts";
 import { watchLaunchers } from "./launchers.ts";
 import { endProcess, endSignals, processTable } from "./process_table.ts";
+import { METRICS_TYPE } from "./processes/merged_metrics.ts";
+import { startProcesses } from "./processes/supervisor.ts";
+import { SupervisorLink } from "./processes/supervisor_link.ts";
 import { tellBug } from "./telemetry/bugs.ts";
 import { getLogger } from "./telemetry/log.ts";
 
@@ -51,28 +54,28 @@ export async function runService(config: Config, hooks: ServiceHooks): Promise<v
     },
   });
   const removeHandlers = surviveUncaught();
+  const link = config.supervisor === null ? null : new SupervisorLink(config.supervisor);
+  link?.ended.then(() => {
+    if (!stopping.signal.aborted) log.warn("stopping: the supervisor of this process has ended");
+    stopping.abort();
+  });
   try {
-    for (const { name, why, weakens } of config.droppedParameters) {
-      const line = `DATABASE_URL: ${name} is left out: ${why}`;
-      if (weakens) log.warn(line);
-      else log.info(line);
-    }
+    if (link === null) tellDropped(config);
     embedded = await startNeeded(config);
     const databaseUrl = config.databaseUrl ?? embedded?.postgres?.url;
     if (databaseUrl === undefined) throw new Error("neither DATABASE_URL nor embedded PostgreSQL");
     const redisUrl = config.redisUrl ?? embedded?.redis?.url ?? null;
     const key = keyOfRun(config);
-    const instance = await startInstance({
+    const start = link === null && config.processes > 1 ? startProcesses : startInstance;
+    const instance = await start({
       config: { ...config, devKey: config.devKey ?? key },
       databaseUrl,
       redisUrl,
+      ...(link === null ? {} : { sharing: sharingOf(config, link) }),
     });
-    const host = config.host.includes(":") ? `[${config.host}]` : config.host;
-    const url = `http://${host}:${instance.port}`;
-    log.info(`listening on ${url}`);
-    if (instance.metricsPort !== null) {
-      log.info(`metrics on http://${host}:${instance.metricsPort}/metrics`);
-    }
+    await link?.join(instance.scraped);
+    const url = urlOf(config, instance.port);
+    if (link === null) tellAddresses(config, url, instance);
     let inUse = false;
     const stop = () => {
       if (stopping.signal.aborted && !inUse) void instance.stop();
@@ -82,6 +85,7 @@ export async function runService(config: Config, hooks: ServiceHooks): Promise<v
     await Promise.all([
       instance.ended(),
       whenReady(instance, stopping, async () => {
+        if (link !== null) return await link.ready({ hasKeys: await instance.hasKeys() });
         log.info("ready");
         await tellKey({ config, key, url, hasKeys: instance.hasKeys });
         if (hooks.onReady === undefined) return;
@@ -94,12 +98,35 @@ export async function runService(config: Config, hooks: ServiceHooks): Promise<v
     ]);
     log.info("stopped");
   } finally {
+    await link?.close();
     await embedded?.stop();
     removeHandlers();
     removeSignals();
     await endWatch();
     if (isLeftWatched) await endProcess(Deno.pid);
   }
+}
+
+/** Says which parameters of the connection string are not used. */
+function tellDropped(config: Config): void {
+  for (const { name, why, weakens } of config.droppedParameters) {
+    const line = `DATABASE_URL: ${name} is left out: ${why}`;
+    if (weakens) log.warn(line);
+    else log.info(line);
+  }
+}
+
+function urlOf({ host }: Config, port: number): string {
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+function tellAddresses(config: Config, url: string, { metricsPort }: Instance): void {
+  log.info(`listening on ${url}`);
+  if (metricsPort !== null) log.info(`metrics on ${urlOf(config, metricsPort)}/metrics`);
+}
+
+function sharingOf({ processes }: Config, link: SupervisorLink): Sharing {
+  return { processes, scraped: { contentType: METRICS_TYPE, metrics: () => link.metricsOfAll() } };
 }
 
 async function whenReady(

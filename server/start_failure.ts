@@ -10,6 +10,7 @@ import { codeOf } from "../sql/connection/failure.ts";
 import { CONNECTION, SQLSTATE, TLS, WEIR_CODE } from "../sql/connection/failure/codes.ts";
 import { WrongConnectionString } from "../sql/connection/url/grammar.ts";
 import { MigrationError, MigrationLocked } from "../sql/migrate.ts";
+import { ProcessFailed } from "./child_process.ts";
 import { ConfigError } from "./config.ts";
 import { EmbeddedError } from "./embedded/mod.ts";
 import { ListenError } from "./front/connections/listen_error.ts";
@@ -265,6 +266,7 @@ const TOLD = [
   ListenError,
   MigrationError,
   MigrationLocked,
+  ProcessFailed,
   WrongConnectionString,
 ] as const;
 

@@ -20,6 +20,7 @@ import {
 } from "./embedded_event.ts";
 import type { EmbeddedServer } from "./embedded_server.ts";
 import { ServiceLog } from "./service_log.ts";
+import { howEnded, signalled } from "../child_process.ts";
 import { pause, settlesWithin } from "../../sql/waiting.ts";
 
 export interface ServiceSpec {
@@ -150,7 +151,7 @@ class Supervisor {
       await settlesWithin(READY_POLL_MS, exited);
       if (exit) {
         await this.#lastWords();
-        throw new StartFailed(`it ${how(exit)}: ${this.#log.reason}`);
+        throw new StartFailed(`it ${howEnded(exit)}: ${this.#log.reason}`);
       }
       if (this.#stopped.signal.aborted || performance.now() > deadline) {
         await this.#end(child);
@@ -173,7 +174,7 @@ class Supervisor {
       if (this.#stopped.signal.aborted) return;
       if (performance.now() - startedAt > STEADY_MS) pauseMs = RESTART_MIN_MS;
       await this.#lastWords();
-      const why = `${this.spec.title} ${how(status)}: ${this.#log.reason}`;
+      const why = `${this.spec.title} ${howEnded(status)}: ${this.#log.reason}`;
       this.#say("exited", `${why} (log: ${this.spec.logPath})`);
       if (!this.options.restart) return;
       child = undefined;
@@ -239,18 +240,4 @@ function freePort(): number {
   const { port } = listener.addr;
   listener.close();
   return port;
-}
-
-function how(status: Deno.CommandStatus): string {
-  return status.signal ? `was ended by ${status.signal}` : `ended with code ${status.code}`;
-}
-
-/** Sends the signal. @returns false when the process has ended already */
-function signalled(child: Deno.ChildProcess, signal: Deno.Signal): boolean {
-  try {
-    child.kill(signal);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -11,11 +11,13 @@ import type { Streams } from "./connections/streams.ts";
 import type { Visitors } from "./connections/visitors.ts";
 import type { Door } from "./door.ts";
 import type { EventStream } from "./event_stream.ts";
+import type { Scraped } from "./metrics_door.ts";
 import type { SlowClients } from "./slow_clients.ts";
 
 export interface Front {
   readonly services: Services;
   readonly metrics: Metrics;
+  readonly scraped: Scraped;
   readonly isReady: () => boolean;
   readonly door: Door;
   readonly metricsPort: number | null;

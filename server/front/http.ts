@@ -16,6 +16,7 @@ import { listen } from "./connections/listener.ts";
 import { Streams } from "./connections/streams.ts";
 import { type VisitorBounds, Visitors } from "./connections/visitors.ts";
 import { Door } from "./door.ts";
+import type { Scraped } from "./metrics_door.ts";
 import { Lanes } from "./lane/lanes.ts";
 import { plain } from "./plain_answer.ts";
 import type { Front } from "./front.ts";
@@ -34,12 +35,16 @@ const UNREAD_BYTES_OF_KEY = UNREAD_BYTES / 4;
 export interface HttpOptions {
   readonly port: number;
   readonly host: string;
+  /** How many processes listen on the port; default 1. */
+  readonly processes?: number;
   readonly bounds: VisitorBounds;
   /** See origins.ts; and `allowedOrigins` too. */
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
   readonly services: Services;
   readonly metrics: Metrics;
+  /** The answer of `/metrics`. */
+  readonly scraped: Scraped;
   /** Null: metrics are on this port. */
   readonly metricsPort: number | null;
   /** See metrics_door.ts. */

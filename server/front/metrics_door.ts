@@ -8,15 +8,20 @@ import { Buffer } from "node:buffer";
 import { timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { tellBug } from "../telemetry/bugs.ts";
-import type { Metrics } from "../telemetry/metrics.ts";
 import { bearerToken } from "./keys/auth.ts";
 import { listen } from "./connections/listener.ts";
 import { Door, knockOf } from "./door.ts";
 import type { PlainAnswer } from "./plain_answer.ts";
 import type { DoorRules } from "./origins.ts";
 
+/** The metrics as a scraper gets them: of this process, or of all processes of the service. */
+export interface Scraped {
+  readonly contentType: string;
+  metrics(): Promise<string>;
+}
+
 export interface MetricsDoor {
-  readonly metrics: Pick<Metrics, "registry">;
+  readonly scraped: Scraped;
   /** Null: the metrics are for everybody. */
   readonly metricsToken: string | null;
 }
@@ -27,15 +32,15 @@ const HEALTHY: PlainAnswer = { status: 200, headers: TEXT, body: "ok\n" };
 
 /** Answers a scrape. @param authorization the header of that name */
 export async function answerMetrics(
-  { metrics: { registry }, metricsToken }: MetricsDoor,
+  { scraped, metricsToken }: MetricsDoor,
   authorization: string | null,
 ): Promise<PlainAnswer> {
   if (metricsToken !== null && !isSame(bearerToken(authorization), metricsToken)) {
     const headers = { "www-authenticate": "Bearer" };
     return { status: 401, headers, body: "WEIR_METRICS_TOKEN is needed as a bearer token\n" };
   }
-  const headers = { "content-type": registry.contentType };
-  return { status: 200, headers, body: await registry.metrics() };
+  const headers = { "content-type": scraped.contentType };
+  return { status: 200, headers, body: await scraped.metrics() };
 }
 
 /** Equal texts, told in a time that says nothing of where they differ. */

@@ -43,11 +43,23 @@ function literal(line: string): string {
   return line.replaceAll("{", "{{").replaceAll("}", "}}");
 }
 
-/** Decides where log lines go. Called once, at the start of a process. */
-export async function configureLog(config: Pick<Config, "logLevel" | "logFormat">): Promise<void> {
-  const formatter = config.logFormat === "json"
+/**
+ * Decides where log lines go. Called once, at the start of a process. The lines of one of several
+ * processes begin with its number.
+ */
+export async function configureLog(
+  config: Pick<Config, "logLevel" | "logFormat" | "supervisor">,
+): Promise<void> {
+  const format = config.logFormat === "json"
     ? getJsonLinesFormatter()
     : getTextFormatter({ timestamp: "time", level: "full" });
+  const [number] = /\d+$/.exec(config.supervisor ?? "") ?? [];
+  const formatter = number === undefined ? format : (record: LogRecord) =>
+    format({
+      ...record,
+      message: [`process ${number}: ${record.message[0]}`, ...record.message.slice(1)],
+      properties: { ...record.properties, process: Number(number) },
+    });
   await configure({
     reset: true,
     sinks: {

@@ -20,12 +20,18 @@ const log = getLogger(["weir", "front"]);
 const CALL_EVERY_MS = 5_000;
 /** A call to itself arrives within milliseconds, in a process that was held up a little later. */
 const ARRIVES_MS = 2_000;
+/** Where processes share the port, most calls reach another one. So each call has less time. */
+const ARRIVES_SHARED_MS = 100;
+/** With so many calls for each process, all of them reach others once in e^24 times. */
+const CALLS_OF_PROCESS = 24;
 /** Another process that has taken the port may give it back within this time. */
 const GIVE_UP_MS = 30_000;
 
 export interface ListenerOptions {
   readonly host: string;
   readonly port: number;
+  /** How many processes listen on this port; default 1. The system shares the connections out. */
+  readonly processes?: number;
   /** The variable that sets the port; default PORT. */
   readonly variable?: string;
   /** Called once, when the port cannot be listened on any more. */
@@ -47,8 +53,7 @@ export interface Listener {
 
 /** Starts listening. @throws ListenError */
 export async function listen(server: Server, options: ListenerOptions): Promise<Listener> {
-  const { host, port } = options;
-  await bind(server, host, port).catch((error) => {
+  await bind(server, options).catch((error) => {
     throw new ListenError(options, error);
   });
   return new KeptListener(server, options, (server.address() as AddressInfo).port);
@@ -87,10 +92,10 @@ class KeptListener implements Listener {
   }
 
   async #listenAgain(lostAt: number): Promise<void> {
-    const { host, giveUpMs = GIVE_UP_MS, onLost } = this.options;
+    const { giveUpMs = GIVE_UP_MS, onLost } = this.options;
     try {
       unbind(this.server);
-      await bind(this.server, host, this.port);
+      await bind(this.server, { ...this.options, port: this.port });
     } catch (error) {
       if (this.#stopped || performance.now() - lostAt < giveUpMs) return;
       this.#stopped = true;
@@ -103,16 +108,29 @@ class KeptListener implements Listener {
   }
 
   /**
-   * True when a connection is taken after the beginning of a call to itself. A call that cannot even
-   * begin proves nothing: this process has no descriptor left, and a new listener would be as deaf.
+   * True when a connection is taken after the beginning of a call to itself. Where other processes
+   * listen on the port too, a call may reach them; so many calls in vain are no chance any more.
    */
   async #isHeard(): Promise<boolean> {
+    const { processes = 1 } = this.options;
+    if (processes === 1) return await this.#hearsCall(ARRIVES_MS);
+    for (let calls = 0; calls < CALLS_OF_PROCESS * processes; calls++) {
+      if (await this.#hearsCall(ARRIVES_SHARED_MS)) return true;
+    }
+    return false;
+  }
+
+  /**
+   * True when a connection is taken within `ms`. A call that cannot even begin proves nothing: this
+   * process has no descriptor left, and a new listener would be as deaf.
+   */
+  async #hearsCall(ms: number): Promise<boolean> {
     const { promise: isOver, resolve: end } = Promise.withResolvers<boolean>();
     const accepted = () => end(true);
     this.server.once("connection", accepted);
     const call = connect({ host: reachable(this.options.host), port: this.port });
     call.on("error", (error) => end(!isRefused(error)));
-    const timer = setTimeout(() => end(false), ARRIVES_MS);
+    const timer = setTimeout(() => end(false), ms);
     const isHeard = await isOver;
     clearTimeout(timer);
     this.server.off("connection", accepted);
@@ -131,7 +149,10 @@ function reachable(host: string): string {
   return host === "::" ? "::1" : host;
 }
 
-function bind(server: Server, host: string, port: number): Promise<void> {
+function bind(
+  server: Server,
+  { host, port, processes = 1 }: Pick<ListenerOptions, "host" | "port" | "processes">,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const failed = (error: unknown) => {
       server.off("listening", done);
@@ -143,7 +164,7 @@ function bind(server: Server, host: string, port: number): Promise<void> {
     };
     server.once("error", failed);
     server.once("listening", done);
-    server.listen({ host, port });
+    server.listen({ host, port, reusePort: processes > 1 });
   });
 }
 

@@ -15,6 +15,7 @@ const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["main"],
     ["cli"],
     ["service"],
+    ["processes"],
     ["instance"],
     ["start_tries", "stop"],
     ["start_failure"],
@@ -28,7 +29,7 @@ const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["redis"],
     ["telemetry"],
     ["launchers"],
-    ["config", "every", "process_table", "version"],
+    ["child_process", "config", "every", "process_table", "version"],
     ["redis_url"],
   ],
   "actors/": [

@@ -40,6 +40,7 @@ export interface ServiceProcess {
   /** Sends SIGTERM and waits for the end. */
   stop(): Promise<Ended>;
   signal(name: Deno.Signal): void;
+  readonly pid: number;
   /** The bytes of memory that the process has at this moment. */
   residentBytes(): Promise<number>;
   /** The CPU time that the process has used so far, milliseconds. */
@@ -143,6 +144,7 @@ async function spawn(environment: Environment): Promise<Omit<ServiceProcess, "ur
   return {
     ended,
     signal,
+    pid: child.pid,
     residentBytes: () => residentBytes(child.pid),
     cpuMs: () => cpuMsOf(child.pid),
     says: (pattern) =>
@@ -187,13 +189,15 @@ async function rightsOfStart(environment: Environment): Promise<string[]> {
   }
   const [, settings = "", flags = ""] = /^(.*)deno run (.*)$/.exec(tasks.weir.command) ?? [];
   const folder = environment["WEIR_DATA_DIR"] ?? ".weir";
-  // Where a database is given, the line sets RUN and WRITE a second time.
-  const hasDatabase = (environment["DATABASE_URL"] ?? "") !== "";
-  const set = (name: string) => {
-    const values = [...settings.matchAll(new RegExp(`\\b${name}=("[^"]*"|[^;]*)`, "g"))];
-    return values.at(hasDatabase ? 1 : 0)?.[1]?.replaceAll('"', "") ?? "";
-  };
-  const values = { RUN: set("RUN"), WRITE: set("WRITE") };
+  // Some statements of the line set RUN and WRITE again, where a variable is given.
+  const values = { RUN: "", WRITE: "" };
+  for (const statement of settings.split(";")) {
+    const [, condition, name, value = ""] =
+      /^\s*(?:test -z "\$(\w+)" \|\| )?(RUN|WRITE)=(.*)$/.exec(statement) ?? [];
+    if (name !== "RUN" && name !== "WRITE") continue;
+    if (condition !== undefined && (environment[condition] ?? "") === "") continue;
+    values[name] = value.replaceAll('"', "");
+  }
   return flags.split(" ").map((flag) =>
     flag.replaceAll('"', "").replace("$RUN", () => values.RUN).replace("$WRITE", () => values.WRITE)
       .replace("$WEIR_DATA_DIR", () => folder)
