@@ -4,10 +4,11 @@
  * service, folds and orders included, is divided by the frames that arrived. For comparison, a bare
  * broadcast on Deno sends as many bytes as often.
  */
-import { startEmbedded } from "../../server/embedded/mod.ts";
 import { anInput } from "../support/load/orders.ts";
 import { KEY } from "../support/services/instance.ts";
 import { startService } from "../support/services/service_process.ts";
+import { Audience } from "./fanout/audience_process.ts";
+import { withServices } from "./embedded.ts";
 import { type Bench, type Figure, median, spread } from "./figure.ts";
 import { startYardstick } from "./http/start_yardstick.ts";
 
@@ -18,18 +19,7 @@ const ORDER_EVERY_MS = 10;
 
 export const fanout: Bench = {
   name: "fanout",
-  run: async () => {
-    const dataDir = await Deno.makeTempDir({ prefix: "weir-bench-" });
-    const services = await startEmbedded({ dataDir, postgres: true, redis: true });
-    try {
-      const { postgres, redis } = services;
-      if (postgres === null || redis === null) throw new Error("this bench needs Redis");
-      return await measure(postgres.url, redis.url);
-    } finally {
-      await services.stop();
-      await Deno.remove(dataDir, { recursive: true });
-    }
-  },
+  run: () => withServices(measure),
 };
 
 /** A server that sends frames. */
@@ -114,35 +104,13 @@ function linesOf(index: number) {
 
 /** Measures the sender with an audience. */
 async function costOf(sender: Sender): Promise<Cost> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--allow-net",
-      "tests/bench/fanout/audience.ts",
-      `${sender.url}/trpc`,
-      `${SUBSCRIBERS}`,
-      KEY,
-    ],
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "inherit",
-  }).spawn();
-  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-  const writer = child.stdin.getWriter();
-  const told = async () =>
-    JSON.parse((await reader.read()).value ?? "") as { frames: number; bytes: number };
-  const ask = async () => {
-    await writer.write(new TextEncoder().encode("\n"));
-    return { ...await told(), cpuMs: await sender.cpuMs() };
-  };
-  await told(); // all are there
+  const audience = await Audience.join(sender.url, SUBSCRIBERS, KEY);
+  const ask = async () => ({ ...await audience.heard(), cpuMs: await sender.cpuMs() });
   await new Promise((resolve) => setTimeout(resolve, 1_000));
   const before = await ask();
   await new Promise((resolve) => setTimeout(resolve, MEASURED_MS));
   const after = await ask();
-  await writer.close();
-  await reader.cancel();
-  await child.status;
+  await audience.leave();
   const frames = after.frames - before.frames;
   return {
     frames,

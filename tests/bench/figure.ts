@@ -4,6 +4,8 @@ export interface Figure {
   readonly name: string;
   readonly value: number;
   readonly unit: string;
+  /** The least and the most of the rounds. */
+  readonly spread?: readonly [number, number];
   /** `value` divided by the value of another figure of this run. */
   readonly ratio?: {
     readonly to: string;

@@ -9,12 +9,12 @@
  */
 import { WebSocket } from "ws";
 import { createWeirClient, type WeirClient } from "../../client/mod.ts";
-import { startEmbedded } from "../../server/embedded/mod.ts";
 import { connect } from "../../sql/connection/driver.ts";
 import { anInput } from "../support/load/orders.ts";
 import { KEY } from "../support/services/instance.ts";
 import { startService } from "../support/services/service_process.ts";
 import { until } from "../support/services/services.ts";
+import { withServices } from "./embedded.ts";
 import type { Bench, Figure } from "./figure.ts";
 
 const SUBSCRIBERS = 100;
@@ -26,18 +26,7 @@ const MEASURED_MS = 12_000;
 
 export const freshness: Bench = {
   name: "freshness",
-  run: async () => {
-    const dataDir = await Deno.makeTempDir({ prefix: "weir-bench-" });
-    const services = await startEmbedded({ dataDir, postgres: true, redis: true });
-    try {
-      const { postgres, redis } = services;
-      if (postgres === null || redis === null) throw new Error("this bench needs Redis");
-      return await measure(postgres.url, redis.url);
-    } finally {
-      await services.stop();
-      await Deno.remove(dataDir, { recursive: true });
-    }
-  },
+  run: () => withServices(measure),
 };
 
 /** A subscriber's scope, and the number of orders in each frame with its time (Unix ms). */

@@ -3,10 +3,9 @@
  * every commit, load from another process. The servers take turns within each round, because the
  * speed of a machine drifts; the first round warms up and does not count.
  */
-import { startEmbedded } from "../../server/embedded/mod.ts";
-import { migrate } from "../../sql/migrate.ts";
 import { KEY } from "../support/services/instance.ts";
 import { startService } from "../support/services/service_process.ts";
+import { withServices } from "./embedded.ts";
 import { type Bench, type Figure, median, spread } from "./figure.ts";
 import type { Call, LoadReport } from "./http/load_task.ts";
 import { runLoad } from "./http/run_load.ts";
@@ -31,22 +30,10 @@ interface Side {
 
 export const http: Bench = {
   name: "http",
-  run: async () => {
-    const dataDir = await Deno.makeTempDir({ prefix: "weir-bench-" });
-    const services = await startEmbedded({ dataDir, postgres: true, redis: true });
-    try {
-      const { postgres, redis } = services;
-      if (postgres === null || redis === null) throw new Error("this bench needs Redis");
-      return await measure(postgres.url, redis.url);
-    } finally {
-      await services.stop();
-      await Deno.remove(dataDir, { recursive: true });
-    }
-  },
+  run: () => withServices(measure),
 };
 
 async function measure(databaseUrl: string, redisUrl: string): Promise<Figure[]> {
-  await migrate({ databaseUrl });
   await makeTextbookTable(databaseUrl);
   const weir = await startService({ DATABASE_URL: databaseUrl, REDIS_URL: redisUrl });
   const textbook = await startYardstick("textbook", databaseUrl);

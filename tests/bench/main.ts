@@ -9,10 +9,23 @@ import { freshness } from "./freshness.ts";
 import { http } from "./http.ts";
 import { intake } from "./intake.ts";
 import { latency } from "./latency.ts";
+import { memory } from "./memory.ts";
 import { overload } from "./overload.ts";
+import { refusals } from "./refusals.ts";
 import { start } from "./start.ts";
 
-const BENCHES: readonly Bench[] = [http, latency, fanout, intake, overload, fold, freshness, start];
+const BENCHES: readonly Bench[] = [
+  http,
+  latency,
+  refusals,
+  fanout,
+  memory,
+  intake,
+  overload,
+  fold,
+  freshness,
+  start,
+];
 const USAGE = `usage: deno task bench [${BENCHES.map(({ name }) => name).join("|")}]… [--json]`;
 
 async function main(args: readonly string[]): Promise<number> {
@@ -35,8 +48,9 @@ async function main(args: readonly string[]): Promise<number> {
   return 0;
 }
 
-function lineOf({ name, value, unit, ratio, aim }: Figure): string {
+function lineOf({ name, value, unit, spread, ratio, aim }: Figure): string {
   const parts = [name.padEnd(24), `${rounded(value)} ${unit}`.padEnd(18)];
+  if (spread !== undefined) parts.push(`(${spread.map(rounded).join(" to ")})`);
   if (ratio !== undefined) parts.push(`${rounded(ratio.value)} × ${ratio.to}`);
   if (ratio?.spread !== undefined) parts.push(`(${ratio.spread.map(rounded).join(" to ")})`);
   if (aim !== undefined) parts.push(`(aim: ${aim})`);

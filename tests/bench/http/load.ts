@@ -12,7 +12,7 @@ const decoder = new TextDecoder();
 const HEAD_END = "\r\n\r\n";
 
 async function load(
-  { url, callers, warmUpMs, measureMs, call, ratePerSecond }: LoadTask,
+  { url, callers, warmUpMs, measureMs, call, ratePerSecond, goodStatus }: LoadTask,
 ): Promise<LoadReport> {
   const { hostname, port } = new URL(url);
   const beginAt = performance.now() + warmUpMs;
@@ -31,7 +31,7 @@ async function load(
       const status = await reader.next();
       const now = performance.now();
       if (sentAt < beginAt || (due === null && now > endAt)) continue;
-      if (status === 200) times.push(now - sentAt);
+      if (status === goodStatus) times.push(now - sentAt);
       else failures[status] = (failures[status] ?? 0) + 1;
     }
     connection.close();

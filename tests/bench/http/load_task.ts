@@ -19,6 +19,8 @@ export interface LoadTask {
    */
   readonly ratePerSecond: number | null;
   readonly call: Call;
+  /** The status of a good answer. */
+  readonly goodStatus: number;
 }
 
 export interface LoadReport {

@@ -11,6 +11,7 @@ export async function runLoad(
     warmUpMs: WARM_UP_MS,
     measureMs: MEASURE_MS,
     ratePerSecond: null,
+    goodStatus: 200,
     ...task,
   };
   const { stdout } = await new Deno.Command(Deno.execPath(), {

@@ -1,10 +1,12 @@
 /** Starts a server of yardsticks/ as a process of its own. */
-import { cpuMsOf } from "../../support/services/service_process.ts";
+import { cpuMsOf, residentBytesOf } from "../../support/services/service_process.ts";
 
 export interface Yardstick {
   readonly url: string;
   /** The CPU time that it has used so far, milliseconds. */
   cpuMs(): Promise<number>;
+  /** Its resident memory now. */
+  residentBytes(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -26,6 +28,7 @@ export async function startYardstick(
   return {
     url: `http://127.0.0.1:${port}`,
     cpuMs: () => cpuMsOf(child.pid),
+    residentBytes: () => residentBytesOf(child.pid),
     stop: async () => {
       child.kill("SIGKILL");
       await reader.cancel();

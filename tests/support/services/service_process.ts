@@ -145,7 +145,7 @@ async function spawn(environment: Environment): Promise<Omit<ServiceProcess, "ur
     ended,
     signal,
     pid: child.pid,
-    residentBytes: () => residentBytes(child.pid),
+    residentBytes: () => residentBytesOf(child.pid),
     cpuMs: () => cpuMsOf(child.pid),
     says: (pattern) =>
       until(`the service to say ${pattern}`, () => {
@@ -165,7 +165,8 @@ async function spawn(environment: Environment): Promise<Omit<ServiceProcess, "ur
   };
 }
 
-async function residentBytes(pid: number): Promise<number> {
+/** The resident memory of a process. */
+export async function residentBytesOf(pid: number): Promise<number> {
   const status = await Deno.readTextFile(`/proc/${pid}/status`);
   const [, kibibytes] = /^VmRSS:\s*(\d+) kB$/m.exec(status) ?? [];
   return Number(kibibytes) * 1_024;

@@ -1,0 +1,48 @@
+/** Runs an audience (audience.ts) as a process of its own, so that it takes nothing of a server's core. */
+
+/** The frames and bytes that an audience has had so far. */
+interface Heard {
+  readonly frames: number;
+  readonly bytes: number;
+}
+
+export class Audience {
+  readonly #reader: ReadableStreamDefaultReader<string>;
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
+
+  private constructor(readonly child: Deno.ChildProcess) {
+    this.#reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    this.#writer = child.stdin.getWriter();
+  }
+
+  /** Resolves when all subscribers are there. */
+  static async join(url: string, subscribers: number, token: string): Promise<Audience> {
+    const script = "tests/bench/fanout/audience.ts";
+    const args = ["run", "--allow-net", script, `${url}/trpc`, String(subscribers), token];
+    const audience = new Audience(
+      new Deno.Command(Deno.execPath(), {
+        args,
+        stdin: "piped",
+        stdout: "piped",
+        stderr: "inherit",
+      }).spawn(),
+    );
+    await audience.#told();
+    return audience;
+  }
+
+  async heard(): Promise<Heard> {
+    await this.#writer.write(new TextEncoder().encode("\n"));
+    return await this.#told();
+  }
+
+  async leave(): Promise<void> {
+    await this.#writer.close();
+    await this.#reader.cancel();
+    await this.child.status;
+  }
+
+  async #told(): Promise<Heard> {
+    return JSON.parse((await this.#reader.read()).value ?? "");
+  }
+}
