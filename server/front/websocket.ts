@@ -18,13 +18,14 @@ import { getWSConnectionHandler, jsonEncoder } from "@trpc/server/adapters/ws";
 // @ts-types="@types/ws"
 import { WebSocket, WebSocketServer as Server } from "ws";
 import { Refused } from "../../client/contract/refused.ts";
-import type { Context, Principal } from "../router/context.ts";
+import type { Context, FrameSender, Principal } from "../router/context.ts";
 import { MAX_BATCH_CALLS } from "../router/errors.ts";
 import { appRouter } from "../router/mod.ts";
 import { bearerToken } from "./keys/auth.ts";
 import { MAX_BODY_BYTES } from "./connections/body.ts";
 import type { Visitor } from "./connections/visitors.ts";
-import { messageText } from "./frame_text.ts";
+import { notedId, noteId } from "./frames/call_ids.ts";
+import { messageText, socketFrame } from "./frames/frame_text.ts";
 import type { Front } from "./front.ts";
 import { Slots } from "./slots.ts";
 import type { WatchedClient } from "./slow_clients.ts";
@@ -79,8 +80,9 @@ export function createWebSocketServer(front: Front): WebSocketServer {
     const isGone = () => socket.readyState !== WebSocket.OPEN;
     const streams = front.streams.ofConnection();
     const answers = front.answers.ofConnection(slots, isGone);
-    const connection = { slots, streams, answers };
-    socket.begin(front, visitor);
+    const senderOf = (input: unknown) => socket.senderOf(input);
+    const connection = { slots, streams, answers, senderOf };
+    socket.begin(front, visitor, incoming.socket);
     sockets.add(socket);
     front.slowClients.add(socket);
     socket.once("close", () => {
@@ -137,6 +139,7 @@ class ClientSocket extends WebSocket implements WatchedClient {
   #isHeard = true;
   #isRefused = false;
   #visitor: Visitor | null = null;
+  #wire: Socket | null = null;
   #share: ReturnType<Front["unread"]["open"]> | null = null;
   #front: Front | null = null;
   /** Bytes since the latest message. */
@@ -144,10 +147,12 @@ class ClientSocket extends WebSocket implements WatchedClient {
   #cutTimer: ReturnType<typeof setTimeout> | undefined;
   /** Resolves for each who waits until the connection has taken more. */
   #waiting: (() => void)[] = [];
+  readonly #whenTaken = () => this.#taken();
 
-  /** Begins to count. */
-  begin(front: Front, visitor: Visitor): void {
+  /** Begins to count. @param wire the connection below */
+  begin(front: Front, visitor: Visitor, wire: Socket): void {
     this.#front = front;
+    this.#wire = wire;
     this.#visitor = visitor;
     this.#share = front.unread.open(visitor.address);
     visitor.socket.on("data", ({ length }: Buffer) => this.#receive(length));
@@ -185,9 +190,27 @@ class ClientSocket extends WebSocket implements WatchedClient {
    */
   decode(message: string | ArrayBuffer | Uint8Array): unknown {
     const calls: unknown = jsonEncoder.decode(message);
-    if (!Array.isArray(calls) || calls.length <= MAX_REFUSED_CALLS) return calls;
-    this.#refuse(`a message has at most ${MAX_BATCH_CALLS} calls`);
-    return [];
+    if (!Array.isArray(calls)) noteId(calls);
+    else if (calls.length <= MAX_REFUSED_CALLS) calls.forEach(noteId);
+    else {
+      this.#refuse(`a message has at most ${MAX_BATCH_CALLS} calls`);
+      return [];
+    }
+    return calls;
+  }
+
+  /** The sender for the frames of a subscription; null: tRPC has to send them. */
+  senderOf(rawInput: unknown): FrameSender | null {
+    const id = notedId(rawInput);
+    if (id === null) return null;
+    return (eventId, snapshot) => this.#write(socketFrame(id, eventId, snapshot));
+  }
+
+  /** Writes a whole frame. `ws` would write its head and its text one after the other. */
+  #write(frame: Uint8Array): void {
+    if (this.readyState !== WebSocket.OPEN) return;
+    this.#wire?.write(frame, this.#whenTaken);
+    this.#sentBytes += frame.length;
   }
 
   #refuse(why: string): void {
@@ -229,7 +252,7 @@ class ClientSocket extends WebSocket implements WatchedClient {
     if (this.readyState !== WebSocket.OPEN) return;
     if (this.unreadBytes > MAX_UNREAD_BYTES) return this.terminate();
     const before = this.unreadBytes;
-    super.send(data, { binary: false }, () => this.#taken());
+    super.send(data, { binary: false }, this.#whenTaken);
     this.#sentBytes += Math.max(data.length, this.unreadBytes - before);
     if (this.#isRefused) this.#refuse("the API key is wrong or revoked");
   }

@@ -4,6 +4,7 @@
  * Tested in tests/server/router/orders_test.ts.
  */
 import type { AggregateResult, AuditReport } from "../../client/contract/ops_runs.ts";
+import type { Snapshot } from "../../client/contract/snapshot.ts";
 import type { Scope } from "../../client/contract/scope.ts";
 import type { Cancel } from "../orders/cancel.ts";
 import type { DeadLetters } from "../orders/dead_letters.ts";
@@ -87,4 +88,12 @@ export interface Connection {
   readonly streams: Streams;
   /** For answers that may be large: their places among the others. */
   readonly answers: Answers;
+  /**
+   * Where the frames of a subscription can be sent past tRPC: the sender for the one with this raw
+   * input. tRPC would make a dozen objects and promises for each frame.
+   */
+  readonly senderOf?: (rawInput: unknown) => FrameSender | null;
 }
+
+/** Sends one frame of a subscription, as tRPC sends a tracked value. */
+export type FrameSender = (eventId: string, snapshot: Snapshot) => void;

@@ -44,9 +44,11 @@ export const dashboardRouter = router({
       const floor = input.lastEventId ?? null;
       using slot = ctx.connection.slots.open();
       const frames = ctx.services.hub.watch(scope, floor, signal, () => slot.turn());
+      const send = ctx.connection.senderOf?.(await ctx.getRawInput()) ?? null;
       for await (const { id, snapshot } of frames) {
         await ctx.assertStillAllowed();
-        yield tracked(id, snapshot);
+        if (send === null) yield tracked(id, snapshot);
+        else send(id, snapshot);
         slot.sent();
       }
     },

@@ -78,13 +78,13 @@ function withScope(scope: Scope, principal: Principal): Principal {
 
 /** A procedure for keys with `scope`; `ctx.principal` is the caller. */
 export function procedureFor(scope: Scope) {
-  return t.procedure.use(({ ctx, next, type, signal }) =>
+  return t.procedure.use(({ ctx, next, type, signal, getRawInput }) =>
     translating(async () => {
       /** For streams: a key may be revoked while they run. */
       const assertStillAllowed = async () =>
         void withScope(scope, await ctx.services.auth.authenticate(ctx.token));
       const principal = await callerWith(scope, ctx);
-      const call = () => next({ ctx: { principal, assertStillAllowed } });
+      const call = () => next({ ctx: { principal, assertStillAllowed, getRawInput } });
       if (type !== "subscription") return await call();
       const place = ctx.connection.streams.open(principal.keyId);
       // A client may be gone before its stream is read, and a stream may end while its client stays.

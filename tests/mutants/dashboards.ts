@@ -201,7 +201,7 @@ export const DASHBOARDS: readonly Mutant[] = [
   },
   {
     name: "a subscriber is given another scope's frame",
-    file: "server/front/frame_text.ts",
+    file: "server/front/frames/frame_text.ts",
     find: `TEXTS.get(currencies);
   if (text === undefined) {
     text = Buffer.from(JSON.stringify(currencies));
@@ -210,6 +210,20 @@ export const DASHBOARDS: readonly Mutant[] = [
   if (text === undefined) {
     text = Buffer.from(JSON.stringify(currencies));
     TEXTS.set(TEXTS, text);`,
-    tests: ["unit", "tests/server/front/frame_text_test.ts"],
+    tests: ["unit", "tests/server/front/frames/frame_text_test.ts"],
+  },
+  {
+    name: "a frame goes to another subscription of its connection",
+    file: "server/front/frames/call_ids.ts",
+    find: "params.input = { [ID]: id };",
+    replace: "params.input = { [ID]: 1 };",
+    tests: ["unit", "tests/server/front/frames/call_ids_test.ts"],
+  },
+  {
+    name: "a frame of more than 64 KiB has the head of a smaller one",
+    file: "server/front/frames/frame_text.ts",
+    find: "size <= 0xffff ? 4",
+    replace: "size <= 0x1ffff ? 4",
+    tests: ["unit", "tests/server/front/frames/frame_text_test.ts"],
   },
 ];

@@ -35,10 +35,10 @@ Deno.test("a quiet event stream has comments, and outlives a proxy that ends idl
     const comments = () => raw.received.split("\n:\n").length - 1;
     await until("many comments", () => comments() >= MANY);
     assertEquals([raw.closed, proxy.cut], [false, 0]);
-    const next = stream.next();
     await api.orders.place.mutate(anInput({ storeId: "quiet" }));
-    const frame = await next;
-    assert(frame?.id !== null && frame?.id !== first?.id, "the frame after the comments");
+    let frame = await stream.next();
+    while (frame?.id === first?.id) frame = await stream.next(); // a minute that turns has a frame, too
+    assert(typeof frame?.id === "string", "the frame after the comments");
     await until(
       "the same frame through the proxy",
       () => raw.received.includes(`id: ${frame?.id}`),

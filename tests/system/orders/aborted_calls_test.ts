@@ -102,7 +102,7 @@ Deno.test("fifty thousand callers leave while their orders wait: each order is s
       const most = await waves(service, 1);
       const committed = () => valueOf(url, 'weir_orders_total{outcome="committed"}');
       for (const gauge of GAUGES) {
-        const left = gauge === "weir_connections" ? 2 : 0; // of this client, and of the scrape
+        const left = gauge === "weir_connections" ? 2 : 0; // the client and the scrape
         await until(`${gauge} to go back`, async () => await valueOf(url, gauge) <= left);
       }
       const [{ count }] = await run.ask((sql) =>

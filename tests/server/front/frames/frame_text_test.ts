@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { messageText } from "../../../server/front/frame_text.ts";
+import type { Snapshot } from "../../../../client/contract/snapshot.ts";
+import { messageText, socketFrame } from "../../../../server/front/frames/frame_text.ts";
 
 const CURRENCIES = [{ currency: "EUR", today: { orders: 1 }, name: 'a "quoted" Ä😀 \u2028 name' }];
 const snapshot = {
@@ -61,4 +62,39 @@ Deno.test("messageText() writes everything that is no frame as JSON.stringify do
       "text",
     ]
   ) assertEquals(textOf(message), JSON.stringify(message));
+});
+
+/** The text of a frame of WebSocket that a server sends. */
+function unpacked(bytes: Uint8Array): string {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  assertEquals(bytes[0], 0x81, "one whole text, not masked");
+  const short = bytes[1]!;
+  const [at, size] = short < 126
+    ? [2, short]
+    : short === 126
+    ? [4, view.getUint16(2)]
+    : [10, Number(view.getBigUint64(2))];
+  assertEquals(bytes.length, at + size);
+  return new TextDecoder().decode(bytes.subarray(at));
+}
+
+Deno.test("socketFrame() is the same text with the head that its size needs", () => {
+  for (const letters of [0, 20, 60, 61, 62, 63, 64, 65, 200, 65_000, 65_400, 65_500, 70_000]) {
+    const data = { a: "Ä", currencies: [{ name: "x".repeat(letters) }] } as unknown as Snapshot;
+    for (const id of [1, "a", 'an "id"']) {
+      const text = unpacked(socketFrame(id, "1:2", data));
+      const result = { type: "data", data: { id: "1:2", data }, id: "1:2" };
+      assertEquals(text, JSON.stringify({ id, result }));
+    }
+  }
+});
+
+Deno.test("socketFrame() has the right head at each bound of sizes", () => {
+  for (const bound of [125, 126, 65_535, 65_536]) {
+    const sizeOf = (letters: number) => {
+      const data = { currencies: ["x".repeat(letters)] } as unknown as Snapshot;
+      return unpacked(socketFrame(1, "1:2", data)).length;
+    };
+    assertEquals(sizeOf(bound - sizeOf(0)), bound);
+  }
 });
