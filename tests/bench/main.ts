@@ -10,6 +10,7 @@ import { http } from "./http.ts";
 import { intake } from "./intake.ts";
 import { latency } from "./latency.ts";
 import { memory } from "./memory.ts";
+import { path } from "./path.ts";
 import { overload } from "./overload.ts";
 import { refusals } from "./refusals.ts";
 import { start } from "./start.ts";
@@ -21,6 +22,7 @@ const BENCHES: readonly Bench[] = [
   fanout,
   memory,
   intake,
+  path,
   overload,
   fold,
   freshness,

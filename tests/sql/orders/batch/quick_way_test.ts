@@ -110,7 +110,7 @@ Deno.test("the quick way stores nothing of a batch with a stored order, and is t
 Deno.test("the quick way is left alone for 64 batches after a try that took long, even a good one", () =>
   withDatabase(async ({ sql }) => {
     let now = 0;
-    let tripMs = 51;
+    let tripMs = 151;
     const quickWay = new QuickWay(() => now);
     const far = new Proxy(sql, {
       apply: (target, self, args) => {
