@@ -8,8 +8,8 @@ import { anInput } from "../support/load/orders.ts";
 import { KEY } from "../support/services/instance.ts";
 import { startService } from "../support/services/service_process.ts";
 import { Audience } from "./fanout/audience_process.ts";
-import { withServices } from "./embedded.ts";
-import { type Bench, type Figure, median, spread } from "./figure.ts";
+import { withServices } from "./stage/embedded.ts";
+import { type Bench, type Figure, median, spread } from "./stage/figure.ts";
 import { startYardstick } from "./http/start_yardstick.ts";
 
 const SUBSCRIBERS = 1_000;

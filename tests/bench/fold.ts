@@ -10,18 +10,16 @@ import { foldJournal } from "../../sql/figures/fold.ts";
 import { migrate } from "../../sql/migrate.ts";
 import { type NewOrder, toNewOrder } from "../../sql/orders/new_order.ts";
 import { rebuildRollups } from "../../sql/figures/rebuild.ts";
-import { withEmbedded } from "./embedded.ts";
-import { type Bench, type Figure, median } from "./figure.ts";
+import { withEmbedded } from "./stage/embedded.ts";
+import { fill, MILLION, PRODUCTS, STORES } from "./stage/stored_orders.ts";
+import { type Bench, type Figure, median } from "./stage/figure.ts";
 import { placeInput } from "../../client/contract/order.ts";
 
-const STORES = 20;
-const PRODUCTS = 50;
 const INTAKE_ORDERS = 2_000;
 const BATCH_ORDERS = 500;
 const ROUNDS = 25;
 const WARM_UP_ROUNDS = 5;
 const RECOMPUTES = 5;
-const MILLION = 1_000_000;
 const LEVELS = [0, 1, 4];
 
 export const fold: Bench = {
@@ -71,22 +69,6 @@ function figuresOf(medians: readonly number[], recomputeMs: number): Figure[] {
     ratio: { to: `fold.ms at ${LEVELS.at(-1)}M orders`, value: recomputeMs / full },
     aim: "at least 50 times",
   }];
-}
-
-/** Inserts orders spread evenly over today until now. The rollups do not have them yet. */
-async function fill(sql: Sql, count: number): Promise<void> {
-  const piece = MILLION / 4;
-  for (let from = 0; from < count; from += piece) {
-    await sql`
-      INSERT INTO orders (store_id, order_id, idempotency_key, currency, lines, units, total_minor,
-                          customer_ref, metadata, content_hash, placed_at, committed_at)
-      SELECT 'store-' || n % ${STORES}, gen_random_uuid(), 'filled-' || n, 'EUR',
-             jsonb_build_array(jsonb_build_object('sku', 'sku-' || n % ${PRODUCTS},
-                                                  'quantity', 1, 'unitPriceMinor', 100 + n % 997)),
-             1, 100 + n % 997, 'customer-' || n % 1000, '{}', '\\x00',
-             now() - random() * (now() - date_trunc('day', now(), 'UTC')), now()
-      FROM generate_series(${from}::bigint, ${from + piece - 1}::bigint) AS n`;
-  }
 }
 
 /** The median time of folding one second's intake. */

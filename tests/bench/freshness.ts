@@ -14,8 +14,8 @@ import { anInput } from "../support/load/orders.ts";
 import { KEY } from "../support/services/instance.ts";
 import { startService } from "../support/services/service_process.ts";
 import { until } from "../support/services/services.ts";
-import { withServices } from "./embedded.ts";
-import type { Bench, Figure } from "./figure.ts";
+import { withServices } from "./stage/embedded.ts";
+import type { Bench, Figure } from "./stage/figure.ts";
 
 const SUBSCRIBERS = 100;
 const STORES = 10;

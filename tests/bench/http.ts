@@ -5,8 +5,8 @@
  */
 import { KEY } from "../support/services/instance.ts";
 import { startService } from "../support/services/service_process.ts";
-import { withServices } from "./embedded.ts";
-import { type Bench, type Figure, median, spread } from "./figure.ts";
+import { withServices } from "./stage/embedded.ts";
+import { type Bench, type Figure, median, spread } from "./stage/figure.ts";
 import type { Call, LoadReport } from "./http/load_task.ts";
 import { runLoad } from "./http/run_load.ts";
 import { makeTextbookTable } from "./http/textbook_table.ts";

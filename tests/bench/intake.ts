@@ -16,8 +16,8 @@ import { openDatabase } from "../../sql/connection/database.ts";
 import { connect, type Sql } from "../../sql/connection/driver.ts";
 import { migrate } from "../../sql/migrate.ts";
 import { type NewOrder, toNewOrder } from "../../sql/orders/new_order.ts";
-import { withEmbedded } from "./embedded.ts";
-import { type Bench, type Figure, median } from "./figure.ts";
+import { withEmbedded } from "./stage/embedded.ts";
+import { type Bench, type Figure, median } from "./stage/figure.ts";
 import { placeInput } from "../../client/contract/order.ts";
 
 const CALLERS = 256;

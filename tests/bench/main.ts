@@ -2,7 +2,8 @@
  * The benches: `deno task bench [names] [--json]`. Speeds are reported as ratios within one run,
  * because the speed of a machine drifts. No bench asserts anything.
  */
-import { type Bench, type Figure, rounded } from "./figure.ts";
+import { type Bench, type Figure, rounded } from "./stage/figure.ts";
+import { big } from "./big.ts";
 import { fanout } from "./fanout.ts";
 import { fold } from "./fold.ts";
 import { freshness } from "./freshness.ts";
@@ -25,6 +26,7 @@ const BENCHES: readonly Bench[] = [
   path,
   overload,
   fold,
+  big,
   freshness,
   start,
 ];

@@ -6,8 +6,8 @@ import { createApiKey } from "../../sql/api_keys.ts";
 import { openTestPool } from "../support/services/test_pool.ts";
 import { startService } from "../support/services/service_process.ts";
 import { Audience } from "./fanout/audience_process.ts";
-import { withServices } from "./embedded.ts";
-import type { Bench, Figure } from "./figure.ts";
+import { withServices } from "./stage/embedded.ts";
+import type { Bench, Figure } from "./stage/figure.ts";
 import { startYardstick } from "./http/start_yardstick.ts";
 
 const SUBSCRIBERS = 9_000;

@@ -16,8 +16,8 @@ import { migrate } from "../../sql/migrate.ts";
 import { anOrder } from "../support/load/orders.ts";
 import { until } from "../support/services/services.ts";
 import { WireProxy } from "../support/faults/wire_proxy.ts";
-import { withEmbedded } from "./embedded.ts";
-import type { Bench, Figure } from "./figure.ts";
+import { withEmbedded } from "./stage/embedded.ts";
+import type { Bench, Figure } from "./stage/figure.ts";
 
 const BATCH_ORDERS = 200;
 const BATCH_DELAY_MS = 200;

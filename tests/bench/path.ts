@@ -17,8 +17,8 @@ import { QuickWay } from "../../sql/orders/batch/quick_way.ts";
 import { sumsOf } from "../../sql/orders/batch/sums.ts";
 import { type NewOrder, toNewOrder } from "../../sql/orders/new_order.ts";
 import { cpuMsOf } from "../support/services/service_process.ts";
-import { withEmbedded } from "./embedded.ts";
-import { type Bench, type Figure, median, spread } from "./figure.ts";
+import { withEmbedded } from "./stage/embedded.ts";
+import { type Bench, type Figure, median, spread } from "./stage/figure.ts";
 
 const ORDERS = 20_000;
 const BATCH = 256;

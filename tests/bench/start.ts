@@ -2,7 +2,7 @@
  * The time of a start with a warm data folder: from the start of the process until it can take an
  * order. PostgreSQL, Redis and the process itself are included.
  */
-import { type Bench, median } from "./figure.ts";
+import { type Bench, median } from "./stage/figure.ts";
 
 const STARTS = 5;
 

@@ -1,6 +1,6 @@
 /** A private PostgreSQL for a bench. Every commit is synced, as in production. */
-import { migrate } from "../../sql/migrate.ts";
-import { startEmbedded } from "../../server/embedded/mod.ts";
+import { migrate } from "../../../sql/migrate.ts";
+import { startEmbedded } from "../../../server/embedded/mod.ts";
 
 /** Runs `bench` with a database that is removed afterwards. */
 export async function withEmbedded<T>(bench: (databaseUrl: string) => Promise<T>): Promise<T> {
