@@ -115,9 +115,7 @@ export function mutationFor<Schema extends ZodType, Output>(
   schema: Schema,
   handle: Handle<Schema, Output>,
 ) {
-  const procedure = procedureFor(scope).input(schema).mutation(({ ctx, input }) =>
-    handle({ ctx, input: input as ZodOutput<Schema> })
-  );
+  const procedure = procedureFor(scope).input(schema).mutation(resolving(handle));
   DIRECT.set(procedure, directly(scope, schema, handle));
   return procedure;
 }
@@ -128,11 +126,15 @@ export function queryFor<Schema extends ZodType, Output>(
   schema: Schema,
   handle: Handle<Schema, Output>,
 ) {
-  const procedure = procedureFor(scope).input(schema).query(({ ctx, input }) =>
-    handle({ ctx, input: input as ZodOutput<Schema> })
-  );
+  const procedure = procedureFor(scope).input(schema).query(resolving(handle));
   DIRECT.set(procedure, directly(scope, schema, handle));
   return procedure;
+}
+
+/** The same work for tRPC, whose types do not say that the input has been parsed by the schema. */
+function resolving<Schema extends ZodType, Output>(handle: Handle<Schema, Output>) {
+  return ({ ctx, input }: { ctx: CallerContext; input: unknown }) =>
+    handle({ ctx, input: input as ZodOutput<Schema> });
 }
 
 /** A procedure without tRPC's middlewares, which copy the whole call several times. */

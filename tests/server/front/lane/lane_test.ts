@@ -1,4 +1,10 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { EventEmitter } from "node:events";
+import type { Socket } from "node:net";
+import { AnswerBudget } from "../../../../server/front/answers/answer_budget.ts";
+import type { Visitor } from "../../../../server/front/connections/visitors.ts";
+import type { Front } from "../../../../server/front/front.ts";
+import { Lane } from "../../../../server/front/lane/lane.ts";
 import { anInput } from "../../../support/load/orders.ts";
 import { RawConnection } from "../../../support/load/slow_reader.ts";
 import { type InstanceTest, KEY, withInstance } from "../../../support/services/instance.ts";
@@ -169,3 +175,21 @@ Deno.test("the answer to a wrong key is the last one on its connection", () =>
       assert(!(await committed(instance)).includes(order.idempotencyKey));
     })
   ));
+
+Deno.test("a large answer that is asked for after its client is gone does not count for ever", async () => {
+  const answers = new AnswerBudget();
+  const socket = Object.assign(new EventEmitter(), { setNoDelay: () => undefined });
+  const watched = { add: () => undefined, delete: () => undefined };
+  const front = { answers, slowClients: watched } as unknown as Front;
+  const nothing = () => undefined;
+  const aLane = () => new Lane(socket as unknown as Socket, {} as Visitor, front, nothing, nothing);
+  const lane = aLane();
+  assertEquals(await lane.answers.make("key", 1_000, () => Promise.resolve("text")), "text");
+  assert(answers.bytes > 0, "it counts while its client is there");
+  socket.emit("close");
+  assertEquals(answers.bytes, 0);
+  const late = aLane();
+  socket.emit("close");
+  await late.answers.make("key", 1_000, () => Promise.resolve("text")).catch(() => undefined);
+  assertEquals(answers.bytes, 0);
+});
