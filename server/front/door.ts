@@ -27,6 +27,8 @@ export type Admission =
 export interface DoorOptions extends DoorRules {
   /** Monotonic, milliseconds. */
   readonly now: () => number;
+  /** Called for each request that is refused. */
+  readonly onRefused?: () => void;
 }
 
 /** Names of this service that are remembered: it has a handful. */
@@ -65,6 +67,7 @@ export class Door {
     const decision = decide(this.options, knock);
     const common = headersOf(knock.path);
     if (decision.kind === "refuse") {
+      this.options.onRefused?.();
       this.#say(decision.message);
       return { answer: refusal(decision.message, knock.path, common) };
     }

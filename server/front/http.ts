@@ -69,19 +69,20 @@ export interface HttpServer {
 /** Starts serving. @throws ListenError */
 export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
   const { metrics, bounds, clientTimeoutMs, keepAliveMs } = options;
+  const refused = (why: string) => () => metrics.doorRefusals.inc({ why });
   const front: Front = {
     ...options,
-    door: new Door({ ...options, now: () => performance.now() }),
+    door: new Door({ ...options, now: () => performance.now(), onRefused: refused("origin") }),
     visitors: new Visitors({
       ...bounds,
       now: () => performance.now(),
       onDismissed: (why) => metrics.connectionsClosed.inc({ why }),
     }),
-    unread: new ByteBudget(UNREAD_BYTES, UNREAD_BYTES_OF_KEY),
+    unread: new ByteBudget(UNREAD_BYTES, UNREAD_BYTES_OF_KEY, refused("bytes")),
     answers: new AnswerBudget((reason) => metrics.answersRefused.inc({ reason })),
     slowClients: new SlowClients(clientTimeoutMs),
     eventStreams: new Set(),
-    streams: new Streams(),
+    streams: new Streams(undefined, undefined, refused("streams")),
     isStopping: false,
   };
   const keepAlive = setInterval(() => {

@@ -190,6 +190,8 @@ class ClientSocket extends WebSocket implements WatchedClient {
    */
   decode(message: string | ArrayBuffer | Uint8Array): unknown {
     const calls: unknown = jsonEncoder.decode(message);
+    const count = Array.isArray(calls) ? calls.length : 1;
+    if (count > MAX_BATCH_CALLS) this.#front?.metrics.doorRefusals.inc({ why: "calls" });
     if (!Array.isArray(calls)) noteId(calls);
     else if (calls.length <= MAX_REFUSED_CALLS) calls.forEach(noteId);
     else {

@@ -22,6 +22,11 @@ export const MAX_BATCH_CALLS = 200;
 /** tRPC's own words, which name no bound. */
 const TOO_MANY_CALLS = "Batch call exceeds maximum size";
 
+/** True when a batch has more calls than it may have. */
+export function isTooManyCalls({ message }: Error): boolean {
+  return message === TOO_MANY_CALLS;
+}
+
 /** The tRPC code of each reason. */
 export const CODE_OF_REASON: Readonly<Record<RefusalReason, TRPC_ERROR_CODE_KEY>> = {
   invalid_input: "BAD_REQUEST",
@@ -59,7 +64,7 @@ export function detailsOf(error: TRPCError): { message: string; details: ErrorDe
     const issues = issuesOf(error.cause);
     return { message: invalidMessage(issues), details: { reason: "invalid_input", issues } };
   }
-  if (error.message === TOO_MANY_CALLS) {
+  if (isTooManyCalls(error)) {
     return {
       message: `a batch has at most ${MAX_BATCH_CALLS} calls`,
       details: { reason: "invalid_input" },

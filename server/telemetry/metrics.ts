@@ -76,6 +76,11 @@ export function createMetrics(hints: Hints) {
       "Connections that the instance closed or did not take, by reason.",
       ["why"],
     ),
+    doorRefusals: counter(
+      "weir_door_refusals_total",
+      "Requests, subscriptions and messages that were refused for a bound of the door, by bound.",
+      ["why"],
+    ),
     answersRefused: counter(
       "weir_answers_refused_total",
       "Large answers that were not made, by reason.",

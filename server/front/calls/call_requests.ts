@@ -55,7 +55,9 @@ export async function answerCallRequest(
     }
     const context = { services: front.services, token, identified, connection: exchange };
     if (await isAnsweredPlainly(exchange, body, context, doorHeaders, front)) return null;
-    return withHeaders(await answerByStock(exchange, url(), body, context), doorHeaders);
+    const onTooMany = () => front.metrics.doorRefusals.inc({ why: "calls" });
+    const response = await answerByStock(exchange, url(), body, context, onTooMany);
+    return withHeaders(response, doorHeaders);
   } finally {
     share.giveBack();
   }

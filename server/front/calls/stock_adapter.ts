@@ -6,18 +6,23 @@
  */
 import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
 import type { Context } from "../../router/context.ts";
-import { MAX_BATCH_CALLS } from "../../router/errors.ts";
+import { isTooManyCalls, MAX_BATCH_CALLS } from "../../router/errors.ts";
 import { appRouter } from "../../router/mod.ts";
 import type { Exchange } from "../exchange.ts";
 import { TRPC_PATH } from "../origins.ts";
 import { retryAfterSecondsOf } from "./answer_calls.ts";
 
-/** Answers the calls of a request. @param body null: tRPC reads no body for this method. */
+/**
+ * Answers the calls of a request.
+ * @param body null: tRPC reads no body for this method.
+ * @param onTooMany called when the batch has more calls than it may have.
+ */
 export async function answerByStock(
   { incoming, gone, events }: Exchange,
   url: URL,
   body: Uint8Array<ArrayBuffer> | null,
   context: Context,
+  onTooMany: () => void,
 ): Promise<Response> {
   const headers = new Headers(headersOf(incoming.rawHeaders));
   const response = await fetchRequestHandler({
@@ -26,6 +31,9 @@ export async function answerByStock(
     router: appRouter,
     maxBatchSize: MAX_BATCH_CALLS,
     createContext: () => context,
+    onError: ({ error }) => {
+      if (isTooManyCalls(error)) onTooMany();
+    },
     responseMeta: ({ errors }) => {
       const seconds = retryAfterSecondsOf(errors);
       return seconds === null ? {} : { headers: { "Retry-After": String(seconds) } };

@@ -20,8 +20,15 @@ export class ByteBudget {
   #bytes = 0;
   readonly #bytesOf = new Map<string, number>();
 
-  /** @param maxBytes of all. @param maxBytesOfOne of one owner. */
-  constructor(readonly maxBytes: number, readonly maxBytesOfOne: number) {}
+  /**
+   * @param maxBytes of all. @param maxBytesOfOne of one owner.
+   * @param onRefused called for each piece that was not taken.
+   */
+  constructor(
+    readonly maxBytes: number,
+    readonly maxBytesOfOne: number,
+    readonly onRefused: () => void = () => undefined,
+  ) {}
 
   /** Bytes that are taken now. */
   get bytes(): number {
@@ -34,10 +41,15 @@ export class ByteBudget {
     const ofOwner = () => this.#bytesOf.get(owner) ?? 0;
     const fits = (bytes: number) =>
       this.#bytes + bytes <= this.maxBytes && ofOwner() + bytes <= this.maxBytesOfOne;
+    const admits = (bytes: number) => {
+      if (fits(bytes)) return true;
+      this.onRefused();
+      return false;
+    };
     return {
-      fits,
+      fits: admits,
       take: (bytes) => {
-        if (!fits(bytes)) return false;
+        if (!admits(bytes)) return false;
         this.#bytes += bytes;
         this.#bytesOf.set(owner, ofOwner() + bytes);
         taken += bytes;

@@ -27,6 +27,7 @@ export class Streams {
   constructor(
     readonly maxPerConnection: number = MAX_STREAMS_PER_CONNECTION,
     readonly maxPerKey: number = MAX_STREAMS_PER_KEY,
+    readonly onRefused: () => void = () => undefined,
   ) {}
 
   /** The streams of a new connection. */
@@ -35,8 +36,8 @@ export class Streams {
     return {
       open: (keyId) => {
         const ofKey = this.#ofKey.get(keyId) ?? 0;
-        if (open >= this.maxPerConnection) throw tooMany(this.maxPerConnection, "connection");
-        if (ofKey >= this.maxPerKey) throw tooMany(this.maxPerKey, "key");
+        if (open >= this.maxPerConnection) throw this.#tooMany(this.maxPerConnection, "connection");
+        if (ofKey >= this.maxPerKey) throw this.#tooMany(this.maxPerKey, "key");
         open++;
         this.#ofKey.set(keyId, ofKey + 1);
         let isOpen = true;
@@ -53,10 +54,11 @@ export class Streams {
       },
     };
   }
-}
 
-function tooMany(most: number, of: string): Refused {
-  return new Refused(
-    refuse("rate_limited", `a ${of} has at most ${most} subscriptions at once`, RETRY_AFTER_MS),
-  );
+  #tooMany(most: number, of: string): Refused {
+    this.onRefused();
+    return new Refused(
+      refuse("rate_limited", `a ${of} has at most ${most} subscriptions at once`, RETRY_AFTER_MS),
+    );
+  }
 }
