@@ -30,6 +30,8 @@ const READ_TIMEOUT_MS = 500;
 export class ScopeFeed {
   readonly #subscribers = new Set<Subscriber>();
   readonly #pace = new FramePace();
+  /** Groups of subscribers that get a large frame a little later. */
+  readonly #offers = new Set<ReturnType<typeof setTimeout>>();
   /** The frame that new subscribers get. It is never replaced by an older one. */
   #frame: Frame | null = null;
   #source: SnapshotSource = "live";
@@ -95,6 +97,7 @@ export class ScopeFeed {
   async stop(): Promise<void> {
     for (const subscriber of this.#subscribers) subscriber.end();
     this.#pace.stop();
+    for (const timer of this.#offers) clearTimeout(timer);
     while (this.#reading !== null) await this.#reading;
   }
 
@@ -171,7 +174,15 @@ export class ScopeFeed {
         for (const subscriber of group) subscriber.offer({ frame, source }, again);
       };
       if (index === 0) offer();
-      else setTimeout(offer, index * GROUP_EVERY_MS); // a subscriber takes no older frame by it
+      else this.#later(offer, index * GROUP_EVERY_MS); // a subscriber takes no older frame by it
     }
+  }
+
+  #later(offer: () => void, ms: number): void {
+    const timer = setTimeout(() => {
+      this.#offers.delete(timer);
+      offer();
+    }, ms);
+    this.#offers.add(timer);
   }
 }

@@ -60,3 +60,12 @@ Deno.test("FramePace ends its wait when the feed stops", async () => {
   pace.stop();
   assertEquals(await settlesWithin(5_000, due), true);
 });
+
+Deno.test("FramePace gives a usual frame to all at once, and a large one to everybody once, in groups of four", () => {
+  const viewers = Array.from({ length: 10 }, (_, index) => index);
+  const pace = new FramePace();
+  assertEquals(pace.groupsOf(viewers, figuresOf(3)), [viewers]);
+  assertEquals(pace.isDue, true);
+  assertEquals(pace.groupsOf(viewers, figuresOf(16)), [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]);
+  assertEquals(pace.isDue, false, "the next read waits for all groups");
+});

@@ -8,9 +8,16 @@ import { figuresAt } from "../../support/recount/figures.ts";
 
 const MINUTE_MS = 60_000;
 
+interface AnswerOf {
+  readonly fold?: number;
+  readonly minute?: number;
+  /** The number of currencies: with sixteen and more a frame is large. */
+  readonly currencies?: number;
+}
+
 interface FeedRead {
   /** Answers with figures of this version; by default the fold is the same, and the minute is 0. */
-  answer(version: number, of?: { readonly fold?: number; readonly minute?: number }): Promise<void>;
+  answer(version: number, of?: AnswerOf): Promise<void>;
   fail(): Promise<void>;
 }
 
@@ -23,8 +30,8 @@ function feedOfTest(kept: Frame | null = null) {
     readAndKeep: () => {
       const { promise, resolve, reject } = Promise.withResolvers<Frame>();
       reads.push({
-        answer: (version, { fold = version, minute = 0 } = {}) => {
-          resolve(frameOf(version, fold, minute));
+        answer: (version, { fold = version, minute = 0, currencies = 0 } = {}) => {
+          resolve(frameOf(version, fold, minute, currencies));
           return settle();
         },
         fail: () => {
@@ -59,8 +66,23 @@ function feedOfTest(kept: Frame | null = null) {
   return { feed, reads, watch, turnTo, lookedForKept: () => lookedForKept };
 }
 
-function frameOf(version: number, fold = version, minute = 0): Frame {
-  const figures = figuresAt(minute * MINUTE_MS, version, { fold });
+function frameOf(version: number, fold = version, minute = 0, count = 0): Frame {
+  const sums = {
+    orders: 1,
+    units: "1",
+    revenueMinor: "9",
+    cancelledOrders: 0,
+    cancelledRevenueMinor: "0",
+  };
+  const currencies = Array.from({ length: count }, () => ({
+    currency: "EUR",
+    today: sums,
+    last60m: sums,
+    hasDetail: true,
+    minutes: Array.from({ length: 60 }, () => ({ minute: "", ...sums })),
+    topProducts: [],
+  }));
+  const figures = figuresAt(minute * MINUTE_MS, version, { fold, currencies });
   return { figures, askedAt: 0, writtenAt: null };
 }
 
@@ -279,4 +301,17 @@ Deno.test("stop() waits for the read under way and the one after it", async () =
   assertEquals(settled, false);
   await reads[1]!.answer(2);
   await waiting;
+});
+
+Deno.test("a feed that stops leaves no timer of a large frame behind", async () => {
+  using time = new FakeTime();
+  const { feed, reads, watch } = feedOfTest();
+  const viewers = Array.from({ length: 9 }, watch);
+  await reads[0]!.answer(1, { currencies: 40 });
+  assertEquals(viewers.map(({ seen }) => seen.length), [1, 1, 1, 1, 0, 0, 0, 0, 0]);
+  await time.tickAsync(5);
+  await settle();
+  assertEquals(viewers.filter(({ seen }) => seen.length === 1).length, 8);
+  await feed.stop();
+  assertEquals(time.next(), false, "no timer is left");
 });
