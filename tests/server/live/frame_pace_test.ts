@@ -1,30 +1,9 @@
 import { assertEquals, assertGreater, assertLess } from "@std/assert";
 import { frameBytes, FramePace } from "../../../server/live/frame_pace.ts";
-import type { Figures } from "../../../sql/figures/snapshots.ts";
-import { figuresAt } from "../../support/recount/figures.ts";
+import { currenciesOf, figuresAt } from "../../support/recount/figures.ts";
 import { settlesWithin } from "../../../sql/waiting.ts";
 
-const SUMS = {
-  orders: 1,
-  units: "1",
-  revenueMinor: "900",
-  cancelledOrders: 0,
-  cancelledRevenueMinor: "0",
-};
-const MINUTE = { minute: "2026-11-22T10:03:00.000Z", orders: 1, units: "1", revenueMinor: "900" };
-
-/** Figures of so many currencies, each with its minutes and a product. */
-function figuresOf(count: number): Figures {
-  const currencies = Array.from({ length: count }, () => ({
-    currency: "EUR",
-    today: SUMS,
-    last60m: SUMS,
-    hasDetail: true,
-    minutes: Array.from({ length: 60 }, () => MINUTE),
-    topProducts: [{ sku: "tea", units: "1", revenueMinor: "900" }],
-  }));
-  return figuresAt(Date.parse(MINUTE.minute), 1, { currencies });
-}
+const figuresOf = (count: number) => figuresAt(0, 1, { currencies: currenciesOf(count) });
 
 Deno.test("frameBytes() comes near the bytes of the JSON", () => {
   for (const count of [1, 40]) {

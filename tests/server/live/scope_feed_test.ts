@@ -4,7 +4,7 @@ import { forFold, forMinute, type ReadRequest, REREAD } from "../../../server/li
 import { ScopeFeed } from "../../../server/live/scope_feed.ts";
 import type { Frame } from "../../../server/live/snapshot.ts";
 import { Subscriber } from "../../../server/live/subscriber.ts";
-import { figuresAt } from "../../support/recount/figures.ts";
+import { currenciesOf, figuresAt } from "../../support/recount/figures.ts";
 
 const MINUTE_MS = 60_000;
 
@@ -67,21 +67,7 @@ function feedOfTest(kept: Frame | null = null) {
 }
 
 function frameOf(version: number, fold = version, minute = 0, count = 0): Frame {
-  const sums = {
-    orders: 1,
-    units: "1",
-    revenueMinor: "9",
-    cancelledOrders: 0,
-    cancelledRevenueMinor: "0",
-  };
-  const currencies = Array.from({ length: count }, () => ({
-    currency: "EUR",
-    today: sums,
-    last60m: sums,
-    hasDetail: true,
-    minutes: Array.from({ length: 60 }, () => ({ minute: "", ...sums })),
-    topProducts: [],
-  }));
+  const currencies = currenciesOf(count);
   const figures = figuresAt(minute * MINUTE_MS, version, { fold, currencies });
   return { figures, askedAt: 0, writtenAt: null };
 }

@@ -17,3 +17,24 @@ export function figuresAt(readAt: number, version: number, parts: Partial<Figure
     ...parts,
   };
 }
+
+const SUMS = {
+  orders: 1,
+  units: "1",
+  revenueMinor: "900",
+  cancelledOrders: 0,
+  cancelledRevenueMinor: "0",
+};
+const MINUTE = { minute: "2026-11-22T10:03:00.000Z", orders: 1, units: "1", revenueMinor: "900" };
+
+/** So many currencies, each with its minutes and a product. With sixteen a frame is large. */
+export function currenciesOf(count: number): Figures["currencies"] {
+  return Array.from({ length: count }, () => ({
+    currency: "EUR",
+    today: SUMS,
+    last60m: SUMS,
+    hasDetail: true,
+    minutes: Array.from({ length: 60 }, () => MINUTE),
+    topProducts: [{ sku: "tea", units: "1", revenueMinor: "900" }],
+  }));
+}
