@@ -8,6 +8,7 @@ import { tellBug } from "../telemetry/bugs.ts";
 import { answerCallRequest } from "./calls/call_requests.ts";
 import { sendAnswer } from "./connections/answer.ts";
 import { knockOf, withHeaders } from "./door.ts";
+import { leaveNoRest } from "./connections/body.ts";
 import { Exchange } from "./exchange.ts";
 import type { Front } from "./front.ts";
 import { answerMetrics } from "./metrics_door.ts";
@@ -26,6 +27,7 @@ export async function answerRequest(
   const exchange = new Exchange(incoming, outgoing, visitor, front);
   const response = await admitted(exchange, front).catch(failed);
   if (response === null) return;
+  await leaveNoRest(exchange);
   if (front.isStopping) outgoing.shouldKeepAlive = false;
   await sendAnswer(response, outgoing, { slowClients: front.slowClients, gone: exchange.gone });
 }

@@ -7,7 +7,7 @@
 import { Buffer } from "node:buffer";
 import { Refused } from "../../../client/contract/refused.ts";
 import type { Context, Principal } from "../../router/context.ts";
-import { type Body, dropBody, readBody } from "../connections/body.ts";
+import { type Body, dropBody, leaveNoRest, readBody } from "../connections/body.ts";
 import type { Share } from "../connections/byte_budget.ts";
 import { withHeaders } from "../door.ts";
 import type { Exchange } from "../exchange.ts";
@@ -82,6 +82,7 @@ async function isAnsweredPlainly(
   if (plain === null) return false;
   const text = body === null ? "" : decoder.decode(body);
   const { status, retryAfterSeconds, body: answer } = await answerCalls(plain, text, context);
+  await leaveNoRest(exchange);
   if (front.isStopping) exchange.outgoing.shouldKeepAlive = false;
   exchange.send(status, {
     ...headersOfAnswer(doorHeaders),

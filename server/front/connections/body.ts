@@ -4,7 +4,7 @@
  *
  * Tested in tests/server/front/message_bounds_test.ts and tests/system/door/unfinished_bodies_test.ts.
  */
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Share } from "./byte_budget.ts";
 
 export const MAX_BODY_BYTES = 1_048_576;
@@ -86,4 +86,18 @@ export function dropBody(incoming: IncomingMessage): Promise<void> {
   };
   incoming.once("end", end).once("close", end).once("error", end).resume();
   return promise;
+}
+
+/**
+ * To be called before an answer. A body that nobody has read keeps the connection paused, and the
+ * next request behind it would never be read: Deno's node:http does not throw the body away. So a body
+ * that is there or short passes, and any other ends its connection with the answer.
+ */
+export async function leaveNoRest(
+  { incoming, outgoing }: { readonly incoming: IncomingMessage; readonly outgoing: ServerResponse },
+): Promise<void> {
+  if (incoming.readableLength > 0) incoming.resume();
+  if (incoming.complete || !outgoing.shouldKeepAlive) return;
+  await dropBody(incoming);
+  if (!incoming.complete) outgoing.shouldKeepAlive = false;
 }
