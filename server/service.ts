@@ -85,7 +85,9 @@ export async function runService(config: Config, hooks: ServiceHooks): Promise<v
     await Promise.all([
       instance.ended(),
       whenReady(instance, stopping, async () => {
-        if (link !== null) return await link.ready({ hasKeys: await instance.hasKeys() });
+        if (link !== null) {
+          return await link.ready({ hasKeys: await instance.hasKeys().catch(() => null) });
+        }
         log.info("ready");
         await tellKey({ config, key, url, hasKeys: instance.hasKeys });
         if (hooks.onReady === undefined) return;

@@ -1,7 +1,7 @@
 /**
  * One process of a service, which is started again whenever it ends by itself: first after a quarter
- * of a second, then with growing pauses. A process that ends before it was ever ready is not: its
- * settings are wrong, and its last line says which.
+ * of a second, then with growing pauses. A process that exits before it was ever ready is not: its
+ * settings are wrong, and its last line says which. One that was killed may start again.
  *
  * Tested in tests/system/process/processes_test.ts.
  */
@@ -23,7 +23,7 @@ export class KeptProcess {
   readonly #stopped = new AbortController();
   readonly #running: Promise<void>;
 
-  /** @param onFailed called when the process ends before it was ever ready */
+  /** @param onFailed called when the process exits before it was ever ready */
   constructor(
     readonly number: string,
     readonly command: Deno.Command,
@@ -60,7 +60,9 @@ export class KeptProcess {
       this.#child = null;
       if (signal.aborted) return;
       const end = `process ${this.number} ${howEnded(status)}`;
-      if (!this.#isReady) return this.onFailed(new ProcessFailed(`${end} before it was ready`));
+      if (!this.#isReady && status.signal === null) {
+        return this.onFailed(new ProcessFailed(`${end} before it was ready`));
+      }
       if (performance.now() - startedAt > STEADY_MS) pauseMs = RESTART_MIN_MS;
       log.error(`${end}; starting it again in ${pauseMs} ms`);
       await pause(pauseMs, signal);

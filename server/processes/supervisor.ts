@@ -36,7 +36,7 @@ export async function startProcesses(options: InstanceOptions): Promise<Instance
   const failure = Promise.withResolvers<never>();
   failure.promise.catch(() => undefined);
   const processes = new Map<string, KeptProcess>();
-  let hasKeys = false;
+  let hasKeys: boolean | null = null;
   const switchboard = new Switchboard({
     listens: (number) => listening.add(number),
     isReady: (number, said) => {
@@ -53,7 +53,8 @@ export async function startProcesses(options: InstanceOptions): Promise<Instance
   const metricsServer = await serveMetricsOf(config, scraped, failure.reject);
   for (const number of numbers) {
     const env = environmentOf(options, port, switchboard.addressOf(number));
-    const command = new Deno.Command("env", { args, env, stdin: "null" });
+    // In a session of its own, so that Ctrl-C in a terminal reaches the supervisor alone.
+    const command = new Deno.Command("env", { args, env, stdin: "null", detached: true });
     processes.set(number, new KeptProcess(number, command, failure.reject));
   }
   const isOver = Promise.withResolvers<void>();
@@ -78,7 +79,8 @@ export async function startProcesses(options: InstanceOptions): Promise<Instance
     metricsPort: metricsServer?.port ?? null,
     scraped,
     ready: () => orFailure(Promise.race([ready.isWhole, isOver.promise])),
-    hasKeys: () => Promise.resolve(hasKeys),
+    hasKeys: () =>
+      hasKeys === null ? Promise.reject(new Error("no process knows")) : Promise.resolve(hasKeys),
     ended: () => orFailure(isOver.promise),
     stop,
   };

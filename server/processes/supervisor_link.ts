@@ -14,9 +14,9 @@ export interface Listens {
   readonly metricsUrl: string;
 }
 
-/** A process that takes orders says whether the database has a key in force. */
+/** A process that takes orders says whether the database has a key in force; null: it does not know. */
 export interface IsReady {
-  readonly hasKeys: boolean;
+  readonly hasKeys: boolean | null;
 }
 
 const ANSWER_MS = 5_000;

@@ -3,7 +3,8 @@
  * that is killed comes again, and all end together.
  */
 import { assert, assertEquals, assertGreater, assertMatch } from "@std/assert";
-import { report, withFaults } from "../../support/faults/fault_run.ts";
+import { isReady, report, withFaults } from "../../support/faults/fault_run.ts";
+import { WireProxy } from "../../support/faults/wire_proxy.ts";
 import { anInput } from "../../support/load/orders.ts";
 import { RawSocket, request } from "../../support/load/raw_calls.ts";
 import { createTestClient, KEY } from "../../support/services/instance.ts";
@@ -97,6 +98,27 @@ Deno.test("SIGTERM ends all processes in order, and a killed supervisor leaves n
         const left = await Promise.all(pids.map(lives));
         return left.every((isLeft) => !isLeft);
       });
+    }
+  }));
+
+Deno.test("a process that is killed while the database is away comes again, and all get ready when it is back", () =>
+  withFaults(async (run) => {
+    const proxy = WireProxy.to(run.postgres.url);
+    try {
+      proxy.cut();
+      const service = await run.startService({
+        ...TWO,
+        DATABASE_URL: proxy.through(run.postgres.url),
+      });
+      const [first] = await processesOf(service);
+      Deno.kill(first!, "SIGKILL");
+      await service.says(/was ended by SIGKILL; starting it again/);
+      assertEquals(await isReady(service.url), false);
+      await proxy.mend();
+      await service.says(/"message":"ready"/);
+      assertEquals(await valuesOf(service.url, UP), [1, 1]);
+    } finally {
+      await proxy.close();
     }
   }));
 
