@@ -1,10 +1,10 @@
 /**
- * Every process that Weir has started needs the same two things: its end in words, and signals to it.
+ * Helpers for processes that Weir starts: the way one ended, in words, and a signal to it.
  *
  * Tested in tests/server/embedded and tests/system/process/processes_test.ts.
  */
 
-/** A process of the service has ended before it was ready; the message is one line. */
+/** The processes cannot be started, or one exited before it was ready. The message is one line. */
 export class ProcessFailed extends Error {
   constructor(message: string) {
     super(message);

@@ -1,5 +1,6 @@
 /**
- * tRPC over WebSocket: tRPC's own connection handler on sockets of the `ws` package.
+ * tRPC over WebSocket: tRPC's own connection handler on sockets of the `ws` package. The frames of
+ * `dashboard.live` go past both: `senderOf` writes them to the connection.
  *
  * A client that does not read costs one frame: streams send one frame at a time, when little else is
  * unread (slots.ts), and skip to the newest. A client that reads nothing for 30 s (slow_clients.ts)

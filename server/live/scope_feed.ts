@@ -30,7 +30,7 @@ const READ_TIMEOUT_MS = 500;
 export class ScopeFeed {
   readonly #subscribers = new Set<Subscriber>();
   readonly #pace = new FramePace();
-  /** Groups of subscribers that get a large frame a little later. */
+  /** Timers of the groups that get a large frame a little later. */
   readonly #offers = new Set<ReturnType<typeof setTimeout>>();
   /** The frame that new subscribers get. It is never replaced by an older one. */
   #frame: Frame | null = null;

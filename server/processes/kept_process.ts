@@ -1,7 +1,8 @@
 /**
  * One process of a service, which is started again whenever it ends by itself: first after a quarter
- * of a second, then with growing pauses. A process that exits before it was ever ready is not: its
- * settings are wrong, and its last line says which. One that was killed may start again.
+ * of a second, then with growing pauses. A process that exits before it was ever ready is not started
+ * again: its settings are wrong, and its last line says which. A process that was killed by a signal is
+ * always started again.
  *
  * Tested in tests/system/process/processes_test.ts.
  */

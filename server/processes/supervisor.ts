@@ -21,8 +21,8 @@ import { Switchboard } from "./switchboard.ts";
 
 const log = getLogger(["weir", "processes"]);
 
-/** The end of the calls under way takes this much longer than WEIR_SHUTDOWN_MS. */
-const LAST_MOMENTS_MS = 10_000;
+/** A process that has not ended this long after WEIR_SHUTDOWN_MS is killed. */
+const LAST_MOMENTS_MS = 4_000;
 /** The file that every task runs, by which a command line is cut. */
 const ENTRANCE = /server\/cli\/main\.ts$/;
 

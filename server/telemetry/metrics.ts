@@ -78,7 +78,7 @@ export function createMetrics(hints: Hints) {
     ),
     doorRefusals: counter(
       "weir_door_refusals_total",
-      "Requests, subscriptions and messages that were refused for a bound of the door, by bound.",
+      "Requests, subscriptions and messages that the front refused before the procedures.",
       ["why"],
     ),
     answersRefused: counter(

@@ -1,6 +1,6 @@
 /**
- * The weight of an order, in lines: what it takes of a batch. About five lines take as long as what an
- * order costs besides. So a small order weighs as much as five lines, and a large one as much as its
+ * The weight of an order, in lines: what it takes of a batch. Every order has a fixed cost, about
+ * that of five lines. So a small order weighs as much as five lines, and a large one as much as its
  * lines.
  */
 

@@ -89,9 +89,9 @@ export function dropBody(incoming: IncomingMessage): Promise<void> {
 }
 
 /**
- * To be called before an answer. A body that nobody has read keeps the connection paused, and the
- * next request behind it would never be read: Deno's node:http does not throw the body away. So a body
- * that is there or short passes, and any other ends its connection with the answer.
+ * Call it before an answer is sent. Deno's node:http does not throw an unread body away: the connection
+ * stays paused, and the next request on it is never read. So a body of at most `DROP_BYTES` is read and
+ * thrown away. After a longer or a slower one the connection closes with the answer.
  */
 export async function leaveNoRest(
   { incoming, outgoing }: { readonly incoming: IncomingMessage; readonly outgoing: ServerResponse },

@@ -8,7 +8,7 @@
 
 /** One request. It takes bytes as they arrive, and gives all of them back at its end. */
 export interface Share {
-  /** True when `bytes` could be taken now. */
+  /** True when `bytes` could be taken now. A false counts as a refusal. */
   fits(bytes: number): boolean;
   /** Takes `bytes` more. @returns false, and takes nothing, when a bound would be passed */
   take(bytes: number): boolean;
@@ -22,7 +22,7 @@ export class ByteBudget {
 
   /**
    * @param maxBytes of all. @param maxBytesOfOne of one owner.
-   * @param onRefused called for each piece that was not taken.
+   * @param onRefused called each time that `fits` or `take` answers false.
    */
   constructor(
     readonly maxBytes: number,

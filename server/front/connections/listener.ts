@@ -22,7 +22,7 @@ const CALL_EVERY_MS = 5_000;
 const ARRIVES_MS = 2_000;
 /** Where processes share the port, most calls reach another one. So each call has less time. */
 const ARRIVES_SHARED_MS = 100;
-/** With so many calls for each process, all of them reach others once in e^24 times. */
+/** With 24 calls for each process, the chance that all of them reach others is at most e^-24. */
 const CALLS_OF_PROCESS = 24;
 /** Another process that has taken the port may give it back within this time. */
 const GIVE_UP_MS = 30_000;
@@ -109,7 +109,8 @@ class KeptListener implements Listener {
 
   /**
    * True when a connection is taken after the beginning of a call to itself. Where other processes
-   * listen on the port too, a call may reach them; so many calls in vain are no chance any more.
+   * listen on the port too, a call may reach them: then the listener is deaf only when
+   * `CALLS_OF_PROCESS` calls for each process have all reached others.
    */
   async #isHeard(): Promise<boolean> {
     const { processes = 1 } = this.options;

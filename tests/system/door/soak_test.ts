@@ -39,7 +39,7 @@ async function openViewers(url: string): Promise<readonly RawSocket[]> {
   return viewers;
 }
 
-Deno.test("a minute of all attacks at once refuses no order, and leaves every figure exact and young", () =>
+Deno.test("a minute of mixed attacks: no order of the shop is refused, and every figure stays exact and young", () =>
   withFaults(async (run) => {
     const service = await run.instance();
     const { url } = service;

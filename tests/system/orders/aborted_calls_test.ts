@@ -19,7 +19,7 @@ const CALLS = 10_000;
 const [SIMPLE, CHUNKED, SOCKETS, CALLS_OF_SOCKET] = [100, 100, 5, 10];
 const WAVE = SIMPLE + CHUNKED + SOCKETS * CALLS_OF_SOCKET;
 const DELAY_MS = 100;
-/** The heap grows to the size that this load needs, which takes thirty thousand calls. */
+/** The heap needs thirty thousand calls to grow to the size of this load. Four rounds are forty. */
 const WARM_ROUNDS = 4;
 /** The memory of ten thousand calls more, as a part of the most that it was before. */
 const MOST_PART = 1.1;
@@ -89,7 +89,7 @@ async function valueOf(url: string, sample: string): Promise<number> {
   return Number(found?.slice(sample.length));
 }
 
-Deno.test("fifty thousand callers leave while their orders wait: each order is stored once or not at all, and nothing is kept", () =>
+Deno.test("the callers of fifty thousand calls leave while their orders wait: each order is stored once or not at all, and nothing is kept", () =>
   withFaults(async (run) => {
     const proxy = WireProxy.to(run.postgres.url);
     try {
