@@ -25,6 +25,8 @@ export interface InstanceOptions extends PartsOptions {
   readonly clientTimeoutMs?: number;
   /** A quiet event stream gets a comment this often; default `KEEP_ALIVE_MS`. */
   readonly keepAliveMs?: number;
+  /** Aborts when the start shall end. An instance by itself starts at once, and does not look. */
+  readonly signal?: AbortSignal;
   /** The service that this instance is a process of; default: it is a service by itself. */
   readonly sharing?: Sharing;
 }
@@ -51,6 +53,8 @@ export interface Instance {
   ended(): Promise<void>;
   /** Finishes what is under way, within `WEIR_SHUTDOWN_MS`. Legal twice. */
   stop(): Promise<void>;
+  /** Ends the processes of the instance at once, where it has any besides this one. */
+  readonly kill?: () => void;
 }
 
 /** Starts an instance. The database and Redis may be away. @throws when the port is taken. */

@@ -41,7 +41,11 @@ export interface RunningService {
 export async function runService(config: Config, hooks: ServiceHooks): Promise<void> {
   const stopping = new AbortController();
   let embedded: EmbeddedServices | null = null;
-  const removeSignals = await onSignals(stopping, async () => await embedded?.stop());
+  let instance: Instance | null = null;
+  const removeSignals = await onSignals(stopping, async () => {
+    instance?.kill?.();
+    await embedded?.stop();
+  });
   let isLeftWatched = false;
   const endWatch = watchLaunchers({
     parent: () => Deno.ppid,
@@ -54,11 +58,7 @@ export async function runService(config: Config, hooks: ServiceHooks): Promise<v
     },
   });
   const removeHandlers = surviveUncaught();
-  const link = config.supervisor === null ? null : new SupervisorLink(config.supervisor);
-  link?.ended.then(() => {
-    if (!stopping.signal.aborted) log.warn("stopping: the supervisor of this process has ended");
-    stopping.abort();
-  });
+  const link = linkOf(config, stopping);
   try {
     if (link === null) tellDropped(config);
     embedded = await startNeeded(config);
@@ -67,29 +67,28 @@ export async function runService(config: Config, hooks: ServiceHooks): Promise<v
     const redisUrl = config.redisUrl ?? embedded?.redis?.url ?? null;
     const key = keyOfRun(config);
     const start = link === null && config.processes > 1 ? startProcesses : startInstance;
-    const instance = await start({
+    const running = instance = await start({
       config: { ...config, devKey: config.devKey ?? key },
       databaseUrl,
       redisUrl,
+      signal: stopping.signal,
       ...(link === null ? {} : { sharing: sharingOf(config, link) }),
     });
-    await link?.join(instance.scraped);
-    const url = urlOf(config, instance.port);
-    if (link === null) tellAddresses(config, url, instance);
+    await link?.join(running.scraped);
+    const url = urlOf(config, running.port);
+    if (link === null) tellAddresses(config, url, running);
     let inUse = false;
     const stop = () => {
-      if (stopping.signal.aborted && !inUse) void instance.stop();
+      if (stopping.signal.aborted && !inUse) void running.stop();
     };
     stopping.signal.addEventListener("abort", stop);
     stop();
     await Promise.all([
-      instance.ended(),
-      whenReady(instance, stopping, async () => {
-        if (link !== null) {
-          return await link.ready({ hasKeys: await instance.hasKeys().catch(() => null) });
-        }
+      running.ended(),
+      whenReady(running, stopping, async () => {
+        if (link !== null) return await link.ready(running.hasKeys);
         log.info("ready");
-        await tellKey({ config, key, url, hasKeys: instance.hasKeys });
+        await tellKey({ config, key, url, hasKeys: running.hasKeys });
         if (hooks.onReady === undefined) return;
         inUse = true;
         await hooks.onReady({ url, databaseUrl, redisUrl, signal: stopping.signal });
@@ -107,6 +106,17 @@ export async function runService(config: Config, hooks: ServiceHooks): Promise<v
     await endWatch();
     if (isLeftWatched) await endProcess(Deno.pid);
   }
+}
+
+/** The link to the supervisor, whose end stops this process; null: there is none. */
+function linkOf({ supervisor }: Config, stopping: AbortController): SupervisorLink | null {
+  if (supervisor === null) return null;
+  const link = new SupervisorLink(supervisor);
+  void link.ended.then(() => {
+    if (!stopping.signal.aborted) log.warn("stopping: the supervisor of this process has ended");
+    stopping.abort();
+  });
+  return link;
 }
 
 /** Says which parameters of the connection string are not used. */

@@ -9,6 +9,7 @@ import { timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { tellBug } from "../telemetry/bugs.ts";
 import { bearerToken } from "./keys/auth.ts";
+import { leaveNoRest } from "./connections/body.ts";
 import { listen } from "./connections/listener.ts";
 import { Door, knockOf } from "./door.ts";
 import type { PlainAnswer } from "./plain_answer.ts";
@@ -76,7 +77,8 @@ export async function serveMetrics(options: MetricsServerOptions): Promise<Metri
   const server = createServer({ headersTimeout: 10_000, connectionsCheckingInterval: 1_000 });
   server.maxConnections = MAX_CONNECTIONS;
   server.on("request", (incoming: IncomingMessage, outgoing: ServerResponse) => {
-    answerOf(incoming, door, options).catch(failed).then(({ status, headers, body }) => {
+    answerOf(incoming, door, options).catch(failed).then(async ({ status, headers, body }) => {
+      await leaveNoRest({ incoming, outgoing });
       outgoing.writeHead(status, { ...headers }).end(incoming.method === "HEAD" ? null : body);
     });
   });

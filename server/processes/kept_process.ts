@@ -8,7 +8,7 @@
  */
 import { pause, settlesWithin } from "../../sql/waiting.ts";
 import { howEnded, ProcessFailed, signalled } from "../child_process.ts";
-import { getLogger } from "../telemetry/log.ts";
+import { describe, getLogger } from "../telemetry/log.ts";
 
 const log = getLogger(["weir", "processes"]);
 
@@ -51,17 +51,20 @@ export class KeptProcess {
     await this.#running;
   }
 
+  /** Ends the process now. */
+  kill(): void {
+    this.#stopped.abort();
+    if (this.#child !== null) signalled(this.#child, "SIGKILL");
+  }
+
   async #run(): Promise<void> {
     const { signal } = this.#stopped;
     let pauseMs = RESTART_MIN_MS;
     for (;;) {
       const startedAt = performance.now();
-      this.#child = this.command.spawn();
-      const status = await this.#child.status;
-      this.#child = null;
+      const { end, isFailure } = await this.#once();
       if (signal.aborted) return;
-      const end = `process ${this.number} ${howEnded(status)}`;
-      if (!this.#isReady && status.signal === null) {
+      if (!this.#isReady && isFailure) {
         return this.onFailed(new ProcessFailed(`${end} before it was ready`));
       }
       if (performance.now() - startedAt > STEADY_MS) pauseMs = RESTART_MIN_MS;
@@ -71,5 +74,17 @@ export class KeptProcess {
       pauseMs = Math.min(2 * pauseMs, RESTART_MAX_MS);
       this.restarts++;
     }
+  }
+
+  /** Runs the process to its end. A failure is one that comes again at the next start. */
+  async #once(): Promise<{ end: string; isFailure: boolean }> {
+    try {
+      this.#child = this.command.spawn();
+    } catch (error) {
+      return { end: `process ${this.number} did not start (${describe(error)})`, isFailure: true };
+    }
+    const status = await this.#child.status;
+    this.#child = null;
+    return { end: `process ${this.number} ${howEnded(status)}`, isFailure: status.signal === null };
   }
 }

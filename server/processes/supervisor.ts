@@ -9,6 +9,7 @@
  * Tested in tests/system/process/processes_test.ts.
  */
 import { ProcessFailed } from "../child_process.ts";
+import { pause } from "../../sql/waiting.ts";
 import type { Config } from "../config.ts";
 import { ListenError } from "../front/connections/listen_error.ts";
 import { type MetricsServer, type Scraped, serveMetrics } from "../front/metrics_door.ts";
@@ -23,14 +24,17 @@ const log = getLogger(["weir", "processes"]);
 
 /** A process that has not ended this long after WEIR_SHUTDOWN_MS is killed. */
 const LAST_MOMENTS_MS = 4_000;
+/** Processes that a killed supervisor has left end within this time when they have nothing to do. */
+const FREE_MS = 2_000;
+const PROBE_AGAIN_MS = 100;
 /** The file that every task runs, by which a command line is cut. */
 const ENTRANCE = /server\/cli\/main\.ts$/;
 
 /** Starts all processes, and resolves when they listen. @throws ListenError, ProcessFailed */
 export async function startProcesses(options: InstanceOptions): Promise<Instance> {
   const { config } = options;
-  const args = await argsOfStart();
-  const port = freePort(config);
+  const { args, isWatched } = await startOfThis();
+  const port = await freePort(config, isWatched ? config.shutdownMs + LAST_MOMENTS_MS : FREE_MS);
   const numbers = Array.from({ length: config.processes }, (_, index) => String(index + 1));
   const [listening, ready] = [new Gathering(numbers), new Gathering(numbers)];
   const failure = Promise.withResolvers<never>();
@@ -40,7 +44,7 @@ export async function startProcesses(options: InstanceOptions): Promise<Instance
   const switchboard = new Switchboard({
     listens: (number) => listening.add(number),
     isReady: (number, said) => {
-      hasKeys = said.hasKeys;
+      hasKeys = said.hasKeys ?? hasKeys;
       const process = processes.get(number);
       if (process !== undefined && process.restarts > 0) {
         log.info(`process ${number} is ready again`);
@@ -67,22 +71,26 @@ export async function startProcesses(options: InstanceOptions): Promise<Instance
     isOver.resolve();
   };
   const stop = () => stopping ??= stopAll();
-  const orFailure = (event: Promise<void>) => Promise.race([event, failure.promise]);
-  try {
-    await orFailure(listening.isWhole);
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+  /** Waits for the event, or for the end. What has failed ends all, before the failure is told. */
+  const orEnd = (event: Promise<void>) =>
+    Promise.race([event, isOver.promise, failure.promise]).catch(async (error) => {
+      await stop();
+      throw error;
+    });
+  options.signal?.addEventListener("abort", stop, { once: true });
+  if (options.signal?.aborted === true) void stop();
+  await orEnd(listening.isWhole);
+  options.signal?.removeEventListener("abort", stop); // from here on the service decides when
   return {
     port,
     metricsPort: metricsServer?.port ?? null,
     scraped,
-    ready: () => orFailure(Promise.race([ready.isWhole, isOver.promise])),
+    ready: () => orEnd(ready.isWhole),
     hasKeys: () =>
       hasKeys === null ? Promise.reject(new Error("no process knows")) : Promise.resolve(hasKeys),
-    ended: () => orFailure(isOver.promise),
+    ended: () => orEnd(isOver.promise),
     stop,
+    kill: () => processes.forEach((process) => process.kill()),
   };
 }
 
@@ -119,15 +127,15 @@ async function serveMetricsOf(
   });
 }
 
-/** The arguments of `env` that start this program again, with the permissions that it has now. */
-async function argsOfStart(): Promise<string[]> {
+/** How this program was started: the arguments of `env` for one more, with the same permissions. */
+async function startOfThis(): Promise<{ args: string[]; isWatched: boolean }> {
   const own = await processTable.read(Deno.pid);
   const end = own?.args.findIndex((arg) => ENTRANCE.test(arg)) ?? -1;
   if (own === null || end === -1) {
     throw new ProcessFailed("WEIR_PROCESSES needs Linux, and the right to run `cat` and `env`");
   }
   const flags = own.args.slice(1, end + 1).filter((arg) => !/^--(watch|inspect)/.test(arg));
-  return [Deno.execPath(), ...flags, "start"];
+  return { args: [Deno.execPath(), ...flags, "start"], isWatched: own.args.includes("--watch") };
 }
 
 /** The variables of a process, besides those that the supervisor has itself. */
@@ -148,15 +156,26 @@ function environmentOf(
 
 /**
  * The port of the service. The processes may share it with any process of this user, so nobody else
- * may have it now. @throws ListenError
+ * may have it now. Processes of a supervisor before this one may still be ending: it waits for them.
+ * @throws ListenError
  */
-function freePort({ host, port }: Pick<Config, "host" | "port">): number {
-  try {
-    const probe = Deno.listen({ hostname: host, port });
-    probe.close();
-    return probe.addr.port;
-  } catch (error) {
-    const code = error instanceof Deno.errors.AddrInUse ? { code: "EADDRINUSE" } : {};
-    throw new ListenError({ host, port }, Object.assign(error as Error, code));
+async function freePort(
+  { host, port }: Pick<Config, "host" | "port">,
+  timeoutMs: number,
+): Promise<number> {
+  const end = performance.now() + timeoutMs;
+  for (;;) {
+    try {
+      const probe = Deno.listen({ hostname: host, port });
+      probe.close();
+      return probe.addr.port;
+    } catch (error) {
+      const isInUse = error instanceof Deno.errors.AddrInUse;
+      if (!isInUse || performance.now() > end) {
+        const code = isInUse ? { code: "EADDRINUSE" } : {};
+        throw new ListenError({ host, port }, Object.assign(error as Error, code));
+      }
+      await pause(PROBE_AGAIN_MS);
+    }
   }
 }

@@ -7,7 +7,9 @@
  *
  * Tested in tests/system/process/processes_test.ts.
  */
+import { answerWithin } from "../../sql/waiting.ts";
 import type { Scraped } from "../front/metrics_door.ts";
+import { call, textAt } from "./loopback.ts";
 
 /** Where a process gives its own metrics; a part of its word that it listens. */
 export interface Listens {
@@ -35,9 +37,11 @@ export class SupervisorLink {
 
   /** The metrics of all processes, as the supervisor gathers them. */
   async metricsOfAll(): Promise<string> {
-    const url = this.address.replace(/\/\d+$/, "/metrics");
-    const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS) });
-    return await response.text();
+    return await answerWithin(
+      ANSWER_MS,
+      textAt(this.address.replace(/\/\d+$/, "/metrics")),
+      () => new Error("the supervisor gives no metrics"),
+    );
   }
 
   /** Says that this process listens, and holds on to the supervisor. @param own its own metrics */
@@ -50,27 +54,18 @@ export class SupervisorLink {
         ? own.metrics().then((text) => new Response(text))
         : new Response("not found\n", { status: 404 }));
     const said: Listens = { metricsUrl: `http://127.0.0.1:${this.#metrics.addr.port}${path}` };
-    const held = await this.#say("", said);
-    void held.body?.pipeTo(new WritableStream()).catch(() => undefined)
-      .then(() => this.#ended.resolve());
+    const held = await call(this.address, said);
+    held.once("close", () => this.#ended.resolve()).resume();
   }
 
   /** Says that this process takes orders. */
-  async ready(said: IsReady): Promise<void> {
-    await (await this.#say("/ready", said)).body?.cancel();
+  async ready(hasKeys: () => Promise<boolean>): Promise<void> {
+    const said: IsReady = { hasKeys: await hasKeys().catch(() => null) };
+    (await call(`${this.address}/ready`, said)).resume();
   }
 
   /** Gives no metrics any more. */
   async close(): Promise<void> {
     await this.#metrics?.shutdown();
-  }
-
-  async #say(path: string, said: Listens | IsReady): Promise<Response> {
-    const response = await fetch(`${this.address}${path}`, {
-      method: "POST",
-      body: JSON.stringify(said),
-    });
-    if (!response.ok) throw new Error(`the supervisor answers ${response.status}`);
-    return response;
   }
 }

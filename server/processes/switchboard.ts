@@ -9,6 +9,8 @@
  *
  * Tested in tests/system/process/processes_test.ts.
  */
+import { answerWithin } from "../../sql/waiting.ts";
+import { textAt } from "./loopback.ts";
 import { mergedMetrics } from "./merged_metrics.ts";
 import type { IsReady, Listens } from "./supervisor_link.ts";
 
@@ -108,8 +110,7 @@ export class Switchboard {
     const url = this.#metricsUrls.get(number);
     if (url === undefined) return null;
     try {
-      const response = await fetch(url, { signal: AbortSignal.timeout(SCRAPE_MS) });
-      return await response.text();
+      return await answerWithin(SCRAPE_MS, textAt(url), () => new Error("no metrics in time"));
     } catch {
       return null; // it has ended, or does not answer
     }

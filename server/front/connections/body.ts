@@ -79,12 +79,20 @@ export function dropBody(incoming: IncomingMessage): Promise<void> {
   const declared = Number(incoming.headers["content-length"] ?? DROP_BYTES);
   if (incoming.complete || declared > DROP_BYTES) return Promise.resolve();
   const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, DROP_MS);
   const end = () => {
     clearTimeout(timer);
+    incoming.off("data", drop);
     resolve();
   };
-  incoming.once("end", end).once("close", end).once("error", end).resume();
+  const timer = setTimeout(end, DROP_MS);
+  let bytes = 0;
+  const drop = (chunk: Uint8Array) => {
+    bytes += chunk.length;
+    if (bytes <= DROP_BYTES) return;
+    incoming.pause(); // a body that does not say its size may be endless
+    end();
+  };
+  incoming.once("end", end).once("close", end).once("error", end).on("data", drop);
   return promise;
 }
 
@@ -96,8 +104,12 @@ export function dropBody(incoming: IncomingMessage): Promise<void> {
 export async function leaveNoRest(
   { incoming, outgoing }: { readonly incoming: IncomingMessage; readonly outgoing: ServerResponse },
 ): Promise<void> {
-  if (incoming.readableLength > 0) incoming.resume();
-  if (incoming.complete || !outgoing.shouldKeepAlive) return;
-  await dropBody(incoming);
+  if (incoming.complete) {
+    if (incoming.readableLength > 0) incoming.resume();
+    return;
+  }
+  if (!outgoing.shouldKeepAlive) return;
+  // A client that waits for a word before it sends its body has not had it.
+  if (incoming.headers.expect === undefined) await dropBody(incoming);
   if (!incoming.complete) outgoing.shouldKeepAlive = false;
 }

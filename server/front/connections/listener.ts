@@ -116,6 +116,7 @@ class KeptListener implements Listener {
     const { processes = 1 } = this.options;
     if (processes === 1) return await this.#hearsCall(ARRIVES_MS);
     for (let calls = 0; calls < CALLS_OF_PROCESS * processes; calls++) {
+      if (this.#stopped) return true;
       if (await this.#hearsCall(ARRIVES_SHARED_MS)) return true;
     }
     return false;

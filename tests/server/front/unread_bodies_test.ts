@@ -60,3 +60,41 @@ for (const [line, headers, status] of UNWANTED) {
       assert(connection.closed);
     }));
 }
+
+Deno.test("a body that nobody wants on the metrics' own port leaves no deaf connection there", () =>
+  withInstance(async ({ instance }) => {
+    const url = `http://127.0.0.1:${instance.metricsPort}`;
+    const connection = new RawConnection(url);
+    connection.send(request(url, "POST /metrics", [], "x".repeat(LONG_BYTES)));
+    await until("the end", () => connection.closed);
+    assertEquals(answers(connection.received), ["HTTP/1.1 200"]);
+  }, { environment: { WEIR_METRICS_PORT: "0" } }));
+
+Deno.test("a body without a size that nobody wants is not read for long", () =>
+  withInstance(async ({ url }) => {
+    const connection = new RawConnection(url);
+    const chunk = "x".repeat(SHORT_BYTES);
+    connection.send(
+      `PUT /trpc/whoami HTTP/1.1\r\nHost: ${
+        new URL(url).host
+      }\r\nAuthorization: Bearer ${KEY}\r\n` +
+        "Transfer-Encoding: chunked\r\n\r\n",
+    );
+    const sending = setInterval(
+      () => connection.send(`${SHORT_BYTES.toString(16)}\r\n${chunk}\r\n`),
+      10,
+    );
+    await until("the end", () => connection.closed);
+    clearInterval(sending);
+    assertMatch(connection.received, /^connection: close\r$/im);
+  }));
+
+Deno.test("a client that asks before it sends a body that nobody wants has its answer at once", () =>
+  withInstance(async ({ url }) => {
+    const connection = new RawConnection(url);
+    const begunAt = performance.now();
+    connection.send(request(url, "PUT /trpc/whoami", ["Expect: 100-continue"], "x").slice(0, -1));
+    await until("the answer", () => answers(connection.received).length === 1);
+    assert(performance.now() - begunAt < 900, "it does not wait for the body");
+    await connection.close();
+  }));

@@ -13,11 +13,13 @@ import { until } from "../../support/services/services.ts";
 
 const TWO = { WEIR_PROCESSES: "2" };
 const KILLS = 4;
+/** A signal that follows sooner counts as the same one. */
+const SECOND_SIGNAL_MS = 600;
 
 /** The processes that the supervisor has started, oldest first. */
 async function processesOf({ pid }: Pick<ServiceProcess, "pid">): Promise<number[]> {
   const { stdout } = await new Deno.Command("ps", {
-    args: ["-o", "pid=,args=", "--ppid", String(pid)],
+    args: ["--sort=start_time", "-o", "pid=,args=", "--ppid", String(pid)],
   }).output();
   const lines = new TextDecoder().decode(stdout).split("\n").filter((line) =>
     line.includes("server/cli/main.ts")
@@ -84,16 +86,22 @@ Deno.test("SIGTERM ends all processes in order, and a killed supervisor leaves n
       const service = await run.instance(TWO);
       const pids = await processesOf(service);
       assertEquals(pids.length, 2);
-      const client = createTestClient(service.url, KEY);
-      const orders = Array.from({ length: 50 }, () => anInput());
-      await client.api.orders.placeMany.mutate({ orders });
-      await client.close();
+      const sockets = await Promise.all(
+        Array.from({ length: 8 }, () => RawSocket.open(service.url, KEY)),
+      );
+      const placing = sockets.map((socket) => socket.call("mutation", "orders.place", anInput()));
+      await Promise.all(sockets.map((socket) => socket.call("query", "whoami", undefined)));
       service.signal(end);
-      const { code, stdout } = await service.ended;
+      const { code, stdout, stderr } = await service.ended;
       if (end === "SIGTERM") {
+        const answers = await Promise.all(placing);
+        assertEquals(answers.map(({ error }) => error), answers.map(() => undefined));
         assertEquals(code, 0);
-        assertMatch(stdout, /"stopped"/);
-      }
+        for (const line of [/"process 1: stopped"/, /"process 2: stopped"/, /"stopped"/]) {
+          assertMatch(stdout, line);
+        }
+        assertEquals(/killing/.exec(stdout + stderr), null);
+      } else placing.forEach((placed) => placed.catch(() => undefined));
       await until("no process to be left", async () => {
         const left = await Promise.all(pids.map(lives));
         return left.every((isLeft) => !isLeft);
@@ -141,6 +149,40 @@ Deno.test("the metrics of all processes have one port of their own, and add up t
     assertEquals(committed.reduce((sum, value) => sum + value, 0), 20);
     assertEquals(committed.length, 2);
     assert(committed.every((value) => value > 0), "the system shares the connections out");
+  }));
+
+Deno.test("a signal during the start, and a second one at any time, end all processes", () =>
+  withFaults(async (run) => {
+    const proxy = WireProxy.to(run.postgres.url);
+    try {
+      const away = { ...TWO, DATABASE_URL: proxy.through(run.postgres.url) };
+      proxy.cut();
+      const early = await run.startService(away);
+      early.signal("SIGTERM");
+      assertEquals((await early.ended).code, 0);
+      await proxy.mend();
+      const service = await run.instance(away);
+      const pids = await processesOf(service);
+      proxy.replies = "held"; // a batch under way holds the first signal up
+      const socket = await RawSocket.open(service.url, KEY);
+      socket.send({
+        id: 1,
+        method: "mutation",
+        params: { path: "orders.place", input: anInput() },
+      });
+      service.signal("SIGTERM");
+      await service.says(/process \d: stopping/);
+      await new Promise((resolve) => setTimeout(resolve, SECOND_SIGNAL_MS));
+      service.signal("SIGTERM");
+      assertEquals((await service.ended).code, 1);
+      await until("no process to be left", async () => {
+        const left = await Promise.all(pids.map(lives));
+        return left.every((isLeft) => !isLeft);
+      });
+      socket.socket.terminate();
+    } finally {
+      await proxy.close();
+    }
   }));
 
 Deno.test("a process that cannot start ends the service in one line, and a port in use too", () =>
