@@ -5,6 +5,7 @@ import {
   type Spilled,
 } from "../../../actors/overflow_drainer/drain_batch.ts";
 import { startOverflowDrainer } from "../../../actors/overflow_drainer/overflow_drainer.ts";
+import { MAX_BATCH_LINES } from "../../../sql/orders/batch.ts";
 import type { LetterCause } from "../../../sql/orders/dead_letters.ts";
 import { anOrder, manyLines } from "../../support/load/orders.ts";
 import {
@@ -49,6 +50,10 @@ function aStore() {
   };
 }
 
+/** Thirty orders, of which a batch may have twenty-five. */
+const wideOrders = () =>
+  Array.from({ length: 30 }, () => anOrder({ lines: manyLines(MAX_BATCH_LINES / 25) }));
+
 Deno.test("drainBatch() removes orders after their commit, and committing them twice adds none", async () => {
   const source = aSource([anOrder(), anOrder()]);
   const { store, drains } = aStore();
@@ -66,7 +71,7 @@ Deno.test("drainBatch() removes orders after their commit, and committing them t
 });
 
 Deno.test("drainBatch() takes no more lines than a batch may have, and leaves the rest", async () => {
-  const source = aSource(Array.from({ length: 30 }, () => anOrder({ lines: manyLines(200) })));
+  const source = aSource(wideOrders());
   const { store, drains } = aStore();
   const drained = [await drainBatch(source, drains, 30), await drainBatch(source, drains, 30)];
   assertEquals(drained.map((report) => report.drained), [25, 5]);
@@ -168,7 +173,7 @@ Deno.test("a batch that times out is tried again half as large, and success lets
 });
 
 Deno.test("a batch that its lines kept small is halved from its own size", async () => {
-  const source = aSource(Array.from({ length: 30 }, () => anOrder({ lines: manyLines(200) })));
+  const source = aSource(wideOrders());
   const { clock, store, drainer } = aDrainer(source);
   store.before = ({ length }) => length > 12 ? Promise.reject(sqlError("57014")) : undefined;
   drainer.wake();
