@@ -6,11 +6,10 @@ import { connect, type Sql } from "../../sql/connection/driver.ts";
 import { migrate } from "../../sql/migrate.ts";
 import { commitBatch } from "../../sql/orders/batch.ts";
 import { QuickWay } from "../../sql/orders/batch/quick_way.ts";
-import { type NewOrder, toNewOrder } from "../../sql/orders/new_order.ts";
-import { placeInput } from "../../client/contract/order.ts";
 import { withEmbedded } from "./stage/embedded.ts";
 import { type Bench, type Figure, median, spread } from "./stage/figure.ts";
-import { fill, MILLION, PRODUCTS, STORES } from "./stage/stored_orders.ts";
+import { sampleOrder } from "./stage/sample_orders.ts";
+import { fill, MILLION } from "./stage/stored_orders.ts";
 
 const STORED = 10 * MILLION;
 /** Each fills a part; more sessions than cores gain nothing. */
@@ -62,21 +61,14 @@ async function measure(databaseUrl: string): Promise<Figure[]> {
 
 /** The time of an order in full batches of one session. The journal is emptied as a fold would. */
 async function usAnOrder(sql: Sql): Promise<number> {
-  const batches = Array.from({ length: BATCHES }, () => Array.from({ length: BATCH }, orderOf));
+  const batches = Array.from(
+    { length: BATCHES },
+    () => Array.from({ length: BATCH }, (_, index) => sampleOrder(index)),
+  );
   const quickWay = new QuickWay();
   const begunAt = performance.now();
   for (const batch of batches) await commitBatch(sql, batch, quickWay);
   const ms = performance.now() - begunAt;
   await sql`TRUNCATE journal, journal_sums`;
   return ms * 1_000 / (BATCH * BATCHES);
-}
-
-function orderOf(_: unknown, index: number): NewOrder {
-  return toNewOrder(placeInput.parse({
-    storeId: `store-${index % STORES}`,
-    idempotencyKey: crypto.randomUUID(),
-    currency: "EUR",
-    lines: [{ sku: `sku-${index % PRODUCTS}`, quantity: 1, unitPriceMinor: 100 + index % 997 }],
-    customerRef: `customer-${index % 1_000}`,
-  }));
 }

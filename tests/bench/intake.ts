@@ -15,10 +15,10 @@ import { commitBatch } from "../../sql/orders/batch.ts";
 import { openDatabase } from "../../sql/connection/database.ts";
 import { connect, type Sql } from "../../sql/connection/driver.ts";
 import { migrate } from "../../sql/migrate.ts";
-import { type NewOrder, toNewOrder } from "../../sql/orders/new_order.ts";
+import type { NewOrder } from "../../sql/orders/new_order.ts";
 import { withEmbedded } from "./stage/embedded.ts";
 import { type Bench, type Figure, median } from "./stage/figure.ts";
-import { placeInput } from "../../client/contract/order.ts";
+import { sampleOrder } from "./stage/sample_orders.ts";
 
 const CALLERS = 256;
 const ROUNDS = 5;
@@ -108,7 +108,7 @@ async function inTurns<Name extends string>(
   for (let round = 0; round <= ROUNDS; round++) {
     for (const name of names) {
       const [way, count] = ways[name];
-      const orders = Array.from({ length: count }, (_, index) => orderOf(index));
+      const orders = Array.from({ length: count }, (_, index) => sampleOrder(index));
       const begunAt = performance.now();
       await way(orders);
       const seconds = (performance.now() - begunAt) / 1_000;
@@ -159,17 +159,4 @@ async function insertBare(sql: Sql, orders: readonly NewOrder[]): Promise<void> 
               customer_ref, metadata, content_hash)
       ON CONFLICT (store_id, order_id) DO NOTHING RETURNING order_id, placed_at`;
   }
-}
-
-function orderOf(index: number): NewOrder {
-  return toNewOrder(placeInput.parse({
-    storeId: `store-${index % 20}`,
-    idempotencyKey: crypto.randomUUID(),
-    currency: "EUR",
-    lines: [
-      { sku: `sku-${index % 50}`, quantity: 1 + index % 3, unitPriceMinor: 100 + index % 997 },
-      { sku: `sku-${index % 7}`, quantity: 1, unitPriceMinor: 250 },
-    ],
-    customerRef: `customer-${index % 1_000}`,
-  }));
 }

@@ -19,6 +19,7 @@ import { type NewOrder, toNewOrder } from "../../sql/orders/new_order.ts";
 import { cpuMsOf } from "../support/services/service_process.ts";
 import { withEmbedded } from "./stage/embedded.ts";
 import { type Bench, type Figure, median, spread } from "./stage/figure.ts";
+import { sampleInput, sampleOrder } from "./stage/sample_orders.ts";
 
 const ORDERS = 20_000;
 const BATCH = 256;
@@ -29,20 +30,9 @@ export const path: Bench = {
   run: () => withEmbedded(measure),
 };
 
-let made = 0;
-
-function bodyOf(): string {
-  const index = made++;
-  return JSON.stringify({
-    storeId: `store-${index % 20}`,
-    idempotencyKey: crypto.randomUUID(),
-    currency: "EUR",
-    lines: [
-      { sku: `sku-${index % 50}`, quantity: 1 + index % 3, unitPriceMinor: 100 + index % 997 },
-      { sku: `sku-${index % 7}`, quantity: 1, unitPriceMinor: 250 },
-    ],
-    customerRef: `customer-${index % 1_000}`,
-  });
+/** The bodies of so many calls. */
+function bodiesOf(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => JSON.stringify(sampleInput(index)));
 }
 
 /** The CPU of this process so far, microseconds. */
@@ -75,7 +65,7 @@ async function measure(databaseUrl: string): Promise<Figure[]> {
 
 /** Each step for `ORDERS` orders. */
 async function stepsOf(databaseUrl: string): Promise<Record<string, number>> {
-  const bodies = Array.from({ length: ORDERS }, bodyOf);
+  const bodies = bodiesOf(ORDERS);
   const heads = bodies.map(headOf);
   const steps: Record<string, number> = {};
   const step = async (name: string, work: () => unknown) => {
@@ -98,10 +88,7 @@ async function stepsOf(databaseUrl: string): Promise<Record<string, number>> {
   await throughDatabase(steps, sql, ["driver", "postgres"], orders, async (batch) => {
     if (await quickWay.insert(sql, batch) === null) throw new Error("the quick way was not taken");
   });
-  const others = Array.from(
-    { length: ORDERS },
-    () => toNewOrder(placeInput.parse(JSON.parse(bodyOf()))),
-  );
+  const others = Array.from({ length: ORDERS }, (_, index) => sampleOrder(index));
   const names = ["driver_asking", "postgres_asking"] as const;
   await throughDatabase(steps, sql, names, others, (batch) => insertNew(sql, batch));
   await sql.end();

@@ -107,4 +107,18 @@ export const DOOR: readonly Mutant[] = [
     replace: "      void scope;\n      const principal = await identify(ctx);\n      const parsed",
     tests: ["all", "tests/server/router/authorisation_test.ts"],
   },
+  {
+    name: "a body that nobody reads keeps its connection",
+    file: "server/front/connections/body.ts",
+    find: "if (!incoming.complete) outgoing.shouldKeepAlive = false;",
+    replace: "if (!incoming.complete) outgoing.shouldKeepAlive = true;",
+    tests: ["all", "tests/server/front/unread_bodies_test.ts"],
+  },
+  {
+    name: "a body without a size is read on for its time",
+    file: "server/front/connections/body.ts",
+    find: "if (bytes <= DROP_BYTES) return;",
+    replace: "if (bytes <= 1e9 * DROP_BYTES) return;",
+    tests: ["all", "tests/server/front/unread_bodies_test.ts"],
+  },
 ];

@@ -280,6 +280,13 @@ export const ORDERS: readonly Mutant[] = [
     tests: ["all", "tests/sql/orders/batch/quick_way_test.ts"],
   },
   {
+    name: "the quick way is tried at once again at a database far away",
+    file: "sql/orders/batch/quick_way.ts",
+    find: "if (this.#now() - from > FAR_MS) this",
+    replace: "if (this.#now() - from > 1_000 * FAR_MS) this",
+    tests: ["all", "tests/sql/orders/batch/quick_way_test.ts"],
+  },
+  {
     name: "a product is counted once for each order, whatever its quantity",
     file: "sql/orders/batch/sums.ts",
     find: "product.units += quantity;",
