@@ -4,7 +4,7 @@
  * tests/server/cli/rollups_test.ts.
  */
 import type { AuditReport, Drift } from "../../client/contract/ops_runs.ts";
-import { auditRollups } from "../../sql/figures/audit.ts";
+import { auditRollups } from "../../sql/figures/audit/audit.ts";
 import { readConfig } from "../config.ts";
 import { printJson, printTable, taskCommand, TaskFailure, wholeNumber } from "./command.ts";
 import { withPools } from "./database_url.ts";

@@ -12,7 +12,7 @@ import { systemClock } from "../../actors/clock.ts";
 import type { AuditorStatus } from "../../client/contract/ops_status.ts";
 import type { AuditReport } from "../../client/contract/ops_runs.ts";
 import type { Database } from "../../sql/connection/database.ts";
-import { auditRollups, type BucketName } from "../../sql/figures/audit.ts";
+import { auditRollups, type BucketName } from "../../sql/figures/audit/audit.ts";
 import { tellBug } from "../telemetry/bugs.ts";
 import { getLogger } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";

@@ -7,7 +7,7 @@
  * of their own under the row's id; 0008_journal_sums.sql says why. Sums are `bigint` here, because
  * sums over orders may pass the largest exact number.
  */
-import type { Sql, Tx } from "../connection/driver.ts";
+import type { Tx } from "../connection/driver.ts";
 import { dayOf, iso } from "../time.ts";
 
 /**
@@ -57,26 +57,6 @@ const MAX_ROWS = 2_000;
 
 /** The most rows among which a fold chooses. Sorting so many takes about 20 ms. */
 const MAX_SEEN_ROWS = 20_000;
-
-/**
- * All rows, in no order. Call it inside a transaction that keeps one snapshot, or while nothing
- * folds.
- * @returns null when the rows have more than `mostEntries` entries, or a row's format is not known
- *   here.
- */
-export async function readJournal(
-  sql: Sql | Tx,
-  mostEntries: number,
-): Promise<JournalRow[] | null> {
-  const rows = await sql<(JournalEntry & { format: number; size: string })[]>`
-    SELECT *, ${sql.unsafe(ENTRIES)} AS size FROM journal LIMIT ${MAX_ROWS + 1}`;
-  const entries = rows.reduce((sum, { size }) => sum + Number(size), 0);
-  if (rows.length > MAX_ROWS || entries > mostEntries) return null;
-  if (rows.some(({ format }) => format > JOURNAL_FORMAT)) return null;
-  const lists = await sql<JournalLists[]>`
-    SELECT * FROM journal_sums WHERE batch_id = ANY(${idsOf(rows)}::uuid[])`;
-  return withLists(rows, lists);
-}
 
 /** The instants up to which figures are exact, as PostgreSQL writes a timestamp. */
 export interface AsOf {

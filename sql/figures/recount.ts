@@ -5,31 +5,20 @@
  * every order of its window, so it serves audits, rebuilds, the demo's last line and tests, but no
  * dashboard.
  *
- * Tested in tests/sql/figures/audit_test.ts and tests/sql/figures/rebuild_test.ts.
+ * Tested in tests/sql/figures/audit/audit_test.ts and tests/sql/figures/rebuild_test.ts.
  */
 import type { Sql, Tx } from "../connection/database.ts";
 import { ALL_STORES } from "./journal.ts";
 
-/** Sums by currency, counted from the orders. */
-export interface RecountedSums {
+/** Sums by currency and UTC minute, counted from the orders. */
+export interface RecountedMinute {
   readonly currency: string;
+  readonly minute: Date;
   readonly orders: string;
   readonly units: string;
   readonly revenue_minor: string;
   readonly cancelled_orders: string;
   readonly cancelled_revenue_minor: string;
-}
-
-/** Sums by currency and UTC minute, counted from the orders. */
-export interface RecountedMinute extends RecountedSums {
-  readonly minute: Date;
-}
-
-export interface RecountedProduct {
-  readonly currency: string;
-  readonly sku: string;
-  readonly units: string;
-  readonly revenue_minor: string;
 }
 
 /** The columns with the sums over a group of orders. */
@@ -64,25 +53,17 @@ export interface Window {
   readonly to: string;
 }
 
-/** Recounts the orders of a store in a window, by currency. */
-export function recountWindow(
-  sql: Sql | Tx,
-  storeId: string,
-  { from, to }: Window,
-): Promise<RecountedSums[]> {
-  return sql<RecountedSums[]>`
-    SELECT currency, ${sumsOfOrders(sql)} FROM orders
+/** The sums of a store's orders in a window by currency: a part of a statement. */
+export function recountWindow(tx: Tx, storeId: string, { from, to }: Window) {
+  return tx`
+    SELECT currency, NULL AS sku, ${sumsOfOrders(tx)} FROM orders
     WHERE store_id = ${storeId} AND placed_at >= ${from} AND placed_at < ${to} GROUP BY 1`;
 }
 
-/** Recounts the sales of a store in a window, by currency and product. */
-export function recountProducts(
-  sql: Sql | Tx,
-  storeId: string,
-  { from, to }: Window,
-): Promise<RecountedProduct[]> {
-  return sql<RecountedProduct[]>`
-    SELECT currency, line->>'sku' AS sku, ${sumsOfLines(sql)}
+/** The sales of a store in a window by currency and product: a part of a statement. */
+export function recountProducts(tx: Tx, storeId: string, { from, to }: Window) {
+  return tx`
+    SELECT currency, line->>'sku' AS sku, ${sumsOfLines(tx)}
     FROM orders, jsonb_array_elements(lines) AS line
     WHERE store_id = ${storeId} AND placed_at >= ${from} AND placed_at < ${to}
       AND cancelled_at IS NULL

@@ -113,10 +113,24 @@ export const DASHBOARDS: readonly Mutant[] = [
   },
   {
     name: "an audit that calls pending folds drift",
-    file: "sql/figures/audit.ts",
-    find: "const pending = mergeJournal(rows);",
-    replace: "const pending = mergeJournal(rows.slice(0, 0));",
-    tests: ["all", "tests/sql/figures/audit_test.ts"],
+    file: "sql/figures/audit/pending.ts",
+    find: "WHERE store_id = ${storeId} AND minute >= ${from} AND minute < ${to}",
+    replace: "WHERE store_id = ${storeId} AND minute >= ${to} AND minute < ${from}",
+    tests: ["all", "tests/sql/figures/audit/audit_test.ts"],
+  },
+  {
+    name: "an audit that calls a product whose fold is pending drift",
+    file: "sql/figures/audit/pending.ts",
+    find: "WHERE store_id = ${storeId} AND day = ${day}",
+    replace: "WHERE store_id = ${storeId} AND day > ${day}",
+    tests: ["all", "tests/sql/figures/audit/audit_test.ts"],
+  },
+  {
+    name: "an audit that compares one column too few",
+    file: "sql/figures/audit/drift.ts",
+    find: 'HAVING ${each((name) => `sum(side * ${name}) <> 0`, " OR ")}',
+    replace: 'HAVING ${each((name) => `sum(side * ${name}) <> 0`, " AND ")}',
+    tests: ["all", "tests/sql/figures/audit/audit_test.ts"],
   },
   {
     name: "the old version of a rollup row stays",

@@ -1,12 +1,13 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { commitBatch } from "../../../sql/orders/batch.ts";
-import { type JournalRow, mergeJournal, readJournal } from "../../../sql/figures/journal.ts";
+import { type JournalRow, mergeJournal } from "../../../sql/figures/journal.ts";
 import { type TestSql, withDatabase } from "../../support/services/database.ts";
 import { anOrder } from "../../support/load/orders.ts";
+import { readJournal } from "../../support/recount/journal.ts";
 import { until } from "../../support/services/services.ts";
 
 async function journalOf(sql: TestSql): Promise<(JournalRow & { count: number })[]> {
-  return (await readJournal(sql, 1_000))!.map((row) => ({ ...row, count: Number(row.orders) }));
+  return (await readJournal(sql)).map((row) => ({ ...row, count: Number(row.orders) }));
 }
 
 Deno.test("commitBatch() stores a batch with one journal row of the sums of its new orders", () =>

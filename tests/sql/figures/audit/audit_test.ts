@@ -1,18 +1,20 @@
-import { assert, assertEquals, assertGreater } from "@std/assert";
-import { auditRollups } from "../../../sql/figures/audit.ts";
-import { commitBatch } from "../../../sql/orders/batch.ts";
-import { cancelOrder } from "../../../sql/orders/cancellation.ts";
-import { type Database, openDatabase } from "../../../sql/connection/database.ts";
-import { foldJournal } from "../../../sql/figures/fold.ts";
-import type { NewOrder } from "../../../sql/orders/new_order.ts";
-import { iso } from "../../../sql/time.ts";
-import { type TestSql, withDatabase } from "../../support/services/database.ts";
-import { anOrder } from "../../support/load/orders.ts";
-import type { Drift } from "../../../client/contract/ops_runs.ts";
+import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
+import { auditRollups } from "../../../../sql/figures/audit/audit.ts";
+import { commitBatch } from "../../../../sql/orders/batch.ts";
+import { cancelOrder } from "../../../../sql/orders/cancellation.ts";
+import { type Database, openDatabase } from "../../../../sql/connection/database.ts";
+import { foldJournal } from "../../../../sql/figures/fold.ts";
+import type { NewOrder } from "../../../../sql/orders/new_order.ts";
+import { iso } from "../../../../sql/time.ts";
+import { type TestSql, withDatabase } from "../../../support/services/database.ts";
+import { anOrder } from "../../../support/load/orders.ts";
+import { WireProxy } from "../../../support/faults/wire_proxy.ts";
+import type { Drift } from "../../../../client/contract/ops_runs.ts";
 
 const HOUR_MS = 3_600_000;
 
 interface Audited {
+  readonly url: string;
   readonly sql: TestSql;
   readonly pools: Database;
   /** Audits often enough to see every bucket. @returns the drift found */
@@ -47,7 +49,7 @@ function withOrders(test: (audited: Audited) => Promise<void>): Promise<void> {
         assertGreater(checked, 4);
         return drifted;
       };
-      await test({ sql, pools, audit });
+      await test({ url, sql, pools, audit });
     } finally {
       await pools.end();
     }
@@ -188,4 +190,40 @@ Deno.test("an audit skips a minute past its horizon, and still checks its day", 
     assertEquals(await audit(), []);
     await sql`update rollup_days set orders = orders + 1 where day < now()::date - 2`;
     assertGreater((await audit()).length, 0);
+  }));
+
+const MANY_PRODUCTS = 20_000;
+
+Deno.test("an audit of a day with very many products reads only the differences, a hundred at most", () =>
+  withOrders(async ({ url, sql, pools }) => {
+    const line = (product: number) => ({ sku: `p${product}`, quantity: 1, unitPriceMinor: 1 });
+    const lines = Array.from({ length: MANY_PRODUCTS }, (_, product) => line(product));
+    const orders = Array.from({ length: MANY_PRODUCTS / 100 }, (_, order) => ({
+      ...anOrder({ storeId: "wide", lines: lines.slice(100 * order, 100 * (order + 1)) }),
+      placedAt: "2026-01-01T00:00:00.000Z",
+    }));
+    await commitBatch(sql, orders);
+    const proxy = WireProxy.to(url);
+    const seen = openDatabase({
+      url: proxy.through(url),
+      statementTimeoutMs: 5_000,
+      writeConnections: 1,
+    });
+    try {
+      let replied = 0;
+      proxy.onReply = (text) => void (replied += text.length);
+      const day = { scope: "wide", bucket: "2026-01-01" };
+      const audit = () => auditRollups(seen.audit, 0, Math.random, [day]);
+      assertEquals((await audit()).drifted, [], "in the journal");
+      while ((await sql`select from journal`).length > 0) await foldJournal(pools.fold);
+      assertEquals((await audit()).drifted, [], "folded");
+      assertLess(replied, MANY_PRODUCTS);
+      await sql`update rollup_products set units = units + 1 where scope = 'wide'`;
+      const { drifted } = await audit();
+      assertEquals(drifted.length, 100);
+      assertEquals([drifted[0]!.sku, drifted[1]!.sku], ["p0", "p1"]);
+    } finally {
+      await seen.end();
+      await proxy.close();
+    }
   }));
