@@ -2,6 +2,8 @@
  * The event stream: the body of one answer with server-sent events. It is sent in slices. Each
  * slice is sent when the connection has taken the slice before.
  *
+ * The values that many subscribers share go past tRPC: `sender` puts their text into the body.
+ *
  * The next event is made only when all earlier events are sent. None may wait here, and none within
  * tRPC, which would keep several. So a client that does not read costs one event, and later skips
  * to the newest. A client that has taken nothing for 30 s (slow_clients.ts) is cut off: the body
@@ -12,6 +14,9 @@
  *
  * Tested in tests/server/front/keep_alive_test.ts, tests/server/front/slow_clients_test.ts and tests/server/live/live_test.ts.
  */
+import { Buffer } from "node:buffer";
+import type { ValueSender } from "../router/context.ts";
+import { eventText } from "./frames/frame_text.ts";
 import type { SlowClients, WatchedClient } from "./slow_clients.ts";
 import { Slots } from "./slots.ts";
 
@@ -23,11 +28,17 @@ const COMMENT = new TextEncoder().encode(":\n\n");
 
 const NOT_READ = "a client that takes nothing of its events is cut off";
 
+/** A part of tRPC's stream, its end, or the error that it ended with. */
+type Made = ReadableStreamReadResult<Uint8Array> | { readonly error: unknown };
+
 export class EventStream implements WatchedClient {
   /** For the stream of the answer; an answer has one at most. */
   readonly slots = new Slots(() => this.#drained());
   takenBytes = 0;
   #unread: Uint8Array = new Uint8Array();
+  /** The part that tRPC has made; null: there is none yet. */
+  #made: Made | null = null;
+  #isAsking = false;
   /** True while the connection could take more, and the stream has nothing. */
   #isIdle = false;
   #isOver = false;
@@ -35,6 +46,13 @@ export class EventStream implements WatchedClient {
   #controller: ReadableStreamDefaultController<Uint8Array> | null = null;
   /** Tells `#drained` that something has changed. */
   #wake: () => void = () => undefined;
+  /** Tells `#fill` that there is something to send. */
+  #filled: () => void = () => undefined;
+  /** Sends values past tRPC. */
+  readonly sender: ValueSender = {
+    frame: (eventId, data) => this.#push(eventText({ eventId, data })),
+    status: (data) => this.#push(eventText({ eventId: null, data })),
+  };
 
   /** @param open the streams under way in this process; this one adds and removes itself. */
   constructor(readonly slowClients: SlowClients, readonly open: Set<EventStream>) {}
@@ -105,19 +123,42 @@ export class EventStream implements WatchedClient {
     }, { highWaterMark: 0 });
   }
 
+  /** Takes an event that is whole. Its stream has waited for its turn, so hardly ever is another unread. */
+  #push(event: Uint8Array): void {
+    if (this.#isOver) return;
+    this.#unread = this.#unread.length === 0 ? event : Buffer.concat([this.#unread, event]);
+    this.#isIdle = false;
+    this.#filled();
+  }
+
   /** Waits for the next event. @returns false after the last one */
   async #fill(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<boolean> {
-    this.#isIdle = true;
-    this.#wake();
-    const { done, value } = await reader.read().catch((error) => {
-      this.#end();
-      throw error;
-    });
-    this.#isIdle = false;
-    if (this.#isOver) return true; // it was stopped meanwhile
-    if (done) this.#end();
-    else this.#unread = value;
-    return !done;
+    if (this.#made === null) {
+      this.#isIdle = true;
+      this.#wake();
+      this.#ask(reader);
+      await new Promise<void>((resolve) => this.#filled = resolve);
+      this.#isIdle = false;
+    }
+    if (this.#isOver || this.#unread.length > 0) return true; // stopped, or pushed
+    const made = this.#made!;
+    this.#made = null;
+    if ("error" in made || made.done) this.#end();
+    else this.#unread = made.value;
+    if ("error" in made) throw made.error;
+    return !made.done;
+  }
+
+  /** Asks tRPC for what comes next. An answer to an earlier time may be on its way still. */
+  #ask(reader: ReadableStreamDefaultReader<Uint8Array>): void {
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    const tell = (made: Made) => {
+      this.#isAsking = false;
+      this.#made = made;
+      this.#filled();
+    };
+    reader.read().then(tell, (error) => tell({ error }));
   }
 
   #end(): void {

@@ -5,7 +5,7 @@
  * Tested in tests/server/front/unread_answers_test.ts.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Connection } from "../router/context.ts";
+import type { Connection, ValueSender } from "../router/context.ts";
 import type { RequestAnswers } from "./answers/answer_budget.ts";
 import type { ConnectionStreams } from "./connections/streams.ts";
 import type { Visitor } from "./connections/visitors.ts";
@@ -73,6 +73,11 @@ export class Exchange implements WatchedClient, Connection {
   /** The events of the answer, if it is a stream. */
   get events(): EventStream {
     return this.#events ??= new EventStream(this.parts.slowClients, this.parts.eventStreams);
+  }
+
+  /** A subscription by HTTP is a stream of events, and the only call of its request. */
+  senderOf(): ValueSender {
+    return this.events.sender;
   }
 
   get slots(): Slots {

@@ -1,6 +1,6 @@
 /**
- * tRPC over WebSocket: tRPC's own connection handler on sockets of the `ws` package. The frames of
- * `dashboard.live` go past both: `senderOf` writes them to the connection.
+ * tRPC over WebSocket: tRPC's own connection handler on sockets of the `ws` package. The values that
+ * many subscribers share go past both: `senderOf` writes them to the connection.
  *
  * A client that does not read costs one frame: streams send one frame at a time, when little else is
  * unread (slots.ts), and skip to the newest. A client that reads nothing for 30 s (slow_clients.ts)
@@ -19,7 +19,7 @@ import { getWSConnectionHandler, jsonEncoder } from "@trpc/server/adapters/ws";
 // @ts-types="@types/ws"
 import { WebSocket, WebSocketServer as Server } from "ws";
 import { Refused } from "../../client/contract/refused.ts";
-import type { Context, FrameSender, Principal } from "../router/context.ts";
+import type { Context, Principal, ValueSender } from "../router/context.ts";
 import { MAX_BATCH_CALLS } from "../router/errors.ts";
 import { appRouter } from "../router/mod.ts";
 import { bearerToken } from "./keys/auth.ts";
@@ -202,11 +202,14 @@ class ClientSocket extends WebSocket implements WatchedClient {
     return calls;
   }
 
-  /** The sender for the frames of a subscription; null: tRPC has to send them. */
-  senderOf(rawInput: unknown): FrameSender | null {
+  /** The sender for the values of a subscription; null: tRPC has to send them. */
+  senderOf(rawInput: unknown): ValueSender | null {
     const id = notedId(rawInput);
     if (id === null) return null;
-    return (eventId, snapshot) => this.#write(socketFrame(id, eventId, snapshot));
+    return {
+      frame: (eventId, data) => this.#write(socketFrame(id, { eventId, data })),
+      status: (data) => this.#write(socketFrame(id, { eventId: null, data })),
+    };
   }
 
   /** Writes a whole frame. `ws` would write its head and its text one after the other. */

@@ -4,6 +4,7 @@
  * Tested in tests/server/router/orders_test.ts.
  */
 import type { AggregateResult, AuditReport } from "../../client/contract/ops_runs.ts";
+import type { OpsStatus } from "../../client/contract/ops_status.ts";
 import type { Snapshot } from "../../client/contract/snapshot.ts";
 import type { Scope } from "../../client/contract/scope.ts";
 import type { Cancel } from "../orders/cancel.ts";
@@ -89,11 +90,15 @@ export interface Connection {
   /** For answers that may be large: their places among the others. */
   readonly answers: Answers;
   /**
-   * Where the frames of a subscription can be sent past tRPC: the sender for the one with this raw
-   * input. tRPC would make a dozen objects and promises for each frame.
+   * Where the values of a subscription can be sent past tRPC: the sender for the one with this raw
+   * input. tRPC would make a dozen objects and promises for each value, and its text for each
+   * subscriber.
    */
-  readonly senderOf?: (rawInput: unknown) => FrameSender | null;
+  readonly senderOf?: (rawInput: unknown) => ValueSender | null;
 }
 
-/** Sends one frame of a subscription, as tRPC sends a tracked value. */
-export type FrameSender = (eventId: string, snapshot: Snapshot) => void;
+/** Sends one value of a subscription, as tRPC sends it: a frame as a tracked one. */
+export interface ValueSender {
+  frame(eventId: string, snapshot: Snapshot): void;
+  status(status: OpsStatus): void;
+}

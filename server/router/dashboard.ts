@@ -48,7 +48,7 @@ export const dashboardRouter = router({
       for await (const { id, snapshot } of frames) {
         await ctx.assertStillAllowed();
         if (send === null) yield tracked(id, snapshot);
-        else send(id, snapshot);
+        else send.frame(id, snapshot);
         slot.sent();
       }
     },

@@ -17,10 +17,12 @@ export const opsRouter = router({
 
   onStatus: ops.subscription(async function* ({ ctx, signal }) {
     using slot = ctx.connection.slots.open();
+    const send = ctx.connection.senderOf?.(await ctx.getRawInput()) ?? null;
     for await (const newest of ctx.services.statusBoard.watch(signal)) {
       await ctx.assertStillAllowed();
       await slot.turn();
-      yield newest();
+      if (send === null) yield newest();
+      else send.status(newest());
       slot.sent();
     }
   }),

@@ -6,21 +6,16 @@ import {
   listOrdersInput,
   orderInput,
   type OrderStatus,
-  type PlaceError,
   placeInput,
   placeManyInput,
   type PlaceResult,
 } from "../../client/contract/order.ts";
 import { Refused } from "../../client/contract/refused.ts";
-import { type Refusal, refuse } from "../../client/contract/refusal.ts";
 import { decodeOrderCursor } from "../../sql/orders/orders.ts";
 import { MAX_ORDER_BYTES } from "../../sql/orders/page.ts";
 import { pause } from "../../sql/waiting.ts";
-import type { Spend } from "../orders/rate_limit.ts";
-import type { Principal, Services } from "./context.ts";
 import { cursorOf } from "./cursor.ts";
-import { CODE_OF_REASON } from "./errors.ts";
-import { invalidMessage, issuesOf } from "./input_issues.ts";
+import { placeEach } from "./place_many.ts";
 import {
   assertStore,
   mutationFor,
@@ -37,12 +32,6 @@ const FINAL: ReadonlySet<OrderStatus> = new Set(["committed", "cancelled", "dead
 /** An order that may still change its status is read again after this. */
 const LOOK_AGAIN_MS = 250;
 
-/**
- * The issues of all orders of one `placeMany`, shared out evenly. A mistake takes two bytes of a
- * request and a hundred of its answer, so fifty for each of 500 orders would be megabytes.
- */
-const MAX_ISSUES_OF_MANY = 500;
-
 export const ordersRouter = router({
   place: mutationFor("orders:write", placeInput, async ({ ctx, input }) => {
     const forbidden = orderForbidden(ctx.principal, input);
@@ -58,9 +47,8 @@ export const ordersRouter = router({
     placeManyInput,
     async ({ ctx, input }): Promise<{ results: PlaceResult[] }> => {
       const spend = ctx.services.rateLimit.begin(ctx.principal.keyId);
-      const mostIssues = Math.ceil(MAX_ISSUES_OF_MANY / input.orders.length);
-      const call = { services: ctx.services, principal: ctx.principal, spend, mostIssues };
-      return { results: await Promise.all(input.orders.map((order) => placeOne(call, order))) };
+      const call = { intake: ctx.services.intake, principal: ctx.principal, spend };
+      return { results: await placeEach(call, input.orders) };
     },
   ),
 
@@ -108,34 +96,3 @@ export const ordersRouter = router({
     },
   ),
 });
-
-/** The call that places several orders. */
-interface PlacingCall {
-  readonly services: Services;
-  readonly principal: Principal;
-  readonly spend: Spend;
-  /** The most issues that are told of each order. */
-  readonly mostIssues: number;
-}
-
-async function placeOne(
-  { services, principal, spend, mostIssues }: PlacingCall,
-  input: unknown,
-): Promise<PlaceResult> {
-  const parsed = placeInput.safeParse(input);
-  if (!parsed.success) {
-    const issues = issuesOf(parsed.error);
-    const error = placeErrorOf(refuse("invalid_input", invalidMessage(issues)));
-    return { ok: false, error: { ...error, issues: issues.slice(0, mostIssues) } };
-  }
-  const forbidden = orderForbidden(principal, parsed.data);
-  if (forbidden !== null) return { ok: false, error: placeErrorOf(forbidden) };
-  const answer = await services.intake.place(parsed.data, spend);
-  return answer.ok
-    ? { ok: true, ...answer.acknowledgement }
-    : { ok: false, error: placeErrorOf(answer.refusal) };
-}
-
-function placeErrorOf(refusal: Refusal): PlaceError {
-  return { code: CODE_OF_REASON[refusal.reason], ...refusal };
-}

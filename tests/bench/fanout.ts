@@ -1,9 +1,11 @@
 /**
  * The cost of a frame for each subscriber: a thousand dashboards of all stores read the live figures
  * while orders come, so that there is something to show about 18 times a second. The CPU of the
- * service, folds and orders included, is divided by the frames that arrived. For comparison, a bare
- * broadcast on Deno sends as many bytes as often.
+ * service, folds and orders included, is divided by the frames that arrived. A frame's time runs from
+ * the COMMIT of its fold to its arrival. For comparison, a bare broadcast on Deno sends as many bytes as
+ * often; its time runs from the first of a thousand sends.
  */
+import { connect } from "../../sql/connection/driver.ts";
 import { anInput } from "../support/load/orders.ts";
 import { KEY } from "../support/services/instance.ts";
 import { startService } from "../support/services/service_process.ts";
@@ -26,6 +28,8 @@ export const fanout: Bench = {
 interface Sender {
   readonly url: string;
   cpuMs(): Promise<number>;
+  /** When each version could be sent at the earliest, Unix ms. */
+  began(): Promise<ReadonlyMap<string, number>>;
 }
 
 interface Cost {
@@ -33,6 +37,8 @@ interface Cost {
   readonly bytesAFrame: number;
   /** The CPU of the server for each frame, microseconds. */
   readonly cpuUs: number;
+  /** 99 of 100 frames had arrived so long after their beginning. */
+  readonly p99Ms: number;
 }
 
 async function measure(databaseUrl: string, redisUrl: string): Promise<Figure[]> {
@@ -42,7 +48,7 @@ async function measure(databaseUrl: string, redisUrl: string): Promise<Figure[]>
     const weir = await startService({ DATABASE_URL: databaseUrl, REDIS_URL: redisUrl });
     await weir.says(/"message":"ready"/);
     const orders = placeOrders(weir.url);
-    const cost = await costOf(weir);
+    const cost = await costOf({ ...weir, began: () => foldsOf(databaseUrl) });
     await orders();
     await weir.stop();
     weirCosts.push(cost);
@@ -51,9 +57,13 @@ async function measure(databaseUrl: string, redisUrl: string): Promise<Figure[]>
       String(Math.round(cost.bytesAFrame)),
       String(Math.round(everyMs)),
     ]);
-    bareCosts.push(await costOf(bare));
+    const began = async () =>
+      new Map(Object.entries(await (await fetch(`${bare.url}/sent`)).json()));
+    bareCosts.push(await costOf({ ...bare, began: began as Sender["began"] }));
     await bare.stop();
   }
+  const p99 = (costs: readonly Cost[]) => costs.map(({ p99Ms }) => p99Ms);
+  const lateness = p99(weirCosts).map((ms, round) => ms / (p99(bareCosts)[round] ?? NaN));
   const cpu = (costs: readonly Cost[]) => costs.map(({ cpuUs }) => cpuUs);
   const ratios = cpu(weirCosts).map((us, round) => us / (cpu(bareCosts)[round] ?? NaN));
   return [
@@ -75,7 +85,25 @@ async function measure(databaseUrl: string, redisUrl: string): Promise<Figure[]>
       ratio: { to: "fanout.bare_cpu_us", value: median(ratios), spread: spread(ratios) },
       aim: "at most 1.3",
     },
+    { name: "fanout.bare_p99", value: median(p99(bareCosts)), unit: "ms" },
+    {
+      name: "fanout.p99",
+      value: median(p99(weirCosts)),
+      unit: "ms",
+      ratio: { to: "fanout.bare_p99", value: median(lateness), spread: spread(lateness) },
+      aim: "at most 1.5",
+    },
   ];
+}
+
+/** The ends of the folds by version, as the service has recorded them right after each COMMIT. */
+async function foldsOf(databaseUrl: string): Promise<ReadonlyMap<string, number>> {
+  const sql = connect(databaseUrl, { max: 1 });
+  const rows = await sql<{ version: string; at: number }[]>`
+    SELECT version, (extract(epoch FROM ended_at) * 1000)::float8 AS at FROM fold_runs
+    WHERE version IS NOT NULL`;
+  await sql.end();
+  return new Map(rows.map(({ version, at }) => [version, at]));
 }
 
 /** Places orders until the returned function is called. */
@@ -111,10 +139,15 @@ async function costOf(sender: Sender): Promise<Cost> {
   await new Promise((resolve) => setTimeout(resolve, MEASURED_MS));
   const after = await ask();
   await audience.leave();
+  const began = await sender.began();
+  const times = Object.entries(after.arrivals).flatMap(([version, at]) =>
+    at.map((ms) => ms - (began.get(version) ?? NaN))
+  ).filter((ms) => !Number.isNaN(ms)).sort((a, b) => a - b);
   const frames = after.frames - before.frames;
   return {
     frames,
     bytesAFrame: (after.bytes - before.bytes) / frames,
     cpuUs: 1_000 * (after.cpuMs - before.cpuMs) / frames,
+    p99Ms: times[Math.floor(times.length * 0.99)] ?? NaN,
   };
 }

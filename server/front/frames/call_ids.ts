@@ -1,5 +1,5 @@
 /**
- * The ids of live subscriptions. tRPC does not tell a procedure the id of its call, and the frames that
+ * The ids of subscriptions that many share. tRPC does not tell a procedure the id of its call, and the frames that
  * are sent past tRPC need it. So the id travels in the raw input, under a symbol: no caller can send
  * one, and no shape of an input lets it through.
  *
@@ -7,8 +7,8 @@
  */
 
 const ID = Symbol("the id of the call");
-/** The procedure whose frames are sent so. */
-const LIVE = "dashboard.live";
+/** The procedures whose values are sent so: many subscribers get the same. */
+const SHARED = new Set<unknown>(["dashboard.live", "ops.onStatus"]);
 
 /** A message of a client, as far as it is looked at. */
 interface CallMessage {
@@ -18,11 +18,12 @@ interface CallMessage {
   readonly params?: { readonly path?: unknown; input?: unknown } | null;
 }
 
-/** Puts the id of a live subscription into its raw input. Leaves every other message as it is. */
+/** Puts the id of such a subscription into its raw input. Leaves every other message as it is. */
 export function noteId(message: unknown): void {
   if (typeof message !== "object" || message === null) return;
   const { id, jsonrpc, method, params } = message as CallMessage;
-  if (method !== "subscription" || params?.path !== LIVE || jsonrpc !== undefined) return;
+  if (method !== "subscription" || jsonrpc !== undefined || !params) return;
+  if (!SHARED.has(params.path)) return;
   if (typeof id !== "number" && typeof id !== "string") return;
   if (params.input === undefined) params.input = { [ID]: id };
   else if (typeof params.input === "object" && params.input !== null) {

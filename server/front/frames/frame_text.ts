@@ -1,11 +1,13 @@
 /**
- * The text of a frame for many subscribers. Nearly all of a frame are its figures by currency, which
- * all subscribers of a scope share: they are written once. For each subscriber only the few fields
- * around them are written, which are its own: the id of its subscription, and the age at this moment.
+ * The text of a value that many subscribers get. Of a dashboard's frame, nearly all are its figures by
+ * currency, which all subscribers of a scope share: they are written once. For each subscriber only
+ * the few fields around them are written, which are its own: the id of its subscription, and the age
+ * at this moment. The status of an instance is shared as a whole.
  *
  * Tested in tests/server/front/frames/frame_text_test.ts.
  */
 import { Buffer } from "node:buffer";
+import type { OpsStatus } from "../../../client/contract/ops_status.ts";
 import type { Snapshot } from "../../../client/contract/snapshot.ts";
 
 /** A frame of `dashboard.live` as tRPC sends it over WebSocket. */
@@ -14,11 +16,17 @@ interface FrameMessage {
   readonly result: { readonly data: { readonly data: Snapshot } };
 }
 
-/** The figures as bytes of JSON, for as long as anybody holds them. */
+/** A value that many subscribers get. The one with an event's id is a frame, which can be resumed. */
+export type SharedValue =
+  | { readonly eventId: string; readonly data: Snapshot }
+  | { readonly eventId: null; readonly data: OpsStatus };
+
+/** The shared parts as bytes of JSON, for as long as anybody holds them. */
 const TEXTS = new WeakMap<object, Buffer>();
 
-/** The place of the figures, in a text without them. In a string the quotes would be escaped. */
-const PLACE = '"currencies":0';
+/** The places of the shared part, in a text without it. In a string the quotes would be escaped. */
+const FIGURES = '"currencies":0';
+const WHOLE = '"data":0';
 const ZERO = 1;
 
 /** The head of a frame of WebSocket: this byte, and a size of 7, 16 or 64 bits. */
@@ -29,16 +37,19 @@ const MAX_HEAD_BYTES = 10;
 
 /** The message as `JSON.stringify` writes it, and a frame as the bytes of that. */
 export function messageText(message: unknown): string | Uint8Array {
-  return isFrame(message) ? bytesOf(message, 0) : JSON.stringify(message);
+  if (!isFrame(message)) return JSON.stringify(message);
+  const { result } = message;
+  const { data } = result.data;
+  const own = { ...result, data: { ...result.data, data: ownOf(data) } };
+  return filled(JSON.stringify({ ...message, result: own }), FIGURES, data.currencies, 0);
 }
 
 /**
  * One value of a subscription as a whole frame of WebSocket (RFC 6455): its head and its text in one
  * piece, so that the system writes one piece.
  */
-export function socketFrame(id: number | string, eventId: string, data: Snapshot): Uint8Array {
-  const result = { type: "data", data: { id: eventId, data }, id: eventId };
-  const bytes = bytesOf({ id, result }, MAX_HEAD_BYTES);
+export function socketFrame(id: number | string, value: SharedValue): Uint8Array {
+  const bytes = socketText(id, value);
   const size = bytes.length - MAX_HEAD_BYTES;
   const head = size < SIXTEEN_BITS ? 2 : size <= 0xffff ? 4 : MAX_HEAD_BYTES;
   const frame = bytes.subarray(MAX_HEAD_BYTES - head);
@@ -49,31 +60,44 @@ export function socketFrame(id: number | string, eventId: string, data: Snapshot
   return frame;
 }
 
-/** The text of a frame behind `room` free bytes. */
-function bytesOf(message: FrameMessage, room: number): Buffer {
-  const { result } = message;
-  const snapshot = result.data.data;
-  const own = { ...snapshot, currencies: 0 };
-  const around = JSON.stringify({
-    ...message,
-    result: { ...result, data: { ...result.data, data: own } },
-  });
-  const at = around.lastIndexOf(PLACE) + PLACE.length - ZERO;
+/** The text of a value as tRPC writes it, behind room for the head. */
+function socketText(id: number | string, { eventId, data }: SharedValue): Buffer {
+  if (eventId === null) {
+    const around = JSON.stringify({ id, result: { type: "data", data: 0 } });
+    return filled(around, WHOLE, data, MAX_HEAD_BYTES);
+  }
+  const result = { type: "data", data: { id: eventId, data: ownOf(data) }, id: eventId };
+  return filled(JSON.stringify({ id, result }), FIGURES, data.currencies, MAX_HEAD_BYTES);
+}
+
+/** One value of a subscription as a server-sent event, as tRPC writes it. */
+export function eventText({ eventId, data }: SharedValue): Uint8Array {
+  if (eventId === null) return filled("data: 0\n\n\n", "data: 0", data, 0);
+  const around = `data: ${JSON.stringify(ownOf(data))}\nid: ${eventId}\n\n\n`;
+  return filled(around, FIGURES, data.currencies, 0);
+}
+
+/** The fields of a frame that are each subscriber's own. */
+const ownOf = (snapshot: Snapshot) => ({ ...snapshot, currencies: 0 });
+
+/** A text with the shared part at its place, behind `room` free bytes. */
+function filled(around: string, place: string, shared: object, room: number): Buffer {
+  const at = around.lastIndexOf(place) + place.length - ZERO;
   const [begin, end] = [around.slice(0, at), around.slice(at + ZERO)];
-  const figures = textOf(snapshot.currencies);
-  const size = Buffer.byteLength(begin) + figures.length + Buffer.byteLength(end);
+  const text = textOf(shared);
+  const size = Buffer.byteLength(begin) + text.length + Buffer.byteLength(end);
   const bytes = Buffer.allocUnsafe(room + size);
-  const figuresAt = room + bytes.write(begin, room);
-  bytes.set(figures, figuresAt);
-  bytes.write(end, figuresAt + figures.length);
+  const textAt = room + bytes.write(begin, room);
+  bytes.set(text, textAt);
+  bytes.write(end, textAt + text.length);
   return bytes;
 }
 
-function textOf(currencies: Snapshot["currencies"]): Buffer {
-  let text = TEXTS.get(currencies);
+function textOf(shared: object): Buffer {
+  let text = TEXTS.get(shared);
   if (text === undefined) {
-    text = Buffer.from(JSON.stringify(currencies));
-    TEXTS.set(currencies, text);
+    text = Buffer.from(JSON.stringify(shared));
+    TEXTS.set(shared, text);
   }
   return text;
 }

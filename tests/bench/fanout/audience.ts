@@ -1,6 +1,7 @@
 /**
  * The audience of the fan-out bench, in a process of its own: subscribers that read frames and do not
- * look into them. A line on its input asks for the frames and bytes so far, as JSON.
+ * look into them. A line on its input asks for the frames and bytes so far, as JSON, and for the times
+ * at which each version has arrived since the last line (Unix ms).
  */
 import { connect, type Socket } from "node:net";
 import { Buffer } from "node:buffer";
@@ -11,14 +12,20 @@ const { hostname, port, pathname } = new URL(url);
 const LARGE_TEXT = 0x81;
 const SIXTEEN_BITS = 126;
 
+/** Every frame has its event's id, `<epoch>:<version>`, among its first bytes. */
+const VERSION = /"id":"\d+:(\d+)"/;
+const FIRST_BYTES = 100;
+
 let frames = 0;
 let bytes = 0;
+let arrivals: Record<string, number[]> = {};
 
 /** Counts the texts that are longer than 125 bytes: those are the figures. */
 class Counter {
   #rest = Buffer.alloc(0);
 
   take(chunk: Buffer): void {
+    const now = performance.timeOrigin + performance.now();
     let data = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     for (;;) {
       const size = sizeOf(data);
@@ -26,6 +33,8 @@ class Counter {
       if (data[0] === LARGE_TEXT && data[1] === SIXTEEN_BITS) {
         frames++;
         bytes += size;
+        const version = VERSION.exec(data.toString("latin1", 4, FIRST_BYTES))?.[1];
+        if (version !== undefined) (arrivals[version] ??= []).push(now);
       }
       data = data.subarray(size);
     }
@@ -77,6 +86,10 @@ const ALL_AT_ONCE = 50;
 for (let joined = 0; joined < Number(count); joined += ALL_AT_ONCE) {
   await Promise.all(Array.from({ length: ALL_AT_ONCE }, join));
 }
-console.log(JSON.stringify({ frames, bytes }));
-for await (const _ of Deno.stdin.readable) console.log(JSON.stringify({ frames, bytes }));
+const tell = () => {
+  console.log(JSON.stringify({ frames, bytes, arrivals }));
+  arrivals = {};
+};
+tell();
+for await (const _ of Deno.stdin.readable) tell();
 Deno.exit();

@@ -1,13 +1,16 @@
 /** Runs an audience (audience.ts) as a process of its own, so that it takes nothing of a server's core. */
 
 /** The frames and bytes that an audience has had so far. */
-interface Heard {
+export interface Heard {
   readonly frames: number;
   readonly bytes: number;
+  /** By version: when each frame of it arrived since the last time, Unix ms. */
+  readonly arrivals: Readonly<Record<string, readonly number[]>>;
 }
 
 export class Audience {
   readonly #reader: ReadableStreamDefaultReader<string>;
+  #text = "";
   readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
 
   private constructor(readonly child: Deno.ChildProcess) {
@@ -43,6 +46,9 @@ export class Audience {
   }
 
   async #told(): Promise<Heard> {
-    return JSON.parse((await this.#reader.read()).value ?? "");
+    while (!this.#text.includes("\n")) this.#text += (await this.#reader.read()).value ?? "\n";
+    const [line = "", ...rest] = this.#text.split("\n");
+    this.#text = rest.join("\n");
+    return JSON.parse(line);
   }
 }

@@ -21,6 +21,7 @@ Deno.test("the id of a live subscription travels in its raw input, also where it
   assertEquals(notedId(inputOf(live({}, { input: { storeId: "a" } }))), 7);
   assertEquals(notedId(inputOf(live({}))), 7);
   assertEquals(notedId(inputOf(live({ id: "seven" }))), "seven");
+  assertEquals(notedId(inputOf(live({}, { path: "ops.onStatus" }))), 7);
   const input = inputOf(live({}, { input: {} })) as object;
   assertEquals(notedId({ ...input, lastEventId: "1:2" }), 7, "tRPC copies an input so");
 });
@@ -36,7 +37,7 @@ Deno.test("no other message is touched, and no shape or text lets the id through
       live({ id: { a: 1 } }),
       live({ jsonrpc: "2.0" }),
       live({ params: null }),
-      live({}, { path: "ops.onStatus" }),
+      live({}, { path: "orders.onStatus" }),
       live({}, { input: null }),
       live({}, { input: 5 }),
     ]

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
+import type { OpsStatus } from "../../../../client/contract/ops_status.ts";
 import type { Snapshot } from "../../../../client/contract/snapshot.ts";
-import { messageText, socketFrame } from "../../../../server/front/frames/frame_text.ts";
+import { eventText, messageText, socketFrame } from "../../../../server/front/frames/frame_text.ts";
 
 const CURRENCIES = [{ currency: "EUR", today: { orders: 1 }, name: 'a "quoted" Ä😀 \u2028 name' }];
 const snapshot = {
@@ -82,7 +83,7 @@ Deno.test("socketFrame() is the same text with the head that its size needs", ()
   for (const letters of [0, 20, 60, 61, 62, 63, 64, 65, 200, 65_000, 65_400, 65_500, 70_000]) {
     const data = { a: "Ä", currencies: [{ name: "x".repeat(letters) }] } as unknown as Snapshot;
     for (const id of [1, "a", 'an "id"']) {
-      const text = unpacked(socketFrame(id, "1:2", data));
+      const text = unpacked(socketFrame(id, { eventId: "1:2", data }));
       const result = { type: "data", data: { id: "1:2", data }, id: "1:2" };
       assertEquals(text, JSON.stringify({ id, result }));
     }
@@ -93,8 +94,30 @@ Deno.test("socketFrame() has the right head at each bound of sizes", () => {
   for (const bound of [125, 126, 65_535, 65_536]) {
     const sizeOf = (letters: number) => {
       const data = { currencies: ["x".repeat(letters)] } as unknown as Snapshot;
-      return unpacked(socketFrame(1, "1:2", data)).length;
+      return unpacked(socketFrame(1, { eventId: "1:2", data })).length;
     };
     assertEquals(sizeOf(bound - sizeOf(0)), bound);
   }
+});
+
+const STATUS = { instanceId: '"data":0', problems: [{ reason: "Ä" }] } as unknown as OpsStatus;
+
+Deno.test("socketFrame() of a status is its text too, also where its own text stands in an id", () => {
+  for (const id of [1, '"data":0', "data: 0"]) {
+    const text = unpacked(socketFrame(id, { eventId: null, data: STATUS }));
+    assertEquals(text, JSON.stringify({ id, result: { type: "data", data: STATUS } }));
+  }
+});
+
+Deno.test("eventText() is one event as tRPC writes it", () => {
+  const decoded = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  const data = snapshot as unknown as Snapshot;
+  assertEquals(
+    decoded(eventText({ eventId: "1:2", data })),
+    `data: ${JSON.stringify(snapshot)}\nid: 1:2\n\n\n`,
+  );
+  assertEquals(
+    decoded(eventText({ eventId: null, data: STATUS })),
+    `data: ${JSON.stringify(STATUS)}\n\n\n`,
+  );
 });
