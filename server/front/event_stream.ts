@@ -12,7 +12,7 @@
  * A stream without an event is not silent: proxies end a connection on which nothing moves for a
  * minute or less. So every stream gets a comment now and then, which clients leave out.
  *
- * Tested in tests/server/front/keep_alive_test.ts, tests/server/front/slow_clients_test.ts and tests/server/live/live_test.ts.
+ * Tested also in tests/server/front/keep_alive_test.ts, slow_clients_test.ts and tests/server/live/live_test.ts.
  */
 import { Buffer } from "node:buffer";
 import type { ValueSender } from "../router/context.ts";

@@ -216,13 +216,13 @@ export const DASHBOARDS: readonly Mutant[] = [
   {
     name: "a subscriber is given another scope's frame",
     file: "server/front/frames/frame_text.ts",
-    find: `TEXTS.get(currencies);
+    find: `TEXTS.get(shared);
   if (text === undefined) {
-    text = Buffer.from(JSON.stringify(currencies));
-    TEXTS.set(currencies, text);`,
+    text = Buffer.from(JSON.stringify(shared));
+    TEXTS.set(shared, text);`,
     replace: `TEXTS.get(TEXTS);
   if (text === undefined) {
-    text = Buffer.from(JSON.stringify(currencies));
+    text = Buffer.from(JSON.stringify(shared));
     TEXTS.set(TEXTS, text);`,
     tests: ["unit", "tests/server/front/frames/frame_text_test.ts"],
   },
@@ -232,6 +232,27 @@ export const DASHBOARDS: readonly Mutant[] = [
     find: "params.input = { [ID]: id };",
     replace: "params.input = { [ID]: 1 };",
     tests: ["unit", "tests/server/front/frames/call_ids_test.ts"],
+  },
+  {
+    name: "an event of a dashboard has no id to resume from",
+    file: "server/front/frames/frame_text.ts",
+    find: "\\nid: ${eventId}\\n\\n\\n",
+    replace: "\\n\\n\\n",
+    tests: ["unit", "tests/server/front/frames/frame_text_test.ts"],
+  },
+  {
+    name: "the last event of tRPC's stream is lost beside a frame past it",
+    file: "server/front/event_stream.ts",
+    find: "      this.#made = made;\n",
+    replace: "      if (this.#unread.length === 0) this.#made = made;\n",
+    tests: ["unit", "tests/server/front/event_stream_test.ts"],
+  },
+  {
+    name: "a call of very many lines keeps every other caller waiting",
+    file: "server/router/place_many.ts",
+    find: "lines > LINES_AT_ONCE",
+    replace: "lines > 1e6 * LINES_AT_ONCE",
+    tests: ["unit", "tests/server/router/place_many_test.ts"],
   },
   {
     name: "a frame of more than 64 KiB has the head of a smaller one",

@@ -1,8 +1,11 @@
 /** The frames of live dashboards go past tRPC, whatever the message looks like that asks for them. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertLess } from "@std/assert";
 import { WebSocket } from "ws";
+import { StreamedFeed } from "../../../support/load/live_feed.ts";
+import { anInput } from "../../../support/load/orders.ts";
 import { RawSocket } from "../../../support/load/raw_calls.ts";
 import { KEY, withInstance } from "../../../support/services/instance.ts";
+import { until } from "../../../support/services/services.ts";
 
 /** Counts the frames with figures that `ws` is asked to send while `work` runs. */
 async function sentByWs(work: () => Promise<void>): Promise<number> {
@@ -16,6 +19,25 @@ async function sentByWs(work: () => Promise<void>): Promise<number> {
     await work();
   } finally {
     WebSocket.prototype.send = send;
+  }
+  return frames;
+}
+
+const SUBSCRIBERS = 10;
+
+/** Counts the whole frames that are written as JSON while `work` runs. */
+async function writtenWhole(work: () => Promise<void>): Promise<number> {
+  const { stringify } = JSON;
+  let frames = 0;
+  JSON.stringify = function (...args: Parameters<typeof stringify>) {
+    const value = args[0] as { readonly currencies?: unknown } | null | undefined;
+    if (Array.isArray(value?.currencies)) frames++;
+    return stringify(...args);
+  } as typeof stringify;
+  try {
+    await work();
+  } finally {
+    JSON.stringify = stringify;
   }
   return frames;
 }
@@ -58,4 +80,21 @@ Deno.test("a message of JSON-RPC 2.0 has its frames by tRPC, which answers in ki
       await socket.close();
     });
     assertEquals(frames, 1);
+  }));
+
+Deno.test("live frames are written past tRPC over server-sent events too, in their order", () =>
+  withInstance(async ({ url, api }) => {
+    const seen = Array.from({ length: SUBSCRIBERS }, (): string[] => []);
+    const frames = await writtenWhole(async () => {
+      const feeds = seen.map((ids) => new StreamedFeed(url, {}, (id) => ids.push(id)));
+      await until("the first frames", () => seen.every((ids) => ids.length > 0));
+      await api.orders.place.mutate(anInput());
+      await until("the frames with the order", () => seen.every((ids) => ids.length > 1));
+      await Promise.all(feeds.map((feed) => feed.end()));
+    });
+    assertLess(frames, SUBSCRIBERS, "the kept snapshots are whole, one for each version");
+    for (const ids of seen) {
+      const versions = ids.map((id) => Number(id.split(":")[1]));
+      assertEquals(versions, versions.toSorted((a, b) => a - b));
+    }
   }));
