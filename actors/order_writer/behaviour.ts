@@ -13,7 +13,7 @@ import type { Mailbox } from "./mailbox/mailbox.ts";
 import { groupSpill, type Overflow, type SpillReport } from "./group_spill.ts";
 import * as refusals from "./order_refusals.ts";
 import type { Pace } from "./pace.ts";
-import type { SlidingWindow } from "./sliding_window.ts";
+import type { CallEnd, SlidingWindow } from "./sliding_window.ts";
 
 /** The machine only decides. Everything else that it uses comes in from outside, through here. */
 export interface OrderWriterInput {
@@ -47,6 +47,8 @@ interface OrderWriterContext extends OrderWriterInput {
   readonly probesPassed: number;
   /** The time, by `now`, at which the circuit becomes half open. Unused while it is closed. */
   readonly halfOpenAt: number;
+  /** True when a standby answered the latest batch. */
+  readonly metStandby: boolean;
   /** The code of the latest failure. */
   readonly lastError: string | null;
   /** Its time by the instance's calendar, for people. */
@@ -74,6 +76,11 @@ export type OrderWriterEvent =
   | { readonly type: "CALL_FAILED"; readonly failure: Failure }
   | { readonly type: "STOP"; readonly timeoutMs: number };
 
+/**
+ * The longest pause while a standby answers. A batch or a probe costs a standby next to nothing, and
+ * orders wait or spill until the new primary is found.
+ */
+const STANDBY_PAUSE_MS = 250;
 /**
  * The time between two checks of all deadlines. The answer to an order past its deadline comes at
  * most this late. The time is chosen, not measured: it is small beside deadlines of seconds. One
@@ -127,7 +134,9 @@ export const writer = setup({
       not("isClosed"),
     ]),
     spillFailed: (_, report: SpillReport) => report.failed,
-    windowIsBad: ({ context }) => context.window.isBad(context.now()),
+    windowIsBad: ({ context }) =>
+      context.window.isBad(context.now()) ||
+      context.window.withoutPrimaryMs(context.now()) >= longestWithoutPrimary(context),
     isLastProbe: ({ context }, report: BatchReport) =>
       report.failure === null && context.probesPassed + 1 >= context.probes,
   },
@@ -147,17 +156,19 @@ export const writer = setup({
       if (event.type === "PROBE_LATE") context.onBatch(event.report);
     },
     recordCall: ({ context, event }) => {
-      if (event.type !== "CALL_FAILED" || event.failure.kind !== "infrastructure") return;
+      if (event.type !== "CALL_FAILED" || endOf(event.failure) === "fine") return;
       recordCall(context, 0, event.failure);
     },
     adaptBatch: assign(({ context }, { failure }: BatchReport) => {
       const { batchOrders, maxBatchOrders } = context;
       if (failure === null) {
-        return { batchOrders: grownBound(batchOrders, maxBatchOrders), failuresInARow: 0 };
+        const grown = grownBound(batchOrders, maxBatchOrders);
+        return { batchOrders: grown, failuresInARow: 0, metStandby: false };
       }
       return {
         batchOrders: failure.timedOut ? halvedBound(batchOrders) : batchOrders,
         failuresInARow: context.failuresInARow + 1,
+        metStandby: failure.kind === "read_only",
         lastError: failure.code,
         lastErrorAt: new Date().toISOString(),
       };
@@ -165,8 +176,11 @@ export const writer = setup({
     countProbe: assign({ probesPassed: ({ context }) => context.probesPassed + 1 }),
     planHalfOpen: assign(({ context }) => ({
       openingsInARow: context.openingsInARow + 1,
-      halfOpenAt: context.now() +
-        backoffMs(context.openBackoff, context.openingsInARow + 1, context.random()),
+      halfOpenAt: context.now() + (context.metStandby ? STANDBY_PAUSE_MS : backoffMs(
+        context.openBackoff,
+        context.openingsInARow + 1,
+        context.random(),
+      )),
     })),
     recover: assign({ openingsInARow: 0, failuresInARow: 0 }),
     forgetProbes: assign({ probesPassed: 0 }),
@@ -205,7 +219,10 @@ export const writer = setup({
     untilHalfOpen: ({ context }) => Math.max(0, context.halfOpenAt - context.now()),
     probeTimeout: ({ context }) => context.probeTimeoutMs,
     retryPause: ({ context }) =>
-      backoffMs(context.retryBackoff, Math.max(1, context.failuresInARow), context.random()),
+      Math.min(
+        context.metStandby ? STANDBY_PAUSE_MS : Infinity,
+        backoffMs(context.retryBackoff, Math.max(1, context.failuresInARow), context.random()),
+      ),
     spillPause: SPILL_PAUSE_MS,
     sweep: SWEEP_MS,
     stopTimeout: ({ context }) => context.stopTimeoutMs,
@@ -224,8 +241,26 @@ export function retryAfterMs(context: CircuitTimes): number {
 type CircuitTimes = Pick<OrderWriterContext, "halfOpenAt" | "now" | "openBackoff">;
 
 function recordCall({ window, now }: OrderWriterContext, ms: number, failure: Failure | null) {
-  const failed = failure?.kind === "infrastructure";
-  window.record(now(), ms, failed, failed && isSilence(failure));
+  window.record(now(), ms, endOf(failure));
+}
+
+/** An order's own fault, and two transactions in each other's way, say nothing of the database. */
+function endOf(failure: Failure | null): CallEnd {
+  if (failure?.kind === "read_only") return "standby";
+  if (failure?.kind !== "infrastructure") return "fine";
+  return isSilence(failure) ? "silent" : "failed";
+}
+
+/**
+ * How long orders wait for a primary before the circuit opens. Both times are chosen. With an overflow
+ * an order is safe at once, so callers need not wait through a failover. Without one the open circuit
+ * refuses orders, and a planned change of the primary, which took 1.7 s, should refuse none.
+ */
+const SPILL_WITHOUT_PRIMARY_MS = 750;
+const REFUSE_WITHOUT_PRIMARY_MS = 5_000;
+
+function longestWithoutPrimary({ overflow }: OrderWriterContext): number {
+  return overflow?.isReady() === true ? SPILL_WITHOUT_PRIMARY_MS : REFUSE_WITHOUT_PRIMARY_MS;
 }
 
 /**

@@ -5,7 +5,8 @@
  * It has five parts that run side by side. docs/machines.md shows their charts.
  *
  * circuit: whether the database is asked at all
- *   closed     Batches are committed. Left when the window of latest calls is bad.
+ *   closed     Batches are committed. Left when the window of latest calls is bad, or has met nothing
+ *              but standbys for a while.
  *   open       Nothing is sent to the database. Orders go into the overflow, or are refused when there
  *              is none. Left after a pause that grows with each opening in a row.
  *   half_open  `probes` batches of at most one order are sent, one after the other. If all succeed,
@@ -176,6 +177,7 @@ export const orderWriterMachine = writer.createMachine({
     openingsInARow: 0,
     probesPassed: 0,
     halfOpenAt: 0,
+    metStandby: false,
     lastError: null,
     lastErrorAt: null,
     stopTimeoutMs: 0,

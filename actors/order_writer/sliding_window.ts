@@ -9,6 +9,10 @@
  * Silence has its own rule: two calls in a row without an answer open the circuit. A hung server
  * ends few calls, and the many good calls from before outvote these few. With the rates alone the
  * circuit opened after 6.4 s. With this rule it opens after 1.0 to 1.5 s.
+ *
+ * A database without a primary has its own rule too. A standby's answer is no failure, because the
+ * next call may find the primary. But when nothing has succeeded for a while, and a standby answers,
+ * there is no primary to be found.
  */
 
 export interface WindowOptions {
@@ -23,11 +27,16 @@ export interface WindowOptions {
   readonly slowCallRate: number;
 }
 
+/**
+ * The end of a call. `silent`: nobody answered, which is a failure. `standby`: a server answered that
+ * takes no orders, which is none.
+ */
+export type CallEnd = "fine" | "failed" | "silent" | "standby";
+
 interface Call {
   readonly at: number;
-  readonly failed: boolean;
+  readonly end: CallEnd;
   readonly slow: boolean;
-  readonly silent: boolean;
 }
 
 /**
@@ -38,13 +47,21 @@ const SILENT_IN_A_ROW = 2;
 
 export class SlidingWindow {
   #calls: Call[] = [];
+  /** The latest calls in a row of which none was fine. Null: the latest was. */
+  #row: { readonly since: number; readonly latest: number; readonly metStandby: boolean } | null =
+    null;
 
   constructor(readonly options: WindowOptions) {}
 
-  /** Adds a call that ended at `at` (milliseconds) after `tookMs`. `silent`: nobody answered it. */
-  record(at: number, tookMs: number, failed: boolean, silent = false): void {
-    this.#calls.push({ at, failed, slow: tookMs >= this.options.slowCallMs, silent });
+  /** Adds a call that ended at `at` (milliseconds) after `tookMs`. */
+  record(at: number, tookMs: number, end: CallEnd): void {
+    this.#calls.push({ at, end, slow: tookMs >= this.options.slowCallMs });
     if (this.#calls.length > this.options.maxCalls) this.#calls.shift();
+    const goesOn = this.#row !== null && at - this.#row.latest <= this.options.maxAgeMs;
+    const { since, metStandby } = goesOn ? this.#row! : { since: at, metStandby: false };
+    this.#row = end === "fine"
+      ? null
+      : { since, latest: at, metStandby: metStandby || end === "standby" };
   }
 
   /** True when the calls of the window are bad enough at `now` to open the circuit. */
@@ -52,14 +69,25 @@ export class SlidingWindow {
     const { maxAgeMs, minCalls, failureRate, slowCallRate } = this.options;
     const calls = this.#calls.filter((call) => now - call.at <= maxAgeMs);
     const latest = calls.slice(-SILENT_IN_A_ROW);
-    if (latest.length === SILENT_IN_A_ROW && latest.every((call) => call.silent)) return true;
+    if (latest.length === SILENT_IN_A_ROW && latest.every(({ end }) => end === "silent")) {
+      return true;
+    }
     if (calls.length < minCalls) return false;
     const share = (which: (call: Call) => boolean) => calls.filter(which).length / calls.length;
-    return share((call) => call.failed) >= failureRate ||
+    return share(({ end }) => end === "failed" || end === "silent") >= failureRate ||
       share((call) => call.slow) >= slowCallRate;
+  }
+
+  /**
+   * The time for which there has been no primary, milliseconds: since the first of the latest calls
+   * in a row of which none was fine. 0 when no standby is among them.
+   */
+  withoutPrimaryMs(now: number): number {
+    return this.#row?.metStandby === true ? now - this.#row.since : 0;
   }
 
   clear(): void {
     this.#calls = [];
+    this.#row = null;
   }
 }

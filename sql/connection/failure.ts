@@ -16,7 +16,7 @@ export type FailureKind =
   | "data"
   /** Two transactions in each other's way: a repeat succeeds. */
   | "contention"
-  /** A standby answered: the primary has to be looked for, the database is not out. */
+  /** A standby answered: the primary has to be looked for. Only its long absence is an outage. */
   | "read_only";
 
 export interface Failure {

@@ -3,5 +3,6 @@ import { DASHBOARDS } from "./dashboards.ts";
 import type { Mutant } from "./mutant.ts";
 import { DOOR } from "./door.ts";
 import { ORDERS } from "./orders.ts";
+import { WRITER } from "./writer.ts";
 
-export const MUTANTS: readonly Mutant[] = [...ORDERS, ...DASHBOARDS, ...DOOR];
+export const MUTANTS: readonly Mutant[] = [...ORDERS, ...WRITER, ...DASHBOARDS, ...DOOR];

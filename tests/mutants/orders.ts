@@ -11,76 +11,11 @@ export const ORDERS: readonly Mutant[] = [
     tests: ["all", "tests/sql/figures/exactness_property_test.ts"],
   },
   {
-    name: "the door does not look at the batches under way",
-    file: "actors/order_writer/pace.ts",
-    find: "    return Math.max(usual ?? 0, this.now() - oldest);",
-    replace: "    return usual;",
-    tests: ["unit", "tests/actors"],
-  },
-  {
-    name: "the door counts orders and not their lines",
-    file: "actors/order_writer/order_writer.ts",
-    find: "Math.max(orders / batchOrders, lines / MAX_BATCH_LINES)",
-    replace: "Math.max(orders / batchOrders, 0 * lines / MAX_BATCH_LINES)",
-    tests: ["unit", "tests/actors/order_writer/order_writer_test.ts"],
-  },
-  {
-    name: "a store keeps its turn as long as its orders last",
-    file: "actors/order_writer/mailbox/backlogs.ts",
-    find: "      if (backlog.readyKeys > 0) this.#turns.add(backlog);\n",
-    replace: "      const others = [...this.#turns];\n" +
-      "      this.#turns.clear();\n" +
-      "      const next = backlog.readyKeys > 0 ? [backlog, ...others] : others;\n" +
-      "      next.forEach((one) => this.#turns.add(one));\n" +
-      "      if (backlog.readyKeys > 0) continue;\n",
-    tests: ["unit", "tests/actors/order_writer/fair_shares_test.ts"],
-  },
-  {
-    name: "a full mailbox refuses orders of the shortest backlog",
-    file: "actors/order_writer/mailbox/backlog_sizes.ts",
-    find: "this.#ofSize.get(Math.max(...this.#ofSize.keys()))",
-    replace: "this.#ofSize.get(Math.min(...this.#ofSize.keys()))",
-    tests: ["unit", "tests/actors/order_writer/mailbox/mailbox_test.ts"],
-  },
-  {
     name: "each instance gives a key the whole rate",
     file: "server/orders/rate_limit.ts",
     find: "return share ?? 1 / this.#instances;",
     replace: "return share === null ? 1 : 1;",
     tests: ["unit", "tests/server/orders/rate_limit_test.ts"],
-  },
-  {
-    name: "the door counts the backlogs of all stores against each",
-    file: "actors/order_writer/mailbox/backlogs.ts",
-    find: "orders: Math.min(this.orders, turns)",
-    replace: "orders: Math.max(this.orders, turns)",
-    tests: ["unit", "tests/actors/order_writer/fair_shares_test.ts"],
-  },
-  {
-    name: "a sent order waits for its batch long past its deadline",
-    file: "actors/order_writer/behaviour.ts",
-    find: "waitingOrder.deadlineAt + answerTimeoutMs <= at",
-    replace: "waitingOrder.deadlineAt + answerTimeoutMs <= at - 1e9",
-    tests: ["unit", "tests/actors/order_writer/order_writer_test.ts"],
-  },
-  {
-    name: "a caller is acknowledged before COMMIT",
-    file: "actors/order_writer/group_commit.ts",
-    find:
-      "  const outcome = await commitApart(store.commit, entries.map((entry) => entry.order));\n",
-    replace: "  for (const entry of entries) {\n" +
-      "    const { contentHash } = entry.order;\n" +
-      '    answerStored(mailbox, entry, { isNew: true, contentHash, placedAt: "" });\n' +
-      "  }\n" +
-      "  const outcome = await commitApart(store.commit, entries.map((entry) => entry.order));\n",
-    tests: ["unit", "tests/actors/order_writer/order_writer_test.ts"],
-  },
-  {
-    name: "an order that may be stored is refused",
-    file: "actors/order_writer/order_refusals.ts",
-    find: "waitingOrder.maybeStored ? OUTCOME_UNKNOWN : refusal",
-    replace: "waitingOrder.deadlineAt < 0 ? OUTCOME_UNKNOWN : refusal",
-    tests: ["unit", "tests/actors/order_writer/order_writer_test.ts"],
   },
   {
     name: "a broken pipe is taken for a SQLSTATE",
@@ -98,25 +33,11 @@ export const ORDERS: readonly Mutant[] = [
     tests: ["unit", "tests/actors"],
   },
   {
-    name: "one batch holds two contents of one key",
-    file: "actors/order_writer/mailbox/backlogs.ts",
-    find: "key.orders.filter((one) => one.order.contentHash === order.contentHash)",
-    replace: 'key.orders.filter(() => order.contentHash !== "")',
-    tests: ["unit", "tests/actors/order_writer/mailbox/mailbox_test.ts"],
-  },
-  {
     name: "the drainer removes orders from the overflow that were not committed",
     file: "actors/overflow_drainer/drain_batch.ts",
     find: "if (stored.length > 0) await source.remove(stored);",
     replace: "await source.remove(entries);",
     tests: ["unit", "tests/actors/overflow_drainer/overflow_drainer_test.ts"],
-  },
-  {
-    name: "an order that may be in the overflow is refused",
-    file: "actors/order_writer/group_spill.ts",
-    find: "if (!(error instanceof OverflowUnreachable)) {",
-    replace: "if (error instanceof OverflowUnreachable) {",
-    tests: ["unit", "tests/actors/order_writer/group_spill_test.ts"],
   },
   {
     name: "the drainer forgets an order whose key holds other content",
@@ -140,13 +61,6 @@ export const ORDERS: readonly Mutant[] = [
     tests: ["unit", "tests/actors/overflow_drainer/set_aside_test.ts"],
   },
   {
-    name: "an order whose dead letter is refused counts as a failure of the database",
-    file: "actors/order_writer/group_commit.ts",
-    find: "if (mayLast(parkFailure) && await takesOrders(store.commit)) {",
-    replace: "if (parkFailure.code === await Promise.resolve(mayLast.name + takesOrders.name)) {",
-    tests: ["unit", "tests/actors/order_writer/at_fault_test.ts"],
-  },
-  {
     name: "a takeover takes the orders that were set aside",
     file: "server/overflow/drain_queue.ts",
     find: "owner !== ASIDE",
@@ -166,19 +80,6 @@ export const ORDERS: readonly Mutant[] = [
     find: "redis.call('HSET', KEYS[2], id, entry .. ' ' .. hash)",
     replace: "",
     tests: ["all", "tests/server/overflow/redis_overflow_test.ts"],
-  },
-  {
-    name: "a retried order that may be stored gets another id",
-    file: "actors/order_writer/mailbox/mailbox.ts",
-    find:
-      "    this.#backlogs.addFirst(waiting.filter((waitingOrder) => this.#unmark(waitingOrder)));",
-    replace: "    this.#backlogs.addFirst(\n" +
-      "      waiting.filter((waitingOrder) => this.#unmark(waitingOrder)).map((waitingOrder) => ({\n" +
-      "        ...waitingOrder,\n" +
-      "        order: { ...waitingOrder.order, orderId: crypto.randomUUID() },\n" +
-      "      })),\n" +
-      "    );",
-    tests: ["unit", "tests/actors/order_writer/order_writer_test.ts"],
   },
   {
     name: "an order is called spilled before Redis has synced its file",
@@ -222,27 +123,6 @@ export const ORDERS: readonly Mutant[] = [
     find: "    await redis.eval(TOUCH, 1, counter);\n",
     replace: "    void [TOUCH, counter];\n",
     tests: ["system", "tests/system/overflow/replica_confirms_test.ts"],
-  },
-  {
-    name: "the circuit gives a silent server as many chances as a failing one",
-    file: "actors/order_writer/sliding_window.ts",
-    find: "latest.every((call) => call.silent)) return true;",
-    replace: "latest.every((call) => call.silent && !call.failed)) return true;",
-    tests: ["unit", "tests/actors/order_writer/sliding_window_test.ts"],
-  },
-  {
-    name: "the circuit takes the search for orders at fault for a slow database",
-    file: "actors/order_writer/behaviour.ts",
-    find: "report.longestCallMs, report.failure",
-    replace: "report.commitMs, report.failure",
-    tests: ["unit", "tests/actors/order_writer/circuit_test.ts"],
-  },
-  {
-    name: "the end of a hung probe is not told",
-    file: "actors/order_writer/behaviour.ts",
-    find: "if (signal.aborted) input.onLate(report);",
-    replace: "void signal;",
-    tests: ["unit", "tests/actors"],
   },
   {
     name: "inserted rows are forgotten when the second statement fails",

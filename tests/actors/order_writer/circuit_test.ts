@@ -224,3 +224,35 @@ Deno.test("a missing column or right opens the circuit and rejects nobody", asyn
     assertEquals([code, said(placed), writer.status().circuit], [code, "circuit_open", "open"]);
   }
 });
+
+Deno.test("orders spill after a moment without a primary, and the new one is asked within 250 ms", async () => {
+  const { clock, store, writer, place } = aWriter({ overflow: new ScriptedOverflow() });
+  store.before = () => Promise.reject(sqlError("25006"));
+  const placed = place(anOrder());
+  await clock.advance(700);
+  assertEquals([writer.circuit, said(placed)], ["closed", "nothing"]);
+  await clock.advance(400);
+  assertEquals(said(placed), "spilled");
+  for (let failover = 0; failover < 10; failover++) await clock.advance(1_000);
+  assertEquals(said(await placedLater(place, anOrder(), clock)), "spilled");
+  store.before = () => undefined;
+  await clock.advance(300);
+  assertEquals(writer.circuit, "closed");
+  assertEquals(said(await placedLater(place, anOrder(), clock)), "committed");
+});
+
+Deno.test("without an overflow orders wait longer for a primary, as through a planned change", async () => {
+  const { clock, store, writer, place } = aWriter();
+  store.before = () => Promise.reject(sqlError("25006"));
+  const changed = place(anOrder(), 10_000);
+  await clock.advance(3_000);
+  assertEquals([writer.circuit, said(changed)], ["closed", "nothing"]);
+  store.before = () => undefined;
+  await clock.advance(300);
+  assertEquals(said(changed), "committed");
+
+  store.before = () => Promise.reject(sqlError("25006"));
+  const lost = place(anOrder(), 10_000);
+  await clock.advance(5_500);
+  assertEquals(said(lost), "circuit_open");
+});

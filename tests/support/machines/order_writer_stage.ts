@@ -69,7 +69,7 @@ export const cases: Readonly<Record<Case, (scene: WriterScene) => void | Promise
   },
   "the circuit is open": (scene) => scene.openCircuit(),
   "the window is bad": ({ window, clock }) => {
-    for (let call = 0; call < MIN_CALLS; call++) window.record(clock.now(), 0, true);
+    for (let call = 0; call < MIN_CALLS; call++) window.record(clock.now(), 0, "failed");
   },
 };
 

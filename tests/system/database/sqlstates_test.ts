@@ -75,7 +75,7 @@ const FAULTS: readonly Fault[] = [
           for each statement execute function be_read_only()`).simple();
     },
     end: (sql) => sql`drop function be_read_only cascade`,
-    opens: false,
+    opens: true,
   },
   {
     code: "42703",
@@ -136,7 +136,6 @@ for (const { code, orElse = [], name, begin, end, opens } of FAULTS) {
       }
       const from = load.history.attempts.length;
       await until("300 answers", () => load.history.attempts.length > from + 300);
-      if (code === "25006") assertEquals((await statusOf(url)).writer.circuit, "closed");
       await run.ask(end);
       const endedAt = performance.now();
       await committedSince(load, endedAt);
