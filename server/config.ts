@@ -120,6 +120,7 @@ export const VARIABLES = z.object({
   DATABASE_URL: checked(understand).optional(),
   REDIS_URL: checked(checkRedisUrl).optional(),
   WEIR_DATA_DIR: dataFolder().default(".weir"),
+  WEIR_MIGRATE: z.enum(["on", "off"]).default("on"),
   WEIR_SPILL: z.enum(["auto", "trust", "off"]).default("auto"),
   WEIR_SPILL_MAX_ORDERS: wholeNumber(1, 1_000_000_000).default(1_000_000),
   WEIR_SPILL_MAX_BYTES: byteSize(1_024 * MIB),
@@ -162,6 +163,8 @@ export interface Config {
   /** Null: a Redis beside the embedded PostgreSQL, or none. */
   readonly redisUrl: string | null;
   readonly dataDir: string;
+  /** False: nothing but the task `migrate` changes the schema. */
+  readonly migrates: boolean;
   /**
    * `auto`: Redis must prove that it is durable. `trust`: Redis is used without a question. `off`:
    * there is no overflow.
@@ -245,6 +248,7 @@ export function readConfig(
     droppedParameters: database?.dropped ?? [],
     redisUrl: values.REDIS_URL ?? null,
     dataDir: values.WEIR_DATA_DIR,
+    migrates: values.WEIR_MIGRATE === "on",
     overflowMode: values.WEIR_SPILL,
     overflowMaxOrders: values.WEIR_SPILL_MAX_ORDERS,
     overflowMaxBytes: values.WEIR_SPILL_MAX_BYTES,

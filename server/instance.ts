@@ -70,7 +70,7 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
         const url = databaseUrl;
         databaseUrl = nextHostFirst(url); // the next try asks the next of several hosts
         try {
-          const { applied } = await migrate({ databaseUrl: url });
+          const { applied } = await migrate({ databaseUrl: url, apply: config.migrates });
           parts.streaks.preparation.succeeded();
           for (const name of applied) log.info(`applied migration ${name}`);
         } catch (error) {

@@ -19,6 +19,7 @@ import { codeOf } from "./connection/failure.ts";
 import { SQLSTATE } from "./connection/failure/codes.ts";
 import { withSession } from "./connection/session.ts";
 import { takeSessionLock } from "./connection/session_lock.ts";
+import { grantsOf, type Migration, scriptOf } from "./migration_script.ts";
 import { missingRight } from "./schema_rights.ts";
 import { pause } from "./waiting.ts";
 
@@ -53,14 +54,6 @@ export class MigrationLocked extends Error {
   }
 }
 
-interface Migration {
-  readonly name: string;
-  readonly script: string;
-  readonly sha256: string;
-  /** False: each statement commits by itself. */
-  readonly inTransaction: boolean;
-}
-
 export interface MigrationStatus {
   readonly name: string;
   /** When it was applied, ISO 8601; null when it was not. */
@@ -73,13 +66,22 @@ export interface MigrationStatus {
  * @throws MigrationError when the recorded schema does not fit this code, or the role may not change
  *   it; MigrationLocked when another migrator is at work
  */
-export async function migrate(options: { databaseUrl: string }): Promise<{ applied: string[] }> {
+export async function migrate(
+  options: {
+    readonly databaseUrl: string;
+    /** False: only checks that nothing is to be applied. Default: true. */
+    readonly apply?: boolean;
+  },
+): Promise<{ applied: string[] }> {
   const migrations = await readMigrations();
   return await withConnection(options.databaseUrl, async (sql) => {
     await refuseStandby(sql);
     await refuseSecond(sql);
     const pending = pendingOf(migrations, await readRecord(sql));
     if (pending.length === 0) return { applied: [] };
+    if (options.apply === false) {
+      throw new MigrationError(ownerNeeded(pending, "WEIR_MIGRATE is off"));
+    }
     const missing = await missingRight(sql);
     if (missing !== null) throw new MigrationError(ownerNeeded(pending, missing));
     return { applied: await applyAll(sql, migrations).catch((error) => explain(error, pending)) };
@@ -100,7 +102,7 @@ async function applyAll(sql: Sql, migrations: readonly Migration[]): Promise<str
 
 /** All migrations in order, applied or not. */
 export async function migrationStatus(
-  options: { databaseUrl: string },
+  options: { readonly databaseUrl: string },
 ): Promise<MigrationStatus[]> {
   const migrations = await readMigrations();
   return await withConnection(options.databaseUrl, async (sql) => {
@@ -108,6 +110,37 @@ export async function migrationStatus(
     pendingOf(migrations, record);
     const appliedAt = new Map(record.map((row) => [row.name, row.applied_at.toISOString()]));
     return migrations.map(({ name }) => ({ name, appliedAt: appliedAt.get(name) ?? null }));
+  });
+}
+
+/** The SQL of the migrations that are not applied, as one text for `psql`. Changes nothing. */
+export async function pendingScript(
+  options: { readonly databaseUrl: string },
+): Promise<string> {
+  const migrations = await readMigrations();
+  return await withConnection(options.databaseUrl, async (sql) => {
+    const pending = pendingOf(migrations, await readRecord(sql));
+    const [row] = await sql<{ path: string }[]>`SELECT current_setting('search_path') AS path`;
+    return scriptOf(pending, { createRecord: RECORD, searchPath: row?.path ?? "" });
+  });
+}
+
+/**
+ * The statements that give `role` what the service needs. Changes nothing.
+ * @throws MigrationError before the first migration
+ */
+export async function grantScript(
+  options: { readonly databaseUrl: string; readonly role: string },
+): Promise<string> {
+  return await withConnection(options.databaseUrl, async (sql) => {
+    const [place] = await sql<{ database: string; schema: string }[]>`
+      SELECT current_database() AS database, nspname AS schema
+      FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
+      WHERE pg_class.oid = to_regclass('weir_migrations')`;
+    if (place === undefined) {
+      throw new MigrationError("there are no tables yet: run `deno task migrate` first");
+    }
+    return grantsOf(options.role, place.database, place.schema);
   });
 }
 
@@ -164,11 +197,12 @@ async function withConnection<T>(url: string, use: (sql: Sql) => Promise<T>): Pr
   return await withSession({ url, name: "migrate", connectTimeoutMs, settings }, use);
 }
 
+const RECORD = `CREATE TABLE IF NOT EXISTS weir_migrations (
+  name text NOT NULL PRIMARY KEY, sha256 text NOT NULL, applied_at timestamptz NOT NULL
+)`;
+
 async function createRecord(sql: Sql): Promise<void> {
-  await sql`
-    CREATE TABLE IF NOT EXISTS weir_migrations (
-      name text NOT NULL PRIMARY KEY, sha256 text NOT NULL, applied_at timestamptz NOT NULL
-    )`;
+  await sql.unsafe(RECORD);
 }
 
 /** The migrations that ran; none when there is no record of them yet. */

@@ -44,7 +44,8 @@ function printReport(report: AuditReport, json: boolean): void {
     );
   }
   if (drifted.length === 0) return;
-  throw new TaskFailure(`${drifted.length} of ${checked} buckets drifted: run the task rebuild`);
+  const buckets = new Set(drifted.map(({ scope, bucket }) => `${scope} ${bucket}`)).size;
+  throw new TaskFailure(`${buckets} of ${checked} buckets drifted: run the task rebuild`);
 }
 
 function rowOf({ scope, bucket, currency, sku, expected, found }: Drift): string[] {

@@ -37,11 +37,11 @@ export async function withDatabaseUrl<T>(
 
 /** Brings the schema up to date, then calls `use` with pools. @throws as `withDatabaseUrl` does */
 export async function withPools<T>(
-  config: Pick<Config, "databaseUrl" | "dataDir" | "statementTimeoutMs">,
+  config: Pick<Config, "databaseUrl" | "dataDir" | "migrates" | "statementTimeoutMs">,
   use: (pools: Database) => Promise<T>,
 ): Promise<T> {
   return await withDatabaseUrl(config, async (url) => {
-    await migrate({ databaseUrl: url });
+    await migrate({ databaseUrl: url, apply: config.migrates });
     const { statementTimeoutMs } = config;
     const pools = openDatabase({ url, statementTimeoutMs, writeConnections: LANES });
     try {

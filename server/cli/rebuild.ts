@@ -15,8 +15,9 @@ export const command = taskCommand(
 )
   .option("--json", "print JSON")
   .action(async ({ json }: { readonly json?: true }) => {
-    await withDatabaseUrl(readConfig(), async (databaseUrl) => {
-      await migrate({ databaseUrl });
+    const config = readConfig();
+    await withDatabaseUrl(config, async (databaseUrl) => {
+      await migrate({ databaseUrl, apply: config.migrates });
       const rebuilt = await rebuildRollups({ databaseUrl }).catch((error: unknown) => {
         throw error instanceof RebuildLocked ? new TaskFailure(error.message) : error;
       });

@@ -49,7 +49,7 @@ export function startAuditing({ database, metrics, streak }: AuditingOptions): A
     if (!isReport) return streak.failed(audit.error);
     if (audit.report.skipped !== undefined) return streak.failed(new Skipped());
     streak.succeeded();
-    metrics.driftedBuckets.inc(audit.report.drifted.length);
+    metrics.driftedBuckets.inc(new Set(audit.report.drifted.map(nameOf)).size);
   };
   const auditor = startAuditor({
     audit: async (buckets) => {

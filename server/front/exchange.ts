@@ -76,8 +76,8 @@ export class Exchange implements WatchedClient, Connection {
   }
 
   /** A subscription by HTTP is a stream of events, and the only call of its request. */
-  senderOf(): ValueSender {
-    return this.events.sender;
+  senderOf(): Promise<ValueSender> {
+    return Promise.resolve(this.events.sender);
   }
 
   get slots(): Slots {

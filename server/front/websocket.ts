@@ -19,7 +19,7 @@ import { getWSConnectionHandler, jsonEncoder } from "@trpc/server/adapters/ws";
 // @ts-types="@types/ws"
 import { WebSocket, WebSocketServer as Server } from "ws";
 import { Refused } from "../../client/contract/refused.ts";
-import type { Context, Principal, ValueSender } from "../router/context.ts";
+import type { Connection, Context, Principal, ValueSender } from "../router/context.ts";
 import { MAX_BATCH_CALLS } from "../router/errors.ts";
 import { appRouter } from "../router/mod.ts";
 import { bearerToken } from "./keys/auth.ts";
@@ -81,7 +81,7 @@ export function createWebSocketServer(front: Front): WebSocketServer {
     const isGone = () => socket.readyState !== WebSocket.OPEN;
     const streams = front.streams.ofConnection();
     const answers = front.answers.ofConnection(slots, isGone);
-    const senderOf = (input: unknown) => socket.senderOf(input);
+    const senderOf: Connection["senderOf"] = async (read) => socket.senderOf(await read());
     const connection = { slots, streams, answers, senderOf };
     socket.begin(front, visitor, incoming.socket);
     sockets.add(socket);

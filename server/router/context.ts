@@ -90,11 +90,11 @@ export interface Connection {
   /** For answers that may be large: their places among the others. */
   readonly answers: Answers;
   /**
-   * Where the values of a subscription can be sent past tRPC: the sender for the one with this raw
-   * input. tRPC would make a dozen objects and promises for each value, and its text for each
+   * Where the values of a subscription can be sent past tRPC: the sender for the one whose raw input
+   * this function reads. tRPC would make a dozen objects and promises for each value, and its text for each
    * subscriber.
    */
-  readonly senderOf?: (rawInput: unknown) => ValueSender | null;
+  readonly senderOf?: (readRawInput: () => Promise<unknown>) => Promise<ValueSender | null>;
 }
 
 /** Sends one value of a subscription, as tRPC sends it: a frame as a tracked one. */

@@ -44,7 +44,7 @@ export const dashboardRouter = router({
       const floor = input.lastEventId ?? null;
       using slot = ctx.connection.slots.open();
       const frames = ctx.services.hub.watch(scope, floor, signal, () => slot.turn());
-      const send = ctx.connection.senderOf?.(await ctx.getRawInput()) ?? null;
+      const send = await ctx.connection.senderOf?.(() => ctx.getRawInput()) ?? null;
       for await (const { id, snapshot } of frames) {
         await ctx.assertStillAllowed();
         if (send === null) yield tracked(id, snapshot);

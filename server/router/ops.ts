@@ -17,7 +17,7 @@ export const opsRouter = router({
 
   onStatus: ops.subscription(async function* ({ ctx, signal }) {
     using slot = ctx.connection.slots.open();
-    const send = ctx.connection.senderOf?.(await ctx.getRawInput()) ?? null;
+    const send = await ctx.connection.senderOf?.(() => ctx.getRawInput()) ?? null;
     for await (const newest of ctx.services.statusBoard.watch(signal)) {
       await ctx.assertStillAllowed();
       await slot.turn();
@@ -44,7 +44,7 @@ export const opsRouter = router({
   }),
 });
 
-/** A day of a store may have a million products, and each may have drifted. So many take 500 KB. */
+/** Very many buckets may have drifted. So many differences take 500 KB. */
 const MAX_DRIFTS = 1_000;
 
 function unlessStopped(error: unknown): never {

@@ -19,8 +19,8 @@ import { orderForbidden } from "./procedures.ts";
 const MAX_ISSUES = 500;
 
 /**
- * So many lines are checked in one go, which takes 1 to 2 ms. Then other callers get their turn: a
- * call may have 8,000 lines and more.
+ * About so many lines and entries of metadata are checked in one go, which takes 1 to 2 ms. Then other
+ * callers get their turn: a call may have 8,000 lines and more.
  */
 const LINES_AT_ONCE = 500;
 
@@ -44,16 +44,19 @@ export async function placeEach(
       lines = 0;
       await new Promise((resolve) => setTimeout(resolve, 0));
     }
-    lines += linesOf(order);
-    results.push(placeOne(call, order, mostIssues));
+    lines += sizeOf(order);
+    const result = placeOne(call, order, mostIssues);
+    result.catch(() => undefined); // Promise.all below tells of it, perhaps a few turns later
+    results.push(result);
   }
   return Promise.all(results);
 }
 
-/** The lines of an order that nobody has checked yet. */
-function linesOf(order: unknown): number {
-  const lines = (order as { readonly lines?: unknown } | null)?.lines;
-  return Array.isArray(lines) ? lines.length : 1;
+/** The lines and entries of metadata of an order that nobody has checked yet. */
+function sizeOf(order: unknown): number {
+  const { lines, metadata } = (order ?? {}) as Record<string, unknown>;
+  const entries = typeof metadata === "object" && metadata !== null ? Object.keys(metadata) : [];
+  return (Array.isArray(lines) ? lines.length : 1) + entries.length;
 }
 
 async function placeOne(

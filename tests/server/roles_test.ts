@@ -1,11 +1,13 @@
 /** The service and the tasks as a role that has the rights of docs/operating.md and no more. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { migrate, MigrationError } from "../../sql/migrate.ts";
+import { connect } from "../../sql/connection/driver.ts";
+import { migrate, MigrationError, migrationStatus } from "../../sql/migrate.ts";
 import { aPoison, refusePoison, rejected, takePoison } from "../support/faults/poison.ts";
 import { WireProxy } from "../support/faults/wire_proxy.ts";
 import { anInput } from "../support/load/orders.ts";
 import { expectExact } from "../support/recount/recount.ts";
 import { emptyDatabase, type TestDatabase, withDatabase } from "../support/services/database.ts";
+import { SCHEMA_FILE, schemaText } from "../support/schema/schema_text.ts";
 import { createTestClient, KEY } from "../support/services/instance.ts";
 import { runService, withProcesses } from "../support/services/service_process.ts";
 import { testServices, until } from "../support/services/services.ts";
@@ -123,6 +125,75 @@ Deno.test("a role with the rights of the page runs every task", () =>
       assertEquals(made.length, 0, "nothing was made");
     })
   ));
+
+Deno.test("migrate --grants prints the statements of the page, and quotes every name that needs it", () =>
+  withDatabase(async ({ url, sql }) => {
+    const database = new URL(url).pathname.slice(1);
+    const printed = await run("migrate", "--grants weir_app", { DATABASE_URL: url });
+    const statements = printed.stdout.split(";\n").slice(0, -1);
+    assertEquals(statements, await grants(database, "weir_app"));
+    await sql`drop table weir_migrations`;
+    await sql`create schema "Odd ""one"`;
+    await sql`create table "Odd ""one".weir_migrations ()`;
+    const odd = { DATABASE_URL: `${url}?schema=Odd%20%22one` };
+    const { stdout } = await run("migrate", "--grants Shop", odd);
+    assertMatch(stdout, /^GRANT USAGE ON SCHEMA "Odd ""one" TO "Shop";$/m);
+    await sql`drop table "Odd ""one".weir_migrations`;
+    const early = await run("migrate", "--grants shop", odd);
+    assertEquals([early.code, early.stdout], [1, ""]);
+    assertMatch(early.stderr, /no tables yet: run `deno task migrate` first/);
+  }));
+
+Deno.test("the SQL of migrate --print makes what migrate makes, and the next start accepts it", async () => {
+  const database = await emptyDatabase();
+  const owner = connect(database.url, { max: 1 });
+  try {
+    const environment = { DATABASE_URL: database.url };
+    const { stdout } = await run("migrate", "--print", environment);
+    assertEquals(
+      await migrationStatus({ databaseUrl: database.url }).then((all) =>
+        all.filter(({ appliedAt }) => appliedAt !== null)
+      ),
+      [],
+    );
+    for (const statement of stdout.split(/;\s*$/m)) {
+      if (statement.trim() !== "") await owner.unsafe(statement).simple();
+    }
+    assertEquals(await migrate({ databaseUrl: database.url, apply: false }), { applied: [] });
+    assertEquals(await schemaText(owner), await Deno.readTextFile(SCHEMA_FILE));
+    const again = await run("migrate", "--print", environment);
+    assertEquals(again.stdout, "-- The schema is up to date.\n");
+  } finally {
+    await owner.end();
+    await database.drop();
+  }
+});
+
+Deno.test("WEIR_MIGRATE=off: a start and a task say what is not applied, and change nothing", async () => {
+  const database = await emptyDatabase();
+  try {
+    const off = { DATABASE_URL: database.url, WEIR_MIGRATE: "off" };
+    const ends = [
+      await runService({ ...off, REDIS_URL: testServices().redisUrl }),
+      await run("keys", "list", off),
+      await run("dlq", "list", off),
+      await run("rebuild", "", off),
+    ];
+    for (const { code, stderr } of ends) {
+      assertEquals(code, 1);
+      assertMatch(
+        stderr,
+        /0001_\S+ to \S+ are not applied, and WEIR_MIGRATE is off.*deno task migrate/,
+      );
+    }
+    const tables = await database.sql`select from pg_tables where schemaname = 'public'`;
+    assertEquals(tables.length, 0);
+    assertEquals((await run("migrate", "", off)).code, 0);
+    assertEquals((await run("keys", "list", off)).code, 0);
+  } finally {
+    await database.drop();
+  }
+});
 
 Deno.test("a right that is missing ends the start, and every task, with one line that names it", () =>
   withDatabase((database) =>

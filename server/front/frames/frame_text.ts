@@ -70,7 +70,7 @@ function socketText(id: number | string, { eventId, data }: SharedValue): Buffer
   return filled(JSON.stringify({ id, result }), FIGURES, data.currencies, MAX_HEAD_BYTES);
 }
 
-/** One value of a subscription as a server-sent event, as tRPC writes it. */
+/** One value of a subscription as a server-sent event, as tRPC writes it for a new subscription. */
 export function eventText({ eventId, data }: SharedValue): Uint8Array {
   if (eventId === null) return filled("data: 0\n\n\n", "data: 0", data, 0);
   const around = `data: ${JSON.stringify(ownOf(data))}\nid: ${eventId}\n\n\n`;

@@ -30,7 +30,9 @@ export function auditRollups(
   again: readonly BucketName[] = [],
 ): Promise<AuditReport> {
   return pool.transaction(async (tx) => {
-    if (!await isReadable(tx)) return { checked: 0, drifted: [], skipped: "journal" };
+    if (!await isReadable(tx, buckets + again.length)) {
+      return { checked: 0, drifted: [], skipped: "journal" };
+    }
     const checked = new Set<string>();
     const drifted: Drift[] = [];
     const check = async (bucket: Bucket, scope: string) => {

@@ -8,15 +8,21 @@ import type { Tx } from "../../connection/database.ts";
 import { ENTRIES, JOURNAL_FORMAT } from "../journal.ts";
 import type { Window } from "../recount.ts";
 
-/** Summing the entries of a longer journal, once for each bucket, would take an audit too long. */
+/** Each bucket sums the whole journal. An audit may sum so many entries, which takes some seconds. */
+const MAX_SUMMED_ENTRIES = 5_000_000;
+/** No bucket sums a journal that is longer than this. */
 const MAX_PENDING_ENTRIES = 50_000;
 /** The same for rows, which may hold few entries each. */
 const MAX_PENDING_ROWS = 2_000;
 
-/** False while the journal is too long to be summed, or holds a row of a newer version of Weir. */
-export async function isReadable(tx: Tx): Promise<boolean> {
+/**
+ * False while the journal is too long to be summed for so many buckets, or holds a row of a newer
+ * version of Weir.
+ */
+export async function isReadable(tx: Tx, buckets: number): Promise<boolean> {
+  const most = Math.min(MAX_PENDING_ENTRIES, Math.floor(MAX_SUMMED_ENTRIES / Math.max(1, buckets)));
   const [row] = await tx<{ is_readable: boolean | null }[]>`
-    SELECT count(*) <= ${MAX_PENDING_ROWS} AND sum(size) <= ${MAX_PENDING_ENTRIES}
+    SELECT count(*) <= ${MAX_PENDING_ROWS} AND sum(size) <= ${most}
            AND max(format) <= ${JOURNAL_FORMAT} AS is_readable
     FROM (SELECT format, ${tx.unsafe(ENTRIES)} AS size FROM journal
           LIMIT ${MAX_PENDING_ROWS + 1}) AS seen`;

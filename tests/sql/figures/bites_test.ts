@@ -6,6 +6,7 @@ import { foldJournal } from "../../../sql/figures/fold.ts";
 import { readFigures } from "../../../sql/figures/snapshots.ts";
 import { fold, withPools } from "../../support/recount/folds.ts";
 import { anOrder, manyLines } from "../../support/load/orders.ts";
+import { toFormat1 } from "../../support/recount/journal.ts";
 import { expectExact } from "../../support/recount/recount.ts";
 import type { TestSql } from "../../support/services/database.ts";
 import { until } from "../../support/services/services.ts";
@@ -202,16 +203,7 @@ Deno.test("a fold leaves a journal row of an unknown format, and asOf does not p
 Deno.test("a row of the version before holds its lists itself, and is folded as well", () =>
   withPools(async (pools, sql) => {
     await commitBatch(sql, [anOrder(), anOrder()]);
-    await sql`
-      with s as (delete from journal_sums returning *)
-      update journal j set format = 1, store_ids = s.store_ids, currencies = s.currencies,
-        minutes = s.minutes, order_counts = s.order_counts, units = s.units,
-        revenue_minor = s.revenue_minor, cancelled_orders = s.cancelled_orders,
-        cancelled_revenue_minor = s.cancelled_revenue_minor,
-        product_store_ids = s.product_store_ids, product_currencies = s.product_currencies,
-        product_days = s.product_days, product_skus = s.product_skus,
-        product_units = s.product_units, product_revenue_minor = s.product_revenue_minor
-      from s where s.batch_id = j.batch_id`;
+    await toFormat1(sql);
     await commitBatch(sql, [anOrder()]);
     const { journalRows, orders } = await fold(pools);
     assertEquals([journalRows, orders], [2, 3]);

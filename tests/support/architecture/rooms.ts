@@ -40,7 +40,7 @@ const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   "sql/": [
     ["migrate", "api_keys", "orders"],
     ["figures"],
-    ["schema_rights"],
+    ["schema_rights", "migration_script"],
     ["connection"],
     ["time", "waiting"],
   ],

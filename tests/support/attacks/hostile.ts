@@ -24,6 +24,8 @@ const WIDE_ORDERS = 40;
 const WIDE_LINES = 100;
 const SILENT_AT_ONCE = 10;
 const UNFINISHED_BYTES = 500_000;
+/** The service answers every shot, or hangs up, long before this. */
+const MOST_ANSWER_MS = 40_000;
 
 export class Hostile implements Disposable {
   /** How often each shot was fired. */
@@ -57,9 +59,17 @@ export class Hostile implements Disposable {
     while (!isOver()) {
       const name = this.random.pick(Object.keys(this.#shots));
       this.fired[name] = (this.fired[name] ?? 0) + 1;
-      await this.#shots[name]!().catch(() => undefined); // the service may hang up
+      const shot = this.#shots[name]!().catch(() => undefined); // the service may hang up
+      const { promise: late, reject } = Promise.withResolvers<never>();
+      const timer = setTimeout(() => reject(new Error(`no answer to "${name}"`)), MOST_ANSWER_MS);
+      await Promise.race([shot, late]).finally(() => clearTimeout(timer));
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
+  }
+
+  /** The number of the kinds of shots. */
+  get kinds(): number {
+    return Object.keys(this.#shots).length;
   }
 
   [Symbol.dispose](): void {

@@ -7,6 +7,7 @@ import { foldJournal } from "../../../../sql/figures/fold.ts";
 import type { NewOrder } from "../../../../sql/orders/new_order.ts";
 import { iso } from "../../../../sql/time.ts";
 import { type TestSql, withDatabase } from "../../../support/services/database.ts";
+import { toFormat1 } from "../../../support/recount/journal.ts";
 import { anOrder } from "../../../support/load/orders.ts";
 import { WireProxy } from "../../../support/faults/wire_proxy.ts";
 import type { Drift } from "../../../../client/contract/ops_runs.ts";
@@ -84,6 +85,8 @@ Deno.test("an audit is skipped while folds are far behind, since it would read t
       nothing,
       "a few rows may hold as many entries",
     );
+    await sql`update journal set entries = 5_001`;
+    assertEquals(await auditRollups(pools.audit, 1_000), nothing, "each bucket would sum them");
     await sql`update journal set entries = 1, format = 3`;
     assertEquals(
       await auditRollups(pools.audit, 50),
@@ -92,6 +95,14 @@ Deno.test("an audit is skipped while folds are far behind, since it would read t
     );
     await sql`delete from journal`;
     assertGreater((await auditRollups(pools.audit, 50)).drifted.length, 0);
+  }));
+
+Deno.test("journal rows of both formats count as folded", () =>
+  withOrders(async ({ sql, audit }) => {
+    await commitBatch(sql, [anOrder(), anOrder({ storeId: "store-2", currency: "JPY" })]);
+    await toFormat1(sql);
+    await commitBatch(sql, [anOrder(), { ...anOrder(), placedAt: "2026-01-01T00:00:00.000Z" }]);
+    assertEquals(await audit(), []);
   }));
 
 Deno.test("an empty database shows no drift", () =>
