@@ -8,7 +8,8 @@
  *   closed     Batches are committed. Left when the window of latest calls is bad, or has met nothing
  *              but standbys for a while.
  *   open       Nothing is sent to the database. Orders go into the overflow, or are refused when there
- *              is none. Left after a pause that grows with each opening in a row.
+ *              is none. Left after a pause that grows with each opening in a row, or after 250 ms
+ *              while a standby answers.
  *   half_open  `probes` batches of at most one order are sent, one after the other. If all succeed,
  *              the circuit closes. If one fails or hangs, the circuit opens. A hung probe that ends
  *              late answers its order if it can. Otherwise it puts the order back in the mailbox,

@@ -1,6 +1,7 @@
 /**
  * `deno task migrate`: brings the schema up to date. With `--status` it lists the migrations
- * instead, with `--print` it prints their SQL, and with `--grants` the rights of a role. Two runs at the same time take turns. A schema that this code does not know is refused.
+ * instead, with `--print` it prints their SQL, and with `--grants` the rights of a role. Two runs at
+ * the same time take turns. A schema that this code does not know is refused.
  * Tested in tests/server/cli/tasks_test.ts.
  */
 import {
