@@ -10,6 +10,12 @@
  */
 import { until } from "../services/services.ts";
 
+/**
+ * Part of PostgreSQL's answer to a batch that is committed. A refusal lacks it, and so does the answer
+ * to Parse: after both the same batch goes to the server once more.
+ */
+export const CARRIED_OUT = "SELECT 1\0";
+
 export type Way = "open" | "held" | "dropped";
 
 interface Connection {

@@ -8,7 +8,7 @@ import { outcomeOf } from "../../support/recount/history.ts";
 import { Random } from "../../support/load/random.ts";
 import { until } from "../../support/services/services.ts";
 import type { ServiceProcess } from "../../support/services/service_process.ts";
-import { WireProxy } from "../../support/faults/wire_proxy.ts";
+import { CARRIED_OUT, WireProxy } from "../../support/faults/wire_proxy.ts";
 import { type PlaceInput, placeInput } from "../../../client/contract/order.ts";
 
 const ROUNDS = 5;
@@ -47,9 +47,16 @@ interface Underway {
 /** A moment to kill the instance. Afterwards the callers send again. */
 interface Moment {
   readonly name: string;
+  /** True when one of the orders is stored before. PostgreSQL refuses its batch once, and it is sent again. */
+  readonly hasReplay?: boolean;
   /** Makes the moment last. Called when a batch with one of the orders is on its way. */
   freeze(proxy: WireProxy): void;
   hasCome(underway: Underway): boolean;
+}
+
+/** Lets refusals through: the batch comes again after one. */
+function loseAnswer(proxy: WireProxy): void {
+  proxy.onReply = (text) => text.includes(CARRIED_OUT) ? "dropped" : undefined;
 }
 
 const MOMENTS: readonly Moment[] = [
@@ -60,8 +67,14 @@ const MOMENTS: readonly Moment[] = [
   },
   {
     name: "after COMMIT, before it gets the answer",
-    freeze: (proxy) => proxy.replies = "held",
+    freeze: loseAnswer,
     hasCome: ({ sent, rows, answered }) => rows > 0 && rows === sent.size && answered === 0,
+  },
+  {
+    name: "after COMMIT of a batch with a replay, before it gets the answer",
+    hasReplay: true,
+    freeze: loseAnswer,
+    hasCome: ({ sent, rows, answered }) => rows > 1 && rows === sent.size && answered === 0,
   },
   {
     name: "after the answer",
@@ -70,7 +83,7 @@ const MOMENTS: readonly Moment[] = [
   },
 ];
 
-for (const { name, freeze, hasCome } of MOMENTS) {
+for (const { name, hasReplay, freeze, hasCome } of MOMENTS) {
   Deno.test(`an instance killed ${name} loses and doubles nothing`, () =>
     withFaults(async (run) => {
       const proxy = WireProxy.to(run.postgres.url);
@@ -78,6 +91,7 @@ for (const { name, freeze, hasCome } of MOMENTS) {
         let service = await run.instance({ DATABASE_URL: proxy.through(run.postgres.url) });
         const load = await underLoad(run, () => service.url);
         const orders = Array.from({ length: ORDERS }, () => load.newOrder());
+        if (hasReplay) await load.persist(orders[0]!);
         const sent = new Set<string>();
         proxy.onRequest = (text) => {
           const keys = orders.map(({ idempotencyKey }) => idempotencyKey)
