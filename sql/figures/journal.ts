@@ -52,9 +52,6 @@ type JournalLists = Omit<JournalRow, "written_at" | "orders"> & { readonly batch
  */
 export const ENTRIES = "coalesce(entries, greatest(orders, 1))";
 
-/** The most rows that are taken at once, even when they hold few entries. */
-const MAX_ROWS = 2_000;
-
 /** The most rows among which a fold chooses. Sorting so many takes about 20 ms. */
 const MAX_SEEN_ROWS = 20_000;
 
@@ -113,17 +110,17 @@ export async function takeJournal(
                                own - size, written_at, batch_id ROWS UNBOUNDED PRECEDING)
     ), oldest AS MATERIALIZED (
       SELECT store_id, min(written_at) AS written_at FROM turns
-      WHERE number > 1 AND (number > ${MAX_ROWS} OR entries > ${mostEntries}) GROUP BY 1
+      WHERE number > 1 AND entries > ${mostEntries} GROUP BY 1
     ), taken AS MATERIALIZED (
       SELECT array_agg(batch_id) AS ids FROM turns t
-      WHERE number = 1 OR (number <= ${MAX_ROWS} AND entries <= ${mostEntries} AND NOT (
+      WHERE number = 1 OR (entries <= ${mostEntries} AND NOT (
         t.orders = 0 AND EXISTS (
           SELECT FROM oldest o WHERE o.written_at < t.written_at
             AND (o.store_id IS NULL OR o.store_id = t.store_id))))
     ), stays AS MATERIALIZED (
       SELECT min(written_at) AS any_row, min(written_at) FILTER (WHERE store_id IS NULL) AS shared
       FROM turns
-      WHERE number > 1 AND (number > ${MAX_ROWS} OR entries > ${mostEntries})
+      WHERE number > 1 AND entries > ${mostEntries}
     )
     DELETE FROM journal WHERE batch_id = ANY((SELECT ids FROM taken)::uuid[])
     RETURNING *, (SELECT count(*) FROM seen) AS seen,
@@ -218,19 +215,35 @@ export function mergeJournal(rows: readonly JournalRow[]): Deltas {
       const minute = iso(new Date(row.minutes[index]!));
       const day = dayOf(minute);
       for (const scope of [storeId, ALL_STORES]) {
+        const key = `${scope}\n${currency}\n`;
         scopes.add(scope);
-        addSums(entryOf(minutes, { scope, currency, minute }, noSums), row, index);
-        addSums(entryOf(days, { scope, currency, day }, noSums), row, index);
+        addSums(
+          entryOf(minutes, key + minute, () => ({ scope, currency, minute, ...noSums() })),
+          row,
+          index,
+        );
+        addSums(
+          entryOf(days, key + day, () => ({ scope, currency, day, ...noSums() })),
+          row,
+          index,
+        );
       }
     });
     row.product_store_ids.forEach((storeId, index) => {
       const currency = row.product_currencies[index]!;
       const day = row.product_days[index]!;
       const sku = row.product_skus[index]!;
+      const units = BigInt(row.product_units[index]!);
+      const revenueMinor = BigInt(row.product_revenue_minor[index]!);
+      const key = `${currency}\n${day}\n${sku}`;
       for (const scope of [storeId, ALL_STORES]) {
-        const product = entryOf(products, { scope, currency, day, sku }, noPieces);
-        product.units += BigInt(row.product_units[index]!);
-        product.revenueMinor += BigInt(row.product_revenue_minor[index]!);
+        const product = entryOf(
+          products,
+          `${scope}\n${key}`,
+          () => ({ scope, currency, day, sku, units: 0n, revenueMinor: 0n }),
+        );
+        product.units += units;
+        product.revenueMinor += revenueMinor;
       }
     });
   }
@@ -250,24 +263,19 @@ function addSums(delta: Sums, row: JournalRow, index: number): void {
   delta.cancelledRevenueMinor += BigInt(row.cancelled_revenue_minor[index]!);
 }
 
-const noPieces = () => ({ units: 0n, revenueMinor: 0n });
 const noSums = () => ({
-  ...noPieces(),
   orders: 0n,
+  units: 0n,
+  revenueMinor: 0n,
   cancelledOrders: 0n,
   cancelledRevenueMinor: 0n,
 });
 
-/** The map's value under `key`. A new value is the key with zero sums. */
-function entryOf<Key extends Readonly<Record<string, string>>, Zero extends object>(
-  map: Map<string, Key & Zero>,
-  key: Key,
-  zero: () => Zero,
-): Key & Zero {
-  const id = Object.values(key).join("\n");
-  const known = map.get(id);
+/** The map's value under `key`; a new one where there is none. */
+function entryOf<Value>(map: Map<string, Value>, key: string, begin: () => Value): Value {
+  const known = map.get(key);
   if (known !== undefined) return known;
-  const begun = { ...key, ...zero() };
-  map.set(id, begun);
+  const begun = begin();
+  map.set(key, begun);
   return begun;
 }

@@ -55,13 +55,13 @@ function aStage(orders: readonly NewOrder[]) {
 
 const many = (count: number) => Array.from({ length: count }, () => anOrder());
 
-Deno.test("an order that can neither be stored nor parked is set aside, and 699 others are drained", async () => {
-  const orders = many(700);
+Deno.test("an order that can neither be stored nor parked is set aside, and 399 others are drained", async () => {
+  const orders = many(400);
   const { drain, failing, letters, codes, held, store } = aStage(orders);
   failing(new Set([orders[5]!]), () => sqlError(REFUSED));
   letters.refuse = () => sqlError("22P05");
-  assertEquals(await drain(), { drained: 699, newOrders: 699, parked: 0, setAside: 1 });
-  assertEquals([codes(), held.length, store.rows.size], [[[REFUSED, "22P05"]], 0, 699]);
+  assertEquals(await drain(), { drained: 399, newOrders: 399, parked: 0, setAside: 1 });
+  assertEquals([codes(), held.length, store.rows.size], [[[REFUSED, "22P05"]], 0, 399]);
 });
 
 Deno.test("orders stay in the overflow, and are not set aside, while the database stores nothing", async () => {

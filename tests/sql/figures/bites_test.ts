@@ -15,11 +15,12 @@ Deno.test("a backlog is folded in bites, and asOf does not pass the rows that st
   withPools(async (pools, sql) => {
     const [before] = await sql<{ now: Date }[]>`select clock_timestamp() as now`;
     await commitBatch(sql, [anOrder()]);
+    await sql`update journal set entries = null`; // then a row of one order counts as one
     await sql`
       with copies as (
         insert into journal (batch_id, format, written_at, orders)
         select gen_random_uuid(), format, written_at, orders
-        from journal, generate_series(1, 4499) returning batch_id
+        from journal, generate_series(1, 3499) returning batch_id
       )
       insert into journal_sums
       select c.batch_id, store_ids, currencies, minutes, order_counts, units, revenue_minor,
@@ -27,8 +28,8 @@ Deno.test("a backlog is folded in bites, and asOf does not pass the rows that st
              product_days, product_skus, product_units, product_revenue_minor
       from copies c, journal_sums`;
     const bites = [await fold(pools), await fold(pools)];
-    assertEquals(bites.map((bite) => [bite.journalRows, bite.more]), [[2_000, true], [
-      2_000,
+    assertEquals(bites.map((bite) => [bite.journalRows, bite.more]), [[1_500, true], [
+      1_500,
       true,
     ]]);
     const [waiting] = await sql<{ at: Date }[]>`select min(written_at) as at from journal`;
@@ -37,7 +38,7 @@ Deno.test("a backlog is folded in bites, and asOf does not pass the rows that st
     assertEquals([last.journalRows, last.more, last.version], [500, false, 3]);
     assert((await readFigures(pools.read, "*")).asOf >= before!.now.toISOString());
     const [sum] = await sql`select orders from rollup_days where scope = '*'`;
-    assertEquals(sum?.["orders"], "4500");
+    assertEquals(sum?.["orders"], "3500");
   }));
 
 Deno.test("a bite takes as many rows as fit its entries, and at least one row", () =>
