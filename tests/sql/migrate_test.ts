@@ -104,3 +104,26 @@ Deno.test("orders come in while an index on them is built, and a half-built inde
     assertEquals((await migrating).applied, ["0011_orders_cancelled.sql"]);
     assertEquals(await isValid(), true);
   }));
+
+Deno.test("a fold under way and the migration of its tables do not wait for each other", () =>
+  withEmptyDatabase(async ({ url, sql, session }) => {
+    await migrate({ databaseUrl: url });
+    await sql`delete from weir_migrations where name = '0016_journal_stores.sql'`;
+    await sql`alter table scope_versions drop column stores_as_of`;
+    await sql`alter table journal drop column store_id`; // and the index with it
+    const fold = session();
+    await fold`begin`;
+    await fold`select from scope_versions`;
+    const migrating = migrate({ databaseUrl: url });
+    await until("the migrator to wait for the fold", async () => {
+      const waiting = await sql`
+        select from pg_stat_activity
+        where application_name = 'weir migrate' and datname = current_database()
+          and wait_event_type = 'Lock'`;
+      return waiting.length > 0;
+    });
+    await fold`set local lock_timeout = '500ms'`;
+    await fold`delete from journal`;
+    await fold`commit`;
+    assertEquals((await migrating).applied, ["0016_journal_stores.sql"]);
+  }));

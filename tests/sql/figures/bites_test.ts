@@ -41,6 +41,33 @@ Deno.test("a backlog is folded in bites, and asOf does not pass the rows that st
     assertEquals(sum?.["orders"], "3500");
   }));
 
+Deno.test("asOf does not pass a row that a fold has not looked at", () =>
+  withPools(async (pools, sql) => {
+    await commitBatch(sql, [anOrder()]);
+    await fold(pools);
+    await commitBatch(sql, [anOrder()]);
+    // More rows than a fold looks at. It looks at the first ones, and the last ones are the oldest.
+    await sql`
+      with copies as (
+        insert into journal (batch_id, format, written_at, orders)
+        select gen_random_uuid(), format, written_at - row * interval '1 millisecond', orders
+        from journal, generate_series(1, 20500) as row returning batch_id
+      )
+      insert into journal_sums
+      select c.batch_id, store_ids, currencies, minutes, order_counts, units, revenue_minor,
+             cancelled_orders, cancelled_revenue_minor, product_store_ids, product_currencies,
+             product_days, product_skus, product_units, product_revenue_minor
+      from copies c, journal_sums`;
+    await sql`update scope_versions set as_of = '2001-01-01', stores_as_of = '2001-01-01'`;
+    await fold(pools);
+    for (const scope of ["*", "store-1"]) {
+      assertEquals((await readFigures(pools.read, scope)).asOf, "2001-01-01T00:00:00.000Z");
+    }
+    await fold(pools); // now it sees all that is left
+    const [waiting] = await sql<{ at: Date }[]>`select min(written_at) as at from journal`;
+    assertEquals((await readFigures(pools.read, "*")).asOf, waiting!.at.toISOString());
+  }));
+
 Deno.test("a bite takes as many rows as fit its entries, and at least one row", () =>
   withPools(async (pools, sql) => {
     const lines = manyLines(9);
