@@ -4,12 +4,14 @@
  */
 import { assertEquals, assertGreater, assertLessOrEqual } from "@std/assert";
 import { type FaultRun, report, withFaults } from "../../support/faults/fault_run.ts";
+import { memoryGoesBack, residentMiB } from "../../support/faults/memory.ts";
 import { countsOf, type Knock, Knocking, openDoor, type Way } from "../../support/load/doors.ts";
 import { anInput } from "../../support/load/orders.ts";
 import { quantileOf } from "../../support/recount/history.ts";
 import { expectExact } from "../../support/recount/recount.ts";
 import type { TestSql } from "../../support/services/database.ts";
 import { KEY } from "../../support/services/instance.ts";
+import type { ServiceProcess } from "../../support/services/service_process.ts";
 import { until } from "../../support/services/services.ts";
 
 /** Two batches of ten orders at a time, each 400 ms: 50 orders a second and instance. */
@@ -23,6 +25,7 @@ const GENTLE_PER_SECOND = 8;
 const FLOOD_PER_CALL = 50;
 /** Orders of each phase and instance, so that the p99 is not the slowest of all. */
 const PHASE = 100;
+const MOST_GROWTH_MIB = 200;
 /** A p99 of at most this is never called slow: a machine may cause as much without any flood. */
 const NOISE_MS = 50;
 
@@ -43,8 +46,9 @@ async function slowBatches(sql: TestSql): Promise<void> {
 
 /** Runs the twenty stores alone and then beside the flood. */
 async function flooded(run: FaultRun, instances: number, way: Way) {
-  const urls: string[] = [];
-  while (urls.length < instances) urls.push((await run.instance()).url);
+  const services: ServiceProcess[] = [];
+  while (services.length < instances) services.push(await run.instance());
+  const urls = services.map(({ url }) => url);
   const doorsOf = () => Promise.all(urls.map((url) => openDoor(way, url, KEY)));
   const [gentleDoors, floodDoors] = [await doorsOf(), await doorsOf()];
   let made = 0;
@@ -63,6 +67,7 @@ async function flooded(run: FaultRun, instances: number, way: Way) {
     await run.ask(slowBatches);
     await phase(30); // the connections are warm, and the pace is known
     const alone = await phase(PHASE);
+    const memoryBefore = await Promise.all(services.map(residentMiB));
     const flood = new Knocking(
       floodDoors,
       10 * CAPACITY * instances / FLOOD_PER_CALL,
@@ -79,7 +84,12 @@ async function flooded(run: FaultRun, instances: number, way: Way) {
     const offered = (flood.sent - sent) * FLOOD_PER_CALL / seconds;
     const during = flood.answered.slice(answered);
     const all = await flood.stop();
-    return { alone, beside, offered, during, all };
+    const memory = await Promise.all(services.map(async (service, index) => ({
+      service,
+      before: memoryBefore[index]!,
+      after: await residentMiB(service),
+    })));
+    return { alone, beside, offered, during, all, memory };
   } finally {
     await Promise.all([...gentleDoors, ...floodDoors].map((door) => door.close()));
   }
@@ -90,13 +100,14 @@ for (const instances of [1, 2]) {
     const where = `${instances} instance${instances === 1 ? "" : "s"}, ${way}`;
     Deno.test(`twenty stores do not notice one that sends ten times the capacity (${where})`, () =>
       withFaults(async (run) => {
-        const { alone, beside, offered, during, all } = await flooded(run, instances, way);
+        const { alone, beside, offered, during, all, memory } = await flooded(run, instances, way);
         report(where, {
           alone: { p50: quantileOf(alone.map(({ ms }) => ms), 0.5), p99: p99Of(alone) },
           beside: { p50: quantileOf(beside.map(({ ms }) => ms), 0.5), p99: p99Of(beside) },
           said: countsOf(beside),
           floodOfferedPerSecond: Math.round(offered),
           flood: countsOf(during),
+          memoryMiB: memory.map(({ before, after }) => [before, after]),
         });
         assertEquals(countsOf(alone), { committed: alone.length });
         assertEquals(countsOf(beside), { committed: beside.length });
@@ -112,6 +123,10 @@ for (const instances of [1, 2]) {
         );
         await until("the folds", () => run.ask(expectExact).then(() => true, () => false));
         await run.ask(expectExact);
+        for (const { service, before, after } of memory) {
+          assertLessOrEqual(after - before, MOST_GROWTH_MIB, "MiB");
+          await memoryGoesBack(service, before);
+        }
       }, {
         environment: {
           WEIR_BATCH_MAX_ORDERS: String(BATCH),

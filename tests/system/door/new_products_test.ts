@@ -5,7 +5,7 @@
 import { assert, assertGreater, assertLessOrEqual } from "@std/assert";
 import { report, statusOf, withFaults } from "../../support/faults/fault_run.ts";
 import { makeUsedLog } from "../../support/faults/used_log.ts";
-import { residentMiB } from "../../support/faults/memory.ts";
+import { memoryGoesBack, residentMiB } from "../../support/faults/memory.ts";
 import { expectGentle, Gentle } from "../../support/load/gentle.ts";
 import { LiveFeed } from "../../support/load/live_feed.ts";
 import { anInput } from "../../support/load/orders.ts";
@@ -123,6 +123,7 @@ Deno.test("new products of one store leave the dashboard of another as young as 
     await until("the journal to be folded", folded, 120_000);
     await run.ask(expectExact);
     assertLessOrEqual(after - before, MOST_GROWTH_MIB, "MiB");
+    await memoryGoesBack(service, before);
     feed.end();
     await client.close();
   }));
