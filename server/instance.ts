@@ -6,7 +6,6 @@
 import { createActor, waitFor } from "xstate";
 import { systemMachine } from "../actors/system_machine.ts";
 import { anyKeyInForce } from "../sql/api_keys.ts";
-import { nextHostFirst } from "../sql/connection/url.ts";
 import { migrate } from "../sql/migrate.ts";
 import { type HttpOptions, type HttpServer, KEEP_ALIVE_MS, serveHttp } from "./front/http.ts";
 import { visitorBounds } from "./front/connections/descriptors.ts";
@@ -59,18 +58,15 @@ export interface Instance {
 
 /** Starts an instance. The database and Redis may be away. @throws when the port is taken. */
 export async function startInstance(options: InstanceOptions): Promise<Instance> {
-  const { config } = options;
-  let { databaseUrl } = options;
+  const { config, databaseUrl } = options;
   const parts = startParts(options);
   let listening: Listening;
   const tries = new StartTries(() => performance.now());
   const system = createActor(systemMachine, {
     input: {
       prepare: async () => {
-        const url = databaseUrl;
-        databaseUrl = nextHostFirst(url); // the next try asks the next of several hosts
         try {
-          const { applied } = await migrate({ databaseUrl: url, apply: config.migrates });
+          const { applied } = await migrate({ databaseUrl, apply: config.migrates });
           parts.streaks.preparation.succeeded();
           for (const name of applied) log.info(`applied migration ${name}`);
         } catch (error) {

@@ -8,7 +8,7 @@
 import postgres from "postgres";
 import { WEIR_CODE } from "./failure/codes.ts";
 import { Sockets } from "./socket.ts";
-import { understand } from "./url.ts";
+import { type Host, understand } from "./url.ts";
 
 export type Sql = postgres.Sql<Record<string, never>>;
 export type Tx = postgres.TransactionSql<Record<string, never>>;
@@ -120,16 +120,18 @@ const NO_GAPS = {
 
 /**
  * Connections to `url`; none is made before the first query, and none after `end` was called.
- * @param reachTimeoutMs the time to reach a host, all hosts together
+ * @param reachTimeoutMs the time to reach the host
+ * @param choose says which of several hosts to take; default: the first
  * @throws WrongConnectionString
  */
 export function connect(
   url: string,
   options: postgres.Options<Record<string, never>>,
   reachTimeoutMs = (options.connect_timeout ?? CONNECT_TIMEOUT_SECONDS) * 1_000,
+  choose?: (timeoutMs: number) => Promise<Host>,
 ): Sql {
   const { target } = understand(url);
-  const sockets = new Sockets(target, reachTimeoutMs);
+  const sockets = new Sockets(target, reachTimeoutMs, choose);
   const { name, port } = target.hosts[0]!;
   const all = {
     ...NO_GAPS,

@@ -20,13 +20,13 @@ import type { Sql, Tx } from "./driver.ts";
 import { isConnectionLost, isFull, isStandby } from "./failure.ts";
 import { DatabaseTimeout, NotReplicated, PoolCut } from "./failure/given_up.ts";
 import { Gate } from "./gate.ts";
+import { type Primary, primaryOf } from "./primary.ts";
 import { Session } from "./session.ts";
 import type { Settings } from "./settings.ts";
-import { nextHostFirst } from "./url.ts";
 import { answerWithin, pause } from "../waiting.ts";
 
 export interface PoolOptions {
-  /** `postgres://user:password@host:port/database`; several hosts are tried in order. */
+  /** `postgres://user:password@host:port/database`; the primary of several hosts is found. */
   readonly url: string;
   readonly name: string;
   readonly maxConnections: number;
@@ -68,8 +68,9 @@ const READY_CALLS = 4;
 
 /** A pool of sessions that can be replaced as a whole. */
 export class Pool implements Sharer {
-  #url: string;
   #ended = false;
+  readonly #primary: Primary | null;
+  readonly #forgetPrimary: (() => void) | undefined;
   /** Counts cancelled waits for a standby. The server warns of one before it ends the call. */
   #cancelledWaits = 0;
   /** When the server last answered a call, as in `Session.begunAt`. */
@@ -86,7 +87,8 @@ export class Pool implements Sharer {
 
   constructor(readonly options: PoolOptions) {
     const { url, maxConnections, maxWaiting = MAX_WAITING } = options;
-    this.#url = url;
+    this.#primary = primaryOf(url);
+    this.#forgetPrimary = this.#primary?.onMoved(() => this.#leave());
     this.#gate = new Gate({
       places: maxConnections,
       maxWaiting,
@@ -171,6 +173,7 @@ export class Pool implements Sharer {
   /** Ends all sessions. Calls under way have `timeoutMs` to end. Legal twice. */
   async end(timeoutMs = 1_000): Promise<void> {
     this.#ended = true;
+    this.#forgetPrimary?.();
     const cut = new PoolCut();
     this.#gate.clear(cut);
     this.#connections.refuse(this, cut);
@@ -202,9 +205,9 @@ export class Pool implements Sharer {
   /** A new session; null when there is no room for it. */
   #open(): Session | null {
     if (!this.#connections.take()) return null;
-    const { name, statementTimeoutMs, settings } = this.options;
+    const { url, name, statementTimeoutMs, settings } = this.options;
     const session = new Session({
-      url: this.#url,
+      url,
       name,
       connectTimeoutMs: statementTimeoutMs,
       readyTimeoutMs: READY_CALLS * statementTimeoutMs,
@@ -242,8 +245,14 @@ export class Pool implements Sharer {
   /** Replaces the sessions. When many calls fail on the same ones, the first call does it. */
   #replace(lost: Session, timeoutMs: number): void {
     if (this.#ended || !this.#sessions.has(lost)) return;
-    this.#url = nextHostFirst(this.#url);
+    this.#primary?.doubt();
     for (const session of this.#sessions) this.#drop(session, timeoutMs);
+  }
+
+  /** Ends the sessions with a host that is the primary no more. */
+  #leave(): void {
+    const left = [...this.#sessions].filter(({ isReady }) => isReady);
+    for (const session of left) this.#drop(session, RETIRE_MS);
   }
 
   /** Ends a session, which gets no further call. */

@@ -12,6 +12,7 @@ import type postgres from "postgres";
 import { connect, type Sql } from "./driver.ts";
 import { WEIR_CODE } from "./failure/codes.ts";
 import { PROMISED, SCHEMA, SETTINGS, type Settings } from "./settings.ts";
+import { type Primary, primaryOf } from "./primary.ts";
 import { understand } from "./url.ts";
 
 /** The oldest PostgreSQL that the tests have run on. */
@@ -31,7 +32,7 @@ export class UnfitDatabase extends Error {
 }
 
 export interface SessionOptions {
-  /** `postgres://user:password@host:port/database`; several hosts are tried in order. */
+  /** `postgres://user:password@host:port/database`; the primary of several hosts is found. */
   readonly url: string;
   /** The server lists the session as `weir <name>`. */
   readonly name: string;
@@ -58,6 +59,8 @@ export class Session {
   readonly ready: Promise<void>;
   #ready = false;
   #closed = false;
+  #isEnding = false;
+  readonly #primary: Primary | null;
   /** When the session began to connect, by `performance.now()`. */
   readonly begunAt = performance.now();
 
@@ -75,9 +78,11 @@ export class Session {
       onclose: () => this.#close(),
       connection: { application_name: `weir ${name}` },
     };
-    this.sql = connect(url, own, Math.max(1_000, connectTimeoutMs));
+    this.#primary = primaryOf(url);
+    const { find } = this.#primary ?? {};
+    this.sql = connect(url, own, Math.max(1_000, connectTimeoutMs), find);
     this.ready = this.#setUp();
-    this.ready.catch(() => undefined); // the caller may have given up meanwhile
+    this.ready.catch(() => this.#primary?.doubt()); // the caller may have given up meanwhile
   }
 
   /** True once the session is set up, also after its end. */
@@ -96,6 +101,7 @@ export class Session {
 
   /** Ends the session. A statement under way has `timeoutMs` to end. Legal twice. */
   async end(timeoutMs: number): Promise<void> {
+    this.#isEnding = true;
     await this.sql.end({ timeout: timeoutMs / 1_000 }).catch(() => undefined);
     this.#close();
   }
@@ -112,6 +118,7 @@ export class Session {
   #close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    if (!this.#isEnding) this.#primary?.doubt();
     void this.sql.end({ timeout: 0 }).catch(() => undefined); // or the driver would connect anew
     this.options.onClosed?.();
   }

@@ -1,9 +1,8 @@
 /**
- * Sockets to PostgreSQL: to the first of several hosts that takes a connection, with TLS as the
- * connection string asks for it.
+ * Sockets to PostgreSQL, with TLS as the connection string asks for it.
  *
  * The driver, postgres.js 3.4, could open them itself, but
- * - with several hosts it keeps every failure to itself and tries again for ever, without a pause;
+ * - with several hosts it takes one after the other, and keeps every failure to itself;
  * - it connects again for ever when the server hangs up without a word;
  * - it goes on with TLS after a server has said that it has none;
  * - it waits in silence for an answer that the server will not give to a password.
@@ -29,20 +28,25 @@ export class Sockets {
   /** Sockets that PostgreSQL has not answered on yet. */
   readonly #young = new Set<Socket>();
 
-  /** @param timeoutMs the time for all hosts together */
-  constructor(readonly target: Target, readonly timeoutMs: number) {}
+  /**
+   * @param timeoutMs the time to reach a host
+   * @param choose says which of several hosts to take
+   */
+  constructor(
+    readonly target: Target,
+    readonly timeoutMs: number,
+    readonly choose: ((timeoutMs: number) => Promise<Host>) | undefined,
+  ) {}
 
   /** A socket, for the driver. It fails after this, with `NotConnected`, when no host was reached. */
   async open(): Promise<Socket> {
-    const failures: NotConnected[] = [];
-    for (const host of this.target.hosts) {
-      try {
-        return await this.#reach(host);
-      } catch (error) {
-        failures.push(notConnected(error, host));
-      }
+    let host = this.target.hosts[0]!;
+    try {
+      host = await this.choose?.(this.timeoutMs) ?? host;
+      return await this.#reach(host);
+    } catch (error) {
+      return failing(notConnected(error, host));
     }
-    return failing(together(failures));
   }
 
   /** From now on every attempt fails. Attempts under way go on. */
@@ -58,9 +62,8 @@ export class Sockets {
   }
 
   async #reach(host: Host): Promise<Socket> {
-    const { hosts, tls, connectTimeoutMs } = this.target;
-    const share = this.timeoutMs / hosts.length;
-    const timeoutMs = Math.min(share, connectTimeoutMs ?? share);
+    const { tls, connectTimeoutMs } = this.target;
+    const timeoutMs = Math.min(this.timeoutMs, connectTimeoutMs ?? this.timeoutMs);
     if (this.#closed) throw new NotConnected("the connections were ended", CONNECTION.destroyed);
     const raw = connectTcp(host.port, host.name);
     this.#young.add(raw);
@@ -181,27 +184,13 @@ async function happens<T>(socket: Socket | TLSSocket, event: string): Promise<T>
   }
 }
 
-function notConnected(error: unknown, { name, port }: Host): NotConnected {
+/** An error that names the host. */
+export function notConnected(error: unknown, { name, port }: Host): NotConnected {
   const message = error instanceof Error ? error.message || error.name : String(error);
   const code = codeOf(error) ?? CONNECTION.closed;
   const where = `${name.includes(":") ? `[${name}]` : name}:${port}`;
   const text = message.includes(where) ? message : `${where}: ${message}`;
   return new NotConnected(text, code, { cause: error });
-}
-
-/**
- * One error of all hosts, the same whichever host was asked first. A host that refuses connections
- * may only be stopped, so the code is that of another host if there is one.
- */
-function together(failures: readonly NotConnected[]): NotConnected {
-  const isRefused = ({ code }: NotConnected) => Number(code === CONNECTION.refused);
-  const sorted = failures.toSorted((one, other) =>
-    isRefused(one) - isRefused(other) || (one.message < other.message ? -1 : 1)
-  );
-  const [first, ...others] = sorted;
-  if (first === undefined) throw new Error("a target without a host");
-  if (others.length === 0) return first;
-  return new NotConnected(sorted.map(({ message }) => message).join("; "), first.code);
 }
 
 /** A stream that fails with `error`, one tick later: the driver listens by then. */

@@ -6,7 +6,7 @@
  * variables of the environment.
  *
  * The canonical URL says the same as the string, without anything that Weir does not use. Its hosts
- * stand in the text as a list, so that `nextHostFirst` can turn them.
+ * stand in the text as a list, so that `onlyHost` can take one of them.
  */
 import { userInfo } from "node:os";
 import type { Settings } from "./settings.ts";
@@ -86,12 +86,16 @@ export function understand(text: string): Understood {
   return { url: canonical(kept, target), target, dropped: [...dropped, ...options.dropped] };
 }
 
-/** The canonical URL with its first host moved to the end, so that another one is tried first. */
-export function nextHostFirst(url: string): string {
+/** The canonical URL with one of its hosts alone. */
+export function onlyHost(url: string, host: Host): string {
   return url.replace(
-    /^([a-z]+:\/\/(?:[^@/]*@)?)([^,/]+),([^/?]+)/,
-    (_, before: string, first: string, others: string) => `${before}${others},${first}`,
+    /^([a-z]+:\/\/[^@/]*@)[^/?]+/,
+    (_, before: string) => before + addressOf(host),
   );
+}
+
+function addressOf({ name, port }: Host): string {
+  return `${name.includes(":") ? `[${name}]` : name}:${port}`;
 }
 
 function targetOf(
@@ -189,9 +193,10 @@ const PLACED: ReadonlySet<string> = new Set(["host", "port", "user", "password",
 function canonical(kept: ReadonlyMap<string, string>, target: Target): string {
   const { user, password, database, hosts } = target;
   const login = [user, ...(password === "" ? [] : [password])].map(encodeURIComponent).join(":");
-  const list = hosts.map(({ name, port }) => `${name.includes(":") ? `[${name}]` : name}:${port}`);
   const rest = [...kept].filter(([name]) => !PLACED.has(name))
     .map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
   const query = rest.length === 0 ? "" : `?${rest.join("&")}`;
-  return `postgres://${login}@${list.join(",")}/${encodeURIComponent(database)}${query}`;
+  return `postgres://${login}@${hosts.map(addressOf).join(",")}/${
+    encodeURIComponent(database)
+  }${query}`;
 }

@@ -11,7 +11,6 @@
 import type { Pool } from "../connection/database.ts";
 import { isFull } from "../connection/failure.ts";
 import { Session } from "../connection/session.ts";
-import { nextHostFirst } from "../connection/url.ts";
 import { type Notice, NOTICE_CHANNEL, notify, parseNotice } from "./notices.ts";
 
 /** The payload of an echo, which is no notice. It shows whether LISTEN still hears. */
@@ -34,7 +33,7 @@ export interface NoticeHandlers {
 }
 
 export interface NoticeListener {
-  /** Drops the connection and opens another one, at the next host when there are several. */
+  /** Drops the connection and opens another one. */
   renew(): void;
   /** Resolves when no connection is left. */
   stop(): Promise<void>;
@@ -46,14 +45,12 @@ export function startNoticeListener(url: string, handlers: NoticeHandlers): Noti
 }
 
 class Listener implements NoticeListener {
-  #url: string;
   #session: Session;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
   readonly #retiring = new Set<Promise<void>>();
 
-  constructor(url: string, readonly handlers: NoticeHandlers) {
-    this.#url = url;
+  constructor(readonly url: string, readonly handlers: NoticeHandlers) {
     this.#session = this.#listen();
   }
 
@@ -69,7 +66,7 @@ class Listener implements NoticeListener {
 
   #listen(): Session {
     const session = new Session({
-      url: this.#url,
+      url: this.url,
       name: "listen",
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
       onNotification: (_channel, payload) => this.#hear(payload),
@@ -96,7 +93,6 @@ class Listener implements NoticeListener {
     retiring.finally(() => this.#retiring.delete(retiring));
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      this.#url = nextHostFirst(this.#url);
       this.#session = this.#listen();
     }, PAUSE_MS);
   }

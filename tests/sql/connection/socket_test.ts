@@ -1,4 +1,4 @@
-/** The way to a server: several hosts, TLS against a real PostgreSQL, and servers that are none. */
+/** The way to a server: TLS against a real PostgreSQL, and servers that are none. */
 import { assertEquals, assertLess, assertMatch, assertRejects } from "@std/assert";
 import { connect } from "../../../sql/connection/driver.ts";
 import { codeOf } from "../../../sql/connection/failure.ts";
@@ -136,22 +136,6 @@ Deno.test("TLS: the client shows its certificate to a server that asks for one",
     } finally {
       await server.dispose();
     }
-  }));
-
-Deno.test("several hosts: the first that takes a connection is used, and all failures are told at once", () =>
-  withDatabase(async ({ url }) => {
-    const { host, username, password, pathname } = new URL(url);
-    const among = (...hosts: string[]) =>
-      `postgres://${username}:${password}@${hosts.join(",")}${pathname}`;
-    assertEquals(await usesTls(among("no.such.host.invalid", "127.0.0.1:1", host)), false);
-    const begunAt = performance.now();
-    const failure = await failureOf(among("127.0.0.1:1", "127.0.0.1:2"));
-    assertMatch(failure, /^ECONNREFUSED: .*127\.0\.0\.1:1.*; .*127\.0\.0\.1:2/);
-    assertLess(performance.now() - begunAt, 5_000);
-    const silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const late = among(`127.0.0.1:${silent.addr.port}`, host);
-    assertEquals(await usesTls(late, 2), false, "a silent host leaves time for the others");
-    silent.close();
   }));
 
 Deno.test("a server that is not PostgreSQL is named as such, with and without TLS", async () => {

@@ -1,7 +1,7 @@
 /** Connection strings, as libpq reads them and as providers hand them out. */
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { WrongConnectionString } from "../../../sql/connection/url/grammar.ts";
-import { nextHostFirst, understand } from "../../../sql/connection/url.ts";
+import { onlyHost, understand } from "../../../sql/connection/url.ts";
 
 const targetOf = (text: string) => understand(text).target;
 const droppedOf = (text: string) =>
@@ -172,18 +172,15 @@ Deno.test("a string that was copied from elsewhere is refused with the way to me
   assertEquals(targetOf(" postgres://u:p@h/db\n").database, "db", "spaces around it are nothing");
 });
 
-Deno.test("the canonical URL says the same, and its hosts can be turned", () => {
+Deno.test("the canonical URL says the same, and one of its hosts can be taken", () => {
   const text = "postgresql://u%40x:p%2F%40@h1:1,[::1]:2,h3/d%20b?sslmode=require&keepalives=1" +
     "&options=-c%20search_path%3Da&connect_timeout=3";
   const { url, target } = understand(text);
   assertEquals(understand(url), { url, target, dropped: [] });
-  let turned = url;
-  for (const first of ["::1", "h3", "h1"]) {
-    turned = nextHostFirst(turned);
-    const next = understand(turned).target;
-    assertEquals(next.hosts[0]?.name, first);
-    assertEquals({ ...next, hosts: target.hosts }, target);
+  for (const host of target.hosts) {
+    const { target: only } = understand(onlyHost(url, host));
+    assertEquals(only, { ...target, hosts: [host] });
   }
-  assertEquals(turned, url);
-  assertEquals(nextHostFirst("postgres://u:p@h1:5432/db"), "postgres://u:p@h1:5432/db");
+  const single = "postgres://u:p@h1:5432/db";
+  assertEquals(onlyHost(single, { name: "h1", port: 5432 }), single);
 });
