@@ -27,25 +27,51 @@ export async function settlesWithin(ms: number, promise: Promise<unknown>): Prom
   return settled.signal.aborted;
 }
 
+/** Doubt whether anybody works on an answer. */
+export interface Doubt {
+  /** The doubt begins after this time, and again so long after each sign of life. */
+  readonly afterMs: number;
+  /** Looks for a sign of life. */
+  readonly isAlive: () => boolean | Promise<boolean>;
+}
+
 /**
- * The answer of `promise`, unless it takes longer than `ms`.
- * @throws `late()` after that time, the reason of `signal` when it aborts first, or the failure of
- *   `promise`
+ * The answer of `promise`, unless it takes longer than `ms`, or `doubt` finds nobody alive.
+ * @throws `late()` then, the reason of `signal` when it aborts first, or the failure of `promise`
  */
 export function answerWithin<T>(
   ms: number,
   promise: Promise<T>,
   late: () => Error,
   signal?: AbortSignal,
+  doubt?: Doubt,
 ): Promise<T> {
   return unlessGivenUp(promise, (giveUp) => {
     const timer = setTimeout(() => giveUp(late()), ms);
+    const dispel = doubt && beginDoubt(doubt, () => giveUp(late()));
     const ignore = onAbort(signal, giveUp);
     return () => {
       clearTimeout(timer);
+      dispel?.();
       ignore();
     };
   });
+}
+
+/** Calls `giveUp` once when nobody is alive. @returns ends the doubt */
+function beginDoubt({ afterMs, isAlive }: Doubt, giveUp: () => void): () => void {
+  let isOver = false;
+  const look = async () => {
+    const alive = await isAlive();
+    if (isOver) return;
+    if (!alive) giveUp();
+    else timer = setTimeout(look, afterMs);
+  };
+  let timer = setTimeout(look, afterMs);
+  return () => {
+    isOver = true;
+    clearTimeout(timer);
+  };
 }
 
 /** The answer of `promise`, unless `signal` aborts first. @throws the signal's reason then */

@@ -20,7 +20,8 @@ import type { Sql, Tx } from "./driver.ts";
 import { isConnectionLost, isFull, isStandby } from "./failure.ts";
 import { DatabaseTimeout, NotReplicated, PoolCut } from "./failure/given_up.ts";
 import { Gate } from "./gate.ts";
-import { type Primary, primaryOf } from "./primary.ts";
+import { answersKnock } from "./hosts/knock.ts";
+import { type Primary, primaryOf } from "./hosts/primary.ts";
 import { Session } from "./session.ts";
 import type { Settings } from "./settings.ts";
 import { answerWithin, pause } from "../waiting.ts";
@@ -54,6 +55,8 @@ const RETIRE_MS = 1_000;
 /** About as many quick calls as a pool answers in a second. */
 const MAX_WAITING = 1_000;
 
+/** A call that waits for so long looks for a sign of life of its server. Few calls take so long. */
+const PATIENCE_MS = 600;
 /** The pause before the next attempt when the server has refused a connection. */
 const REFUSED_PAUSE_MS = 50;
 /**
@@ -134,7 +137,10 @@ export class Pool implements Sharer {
         const call = session.ready.then(() =>
           isGivenUp ? Promise.reject(late()) : use(session.sql)
         );
-        const answer = await answerWithin(timeoutMs, call, late, this.#cut.signal);
+        const answer = await answerWithin(timeoutMs, call, late, this.#cut.signal, {
+          afterMs: PATIENCE_MS,
+          isAlive: () => this.#isAlive(session),
+        });
         this.#answeredAt = performance.now();
         return answer;
       } catch (error) {
@@ -150,6 +156,15 @@ export class Pool implements Sharer {
         this.#release(session);
       }
     }
+  }
+
+  /**
+   * False when the server is frozen or cut off: it answers neither another call nor a knock. A server
+   * without another host beside it has the statement's whole time.
+   */
+  #isAlive({ host, readyMs }: Session): boolean | Promise<boolean> {
+    const isHeard = performance.now() - this.#answeredAt < PATIENCE_MS;
+    return this.#primary === null || isHeard || readyMs === null || answersKnock(host, readyMs);
   }
 
   /** Runs `use` in one transaction, READ COMMITTED unless `mode` says otherwise. @throws as `run` */

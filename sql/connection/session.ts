@@ -12,8 +12,8 @@ import type postgres from "postgres";
 import { connect, type Sql } from "./driver.ts";
 import { WEIR_CODE } from "./failure/codes.ts";
 import { PROMISED, SCHEMA, SETTINGS, type Settings } from "./settings.ts";
-import { type Primary, primaryOf } from "./primary.ts";
-import { understand } from "./url.ts";
+import { type Primary, primaryOf } from "./hosts/primary.ts";
+import { type Host, understand } from "./url.ts";
 
 /** The oldest PostgreSQL that the tests have run on. */
 const MIN_VERSION = 15;
@@ -57,7 +57,9 @@ export class Session {
    *   driver
    */
   readonly ready: Promise<void>;
-  #ready = false;
+  /** The server, or the one that is asked first until the primary is found. */
+  host: Host;
+  #readyMs: number | null = null;
   #closed = false;
   #isEnding = false;
   readonly #primary: Primary | null;
@@ -79,15 +81,22 @@ export class Session {
       connection: { application_name: `weir ${name}` },
     };
     this.#primary = primaryOf(url);
-    const { find } = this.#primary ?? {};
-    this.sql = connect(url, own, Math.max(1_000, connectTimeoutMs), find);
+    this.host = understand(url).target.hosts[0]!;
+    const primary = this.#primary;
+    const choose = primary && (async (ms: number) => this.host = await primary.find(ms));
+    this.sql = connect(url, own, Math.max(1_000, connectTimeoutMs), choose ?? undefined);
     this.ready = this.#setUp();
     this.ready.catch(() => this.#primary?.doubt()); // the caller may have given up meanwhile
   }
 
   /** True once the session is set up, also after its end. */
   get isReady(): boolean {
-    return this.#ready;
+    return this.#readyMs !== null;
+  }
+
+  /** The time that it took to be ready, at least five round trips; null: it never was. */
+  get readyMs(): number | null {
+    return this.#readyMs;
   }
 
   get ageMs(): number {
@@ -112,7 +121,7 @@ export class Session {
     // A temporary table would go first unless pg_temp is named.
     const path = { search_path: `${search_path}, pg_temp` };
     await setUp(this.sql, asked, { ...SETTINGS, ...path, ...settings });
-    this.#ready = true;
+    this.#readyMs = this.ageMs;
   }
 
   #close(): void {

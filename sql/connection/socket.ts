@@ -18,7 +18,7 @@ import { strangeAnswer } from "./server_greeting.ts";
 import type { Host, Target, Tls } from "./url.ts";
 
 /** The bytes by which a client asks for TLS. */
-const TLS_REQUEST = Uint8Array.of(0, 0, 0, 8, 4, 210, 22, 47);
+export const TLS_REQUEST = Uint8Array.of(0, 0, 0, 8, 4, 210, 22, 47);
 const [YES, NO] = ["S", "N"];
 const TLS_PROTOCOL = "postgresql";
 

@@ -88,3 +88,31 @@ Deno.test("answerUnless() passes on what comes before its signal aborts", async 
   assertEquals(await answerUnless(stop.signal, Promise.resolve(7)), 7);
   stop.abort();
 });
+
+Deno.test("answerWithin() looks for a sign of life again and again, and gives up without one", async () => {
+  using time = new FakeTime();
+  let looks = 0;
+  const doubt = { afterMs: 100, isAlive: () => ++looks < 3 };
+  const never = outcomeOf(
+    answerWithin(10_000, new Promise(() => undefined), late, undefined, doubt),
+  );
+  for (const ms of [100, 100, 99]) await time.tickAsync(ms);
+  assertEquals([never.state, looks], ["waits", 2]);
+  await time.tickAsync(1);
+  await never.ended;
+  assertEquals([never.state, looks], ["fails: too late", 3]);
+});
+
+Deno.test("answerWithin() has no doubt once it has its answer", async () => {
+  using time = new FakeTime();
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const alive = Promise.withResolvers<boolean>();
+  const doubt = { afterMs: 100, isAlive: () => alive.promise };
+  const answer = outcomeOf(answerWithin(10_000, promise, late, undefined, doubt));
+  await time.tickAsync(100);
+  resolve("yes");
+  await answer.ended;
+  alive.resolve(false); // too late to matter, and no timer is left
+  await time.tickAsync(10_000);
+  assertEquals(answer.state, "answers yes");
+});

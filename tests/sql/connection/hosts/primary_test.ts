@@ -1,14 +1,14 @@
 /** The primary among several hosts: silent ones, closed ones, a standby, and two that both say yes. */
 import { assert, assertEquals, assertLess, assertMatch, assertRejects } from "@std/assert";
-import { NotConnected } from "../../../sql/connection/failure.ts";
-import { Pool } from "../../../sql/connection/pool.ts";
-import { Primary, primaryOf } from "../../../sql/connection/primary.ts";
-import { understand } from "../../../sql/connection/url.ts";
-import { withDatabase } from "../../support/services/database.ts";
-import { type ServerProcess, startPostgres } from "../../support/services/server_process.ts";
-import { eitherOf, promote, withStandby } from "../../support/services/standby.ts";
-import { connect } from "../../../sql/connection/driver.ts";
-import { until } from "../../support/services/services.ts";
+import { NotConnected } from "../../../../sql/connection/failure.ts";
+import { Pool } from "../../../../sql/connection/pool.ts";
+import { Primary, primaryOf } from "../../../../sql/connection/hosts/primary.ts";
+import { understand } from "../../../../sql/connection/url.ts";
+import { withDatabase } from "../../../support/services/database.ts";
+import { type ServerProcess, startPostgres } from "../../../support/services/server_process.ts";
+import { eitherOf, promote, withStandby } from "../../../support/services/standby.ts";
+import { connect } from "../../../../sql/connection/driver.ts";
+import { until } from "../../../support/services/services.ts";
 
 const TIMEOUT_MS = 10_000;
 /** Less than the time after which a session that nobody uses is ended anyway. */

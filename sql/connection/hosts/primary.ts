@@ -8,11 +8,11 @@
  * libpq tries its hosts one after the other (target_session_attrs), which costs the time of each host
  * that is silent.
  */
-import { connect, type Sql } from "./driver.ts";
-import { NotConnected } from "./failure.ts";
-import { CONNECTION, SQLSTATE } from "./failure/codes.ts";
-import { notConnected } from "./socket.ts";
-import { type Host, onlyHost, understand } from "./url.ts";
+import { connect, type Sql } from "../driver.ts";
+import { NotConnected } from "../failure.ts";
+import { CONNECTION, SQLSTATE } from "../failure/codes.ts";
+import { notConnected } from "../socket.ts";
+import { type Host, onlyHost, understand } from "../url.ts";
 
 /** After the first answer of a primary, others have this time to say that they are one too. */
 const RIVAL_MS = 50;
