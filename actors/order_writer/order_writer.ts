@@ -7,7 +7,7 @@
  */
 import { type Actor, createActor, waitFor } from "xstate";
 import type { OrderWriterStatus } from "../../client/contract/ops_status.ts";
-import { MAX_BATCH_LINES } from "../../sql/orders/batch.ts";
+import { MAX_BATCH_BULK } from "../../sql/orders/batch.ts";
 import type { NewOrder } from "../../sql/orders/new_order.ts";
 import { classify } from "../../sql/connection/failure.ts";
 import type { BatchReport, OrderStore } from "./group_commit.ts";
@@ -217,13 +217,13 @@ class MachineOrderWriter implements OrderWriter {
 
   /**
    * The time, milliseconds, until a batch begins that takes this order, if it comes now. Whole
-   * batches go before it. A batch is full by its orders or by its lines.
+   * batches go before it. A batch is full by its orders or by its bulk.
    */
   #waitMs(order: NewOrder): number {
     const { batchOrders } = this.#actor.getSnapshot().context;
-    const { orders, lines } = this.#mailbox.backlogs.ahead(order);
+    const { orders, bulk } = this.#mailbox.backlogs.ahead(order);
     return this.#pace.waitMs(
-      Math.floor(Math.max(orders / batchOrders, lines / MAX_BATCH_LINES)),
+      Math.floor(Math.max(orders / batchOrders, bulk / MAX_BATCH_BULK)),
     );
   }
 

@@ -12,7 +12,7 @@
  *
  * Tested in tests/actors/overflow_drainer/overflow_drainer_test.ts and set_aside_test.ts.
  */
-import { MAX_BATCH_LINES } from "../../sql/orders/batch.ts";
+import { bulkOf, MAX_BATCH_BULK } from "../../sql/orders/batch.ts";
 import type { NewOrder } from "../../sql/orders/new_order.ts";
 import type { LetterCause } from "../../sql/orders/dead_letters.ts";
 import { type Commit, takesOrders } from "../order_writer/bisect.ts";
@@ -172,7 +172,7 @@ function oneBatch<Entry extends Spilled>(
     if (!byOrder.has(entry.order.orderId)) byOrder.set(entry.order.orderId, entry);
   }
   const single = [...byOrder.values()];
-  let lines = 0;
-  const end = single.findIndex(({ order }) => (lines += order.lineCount) > MAX_BATCH_LINES);
+  let bulk = 0;
+  const end = single.findIndex(({ order }) => (bulk += bulkOf(order.lineCount)) > MAX_BATCH_BULK);
   return single.slice(0, end === -1 ? maxOrders : Math.min(Math.max(1, end), maxOrders));
 }

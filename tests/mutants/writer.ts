@@ -10,10 +10,10 @@ export const WRITER: readonly Mutant[] = [
     tests: ["unit", "tests/actors"],
   },
   {
-    name: "the door counts orders and not their lines",
+    name: "the door counts orders and not their bulk",
     file: "actors/order_writer/order_writer.ts",
-    find: "Math.max(orders / batchOrders, lines / MAX_BATCH_LINES)",
-    replace: "Math.max(orders / batchOrders, 0 * lines / MAX_BATCH_LINES)",
+    find: "Math.max(orders / batchOrders, bulk / MAX_BATCH_BULK)",
+    replace: "Math.max(orders / batchOrders, 0 * bulk / MAX_BATCH_BULK)",
     tests: ["unit", "tests/actors/order_writer/order_writer_test.ts"],
   },
   {

@@ -11,7 +11,7 @@
  *
  * A batch costs as much time as the orders that it takes, not as those that wait.
  */
-import { MAX_BATCH_LINES } from "../../../sql/orders/batch.ts";
+import { bulkOf, MAX_BATCH_BULK, mostBulkOf } from "../../../sql/orders/batch.ts";
 import type { NewOrder } from "../../../sql/orders/new_order.ts";
 import { BacklogSizes } from "./backlog_sizes.ts";
 import { LEAST_WEIGHT, weightOf } from "./order_weight.ts";
@@ -40,7 +40,7 @@ export class Backlogs {
   readonly #byWeight = new BacklogSizes<StoreBacklog>(TURN);
   readonly #byBytes = new BacklogSizes<StoreBacklog>(KIB);
   orders = 0;
-  lines = 0;
+  bulk = 0;
 
   /** Stores that have waiting orders. */
   get stores(): number {
@@ -91,25 +91,25 @@ export class Backlogs {
   }
 
   /**
-   * Takes orders for a batch in turns: at most `maxOrders` keys, and no more lines than a batch may
+   * Takes orders for a batch in turns: at most `maxOrders` keys, and no more bulk than a batch may
    * have. Callers with the same key and content share one entry. An order with other content under
    * a key that is taken waits until `release`. So the first of two contents is stored.
    */
   take(maxOrders: number): BatchEntry[] {
     const entries: BatchEntry[] = [];
     const passed: WaitingKey[] = [];
-    let lines = 0;
+    let bulk = 0;
     // A store that is put behind the others is met again, as long as anything is left.
     for (const backlog of this.#turns) {
       if (entries.length >= maxOrders) break;
       const key = nextReady(backlog, passed);
       const { lineCount } = key.orders[0]!.order;
-      if (entries.length > 0 && lines + lineCount > MAX_BATCH_LINES) break;
+      if (entries.length > 0 && bulk + bulkOf(lineCount) > MAX_BATCH_BULK) break;
       backlog.credit += TURN;
       this.#turns.delete(backlog);
       if (weightOf(lineCount) <= backlog.credit) {
         backlog.credit -= weightOf(lineCount);
-        lines += lineCount;
+        bulk += bulkOf(lineCount);
         entries.push(this.#hold(key, passed));
       }
       if (backlog.readyKeys > 0) this.#turns.add(backlog);
@@ -171,13 +171,16 @@ export class Backlogs {
   }
 
   /**
-   * The orders and lines that batches take before they take `order`, if it comes now: all of its
+   * The orders and the bulk that batches take before they take `order`, if it comes now: all of its
    * store's backlog, and of each other store no more than as many turns as that takes.
    */
-  ahead(order: NewOrder): { readonly orders: number; readonly lines: number } {
+  ahead(order: NewOrder): { readonly orders: number; readonly bulk: number } {
     const own = this.#ofStore.get(order.storeId)?.weight ?? 0;
     const turns = this.#byWeight.unitsBelow(Math.ceil((own + weightOf(order.lineCount)) / TURN));
-    return { orders: Math.min(this.orders, turns), lines: Math.min(this.lines, turns * TURN) };
+    return {
+      orders: Math.min(this.orders, turns),
+      bulk: Math.min(this.bulk, mostBulkOf(turns * TURN)),
+    };
   }
 
   #makeKey(orderId: string, storeId: string, orders: WaitingOrder[]): WaitingKey {
@@ -234,7 +237,7 @@ export class Backlogs {
       backlog.orders += sign;
       backlog.weight += sign * weightOf(order.lineCount);
       backlog.bytes += sign * bytesOf(order);
-      this.lines += sign * order.lineCount;
+      this.bulk += sign * bulkOf(order.lineCount);
     }
     this.orders += sign * waiting.length;
     this.#byWeight.move(backlog, weight, backlog.weight);

@@ -28,9 +28,9 @@ export class Mailbox {
     return this.#backlogs.orders;
   }
 
-  /** Lines of the orders waiting for a batch. */
-  get lines(): number {
-    return this.#backlogs.lines;
+  /** The bulk of the orders waiting for a batch. */
+  get bulk(): number {
+    return this.#backlogs.bulk;
   }
 
   /** Bytes of all orders here, waiting or taken. */
@@ -77,7 +77,7 @@ export class Mailbox {
 
   /**
    * Takes waiting orders for a batch, of each store in its turn: at most `maxOrders`, and no more
-   * lines than a batch may have. An order with other content under a taken key waits until that key
+   * bulk than a batch may have. An order with other content under a taken key waits until that key
    * is answered.
    */
   take(maxOrders: number): BatchEntry[] {

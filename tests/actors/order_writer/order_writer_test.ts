@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
-import { MAX_BATCH_LINES } from "../../../sql/orders/batch.ts";
+import { bulkOf, MAX_BATCH_BULK } from "../../../sql/orders/batch.ts";
 import { anOrder, manyLines } from "../../support/load/orders.ts";
 import { aWriter, placedLater, said } from "../../support/doubles/order_writer.ts";
 import { gate, socketError, sqlError } from "../../support/doubles/scripted_store.ts";
@@ -153,10 +153,10 @@ Deno.test("the door refuses orders that would wait past their deadline, as soon 
   assertEquals(store.rows.size, 5);
 });
 
-Deno.test("the door counts a batch as full by its lines too, not by its orders alone", async () => {
+Deno.test("the door counts a batch as full by its bulk too, not by its orders alone", async () => {
   const { clock, store, place } = aWriter();
   store.before = () => new Promise((done) => clock.setTimeout(done, 100));
-  const full = MAX_BATCH_LINES / 200;
+  const full = Math.floor(MAX_BATCH_BULK / bulkOf(200));
   const early = Array.from({ length: 20 * full }, () => place(anOrder({ lines: manyLines(200) })));
   await clock.advance(250);
   assertEquals(store.sent.slice(0, 4), [full, full, full, full]);

@@ -5,7 +5,7 @@ import {
   type Spilled,
 } from "../../../actors/overflow_drainer/drain_batch.ts";
 import { startOverflowDrainer } from "../../../actors/overflow_drainer/overflow_drainer.ts";
-import { MAX_BATCH_LINES } from "../../../sql/orders/batch.ts";
+import { bulkOf, MAX_BATCH_BULK } from "../../../sql/orders/batch.ts";
 import type { LetterCause } from "../../../sql/orders/dead_letters.ts";
 import { anOrder, manyLines } from "../../support/load/orders.ts";
 import {
@@ -51,8 +51,9 @@ function aStore() {
 }
 
 /** Thirty orders, of which a batch may have twenty-five. */
-const wideOrders = () =>
-  Array.from({ length: 30 }, () => anOrder({ lines: manyLines(MAX_BATCH_LINES / 25) }));
+const WIDE = Array.from({ length: 200 }, (_, index) => index + 1)
+  .find((lineCount) => Math.floor(MAX_BATCH_BULK / bulkOf(lineCount)) === 25)!;
+const wideOrders = () => Array.from({ length: 30 }, () => anOrder({ lines: manyLines(WIDE) }));
 
 Deno.test("drainBatch() removes orders after their commit, and committing them twice adds none", async () => {
   const source = aSource([anOrder(), anOrder()]);

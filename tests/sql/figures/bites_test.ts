@@ -1,6 +1,6 @@
 /** A fold takes the rows of the journal that it can read, as many as it can add in time. */
 import { assert, assertEquals, assertGreater, assertRejects } from "@std/assert";
-import { commitBatch, MAX_BATCH_LINES } from "../../../sql/orders/batch.ts";
+import { commitBatch } from "../../../sql/orders/batch.ts";
 import { cancelOrder } from "../../../sql/orders/cancellation.ts";
 import { foldJournal } from "../../../sql/figures/fold.ts";
 import { readFigures } from "../../../sql/figures/snapshots.ts";
@@ -186,10 +186,10 @@ Deno.test("rows of the version before have no count of entries, and are folded",
 
 Deno.test("a fold adds thousands of products within its session's timeouts", () =>
   withPools(async (pools, sql) => {
-    for (let batch = 0; batch < 60_000 / MAX_BATCH_LINES; batch++) {
+    for (let batch = 0; batch < 60_000 / 400; batch++) {
       await commitBatch(
         sql,
-        Array.from({ length: MAX_BATCH_LINES / 200 }, (_, order) =>
+        Array.from({ length: 2 }, (_, order) =>
           anOrder({
             storeId: `store-${order}`,
             lines: manyLines(200).map((line) => ({

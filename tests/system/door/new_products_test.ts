@@ -2,11 +2,11 @@
  * A store sells thousands of new products each second, more than folds can take. The dashboard of
  * another store stays as young as before, the journal stays bounded, and every figure is exact.
  */
-import { assert, assertGreater, assertLessOrEqual } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertLessOrEqual } from "@std/assert";
 import { report, statusOf, withFaults } from "../../support/faults/fault_run.ts";
 import { makeUsedLog } from "../../support/faults/used_log.ts";
 import { memoryGoesBack, residentMiB } from "../../support/faults/memory.ts";
-import { expectGentle, Gentle } from "../../support/load/gentle.ts";
+import { Gentle } from "../../support/load/gentle.ts";
 import { LiveFeed } from "../../support/load/live_feed.ts";
 import { anInput } from "../../support/load/orders.ts";
 import { authorization, request } from "../../support/load/raw_calls.ts";
@@ -25,6 +25,8 @@ const OVERSHOOT = 3;
 const GENTLE_ORDERS = 300;
 const MOST_AGE_MS = 2_000;
 const MOST_TIMES = 3;
+/** Twice what a busy machine showed. */
+const MOST_P99_MS = 100;
 const MOST_GROWTH_MIB = 200;
 
 /** More calls than the attack makes. */
@@ -118,7 +120,9 @@ Deno.test("new products of one store leave the dashboard of another as young as 
     assertGreater(answers["queue_full"] ?? 0, 0);
     assertLessOrEqual(mostEntries, OVERSHOOT * MOST_ENTRIES);
     assert(seen.has("folds_behind"), "an operator hears of it");
-    expectGentle(quiet, underFire);
+    assertEquals(underFire.refusals, {}, "nobody else is refused");
+    // Measured: 20 to 47 ms beside 8 to 15 without the attack, and 700 ms before the mend.
+    assertLessOrEqual(underFire.p99Ms, Math.max(MOST_P99_MS, MOST_TIMES * quiet.p99Ms), "ms");
     const folded = async () => (await run.ask((sql) => sql`select from journal`)).length === 0;
     await until("the journal to be folded", folded, 120_000);
     await run.ask(expectExact);

@@ -4,7 +4,7 @@ import { assertEquals, assertLess } from "@std/assert";
 import { Backlogs } from "../../../../actors/order_writer/mailbox/backlogs.ts";
 import { weightOf } from "../../../../actors/order_writer/mailbox/order_weight.ts";
 import type { WaitingOrder } from "../../../../actors/order_writer/mailbox/waiting_order.ts";
-import { MAX_BATCH_LINES } from "../../../../sql/orders/batch.ts";
+import { bulkOf, MAX_BATCH_BULK } from "../../../../sql/orders/batch.ts";
 import { anOrder, manyLines } from "../../../support/load/orders.ts";
 
 /** The most lines that an order may have. */
@@ -77,17 +77,17 @@ class Model {
 
   take(most: number): string[] {
     const taken: string[] = [];
-    let lines = 0;
+    let bulk = 0;
     while (taken.length < most && this.turns.length > 0) {
       const turn = this.turns[0]!;
       const key = this.#next(turn.storeId)!;
       const { order } = key.orders[0]!;
-      if (taken.length > 0 && lines + order.lineCount > MAX_BATCH_LINES) break;
+      if (taken.length > 0 && bulk + bulkOf(order.lineCount) > MAX_BATCH_BULK) break;
       turn.credit += 5;
       this.turns.push(this.turns.shift()!);
       if (weightOf(order.lineCount) <= turn.credit) {
         turn.credit -= weightOf(order.lineCount);
-        lines += order.lineCount;
+        bulk += bulkOf(order.lineCount);
         taken.push(order.orderId);
         this.held.add(order.orderId);
         key.orders = key.orders.filter((one) => one.order.contentHash !== order.contentHash);

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { assert, assertEquals } from "@std/assert";
 import { Mailbox } from "../../../../actors/order_writer/mailbox/mailbox.ts";
 import type { WaitingOrder } from "../../../../actors/order_writer/mailbox/waiting_order.ts";
-import { MAX_BATCH_LINES } from "../../../../sql/orders/batch.ts";
+import { bulkOf, MAX_BATCH_BULK } from "../../../../sql/orders/batch.ts";
 import { refuse } from "../../../../client/contract/refusal.ts";
 import { anOrder, manyLines } from "../../../support/load/orders.ts";
 import type { Answer, PlaceInput } from "../../../../client/contract/order.ts";
@@ -77,7 +77,7 @@ Deno.test("the mailbox answers each order that it took in exactly once, whatever
         const unanswered = accepted.filter((answers) => answers.length === 0).length;
         assertEquals(mailbox.orders + mailbox.taken, unanswered);
         assert(mailbox.orders + mailbox.taken <= 8);
-        assertEquals(mailbox.lines, mailbox.orders, "each order here has one line");
+        assertEquals(mailbox.bulk, mailbox.orders, "each order here has one line");
       }
       mailbox.dismissAll(() => ANSWER);
       assertEquals(accepted.map((answers) => answers.length), accepted.map(() => 1));
@@ -98,9 +98,9 @@ Deno.test("putBack() puts orders to the front, in their order", () => {
   assertEquals(again, waiting);
 });
 
-Deno.test("a batch has no more lines than allowed, and the rest waits in its order", () => {
+Deno.test("a batch has no more bulk than allowed, and the rest waits in its order", () => {
   const mailbox = new Mailbox({ maxOrders: 100, maxBytes: 100_000_000 });
-  const full = Math.floor(MAX_BATCH_LINES / 199);
+  const full = Math.floor(MAX_BATCH_BULK / bulkOf(199));
   const waiting = Array.from(
     { length: 2 * full + 1 },
     () => aWaitingOrder(anOrder({ lines: manyLines(199) })),
