@@ -18,7 +18,7 @@ const WATCHED = 10;
 const SUBSCRIBERS_EACH = 3;
 const STORES = 10_000;
 /** The orders of one batch. One fold takes their sums, so it changes the watched stores once. */
-const AT_ONCE = 900;
+const AT_ONCE = 700;
 const FOLDS = 10;
 const PRODUCTS = 1_000_000;
 /** The number of best products that one fold changes. */
