@@ -55,7 +55,10 @@ const RETIRE_MS = 1_000;
 /** About as many quick calls as a pool answers in a second. */
 const MAX_WAITING = 1_000;
 
-/** A call that waits for so long looks for a sign of life of its server. Few calls take so long. */
+/**
+ * Where there are several hosts, a call that waits for so long looks for a sign of life of its server.
+ * Few calls take so long. A host alone has the whole time of the statement.
+ */
 const PATIENCE_MS = 600;
 /** The pause before the next attempt when the server has refused a connection. */
 const REFUSED_PAUSE_MS = 50;
@@ -137,10 +140,10 @@ export class Pool implements Sharer {
         const call = session.ready.then(() =>
           isGivenUp ? Promise.reject(late()) : use(session.sql)
         );
-        const answer = await answerWithin(timeoutMs, call, late, this.#cut.signal, {
-          afterMs: PATIENCE_MS,
-          isAlive: () => this.#isAlive(session),
-        });
+        const doubt = this.#primary === null
+          ? undefined
+          : { afterMs: PATIENCE_MS, isAlive: () => this.#isAlive(session) };
+        const answer = await answerWithin(timeoutMs, call, late, this.#cut.signal, doubt);
         this.#answeredAt = performance.now();
         return answer;
       } catch (error) {
@@ -158,13 +161,10 @@ export class Pool implements Sharer {
     }
   }
 
-  /**
-   * False when the server is frozen or cut off: it answers neither another call nor a knock. A server
-   * without another host beside it has the statement's whole time.
-   */
+  /** False when the server is frozen or cut off: it answers neither another call nor a knock. */
   #isAlive({ host, readyMs }: Session): boolean | Promise<boolean> {
     const isHeard = performance.now() - this.#answeredAt < PATIENCE_MS;
-    return this.#primary === null || isHeard || readyMs === null || answersKnock(host, readyMs);
+    return isHeard || readyMs === null || answersKnock(host, readyMs);
   }
 
   /** Runs `use` in one transaction, READ COMMITTED unless `mode` says otherwise. @throws as `run` */
