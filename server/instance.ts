@@ -66,7 +66,10 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
     input: {
       prepare: async () => {
         try {
-          const { applied } = await migrate({ databaseUrl, apply: config.migrates });
+          const { applied } = await migrate({
+            databaseUrl: config.directDatabaseUrl ?? databaseUrl,
+            apply: config.migrates,
+          });
           parts.streaks.preparation.succeeded();
           for (const name of applied) log.info(`applied migration ${name}`);
         } catch (error) {

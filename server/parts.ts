@@ -181,7 +181,7 @@ function startFigures(base: Base): FigureParts {
   const newest = new NewestPosition();
   const hub = startHub(base, newest, oldAfterMs(config));
   const bus = startBus({
-    databaseUrl,
+    databaseUrl: config.directDatabaseUrl ?? databaseUrl,
     pool: database.read,
     hints,
     redisUrl,

@@ -13,7 +13,7 @@ import { getHTTPStatusCodeFromError } from "@trpc/server/http";
 import { PROBLEM_NAMES } from "../client/contract/ops_status.ts";
 import { Refused } from "../client/contract/refused.ts";
 import { type Scope, SCOPES } from "../client/contract/scope.ts";
-import { VARIABLES } from "../server/config.ts";
+import { VARIABLES } from "../server/config/variables.ts";
 import type { Services } from "../server/router/context.ts";
 import { CODE_OF_REASON } from "../server/router/errors.ts";
 import { appRouter } from "../server/router/mod.ts";

@@ -6,6 +6,8 @@
  * - `system`, `page`: the files of those folders; `system` leaves out the next group.
  * - `door`: the files of tests/system/door/, attacks on the door of a service.
  * - `worst`: tests of exactness and of the contract, as a database role with the worst settings.
+ * - `pooled`: tests of exactness and of the contract, through a pooler in transaction mode.
+ * - `ha`: the files of tests/ha/, with programs that stand around Weir in production.
  *
  * A test file needs the services when it imports from tests/support/services/, itself or through
  * other files under tests/. For all groups but `unit` this program starts a private PostgreSQL and
@@ -20,23 +22,25 @@ import { relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { importGraph, reaches } from "./support/architecture/import_graph.ts";
 import { listFiles, readSources } from "./support/architecture/tree.ts";
+import { POOLER_VARIABLE, startPgBouncer } from "./support/programs/pgbouncer.ts";
+import type { ServerProcess } from "./support/services/server_process.ts";
 import { type OwnTestServices, startTestServices } from "./support/services/services.ts";
 import { WORST_ENVIRONMENT } from "./support/services/roles/worst_role.ts";
 
 const USAGE =
-  "usage: deno run tests/run.ts unit|all|system|door|page|worst [--inspect] [path or part of a test's name]";
+  "usage: deno run tests/run.ts unit|all|system|door|page|worst|pooled|ha [--inspect] [path or part of a test's name]";
 
 const ROOT = resolve(fileURLToPath(import.meta.url), "../..");
 const TESTS = `${ROOT}/tests`;
 const DOOR = `${TESTS}/system/door`;
-const APART = ["system", "page", "bench"];
+const APART = ["system", "page", "bench", "ha"];
 const SERVICES = "tests/support/services/";
 const PERMISSIONS = ["net", "env", "read", "write", "run", "sys"].map((name) => `--allow-${name}`);
 
-const GROUPS = ["unit", "all", "system", "door", "page", "worst"] as const;
+const GROUPS = ["unit", "all", "system", "door", "page", "worst", "pooled", "ha"] as const;
 type Group = typeof GROUPS[number];
 /** These groups need every right: for a browser, or to look at all processes of the machine. */
-const MAY_ALL: ReadonlySet<Group> = new Set(["page", "system", "door"]);
+const MAY_ALL: ReadonlySet<Group> = new Set(["page", "system", "door", "ha"]);
 /** The tests whose outcome depends on what a session with the database assumes. */
 const WORST = [
   "sql/connection",
@@ -49,6 +53,19 @@ const WORST = [
   "server/orders",
   "server/figures",
   "server/live",
+];
+
+/** The tests whose outcome depends on who else uses the server's session, one statement later. */
+const POOLED = [
+  "sql/figures",
+  "sql/orders",
+  "sql/api_keys_test.ts",
+  "server/live",
+  "server/orders/cancel_test.ts",
+  "server/orders/dead_letters_test.ts",
+  "server/orders/replay_many_test.ts",
+  "server/router/orders_test.ts",
+  "server/router/place_many_test.ts",
 ];
 
 function isGroup(name: string | undefined): name is Group {
@@ -81,31 +98,36 @@ async function main(args: readonly string[]): Promise<number> {
   const interrupted = () => interrupt.abort();
   const signals: Deno.Signal[] = ["SIGINT", "SIGTERM"];
   for (const signal of signals) Deno.addSignalListener(signal, interrupted);
-  return group === "unit" ? await runTests(command, {}, interrupt.signal) : await runWithServices(
-    command,
-    group === "worst" ? WORST_ENVIRONMENT : {},
-    interrupt.signal,
-  );
+  if (group === "unit") return await runTests(command, {}, interrupt.signal);
+  return await runWithServices(command, group, interrupt.signal);
 }
 
 /** Runs `command` with services. Ctrl-C during their start waits until they can be stopped. */
 async function runWithServices(
   command: readonly string[],
-  environment: Readonly<Record<string, string>>,
+  group: Group,
   interrupt: AbortSignal,
 ): Promise<number> {
-  let services: OwnTestServices;
+  let services: OwnTestServices | undefined;
+  let pooler: ServerProcess | undefined;
   try {
     services = await startTestServices();
+    if (group === "pooled") {
+      pooler = await startPgBouncer(services.databaseUrl, { mode: "transaction" });
+    }
+    const environment = {
+      ...services.environment,
+      ...(group === "worst" ? WORST_ENVIRONMENT : {}),
+      ...(pooler === undefined ? {} : { [POOLER_VARIABLE]: String(pooler.port) }),
+    };
+    return await runTests(command, environment, interrupt);
   } catch (error) {
     console.error(error instanceof Error ? error.message : String(error));
     console.log("0 passed, 1 failed");
     return 1;
-  }
-  try {
-    return await runTests(command, { ...services.environment, ...environment }, interrupt);
   } finally {
-    await services.stop();
+    await pooler?.dispose();
+    await services?.stop();
   }
 }
 
@@ -158,8 +180,10 @@ async function filesOf(group: Group): Promise<string[]> {
     const door = new Set(await testFiles(DOOR));
     return (await testFiles(`${TESTS}/system`)).filter((file) => !door.has(file));
   }
-  if (group === "worst") {
-    return (await Promise.all(WORST.map((folder) => testFiles(`${TESTS}/${folder}`)))).flat();
+  if (group === "ha") return await testFiles(`${TESTS}/ha`);
+  if (group === "worst" || group === "pooled") {
+    const folders = group === "worst" ? WORST : POOLED;
+    return (await Promise.all(folders.map((folder) => testFiles(`${TESTS}/${folder}`)))).flat();
   }
   const files = (await testFiles(TESTS)).filter((file) =>
     !APART.some((folder) => file.startsWith(`${relative(ROOT, TESTS)}/${folder}/`))

@@ -35,13 +35,26 @@ export async function withDatabaseUrl<T>(
   return await onDatabase(use(url));
 }
 
+/** Calls `use` with the URL of the database itself, past a pooler. @throws as `withDatabaseUrl` does */
+export async function withDirectUrl<T>(
+  config: Pick<Config, "databaseUrl" | "directDatabaseUrl" | "dataDir">,
+  use: (url: string) => Promise<T>,
+): Promise<T> {
+  const databaseUrl = config.directDatabaseUrl ?? config.databaseUrl;
+  return await withDatabaseUrl({ ...config, databaseUrl }, use);
+}
+
 /** Brings the schema up to date, then calls `use` with pools. @throws as `withDatabaseUrl` does */
 export async function withPools<T>(
-  config: Pick<Config, "databaseUrl" | "dataDir" | "migrates" | "statementTimeoutMs">,
+  config: Pick<
+    Config,
+    "databaseUrl" | "directDatabaseUrl" | "dataDir" | "migrates" | "statementTimeoutMs"
+  >,
   use: (pools: Database) => Promise<T>,
 ): Promise<T> {
   return await withDatabaseUrl(config, async (url) => {
-    await migrate({ databaseUrl: url, apply: config.migrates });
+    const { directDatabaseUrl, migrates } = config;
+    await migrate({ databaseUrl: directDatabaseUrl ?? url, apply: migrates });
     const { statementTimeoutMs } = config;
     const pools = openDatabase({ url, statementTimeoutMs, writeConnections: LANES });
     try {

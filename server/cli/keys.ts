@@ -92,7 +92,7 @@ command.command("revoke")
 async function withKeys<T>(use: (pool: Pool) => Promise<T>): Promise<T> {
   const config = readConfig();
   return await withDatabaseUrl(config, async (url) => {
-    await migrate({ databaseUrl: url, apply: config.migrates });
+    await migrate({ databaseUrl: config.directDatabaseUrl ?? url, apply: config.migrates });
     const { statementTimeoutMs } = config;
     const pool = new Pool({ url, name: "keys", maxConnections: 1, statementTimeoutMs });
     try {

@@ -13,7 +13,7 @@ import {
 } from "../../sql/migrate.ts";
 import { readConfig } from "../config.ts";
 import { printJson, printTable, taskCommand } from "./command.ts";
-import { withDatabaseUrl } from "./database_url.ts";
+import { withDirectUrl } from "./database_url.ts";
 
 interface MigrateOptions {
   readonly print?: true;
@@ -31,7 +31,7 @@ export const command = taskCommand(
   .option("--grants <role>", "change nothing, print the GRANTs for the service's role")
   .option("--json", "print JSON")
   .action(async ({ status, print, grants, json }: MigrateOptions) => {
-    await withDatabaseUrl(readConfig(), async (databaseUrl) => {
+    await withDirectUrl(readConfig(), async (databaseUrl) => {
       if (print) return await write(await pendingScript({ databaseUrl }));
       if (grants !== undefined) {
         return await write(await grantScript({ databaseUrl, role: grants }));

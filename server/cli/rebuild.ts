@@ -7,7 +7,7 @@ import { RebuildLocked, rebuildRollups } from "../../sql/figures/rebuild.ts";
 import { migrate } from "../../sql/migrate.ts";
 import { readConfig } from "../config.ts";
 import { printJson, taskCommand, TaskFailure } from "./command.ts";
-import { withDatabaseUrl } from "./database_url.ts";
+import { withDirectUrl } from "./database_url.ts";
 
 export const command = taskCommand(
   "rebuild",
@@ -16,7 +16,7 @@ export const command = taskCommand(
   .option("--json", "print JSON")
   .action(async ({ json }: { readonly json?: true }) => {
     const config = readConfig();
-    await withDatabaseUrl(config, async (databaseUrl) => {
+    await withDirectUrl(config, async (databaseUrl) => {
       await migrate({ databaseUrl, apply: config.migrates });
       const rebuilt = await rebuildRollups({ databaseUrl }).catch((error: unknown) => {
         throw error instanceof RebuildLocked ? new TaskFailure(error.message) : error;

@@ -17,10 +17,14 @@ import { type Notice, notify, parseNotice } from "../../sql/figures/notices.ts";
 import { askRedis, closeRedis, isAnswer, isPrimary, openRedis } from "../redis/connection.ts";
 import type { RedisLinks } from "../redis/links.ts";
 import type { Hints } from "../telemetry/hints.ts";
+import { getLogger } from "../telemetry/log.ts";
 import { RecentlySeen } from "./recently_seen.ts";
 import type { BusState } from "../../client/contract/ops_status.ts";
 
+const log = getLogger(["weir"]);
+
 export interface BusOptions {
+  /** For LISTEN: best the server itself, without a pooler between. */
   readonly databaseUrl: string;
   /** For NOTIFY. */
   readonly pool: Pool;
@@ -91,7 +95,7 @@ interface NoticeWay {
 }
 
 function hearPostgres(
-  { databaseUrl, pool, hints }: BusOptions,
+  { databaseUrl, redisUrl, pool, hints }: BusOptions,
   hear: (notice: Notice) => void,
   setHeard: (heard: boolean) => void,
 ): NoticeWay {
@@ -109,6 +113,10 @@ function hearPostgres(
     onListening: heard,
     onFull: () => pool.makeRoom(),
     onEcho: heard,
+    onShared: () => {
+      clearInterval(timer);
+      log.info(withoutListen(redisUrl));
+    },
   });
   const send = async () => {
     const sent = await hints.run("echo", () => sendEcho(pool).then(() => true));
@@ -129,6 +137,13 @@ function hearPostgres(
       await Promise.all([listener.stop(), sender.stop(), sending]);
     },
   };
+}
+
+/** A pooler that shares sessions out lets nobody listen. */
+function withoutListen(redisUrl: string | null): string {
+  const way = redisUrl === null ? "the regular check of the database" : "Redis";
+  return "a pooler shares the database's sessions out, so there is no LISTEN: the folds of other " +
+    `instances are seen by ${way}. WEIR_DIRECT_DATABASE_URL, the address of the server, brings LISTEN back`;
 }
 
 /**

@@ -6,17 +6,19 @@ import type { FoldRun } from "../../actors/aggregator/machine.ts";
 import { systemClock } from "../../actors/clock.ts";
 import type { Database } from "../../sql/connection/database.ts";
 import { isForbidden } from "../../sql/connection/failure.ts";
-import { foldJournal, type FoldResult } from "../../sql/figures/fold.ts";
-import { checkIdentity } from "../../sql/figures/identity.ts";
+import { foldJournal } from "../../sql/figures/fold.ts";
 import { recordRuns } from "../../sql/figures/fold_runs.ts";
 import type { Notice } from "../../sql/figures/notices.ts";
 import type { NewestPosition } from "../../sql/figures/position.ts";
 import type { Config } from "../config.ts";
 import { tellBug } from "../telemetry/bugs.ts";
 import type { Hints } from "../telemetry/hints.ts";
+import { describe, getLogger } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { Streak } from "../telemetry/streak.ts";
 import { startRunHistory } from "./run_history.ts";
+
+const log = getLogger(["weir"]);
 
 export interface FoldingOptions {
   readonly config: Config;
@@ -58,7 +60,13 @@ export function startFolding(options: FoldingOptions): Folding {
     }
   };
   const aggregator = startAggregator({
-    fold: foldKnowing(database, newest, hints),
+    fold: (mostEntries) =>
+      foldJournal(
+        database.fold,
+        newest.position,
+        mostEntries,
+        (refusal) => tellIdentity(refusal, hints),
+      ),
     intervalMs: config.aggregatorIntervalMs,
     minGapMs: config.aggregatorMinGapMs,
     clock: systemClock,
@@ -69,30 +77,12 @@ export function startFolding(options: FoldingOptions): Folding {
   return { aggregator, stopHistory: () => history.stop() };
 }
 
-/** A role that may not read the database's identity tries again this often. */
-const IDENTITY_EVERY_MS = 60_000;
-
-/** The fold, with as much of the database's identity as this role may read. */
-function foldKnowing(
-  { fold, read }: Database,
-  newest: NewestPosition,
-  hints: Hints,
-): (mostEntries: number) => Promise<FoldResult> {
-  let fullFrom = -Infinity;
-  return async (mostEntries) => {
-    if (systemClock.now() < fullFrom) {
-      return await foldJournal(fold, newest.position, mostEntries, "weak");
-    }
-    try {
-      const result = await foldJournal(fold, newest.position, mostEntries);
-      hints.runNow("database identity", () => undefined);
-      return result;
-    } catch (error) {
-      if (!isForbidden(error)) throw error;
-      const known = await hints.run("database identity", () => checkIdentity(read));
-      if (known === true) throw error; // something else is forbidden
-      fullFrom = systemClock.now() + IDENTITY_EVERY_MS;
-      return await foldJournal(fold, newest.position, mostEntries, "weak");
-    }
-  };
+/** A right that the role lacks is a failing hint, because somebody can grant it. */
+function tellIdentity(refusal: unknown, hints: Hints): void {
+  if (refusal !== null && !isForbidden(refusal)) {
+    return log.debug(`the server withholds its identity: ${describe(refusal)}`);
+  }
+  hints.runNow("database identity", () => {
+    if (refusal !== null) throw refusal;
+  });
 }

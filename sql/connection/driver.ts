@@ -6,6 +6,7 @@
  * here by their OIDs, which are fixed in PostgreSQL's catalog (pg_type.dat).
  */
 import postgres from "postgres";
+import { isConnectionLost, isOurs } from "./failure.ts";
 import { WEIR_CODE } from "./failure/codes.ts";
 import { Sockets } from "./socket.ts";
 import { type Host, understand } from "./url.ts";
@@ -150,6 +151,22 @@ export function connect(
   };
   // The types above are for the wire alone. No query marks a value with one of them.
   return endForGood(postgres(all as unknown as typeof options) as unknown as Sql, sockets);
+}
+
+/** Runs `use` in one transaction. @param mode as in BEGIN @throws what `use` or the driver throws */
+export function transaction<T>(sql: Sql, mode: string, use: (tx: Tx) => Promise<T>): Promise<T> {
+  return sql.begin(mode, (tx) => use(tx).catch(keepOffLost)) as Promise<T>;
+}
+
+/**
+ * Passes an error on to the driver, unless the connection is lost. The driver answers an error with
+ * a ROLLBACK, and a write to a closed connection throws where nobody can catch it
+ * (porsager/postgres issue 1208). On a lost connection the transaction ends when the driver sees
+ * that the connection is closed.
+ */
+function keepOffLost(error: unknown): Promise<never> {
+  const isLost = isConnectionLost(error) && !isOurs(error);
+  return isLost ? new Promise(() => undefined) : Promise.reject(error);
 }
 
 /**

@@ -90,10 +90,14 @@ const SILENCE: ReadonlySet<string> = new Set([
   CONNECTION.connectTimeout,
 ]);
 
-/** A standby's answers to something that only a primary can do. */
-const STANDBY: ReadonlySet<string> = new Set([
-  SQLSTATE.readOnlyTransaction,
+const OUR_CODES: ReadonlySet<string> = new Set(Object.values(WEIR_CODE));
+
+/** The server has the thing and does not give it to us: it lacks a right, a setting or a feature. */
+const WITHHELD: ReadonlySet<string> = new Set([
+  SQLSTATE.insufficientPrivilege,
   SQLSTATE.notInPrerequisiteState,
+  SQLSTATE.featureNotSupported,
+  SQLSTATE.undefinedFunction,
 ]);
 
 /** The meaning of an error of a database call. Anything may have been thrown. */
@@ -147,9 +151,19 @@ export function isConnectionLost(error: unknown): boolean {
   return error instanceof Error && codeOf(error) !== null;
 }
 
+/** True when Weir has thrown the error itself: it says nothing of the connection. */
+export function isOurs(error: unknown): boolean {
+  return OUR_CODES.has(codeOf(error) ?? "");
+}
+
 /** True when the call met a standby: the primary has to be looked for. */
 export function isStandby(error: unknown): boolean {
-  return STANDBY.has(codeOf(error) ?? "");
+  return codeOf(error) === SQLSTATE.readOnlyTransaction;
+}
+
+/** True when this server never gives this role what the call asked for, such as the log's position. */
+export function isWithheld(error: unknown): boolean {
+  return WITHHELD.has(codeOf(error) ?? "");
 }
 
 /** True when this role may not do it. */

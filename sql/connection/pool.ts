@@ -16,7 +16,7 @@
  * connecting, and a later call gets it.
  */
 import { Connections, type Sharer } from "./connections.ts";
-import type { Sql, Tx } from "./driver.ts";
+import { type Sql, transaction, type Tx } from "./driver.ts";
 import { isConnectionLost, isFull, isStandby } from "./failure.ts";
 import { DatabaseTimeout, NotReplicated, PoolCut } from "./failure/given_up.ts";
 import { Gate } from "./gate.ts";
@@ -169,7 +169,7 @@ export class Pool implements Sharer {
 
   /** Runs `use` in one transaction, READ COMMITTED unless `mode` says otherwise. @throws as `run` */
   transaction<T>(use: (tx: Tx) => Promise<T>, mode = ""): Promise<T> {
-    return this.run((sql) => sql.begin(mode, (tx) => use(tx).catch(keepOffLost)) as Promise<T>);
+    return this.run((sql) => transaction(sql, mode, use));
   }
 
   giveBack(): boolean {
@@ -286,14 +286,4 @@ export class Pool implements Sharer {
     this.#sessions.delete(session);
     this.#connections.left(session.isReady);
   }
-}
-
-/**
- * Passes an error on to the driver, unless the connection is lost. The driver answers an error with
- * a ROLLBACK, and a write to a closed connection throws where nobody can catch it
- * (porsager/postgres issue 1208). On a lost connection the transaction ends when the driver sees
- * that the connection is closed.
- */
-function keepOffLost(error: unknown): Promise<never> {
-  return isConnectionLost(error) ? new Promise(() => undefined) : Promise.reject(error);
 }

@@ -6,14 +6,15 @@
  * log. So it ends only when the standby has everything up to that message. Without such a standby
  * the column costs nothing.
  *
- * A role may be forbidden to write that message. Where the server waits for no standby, nothing is
- * to be waited for, and the statement runs without it. Where it waits for one, the statement fails.
+ * A role may be forbidden to write that message, and a server may write it for nobody. Where the server
+ * waits for no standby, nothing is to be waited for, and the statement runs without it. Where it waits
+ * for one, the statement fails.
  *
  * Tested in tests/sql/connection/standby_test.ts and tests/system/database/not_replicated_test.ts.
  */
 import type postgres from "postgres";
 import type { Sql, Tx } from "./driver.ts";
-import { isForbidden } from "./failure.ts";
+import { isWithheld } from "./failure.ts";
 
 /** A column of a statement. */
 export type Column = postgres.PendingQuery<postgres.Row[]>;
@@ -22,7 +23,7 @@ export type Column = postgres.PendingQuery<postgres.Row[]>;
 export function standbyHasIt<T>(sql: Sql | Tx, read: (column: Column) => Promise<T>): Promise<T> {
   const mark = "(SELECT pg_logical_emit_message(true, 'weir', 'known') " +
     "WHERE current_setting('synchronous_standby_names') <> '')";
-  return unlessForbidden(sql, read, mark, "NULL");
+  return unlessWithheld(sql, read, mark, "NULL");
 }
 
 /**
@@ -33,7 +34,7 @@ export function storesSomething<T>(
   sql: Sql | Tx,
   write: (column: Column) => Promise<T>,
 ): Promise<T> {
-  return unlessForbidden(
+  return unlessWithheld(
     sql,
     write,
     "pg_logical_emit_message(true, 'weir', 'probe')::text",
@@ -41,7 +42,7 @@ export function storesSomething<T>(
   );
 }
 
-async function unlessForbidden<T>(
+async function unlessWithheld<T>(
   sql: Sql | Tx,
   run: (column: Column) => Promise<T>,
   marked: string,
@@ -50,7 +51,7 @@ async function unlessForbidden<T>(
   try {
     return await run(sql.unsafe(marked));
   } catch (error) {
-    if (!isForbidden(error) || await waitsForStandby(sql)) throw error;
+    if (!isWithheld(error) || await waitsForStandby(sql)) throw error;
     return await run(sql.unsafe(unmarked));
   }
 }

@@ -35,6 +35,9 @@ export interface Tls {
   readonly keyPassword: string | null;
 }
 
+/** A pooler gives a server's session to a client for one transaction, or for the client's session. */
+export type Pooler = "none" | "session" | "transaction";
+
 export interface Target {
   readonly hosts: readonly Host[];
   readonly user: string;
@@ -50,6 +53,8 @@ export interface Target {
   readonly startup: Readonly<Record<string, string>>;
   /** False: statements are not prepared, for a pooler that cannot. */
   readonly prepare: boolean;
+  /** The mode of a pooler before the server; null: the session finds out. */
+  readonly pooler: Pooler | null;
 }
 
 export interface Understood {
@@ -94,6 +99,14 @@ export function onlyHost(url: string, host: Host): string {
   );
 }
 
+/** The canonical URL of a way on which such a pooler stands. Undefined: as the URL says. */
+export function withPooler(url: string, pooler: Pooler | undefined): string {
+  if (pooler === undefined) return url;
+  const [address, query = ""] = url.split("?");
+  const others = query.split("&").filter((part) => part !== "" && !part.startsWith("pooler="));
+  return `${address}?${[...others, `pooler=${pooler}`].join("&")}`;
+}
+
 function addressOf({ name, port }: Host): string {
   return `${name.includes(":") ? `[${name}]` : name}:${port}`;
 }
@@ -115,6 +128,7 @@ function targetOf(
     startup,
     settings: searchPath === undefined ? settings : { ...settings, search_path: searchPath },
     prepare: kept.get("prepare") !== "false",
+    pooler: kept.get("pooler") as Pooler | undefined ?? null,
   };
 }
 

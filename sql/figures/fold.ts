@@ -13,6 +13,7 @@
  * the figures or in a row that stays. `asOf` does not pass the oldest of these rows (journal.ts).
  */
 import type { Pool, Tx } from "../connection/database.ts";
+import { StandbyAlone } from "../connection/failure/standby_alone.ts";
 import {
   ALL_STORES,
   type AsOf,
@@ -22,7 +23,13 @@ import {
   takeJournal,
 } from "./journal.ts";
 import { addToRollups, markScopes } from "./rollups.ts";
-import { type IdentityKind, identityOf, isSameDatabase } from "./identity.ts";
+import {
+  type IdentityKind,
+  type IdentityListener,
+  identityOf,
+  isSameDatabase,
+  withIdentity,
+} from "./identity.ts";
 import { comparePositions, type Position } from "./position.ts";
 import { keptMinutes } from "./retention.ts";
 import { iso } from "../time.ts";
@@ -65,7 +72,7 @@ export type FoldResult = Folded | { readonly outcome: "locked" };
  * @param known the newest position that this database was seen to have. A database that has an
  *   older one now went back in time, and a new epoch begins.
  * @param mostEntries the most entries to take. One row is taken even when it has more.
- * @param identity the kind of the database's identity that this role may read.
+ * @param onIdentity hears whether the server tells the database's identity.
  * @returns `locked` when another instance is folding right now; then nothing was done.
  * @throws what the driver throws. The transaction is then rolled back or its outcome is unknown. In
  *   both cases the next fold goes on from the rows that the database holds.
@@ -74,9 +81,11 @@ export function foldJournal(
   pool: Pool,
   known: Position | null = null,
   mostEntries = MAX_BITE_ENTRIES,
-  identity: IdentityKind = "full",
+  onIdentity?: IdentityListener,
 ): Promise<FoldResult> {
-  return pool.transaction((tx) => fold(tx, known, mostEntries, identity));
+  const foldWith = (kind: IdentityKind) =>
+    pool.transaction((tx) => fold(tx, known, mostEntries, kind));
+  return withIdentity(pool, foldWith, onIdentity);
 }
 
 async function fold(
@@ -85,9 +94,9 @@ async function fold(
   mostEntries: number,
   identity: IdentityKind,
 ): Promise<FoldResult> {
-  const [lock] = await tx<
-    { got: boolean }[]
-  >`SELECT pg_try_advisory_xact_lock(${FOLD_LOCK}) AS got`;
+  const [lock] = await tx<{ got: boolean; is_standby: boolean }[]>`
+    SELECT pg_try_advisory_xact_lock(${FOLD_LOCK}) AS got, pg_is_in_recovery() AS is_standby`;
+  if (lock?.is_standby === true) throw new StandbyAlone();
   if (lock?.got !== true) return { outcome: "locked" };
   const before = await readMark(tx, identity);
   const goesOn = before.sameDatabase && (known === null || comparePositions(before, known) >= 0);
@@ -176,7 +185,7 @@ async function readMark(tx: Tx, identity: IdentityKind): Promise<Mark> {
 export async function beginEpoch(
   tx: Tx,
   known: number,
-  identity: IdentityKind = "full",
+  identity: IdentityKind,
 ): Promise<number> {
   const [row] = await tx<{ epoch: string }[]>`
     INSERT INTO epochs (epoch, identity, timeline, started_at, begun_at)

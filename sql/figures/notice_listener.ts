@@ -30,6 +30,8 @@ export interface NoticeHandlers {
   readonly onListening: () => void;
   /** Called when the server has no connection left for the listener. */
   readonly onFull: () => void;
+  /** Called when a pooler shares the sessions out, so that nobody can listen. It is not tried again. */
+  readonly onShared: () => void;
 }
 
 export interface NoticeListener {
@@ -72,12 +74,22 @@ class Listener implements NoticeListener {
       onNotification: (_channel, payload) => this.#hear(payload),
       onClosed: () => this.#renew(session),
     });
-    session.ready.then(() => session.sql.unsafe(`LISTEN ${NOTICE_CHANNEL}`))
-      .then(this.handlers.onListening, (error) => {
-        if (isFull(error)) this.handlers.onFull();
-        this.#renew(session);
-      });
+    this.#hearIn(session).catch((error) => {
+      if (isFull(error)) this.handlers.onFull();
+      this.#renew(session);
+    });
     return session;
+  }
+
+  async #hearIn(session: Session): Promise<void> {
+    await session.ready;
+    if (session.isShared) {
+      this.#stopped = true;
+      this.handlers.onShared();
+      return await session.end(1_000);
+    }
+    await session.sql.unsafe(`LISTEN ${NOTICE_CHANNEL}`);
+    this.handlers.onListening();
   }
 
   #hear(payload: string): void {

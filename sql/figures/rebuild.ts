@@ -16,6 +16,7 @@ import { SQLSTATE } from "../connection/failure/codes.ts";
 import { withSession } from "../connection/session.ts";
 import type { Tx } from "../connection/database.ts";
 import { beginEpoch, FOLD_LOCK } from "./fold.ts";
+import { type IdentityKind, identityKindOf } from "./identity.ts";
 import { ALL_STORES } from "./journal.ts";
 import { noticeOf, notify } from "./notices.ts";
 import type { Position } from "./position.ts";
@@ -47,15 +48,16 @@ export class RebuildLocked extends Error {
  * Rebuilds all rollups.
  * @throws RebuildLocked or what the driver throws; then nothing has changed
  */
-export async function rebuildRollups(options: { databaseUrl: string }): Promise<Rebuilt> {
-  const session = {
-    url: options.databaseUrl,
+export async function rebuildRollups({ databaseUrl }: { databaseUrl: string }): Promise<Rebuilt> {
+  const options = {
+    url: databaseUrl,
     name: "rebuild",
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
     settings: { idle_in_transaction_session_timeout: "1000", idle_session_timeout: "1000" },
   };
-  return await withSession(session, async (sql) => {
-    if (!await takeSessionLock(sql, FOLD_LOCK, LOCK_TIMEOUT_MS)) throw new RebuildLocked();
+  return await withSession(options, async (sql, session) => {
+    if (!await takeSessionLock(session, FOLD_LOCK, LOCK_TIMEOUT_MS)) throw new RebuildLocked();
+    const identity = await identityKindOf(sql);
     for (let attempt = 1;; attempt++) {
       // The clock is read before the snapshot: every order committed before `as_of` is in it.
       const [clock] = await sql<{ as_of: string; now: Date }[]>`
@@ -64,7 +66,7 @@ export async function rebuildRollups(options: { databaseUrl: string }): Promise<
       try {
         const counted = await sql.begin(
           "isolation level repeatable read",
-          (tx) => recountAll(tx, clock.as_of, minuteHorizon(clock.now)),
+          (tx) => recountAll(tx, clock.as_of, minuteHorizon(clock.now), identity),
         );
         const { epoch, version } = counted;
         const notice = noticeOf({ epoch, version, scopes: "all", writtenAt: null });
@@ -80,7 +82,12 @@ export async function rebuildRollups(options: { databaseUrl: string }): Promise<
 
 type Counted = Omit<Rebuilt, "notified">;
 
-async function recountAll(tx: Tx, asOf: string, horizon: string): Promise<Counted> {
+async function recountAll(
+  tx: Tx,
+  asOf: string,
+  horizon: string,
+  identity: IdentityKind,
+): Promise<Counted> {
   const [held] = await tx<{ lock: boolean }[]>`
     SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted
                      AND pid = pg_backend_pid() AND objid = ${FOLD_LOCK}) AS lock`;
@@ -100,7 +107,7 @@ async function recountAll(tx: Tx, asOf: string, horizon: string): Promise<Counte
     INSERT INTO scope_versions (scope, version, as_of)
     SELECT scope, ${version}::bigint, ${asOf}::text::timestamptz
     FROM (SELECT scope FROM rollup_days UNION SELECT ${ALL_STORES}) AS s`;
-  const epoch = await beginEpoch(tx, 0);
+  const epoch = await beginEpoch(tx, 0, identity);
   const [counted] = await tx<{ orders: string }[]>`SELECT count(*) AS orders FROM orders`;
   return { epoch, version, orders: Number(counted?.orders) };
 }

@@ -17,5 +17,14 @@ CREATE TABLE epochs (
   begun_at timestamptz NOT NULL
 );
 
-INSERT INTO epochs (epoch, identity, timeline, begun_at)
-SELECT 1, identity, timeline, clock_timestamp() FROM database_identity;
+-- A server that withholds the log's position or the control file tells its database's number alone.
+DO $$
+BEGIN
+  INSERT INTO epochs (epoch, identity, timeline, begun_at)
+  SELECT 1, identity, timeline, clock_timestamp() FROM database_identity;
+EXCEPTION
+  WHEN insufficient_privilege OR object_not_in_prerequisite_state OR feature_not_supported THEN
+    INSERT INTO epochs (epoch, identity, timeline, begun_at)
+    SELECT 1, '?/' || oid, 0, clock_timestamp() FROM pg_database WHERE datname = current_database();
+END
+$$;

@@ -110,3 +110,23 @@ Deno.test("WEIR_ALLOWED_ORIGINS and WEIR_ALLOWED_HOSTS: a wrong entry is refused
     "weir",
   ]);
 });
+
+Deno.test("a pooler and a way past it are part of the database's address, and nothing without one", () => {
+  const read = (environment: Record<string, string>) => readConfig(environment);
+  const DATABASE_URL = "postgres://u:p@pooler:6432/db";
+  const found = read({ DATABASE_URL, WEIR_DATABASE_POOLER: "session" });
+  assertEquals(found.databaseUrl, `${DATABASE_URL}?pooler=session`);
+  assertEquals(found.directDatabaseUrl, null);
+  const direct = read({ DATABASE_URL, WEIR_DIRECT_DATABASE_URL: "postgres://u:p@db:5432/db" });
+  assertEquals(direct.directDatabaseUrl, "postgres://u:p@db:5432/db?pooler=none");
+  assertEquals(direct.databaseUrl, DATABASE_URL);
+  for (const name of ["WEIR_DATABASE_POOLER", "WEIR_DIRECT_DATABASE_URL"]) {
+    const value = name === "WEIR_DATABASE_POOLER" ? "none" : DATABASE_URL;
+    assertThrows(
+      () => read({ [name]: value }),
+      ConfigError,
+      `${name} is set, and DATABASE_URL is not`,
+    );
+  }
+  assertThrows(() => read({ DATABASE_URL, WEIR_DATABASE_POOLER: "statement" }), ConfigError);
+});

@@ -13,7 +13,8 @@
  */
 import { Pool } from "../../../sql/connection/pool.ts";
 import { recountMinutes } from "../../../sql/figures/recount.ts";
-import { type Config, RANDOM_KEY, readConfig, readEnvironment } from "../../config.ts";
+import { type Config, readConfig, readEnvironment } from "../../config.ts";
+import { RANDOM_KEY } from "../../config/variables.ts";
 import { type RunningService, runService } from "../../service.ts";
 import { configureLog } from "../../telemetry/log.ts";
 import { durationMs, taskCommand, TaskFailure, wholeNumber } from "../command.ts";

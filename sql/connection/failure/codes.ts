@@ -14,8 +14,10 @@ export const SQLSTATE = {
   lockNotAvailable: "55P03",
   /** A write met a standby, after a failover. */
   readOnlyTransaction: "25006",
-  /** A standby's answer to each fold, which asks for the log's position. Rare otherwise. */
+  /** Something has to be set up or switched on first. Aurora says so of the log's position. */
   notInPrerequisiteState: "55000",
+  featureNotSupported: "0A000",
+  undefinedFunction: "42883",
   /** The statement was cancelled by `statement_timeout` and rolled back. */
   queryCanceled: "57014",
   /** No connection is free, so the server lets nobody in. */

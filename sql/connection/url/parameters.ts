@@ -159,10 +159,8 @@ const JUDGES: Readonly<Record<string, Judge>> = {
   prepare: PREPARE, // postgres.js
   prepared_statements: PREPARE, // Rails
   // Pools and timeouts of other drivers
-  pgbouncer: by(
-    { "false": SILENT },
-    weaken("Weir needs a pooler in session mode, or none: LISTEN and locks belong to a session"),
-  ),
+  pooler: oneOf("pooler", "none", "session", "transaction"), // Weir's own: WEIR_DATABASE_POOLER
+  pgbouncer: by({ "false": SILENT }, (_) => ({ keep: "pooler", value: "transaction" })), // Prisma
   connection_limit: OWN_POOLS,
   pool_timeout: OWN_TIMEOUTS,
   socket_timeout: OWN_TIMEOUTS,

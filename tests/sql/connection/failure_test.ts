@@ -6,6 +6,7 @@ import {
   isConnectionLost,
   isSilence,
   isStandby,
+  isWithheld,
   NotConnected,
 } from "../../../sql/connection/failure.ts";
 import { socketError, sqlError } from "../../support/doubles/scripted_store.ts";
@@ -130,7 +131,9 @@ Deno.test("each question about an error is true for its own codes alone", () => 
   const codes = ["25006", "55000", "28000", "28P01", "3D000", "57P03", "53300", "23505", "57014"];
   const those = (asked: (error: unknown) => boolean) =>
     codes.filter((code) => asked(sqlError(code)));
-  assertEquals(those(isStandby), ["25006", "55000"]);
+  assertEquals(those(isStandby), ["25006"], "55000 may be said by a primary that lacks a setting");
+  assertEquals(those(isWithheld), ["55000"]);
+  assertEquals(isWithheld(sqlError("42501")), true);
   assertEquals(those(isClosedForNow), ["57P03", "53300"]);
   assertEquals(those((error) => isSilence(classify(error))), []);
   const silent = ["WEIR_DATABASE_TIMEOUT", "CONNECTION_DESTROYED", "CONNECT_TIMEOUT"];

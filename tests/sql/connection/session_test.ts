@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { connect } from "../../../sql/connection/driver.ts";
-import { Session, UnfitDatabase, UnfitSession } from "../../../sql/connection/session.ts";
+import { Session } from "../../../sql/connection/session.ts";
+import { UnfitDatabase, UnfitSession } from "../../../sql/connection/set_up.ts";
 import { PROMISED, SETTINGS } from "../../../sql/connection/settings.ts";
 import { withDatabase } from "../../support/services/database.ts";
 import { testServices, until } from "../../support/services/services.ts";

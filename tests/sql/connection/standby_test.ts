@@ -33,7 +33,7 @@ Deno.test("a role that may not mark the log stores and reads, and reads nothing 
   const sql = connect(postgres.url, { max: 1 });
   try {
     await migrate({ databaseUrl: postgres.url });
-    await withPlainRole({ sql, url: postgres.url }, async (url) => {
+    await withPlainRole({ sql, directUrl: postgres.url }, async (url) => {
       await refuseMarks(sql);
       const pools = openDatabase({ url, statementTimeoutMs: 5_000, writeConnections: 2 });
       const commit = (orders: ReturnType<typeof anOrder>[]) =>

@@ -1,7 +1,7 @@
 /** Connection strings, as libpq reads them and as providers hand them out. */
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { WrongConnectionString } from "../../../sql/connection/url/grammar.ts";
-import { onlyHost, understand } from "../../../sql/connection/url.ts";
+import { onlyHost, understand, withPooler } from "../../../sql/connection/url.ts";
 
 const targetOf = (text: string) => understand(text).target;
 const droppedOf = (text: string) =>
@@ -50,7 +50,7 @@ Deno.test("a string of a provider is understood as it is handed out", () => {
   assertEquals(targetOf(neon).startup, { options: "endpoint=ep-a" });
   const supabase = "postgres://postgres.ref:p@aws-0-eu.pooler.supabase.com:6543/postgres" +
     "?sslmode=require&supa=base-pooler.x&pgbouncer=true";
-  assertEquals(droppedOf(supabase), ["pgbouncer!"]);
+  assertEquals([droppedOf(supabase), targetOf(supabase).pooler], [[], "transaction"]);
   assertEquals(targetOf(supabase).user, "postgres.ref");
   const prisma = "postgresql://u:p@h:5432/db?schema=shop&connection_limit=5&pool_timeout=2" +
     "&sslaccept=strict";
@@ -183,4 +183,16 @@ Deno.test("the canonical URL says the same, and one of its hosts can be taken", 
   }
   const single = "postgres://u:p@h1:5432/db";
   assertEquals(onlyHost(single, { name: "h1", port: 5432 }), single);
+});
+
+Deno.test("the pooler of a string is replaced by the one that an operator names", () => {
+  const url = "postgres://u:p@h1,h2/db?pooler=session&sslmode=require";
+  assertEquals(targetOf(url).pooler, "session");
+  assertEquals(targetOf("postgres://u:p@h/db").pooler, null, "each session finds out");
+  const { url: canonical } = understand(url);
+  assertEquals(withPooler(canonical, undefined), canonical);
+  const replaced = targetOf(withPooler(canonical, "none"));
+  assertEquals([replaced.pooler, replaced.hosts.length], ["none", 2]);
+  assertEquals(replaced.tls?.optional, false, "the rest stays");
+  assertEquals(targetOf(withPooler("postgres://u@h/db", "transaction")).pooler, "transaction");
 });

@@ -65,7 +65,7 @@ async function insertLate(session: TestSql, orders: readonly NewOrder[]): Promis
 }
 
 Deno.test("rollups and journal stay exact in any interleaving of batches, folds and crashes", () =>
-  withDatabase(async ({ url, sql }) => {
+  withDatabase(async ({ url, directUrl, sql }) => {
     const pools = openDatabase({ url, statementTimeoutMs: 5_000, writeConnections: 2 });
     try {
       await fc.assert(
@@ -73,7 +73,11 @@ Deno.test("rollups and journal stay exact in any interleaving of batches, folds 
           await replay(steps, {
             sql,
             connect: async () => {
-              const session = new Session({ url, name: "test", connectTimeoutMs: 5_000 });
+              const session = new Session({
+                url: directUrl,
+                name: "test",
+                connectTimeoutMs: 5_000,
+              });
               await session.ready;
               return session.sql;
             },

@@ -5,7 +5,7 @@ import { withDatabase } from "../../support/services/database.ts";
 import { until } from "../../support/services/services.ts";
 
 Deno.test("a listener gets a connection although calls use all that the role may have", () =>
-  withDatabase(async ({ url, sql }) => {
+  withDatabase(async ({ directUrl: url, sql }) => {
     const role = `weir_limited_${crypto.randomUUID().slice(0, 8)}`;
     await sql.unsafe(`create role ${role} login password 'x' connection limit 2`);
     const limited = new URL(url);
@@ -34,6 +34,7 @@ Deno.test("a listener gets a connection although calls use all that the role may
         refusals++;
         pool.makeRoom();
       },
+      onShared: () => undefined,
     });
     await until("LISTEN to be in force", () => isListening);
     isOver = true;

@@ -24,7 +24,7 @@ function withPools(test: (database: TestDatabase, pools: Database) => Promise<vo
 }
 
 Deno.test("a rebuild mends spoiled rollups in a new epoch, and notifies all instances", () =>
-  withPools(async ({ url, sql }, pools) => {
+  withPools(async ({ directUrl, sql }, pools) => {
     const heard: string[] = [];
     const { unlisten } = await sql.listen(NOTICE_CHANNEL, (payload) => heard.push(payload));
     const orders = [anOrder(), anOrder({ currency: "USD" }), anOrder({ storeId: "store-2" })];
@@ -38,7 +38,7 @@ Deno.test("a rebuild mends spoiled rollups in a new epoch, and notifies all inst
     await assertRejects(() => expectExact(sql));
     const before = await readFigures(pools.read, "*");
 
-    const rebuilt = await rebuildRollups({ databaseUrl: url });
+    const rebuilt = await rebuildRollups({ databaseUrl: directUrl });
     assertEquals([rebuilt.orders, rebuilt.version], [4, before.version + 1]);
     assertGreater(rebuilt.epoch, before.epoch);
     await expectExact(sql);
@@ -63,7 +63,7 @@ Deno.test("a rebuild mends spoiled rollups in a new epoch, and notifies all inst
   }));
 
 Deno.test("rebuilds count each order once while orders are placed, cancelled and folded", () =>
-  withPools(async ({ url, sql, session }, pools) => {
+  withPools(async ({ directUrl, sql, session }, pools) => {
     const late = session();
     await late`begin`;
     await commitBatch(late, [anOrder()]); // commits after the first rebuild took its snapshot
@@ -83,7 +83,7 @@ Deno.test("rebuilds count each order once while orders are placed, cancelled and
     const busy = [place(1), place(2), fold()];
     for (let round = 1; round <= 5; round++) {
       await until("some orders", () => placed > round * 20);
-      await rebuildRollups({ databaseUrl: url });
+      await rebuildRollups({ databaseUrl: directUrl });
       if (round === 1) await late`commit`;
       await expectExact(sql);
     }
@@ -95,13 +95,13 @@ Deno.test("rebuilds count each order once while orders are placed, cancelled and
   }));
 
 Deno.test("a rebuild waits for a running fold", () =>
-  withPools(async ({ url, sql, session }, pools) => {
+  withPools(async ({ directUrl, sql, session }, pools) => {
     await commitBatch(sql, [anOrder()]);
     const fold = session();
     await fold`begin`;
     await fold`select pg_advisory_xact_lock(${FOLD_LOCK})`;
     let done = false;
-    const rebuilding = rebuildRollups({ databaseUrl: url }).finally(() => done = true);
+    const rebuilding = rebuildRollups({ databaseUrl: directUrl }).finally(() => done = true);
     await until(
       "the rebuild to connect",
       async () =>

@@ -7,6 +7,7 @@
 import { connect, type Sql } from "../../../sql/connection/driver.ts";
 import { migrate } from "../../../sql/migrate.ts";
 import { testServices, until } from "./services.ts";
+import { pooled } from "../programs/pgbouncer.ts";
 import { addEvilSchema, asWorst, giveToWorst, isWorst } from "./roles/worst_role.ts";
 
 export type TestSql = Sql;
@@ -14,6 +15,8 @@ export type TestSql = Sql;
 export interface TestDatabase {
   /** For the code under test. */
   readonly url: string;
+  /** Past a pooler, for what needs a session of its own. */
+  readonly directUrl: string;
   /** For the test's own questions; ended when the test ends. */
   readonly sql: TestSql;
   /** One more connection, for a transaction that the test holds open; ended with the test. */
@@ -84,6 +87,7 @@ function open(name: string): DisposableDatabase {
   let dropping: Promise<void> | undefined;
   return {
     url: urlOf(name),
+    directUrl: directUrlOf(name),
     sql: openWith(4),
     session: () => openWith(1),
     drop: () => dropping ??= drop(name, open),
@@ -128,7 +132,7 @@ async function ensureTemplate(admin: TestSql): Promise<string> {
   await admin`drop database if exists ${admin(name)} with (force)`;
   await admin`create database ${admin(name)}`;
   if (isWorst()) await makeWorst(admin, name);
-  await migrate({ databaseUrl: urlOf(name) });
+  await migrate({ databaseUrl: directUrlOf(name) });
   await admin`alter database ${admin(name)} with is_template true`;
   return name;
 }
@@ -172,7 +176,9 @@ async function administer(use: (admin: TestSql) => Promise<void>): Promise<void>
 }
 
 /** For the code under test. */
-function urlOf(database: string): string {
+const urlOf = (database: string) => pooled(directUrlOf(database));
+
+function directUrlOf(database: string): string {
   const url = adminUrlOf(database);
   return isWorst() ? asWorst(url) : url;
 }

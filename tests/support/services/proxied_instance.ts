@@ -1,5 +1,6 @@
 /** An instance whose database a test can take away and give back. */
 import { type InstanceTest, withInstance } from "./instance.ts";
+import { isPooled } from "../programs/pgbouncer.ts";
 import { until } from "./services.ts";
 import { WireProxy } from "../faults/wire_proxy.ts";
 
@@ -28,6 +29,7 @@ export async function withProxy(
  * attempts, and cannot be stopped during that wait.
  */
 async function listening({ database: { sql } }: InstanceTest): Promise<void> {
+  if (isPooled()) return; // nobody listens through a pooler
   await until("LISTEN to be in force", async () => {
     const sessions = await sql`
       select from pg_stat_activity

@@ -22,7 +22,8 @@ import { temporaryFolder, until } from "./services.ts";
 
 export type Settings = Readonly<Record<string, string>>;
 
-interface Plan {
+/** How a server is started, and how one sees that it works. */
+export interface Plan {
   readonly url: string;
   /** The folder of the server's files. */
   readonly path: string;
@@ -254,7 +255,7 @@ async function answersPing(url: string): Promise<boolean> {
 }
 
 /** A port that is free now. */
-function freePort(): number {
+export function freePort(): number {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   listener.close();

@@ -127,7 +127,7 @@ async function withRefused(
     )
   );
   await run.ask((sql) =>
-    withPlainRole({ sql, url }, async (plainUrl, role) => {
+    withPlainRole({ sql, directUrl: url }, async (plainUrl, role) => {
       await refuse?.(sql, role);
       const redisUrl = new URL(run.redisUrl);
       redisUrl.username = USER;

@@ -3,7 +3,7 @@ import type { TestDatabase } from "../database.ts";
 
 /** Runs `test` with a URL of the database for such a role, and drops the role afterwards. */
 export async function withPlainRole(
-  { sql, url }: Pick<TestDatabase, "sql" | "url">,
+  { sql, directUrl }: Pick<TestDatabase, "sql" | "directUrl">,
   test: (url: string, role: string) => Promise<void>,
 ): Promise<void> {
   const role = `weir_plain_${crypto.randomUUID().replaceAll("-", "")}`;
@@ -13,7 +13,7 @@ export async function withPlainRole(
       grant usage, create on schema public to ${role};
       grant all on all tables in schema public to ${role};
       grant all on all sequences in schema public to ${role}`);
-    const plain = new URL(url);
+    const plain = new URL(directUrl);
     plain.username = role;
     plain.password = "plain";
     await test(plain.href, role);
