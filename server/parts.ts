@@ -31,13 +31,14 @@ import { createIntake } from "./orders/intake.ts";
 import { type JournalBacklog, startJournalBacklog } from "./orders/journal_backlog.ts";
 import { type LetterCount, startLetterCount } from "./orders/letter_count.ts";
 import { createOrderLookup } from "./orders/lookup.ts";
-import { type RunningRateLimit, startRateLimit } from "./orders/rate_shares.ts";
+import { rateKey, type RunningRateLimit, startRateLimit } from "./orders/rate_shares.ts";
 import { ShedOrders } from "./orders/shed_orders.ts";
 import { createOrderStore, createRecallingStore } from "./orders/store.ts";
 import { startWriter } from "./orders/writer.ts";
 import { startDrainer } from "./overflow/drainer.ts";
 import { type RunningOverflow, startOverflow } from "./overflow/start.ts";
 import { overflowStatus } from "./overflow/status.ts";
+import { snapshotKey } from "./live/snapshot_cache.ts";
 import { openRedis } from "./redis/connection.ts";
 import { RedisLinks } from "./redis/links.ts";
 import type { Services } from "./router/context.ts";
@@ -104,9 +105,14 @@ interface Base extends PartsOptions {
   readonly cacheRedis: Redis | null;
 }
 
+function openCache({ config, redisUrl }: PartsOptions, links: RedisLinks): Redis | null {
+  const key = snapshotKey(config.redisPrefix, "");
+  return redisUrl === null ? null : openRedis(redisUrl, "cache", { key, links });
+}
+
 /** Starts all parts but the HTTP server. */
 export function startParts(options: PartsOptions): Parts {
-  const { config, databaseUrl, redisUrl } = options;
+  const { config, databaseUrl } = options;
   const { statementTimeoutMs } = config;
   const hints = new Hints(systemClock.now);
   const observers = {
@@ -118,7 +124,7 @@ export function startParts(options: PartsOptions): Parts {
   };
   const { metrics, streaks, links } = observers;
   const database = openDatabase({ url: databaseUrl, statementTimeoutMs, writeConnections: LANES });
-  const cacheRedis = redisUrl === null ? null : openRedis(redisUrl, "cache", links);
+  const cacheRedis = openCache(options, links);
   const instanceId = crypto.randomUUID();
   const base = { ...options, ...observers, instanceId, database, cacheRedis };
   const figures = startFigures(base);
@@ -234,10 +240,10 @@ function startOrders(base: Base, onCommitted: () => void): OrderParts {
   const { now } = systemClock;
   const backlog = startJournalBacklog(database.read, config.journalMaxEntries, now, hints);
   const letterCount = startLetterCount(database.read, hints);
-  const redis = base.cacheRedis;
   const rateLimit = startRateLimit({
     rate,
-    redis,
+    openRedis: () =>
+      redisUrl === null ? null : openRedis(redisUrl, "rate", { key: rateKey(prefix), links }),
     prefix,
     instanceId,
     hints,

@@ -6,7 +6,7 @@
 import { z } from "zod";
 import { understand } from "../../sql/connection/url.ts";
 import { WrongConnectionString } from "../../sql/connection/url/grammar.ts";
-import { checkRedisUrl } from "../redis_url.ts";
+import { understandRedisUrl } from "../redis_url.ts";
 
 const KIB = 1_024;
 const MIB = 1_024 * KIB;
@@ -101,7 +101,7 @@ export const VARIABLES = z.object({
   DATABASE_URL: checked(understand).optional(),
   WEIR_DIRECT_DATABASE_URL: checked(understand).optional(),
   WEIR_DATABASE_POOLER: z.enum(["none", "session", "transaction"]).optional(),
-  REDIS_URL: checked(checkRedisUrl).optional(),
+  REDIS_URL: checked(understandRedisUrl).optional(),
   WEIR_DATA_DIR: dataFolder().default(".weir"),
   WEIR_MIGRATE: z.enum(["on", "off"]).default("on"),
   WEIR_SPILL: z.enum(["auto", "trust", "off"]).default("auto"),

@@ -182,8 +182,8 @@ function hearRedis(
   setHeard: (heard: boolean) => void,
 ): NoticeWay {
   const channel = `${redisPrefix}:folds`;
-  const publisher = openRedis(url, "publish", links);
-  const subscriber = openRedis(url, "subscribe", links);
+  const publisher = openRedis(url, "publish", { key: channel, links });
+  const subscriber = openRedis(url, "subscribe", { key: channel, links });
   let subscribed = false;
   const subscribe = async () => {
     const done = await hints.run(

@@ -70,9 +70,14 @@ const READ_OF_NOW = `${NOW}
 
 const keptShape = z.tuple([z.string(), z.number()]);
 
+/** The key of a scope's snapshot. The braces keep all of them on one node of a Redis cluster. */
+export function snapshotKey(prefix: string, scope: string): string {
+  return `${prefix}:{snapshot}:${scope}`;
+}
+
 /** Makes a cache in `redis`. */
 export function createSnapshotCache(redis: Redis, prefix: string, hints: Hints): SnapshotCache {
-  const keyOf = (scope: string) => `${prefix}:snapshot:${scope}`;
+  const keyOf = (scope: string) => snapshotKey(prefix, scope);
   return {
     read: (scope) =>
       hints.run("cache read", async () => {

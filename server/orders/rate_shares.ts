@@ -10,15 +10,15 @@
 import type { Redis } from "ioredis";
 import { z } from "zod";
 import { every } from "../every.ts";
-import { askRedis } from "../redis/connection.ts";
+import { askRedis, closeRedis } from "../redis/connection.ts";
 import type { Hints } from "../telemetry/hints.ts";
 import { NO_LIMIT, RateBuckets, type RateLimit } from "./rate_limit.ts";
 
 export interface RateSharesOptions {
   /** Null: there is no limit. */
   readonly rate: { readonly ordersPerSecond: number; readonly burst: number } | null;
-  /** Null: without Redis. */
-  readonly redis: Redis | null;
+  /** Opens a connection of its own, where there is a limit. Null: without Redis. */
+  readonly openRedis: () => Redis | null;
   readonly prefix: string;
   readonly instanceId: string;
   readonly hints: Hints;
@@ -64,10 +64,16 @@ const EXCHANGE = `
 
 const answersShape = z.tuple([z.coerce.number()], z.coerce.number());
 
+/** The beginning of all keys. The braces keep them on one node of a Redis cluster. */
+export function rateKey(prefix: string): string {
+  return `${prefix}:{rate}`;
+}
+
 /** Starts the limit of the keys' rates, and the exchange about it. */
 export function startRateLimit(options: RateSharesOptions): RunningRateLimit {
-  const { rate, redis, hints, now } = options;
+  const { rate, hints, now } = options;
   if (rate === null) return { ...NO_LIMIT, stop: () => Promise.resolve() };
+  const redis = options.openRedis();
   const buckets = new RateBuckets({ ...rate, now });
   let heardAt = now();
   const exchanging = redis === null ? null : every(EXCHANGE_MS, async () => {
@@ -78,7 +84,10 @@ export function startRateLimit(options: RateSharesOptions): RunningRateLimit {
   redis?.once("ready", () => exchanging?.now()); // so that it soon knows how many there are
   return {
     begin: (keyId) => buckets.begin(keyId),
-    stop: async () => await exchanging?.stop(),
+    stop: async () => {
+      await exchanging?.stop();
+      if (redis !== null) await closeRedis(redis);
+    },
   };
 }
 
@@ -94,7 +103,8 @@ async function exchange(
   let instances = 1;
   do {
     const some = keyIds.splice(0, MAX_KEYS);
-    const keys = [`${prefix}:{rate}:instances`, ...some.map((id) => `${prefix}:{rate}:key:${id}`)];
+    const place = rateKey(prefix);
+    const keys = [`${place}:instances`, ...some.map((id) => `${place}:key:${id}`)];
     const told = some.map((keyId) => String(demands.get(keyId)));
     const [count, ...answers] = answersShape.parse(
       await askRedis(

@@ -19,7 +19,8 @@ export class EarlierPlace {
   #setAside = 0;
   #looking: Repeating | undefined;
 
-  constructor(readonly redis: Redis, prefix: string) {
+  /** @param isPossible false: no earlier version can have put an order there */
+  constructor(readonly redis: Redis, prefix: string, readonly isPossible = true) {
     this.queue = new DrainQueue(redis, earlierKeys(prefix));
   }
 
@@ -33,6 +34,7 @@ export class EarlierPlace {
   }
 
   start(): void {
+    if (!this.isPossible) return;
     const looking = every(LOOK_EVERY_MS, () => this.#look());
     this.#looking = looking;
     this.redis.on("ready", looking.now);

@@ -33,6 +33,8 @@ export interface RedisOverflowOptions {
   readonly maxOrders: number;
   readonly maxBytes: number;
   readonly hints: Hints;
+  /** Called once, when Redis was looked at for the first time. @param problem null: it is trusted */
+  readonly onFirstLook?: (problem: string | null) => void;
 }
 
 export interface OverflowLevel {
@@ -67,6 +69,7 @@ export class RedisOverflow implements Overflow {
   #setAside = 0;
   #signs: OverflowSigns = { reason: NOT_ASKED, bytes: 0, fullAt: null, clockAheadMs: null };
   #needsReplica = false;
+  #isIntroduced = false;
   #timer: ReturnType<typeof setInterval> | undefined;
   #looking: Promise<void> | null = null;
   /** The time of the latest new connection because this Redis is a replica. */
@@ -197,6 +200,8 @@ export class RedisOverflow implements Overflow {
         this.#state = "ready";
       } else this.#distrust(problem);
       this.#level = level;
+      if (!this.#isIntroduced) this.options.onFirstLook?.(problem);
+      this.#isIntroduced = true;
       if (!isPrimary) this.#connectAnew();
     } catch (error) {
       this.#note({ reason: describe(error) });

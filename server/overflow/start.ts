@@ -7,8 +7,11 @@ import type { Config } from "../config.ts";
 import type { RedisLinks } from "../redis/links.ts";
 import { closeRedis, openRedis } from "../redis/connection.ts";
 import type { Hints } from "../telemetry/hints.ts";
+import { understandRedisUrl } from "../redis_url.ts";
 import { EarlierPlace } from "./earlier_place.ts";
+import { introduce } from "./introduction.ts";
 import { RedisOverflow } from "./redis_overflow.ts";
+import { overflowKeys } from "./scripts.ts";
 import { TwoPlaces } from "./two_places.ts";
 
 export interface RunningOverflow {
@@ -24,8 +27,9 @@ export function startOverflow(
   links: RedisLinks,
 ): RunningOverflow | null {
   if (config.overflowMode === "off") return null;
-  const redis = openRedis(redisUrl, "overflow", links);
   const prefix = config.redisPrefix;
+  const { kind } = understandRedisUrl(redisUrl);
+  const redis = openRedis(redisUrl, "overflow", { key: overflowKeys(prefix).stream, links });
   const options = {
     redis,
     prefix,
@@ -33,8 +37,11 @@ export function startOverflow(
     maxOrders: config.overflowMaxOrders,
     maxBytes: config.overflowMaxBytes,
     hints,
+    onFirstLook: (problem: string | null) => void introduce(redis, kind, problem),
   };
-  const overflow = new TwoPlaces(new RedisOverflow(options), new EarlierPlace(redis, prefix));
+  // The earlier keys lie on another node of a cluster, and no earlier version spoke to clusters.
+  const earlier = new EarlierPlace(redis, prefix, kind !== "cluster");
+  const overflow = new TwoPlaces(new RedisOverflow(options), earlier);
   overflow.start();
   return {
     overflow,

@@ -13,7 +13,9 @@
  */
 import { Redis } from "ioredis";
 import { getLogger } from "../telemetry/log.ts";
+import { understandRedisUrl } from "../redis_url.ts";
 import type { RedisLinks } from "./links.ts";
+import { optionsOf } from "./target_options.ts";
 
 const log = getLogger(["weir", "redis"]);
 
@@ -26,26 +28,33 @@ const COMMAND_TIMEOUT_MS = 1_000;
 const SILENCE_MS = 2_000;
 
 /**
-/**
  * Answers of a Redis that stores nothing now, and that a new connection may not meet: a replica, a
  * replica that has lost its primary or loads the primary's data, a primary that has lost its
  * replicas, a wait that a demotion has ended, a session that is not logged in any more. A script may
- * put words before its answer. An answer of a cluster (MOVED) is not here: a new connection to the
- * same address would get it again.
+ * put words before its answer.
  */
 const ASK_ANEW =
   /\b(READONLY|MASTERDOWN|LOADING|NOREPLICAS|UNBLOCKED|NOAUTH)\b|\bnot (the |a )?(primary|master)\b/i;
+/** Answers of a node of a cluster that has our keys no more. The next connection asks who has them. */
+const MOVED = /\b(MOVED|CLUSTERDOWN)\b/;
 /** A connection is made anew at most this often because of an answer. */
 const ANEW_EVERY_MS = 1_000;
 const SAID_EVERY_MS = 60_000;
 
 /**
  * Opens a connection, which connects again by itself. Redis lists it under `name`.
+ * @param key a key that the connection is for. In a cluster all its keys must share a hash tag.
  * @param links are told when the connection is lost and when it is back.
  */
-export function openRedis(url: string, name: string, links?: RedisLinks): Redis {
+export function openRedis(
+  url: string,
+  name: string,
+  { key = name, links }: { readonly key?: string; readonly links?: RedisLinks | undefined } = {},
+): Redis {
   let [anewAt, saidAt] = [-Infinity, -Infinity];
-  const redis = new Redis(url, {
+  const target = understandRedisUrl(url);
+  const redis = new Redis({
+    ...optionsOf(target, key),
     connectionName: `weir-${name}`,
     commandTimeout: COMMAND_TIMEOUT_MS,
     socketTimeout: SILENCE_MS,
@@ -56,7 +65,9 @@ export function openRedis(url: string, name: string, links?: RedisLinks): Redis 
     // The driver would subscribe by itself, and nobody could catch a refusal.
     autoResubscribe: false,
     reconnectOnError: ({ message }) => {
-      if (!ASK_ANEW.test(message) || performance.now() - anewAt < ANEW_EVERY_MS) return false;
+      const isElsewhere = ASK_ANEW.test(message) ||
+        (target.kind === "cluster" && MOVED.test(message));
+      if (!isElsewhere || performance.now() - anewAt < ANEW_EVERY_MS) return false;
       anewAt = performance.now();
       if (anewAt - saidAt > SAID_EVERY_MS) {
         saidAt = anewAt;
@@ -75,12 +86,14 @@ export function isAnswer(error: unknown): error is Error {
   return error instanceof Error && error.name === "ReplyError";
 }
 
+const STORED_NOTHING = /\b(READONLY|MASTERDOWN|LOADING|NOAUTH|MOVED|ASK|TRYAGAIN|CLUSTERDOWN)\b/;
+
 /**
  * True for an answer that is given to a whole command or script before it writes anything. A script
  * of the overflow begins with a write, so none of it has run either.
  */
 export function storedNothing(error: unknown): boolean {
-  return isAnswer(error) && /\b(READONLY|MASTERDOWN|LOADING|NOAUTH)\b/.test(error.message);
+  return isAnswer(error) && STORED_NOTHING.test(error.message);
 }
 
 /** No answer came from Redis. The connection says so in the log. */

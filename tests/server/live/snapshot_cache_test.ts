@@ -33,7 +33,7 @@ function withCache(test: (cache: CacheTest) => Promise<void>): Promise<void> {
     await test({
       ...given,
       cache,
-      key: `${prefix}:snapshot:*`,
+      key: `${prefix}:{snapshot}:*`,
       now,
       write: async (figures) => {
         cache.write(figures);

@@ -1,7 +1,7 @@
 /** The exchange of demands through a real Redis, and without one. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { startRateLimit } from "../../../server/orders/rate_shares.ts";
-import { closeRedis, openRedis } from "../../../server/redis/connection.ts";
+import { openRedis } from "../../../server/redis/connection.ts";
 import { Hints } from "../../../server/telemetry/hints.ts";
 import { withRedis } from "../../support/services/redis.ts";
 import { until } from "../../support/services/services.ts";
@@ -20,9 +20,10 @@ function withLimits(
   return withRedis(async ({ url, prefix, redis: own }) => {
     const hints = new Hints(now);
     const connections = Array.from({ length: count }, () => openRedis(url, "rate"));
-    const limits = connections.map((redis, index) =>
-      startRateLimit({ rate: RATE, redis, prefix, instanceId: `instance-${index}`, hints, now })
-    );
+    const limits = connections.map((redis, index) => {
+      const instanceId = `instance-${index}`;
+      return startRateLimit({ rate: RATE, openRedis: () => redis, prefix, instanceId, hints, now });
+    });
     try {
       await test(limits, {
         prefix,
@@ -31,7 +32,6 @@ function withLimits(
       });
     } finally {
       await Promise.all(limits.map((limit) => limit.stop()));
-      await Promise.all(connections.map(closeRedis));
     }
   });
 }
@@ -76,7 +76,13 @@ Deno.test("the share of an instance follows its demand through Redis", () =>
   }));
 
 Deno.test("without Redis an instance has the whole rate, and without a limit nothing is refused", async () => {
-  const options = { redis: null, prefix: "unused", instanceId: "one", hints: new Hints(now), now };
+  const options = {
+    openRedis: () => null,
+    prefix: "unused",
+    instanceId: "one",
+    hints: new Hints(now),
+    now,
+  };
   const alone = startRateLimit({ rate: RATE, ...options });
   const free = startRateLimit({ rate: null, ...options });
   assertEquals(atOnce(alone, "a") >= 100, true);

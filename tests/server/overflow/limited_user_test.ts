@@ -60,7 +60,7 @@ Deno.test("a Redis user limited to the prefix is enough for the overflow, the bu
     await api.dashboard.snapshot.query({});
     await until(
       "the kept snapshot",
-      async () => await redis.redis.exists(`${redis.prefix}:snapshot:*`) === 1,
+      async () => await redis.redis.exists(`${redis.prefix}:{snapshot}:*`) === 1,
     );
     await until(
       "the exchange of the rates",
@@ -76,7 +76,7 @@ Deno.test("a Redis user limited to the prefix is enough for the overflow, the bu
 
 Deno.test("a Redis user without a right on the keys of the overflow is said, with what it lacks", () =>
   withUser(
-    (prefix) => asSaid(prefix).replace(`~${prefix}:*`, `~${prefix}:snapshot:*`),
+    (prefix) => asSaid(prefix).replace(`~${prefix}:*`, `~${prefix}:{snapshot}:*`),
     async (instance) => {
       const { redis: { prefix }, api } = instance;
       const { detail } = await problem(instance, "overflow_unavailable");

@@ -7,12 +7,14 @@ import { assertEquals, assertGreater } from "@std/assert";
 import type { OpsStatus } from "../../../client/contract/ops_status.ts";
 import type { PlaceInput } from "../../../client/contract/order.ts";
 import { closeRedis } from "../../../server/redis/connection.ts";
+import { optionsOf } from "../../../server/redis/target_options.ts";
+import { understandRedisUrl } from "../../../server/redis_url.ts";
 import { DRAINERS, overflowKeys } from "../../../server/overflow/scripts.ts";
 import { connect } from "../../../sql/connection/driver.ts";
-import { iso } from "../../../sql/time.ts";
 import type { TestSql } from "../services/database.ts";
 import { FaultLoad, type FaultLoadOptions } from "./fault_load.ts";
-import { contentOf, type Stored, type StoredRow } from "../recount/history.ts";
+import type { Stored } from "../recount/history.ts";
+import { readStored } from "../recount/stored.ts";
 import { createTestClient, KEY } from "../services/instance.ts";
 import { expectExact } from "../recount/recount.ts";
 import {
@@ -35,6 +37,8 @@ export interface FaultRunOptions {
   readonly folder?: string;
   /** The address of a Redis that the test brings. None is started then. */
   readonly redisUrl?: string;
+  /** The address of the server behind `redisUrl` at this moment. Default: it is `redisUrl`. */
+  readonly redisNow?: () => Promise<string>;
   /** Variables of every instance. */
   readonly environment?: Environment;
 }
@@ -56,6 +60,8 @@ export class FaultRun {
     readonly ownRedis: ServerProcess | null,
     readonly redisUrl: string,
     readonly prefix: string,
+    /** The address of the Redis to ask at this moment. */
+    readonly redisNow: () => Promise<string>,
     readonly startService: (environment: Environment) => Promise<ServiceProcess>,
   ) {}
 
@@ -91,8 +97,10 @@ export class FaultRun {
   }
 
   /** Asks Redis, on a connection of its own. */
-  async askRedis<T>(question: (redis: Redis) => Promise<T>, url = this.redisUrl): Promise<T> {
-    const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null });
+  async askRedis<T>(question: (redis: Redis) => Promise<T>, at?: string): Promise<T> {
+    const url = at ?? await this.redisNow();
+    const way = optionsOf(understandRedisUrl(url), overflowKeys(this.prefix).stream);
+    const redis = new Redis({ ...way, lazyConnect: true, retryStrategy: () => null });
     redis.on("error", () => undefined); // the question itself fails with this error
     try {
       await redis.connect();
@@ -209,7 +217,8 @@ export function withFaults(
       const redis = options.redisUrl === undefined ? await startRedis(options.redis) : null;
       if (redis !== null) servers.push(redis);
       const redisUrl = options.redisUrl ?? redis!.url;
-      run = new FaultRun(postgres, redis, redisUrl, prefix, (environment) =>
+      const redisNow = options.redisNow ?? (() => Promise.resolve(redisUrl));
+      run = new FaultRun(postgres, redis, redisUrl, prefix, redisNow, (environment) =>
         start({
           DATABASE_URL: postgres.url,
           REDIS_URL: redisUrl,
@@ -248,46 +257,4 @@ export async function isReady(url: string): Promise<boolean> {
   const response = await fetch(`${url}/readyz`);
   await response.body?.cancel();
   return response.ok;
-}
-
-interface OrderRow {
-  readonly store_id: string;
-  readonly idempotency_key: string;
-  readonly order_id: string;
-  readonly currency: string;
-  readonly lines: { sku: string; quantity: number; unitPriceMinor: number }[];
-  readonly customer_ref: string | null;
-  readonly metadata: Record<string, string>;
-  readonly total_minor: string;
-  readonly placed_at: Date;
-}
-
-async function readStored(sql: TestSql): Promise<Stored> {
-  const rows = await sql<OrderRow[]>`select * from orders`;
-  const letters = await sql<
-    { payload: Parameters<typeof contentOf>[0]; store_id: string; key: string }[]
-  >`
-    select store_id, payload->>'idempotencyKey' as key, payload from dead_letters
-    where state = 'open'`;
-  return {
-    orders: rows.map(orderOf),
-    letters: letters.map(({ store_id, key, payload }) => ({
-      store: store_id,
-      key,
-      content: contentOf(payload),
-    })),
-  };
-}
-
-function orderOf(row: OrderRow): StoredRow {
-  const { currency, lines, metadata } = row;
-  const customerRef = row.customer_ref === null ? {} : { customerRef: row.customer_ref };
-  return {
-    store: row.store_id,
-    key: row.idempotency_key,
-    orderId: row.order_id,
-    content: contentOf({ currency, lines, metadata, ...customerRef }),
-    totalMinor: Number(row.total_minor),
-    placedAt: iso(row.placed_at),
-  };
 }

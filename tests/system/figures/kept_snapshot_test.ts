@@ -27,7 +27,7 @@ interface Stage {
 
 /** The version of the store that is kept in Redis; null: none is. */
 async function kept(run: FaultRun): Promise<number | null> {
-  const key = `${run.prefix}:snapshot:${STORE.storeId}`;
+  const key = `${run.prefix}:{snapshot}:${STORE.storeId}`;
   const version = await run.askRedis((redis) => redis.hget(key, "version"));
   return version === null ? null : Number(version);
 }

@@ -165,7 +165,7 @@ async function expectKept(
   await right!.dashboard.snapshot.query({ storeId: "south" });
   const lifetimes = await until("both to be kept", () =>
     run.askRedis(async (redis) => {
-      const keys = ["east", "south"].map((scope) => `${run.prefix}:snapshot:${scope}`);
+      const keys = ["east", "south"].map((scope) => `${run.prefix}:{snapshot}:${scope}`);
       const left = await Promise.all(keys.map((key) => redis.pttl(key)));
       return left.every((ms) => ms > 0) ? left : null;
     }));

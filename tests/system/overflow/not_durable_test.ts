@@ -47,7 +47,9 @@ async function expectUnused(
 
 Deno.test("an order is never called spilled while a setting lets Redis forget it", () =>
   withFaults(async (run) => {
-    const { url } = await run.instance();
+    const service = await run.instance();
+    const { url } = service;
+    await service.says(/(Redis|Valkey) \d\S+: orders wait in it while the database is out/);
     // Each caller sends once: callers that send again would add up while the database is out.
     const load = run.load({ urls: () => [url], ratePerSecond: 200, once: 1 });
     load.start();
