@@ -7,7 +7,7 @@
 import { and, assign, fromPromise, not, raise, setup, stateIn } from "xstate";
 import { backoffMs, type BackoffOptions } from "../backoff.ts";
 import { grownBound, halvedBound } from "../batch_bound.ts";
-import { type Failure, isSilence } from "../../sql/connection/failure.ts";
+import { type Failure, isFromStandby, isSilence } from "../../sql/connection/failure.ts";
 import { type BatchReport, groupCommit, type OrderStore } from "./group_commit.ts";
 import type { Mailbox } from "./mailbox/mailbox.ts";
 import { groupSpill, type Overflow, type SpillReport } from "./group_spill.ts";
@@ -168,7 +168,7 @@ export const writer = setup({
       return {
         batchOrders: failure.timedOut ? halvedBound(batchOrders) : batchOrders,
         failuresInARow: context.failuresInARow + 1,
-        metStandby: failure.kind === "read_only",
+        metStandby: isFromStandby(failure),
         lastError: failure.code,
         lastErrorAt: new Date().toISOString(),
       };

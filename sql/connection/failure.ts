@@ -161,6 +161,14 @@ export function isStandby(error: unknown): boolean {
   return codeOf(error) === SQLSTATE.readOnlyTransaction;
 }
 
+/**
+ * True when a standby has answered the call, or answered instead of the primary that was looked for. The
+ * next attempt costs nobody anything, and a primary may be there soon.
+ */
+export function isFromStandby({ code }: Failure): boolean {
+  return code === SQLSTATE.readOnlyTransaction;
+}
+
 /** True when this server never gives this role what the call asked for, such as the log's position. */
 export function isWithheld(error: unknown): boolean {
   return WITHHELD.has(codeOf(error) ?? "");

@@ -59,13 +59,13 @@ export const DASHBOARDS: readonly Mutant[] = [
   {
     name: "publish before COMMIT",
     file: "sql/figures/fold.ts",
-    find: "  return pool.transaction((tx) => fold(tx, known, mostEntries, identity));\n",
-    replace: "  return new Promise((resolve, reject) => {\n" +
-      "    pool.transaction(async (tx) => {\n" +
-      "      resolve(await fold(tx, known, mostEntries, identity));\n" +
-      "      await new Promise((done) => setTimeout(done, 50));\n" +
-      "    }).catch(reject);\n" +
-      "  });\n",
+    find: "    pool.transaction((tx) => fold(tx, known, mostEntries, kind));\n",
+    replace: "    new Promise<FoldResult>((resolve, reject) => {\n" +
+      "      pool.transaction(async (tx) => {\n" +
+      "        resolve(await fold(tx, known, mostEntries, kind));\n" +
+      "        await new Promise((done) => setTimeout(done, 50));\n" +
+      "      }).catch(reject);\n" +
+      "    });\n",
     tests: ["all", "tests/server/figures/folding_test.ts"],
   },
   {
@@ -100,8 +100,8 @@ export const DASHBOARDS: readonly Mutant[] = [
   {
     name: "a rebuild that takes its snapshot before the fold's lock",
     file: "sql/figures/rebuild.ts",
-    find: "if (!await takeSessionLock(sql, FOLD_LOCK, LOCK_TIMEOUT_MS)) throw",
-    replace: "if (!await takeSessionLock(sql, FOLD_LOCK + 1, LOCK_TIMEOUT_MS)) throw",
+    find: "if (!await takeSessionLock(session, FOLD_LOCK, LOCK_TIMEOUT_MS)) throw",
+    replace: "if (!await takeSessionLock(session, FOLD_LOCK + 1, LOCK_TIMEOUT_MS)) throw",
     tests: ["all", "tests/sql/figures/rebuild_test.ts"],
   },
   {

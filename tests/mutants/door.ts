@@ -42,7 +42,7 @@ export const DOOR: readonly Mutant[] = [
     file: "server/front/connections/visitors.ts",
     find: "      for (const tell of visitor.onGone) tell();\n",
     replace: "",
-    tests: ["all", "tests/server/front/connections/answer_test.ts"],
+    tests: ["unit", "tests/server/front/connections/visitors_test.ts"],
   },
   {
     name: "a key gets every turn of large answers",

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertRejects } from "@std/assert";
+import { NotConnected } from "../../../sql/connection/failure.ts";
 import { anOrder } from "../../support/load/orders.ts";
 import { aWriter, openCircuit, placedLater, said } from "../../support/doubles/order_writer.ts";
 import { ScriptedOverflow } from "../../support/doubles/scripted_overflow.ts";
@@ -255,4 +256,16 @@ Deno.test("without an overflow orders wait longer for a primary, as through a pl
   const lost = place(anOrder(), 10_000);
   await clock.advance(5_500);
   assertEquals(said(lost), "circuit_open");
+});
+
+Deno.test("a primary that comes after a long time without one is asked within 250 ms, whoever answered", async () => {
+  const { clock, store, writer, place } = aWriter({ overflow: new ScriptedOverflow() });
+  // The search among several hosts met a standby alone, and made no connection.
+  store.before = () => Promise.reject(new NotConnected("it is a standby", "25006"));
+  place(anOrder());
+  for (let failover = 0; failover < 30; failover++) await clock.advance(1_000);
+  assertEquals(writer.circuit, "open");
+  store.before = () => undefined;
+  await clock.advance(300);
+  assertEquals(writer.circuit, "closed");
 });

@@ -22,7 +22,7 @@ export async function startPgBouncer(
     listen_port: port,
     unix_socket_dir: "",
     auth_type: "scram-sha-256",
-    auth_file: "users.txt",
+
     auth_user: server.username,
     auth_query: "SELECT usename, passwd FROM pg_shadow WHERE usename = $1",
     pool_mode: mode,
@@ -36,17 +36,18 @@ export async function startPgBouncer(
     name: "pgbouncer",
     package: "pgbouncer",
     url: through,
-    files: {
+    files: (folder) => ({
       "users.txt": `"${server.username}" "${password}"\n`,
       "pgbouncer.ini": [
         "[databases]",
         `* = host=${server.hostname} port=${server.port}`,
         "[pgbouncer]",
+        `auth_file = ${folder}/users.txt`,
         ...lines,
         "",
       ].join("\n"),
-    },
-    args: () => ["pgbouncer.ini"],
+    }),
+    args: (folder) => [`${folder}/pgbouncer.ini`],
     answers: () => answersQueries(through, 1_000),
     isUnprivileged: true,
   });

@@ -12,8 +12,8 @@ export interface Program {
   readonly name: string;
   readonly package: string;
   readonly url: string;
-  /** Files of the program's folder by name. */
-  readonly files: Readonly<Record<string, string>>;
+  /** The files of the program's folder, by name. */
+  readonly files: (folder: string) => Readonly<Record<string, string>>;
   /** The arguments, with the program's folder. */
   readonly args: (folder: string) => readonly string[];
   readonly answers: () => Promise<boolean>;
@@ -28,10 +28,10 @@ export async function startProgram(program: Program): Promise<ServerProcess> {
   const path = await temporaryFolder();
   const folder = await openDataFolder(path);
   const run = program.isUnprivileged ? await findRunner(program.name, path) : null;
-  for (const [name, text] of Object.entries(program.files)) {
+  for (const [name, text] of Object.entries(program.files(path))) {
     await Deno.writeTextFile(`${path}/${name}`, text);
-    await run?.own(`${path}/${name}`);
   }
+  await run?.own(path);
   const server = new ServerProcess({
     url: program.url,
     path,

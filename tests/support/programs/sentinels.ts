@@ -68,7 +68,7 @@ async function startSentinel(masterPort: number): Promise<ServerProcess> {
     name: "env",
     package: "coreutils",
     url: `redis://127.0.0.1:${port}`,
-    files: { "sentinel.conf": lines.join("\n") },
+    files: () => ({ "sentinel.conf": lines.join("\n") }),
     args: (folder) => invocation(program, `${folder}/sentinel.conf`, "--sentinel"),
     answers: () => askSentinel(port, (redis) => redis.ping()).then(() => true, () => false),
   });

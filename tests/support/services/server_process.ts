@@ -262,7 +262,8 @@ export function freePort(): number {
   return port;
 }
 
-function signal(pid: number, name: Deno.Signal): void {
+/** Sends a signal to a process, if it still runs. */
+export function signal(pid: number, name: Deno.Signal): void {
   try {
     Deno.kill(pid, name);
   } catch (error) {
@@ -271,7 +272,7 @@ function signal(pid: number, name: Deno.Signal): void {
 }
 
 /** All living processes of the machine, each with its parent. */
-async function processes(): Promise<{ pid: number; parent: number }[]> {
+export async function processes(): Promise<{ pid: number; parent: number }[]> {
   const { stdout } = await new Deno.Command("sh", {
     args: ["-c", "cat /proc/[0-9]*/stat 2>/dev/null"],
     stderr: "null",

@@ -1,7 +1,9 @@
 import { EventEmitter } from "node:events";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { assert, assertEquals } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
+import { Exchange } from "../../../../server/front/exchange.ts";
 import { networkOf, Visitors } from "../../../../server/front/connections/visitors.ts";
 
 class FakeSocket extends EventEmitter {
@@ -121,3 +123,28 @@ Deno.test("an address of IPv6 counts as its network, and one of IPv4 as itself",
   assertEquals(networkOf("::ffff:10.1.2.3"), "10.1.2.3");
   assertEquals(networkOf("127.0.0.1"), "127.0.0.1");
 });
+
+Deno.test("a request hears that its connection is gone, though its answer has had no turn there", () =>
+  withVisitors({ maxConnections: 10, maxConnectionsPerAddress: 10 }, ({ visitors, known }) => {
+    const socket = known();
+    const visitor = visitors.of(socket)!;
+    // The answer waits behind another one, so it hears nothing of the connection itself.
+    const [incoming, outgoing] = [new EventEmitter(), new EventEmitter()];
+    const closed: string[] = [];
+    const parts = {
+      slowClients: { delete: () => closed.push("slow client") },
+      answers: { ofRequest: () => ({ close: () => closed.push("answers") }) },
+    };
+    const exchange = new Exchange(
+      incoming as unknown as IncomingMessage,
+      outgoing as unknown as ServerResponse,
+      visitor,
+      parts as unknown as ConstructorParameters<typeof Exchange>[3],
+    );
+    const { gone } = exchange;
+    assertEquals(exchange.answers !== undefined, true);
+    assertEquals(visitor.underWay, 1);
+    socket.destroy();
+    assertEquals(closed, ["slow client", "answers"]);
+    assertEquals([visitor.underWay, gone.aborted], [0, true]);
+  }));
