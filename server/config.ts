@@ -68,6 +68,8 @@ export interface Config {
   readonly asksRandomKey: boolean;
   /** Origins of pages that may call, besides the service's own; `*` for all. */
   readonly allowedOrigins: readonly string[];
+  /** Addresses and networks of proxies whose headers are believed. */
+  readonly trustedProxies: readonly string[];
   /** Names that the service answers to, besides the machine's own. */
   readonly allowedHosts: readonly string[];
   /** Null: metrics are on `port`. */
@@ -150,6 +152,7 @@ export function readConfig(
     asksRandomKey: values.WEIR_DEV_KEY === RANDOM_KEY,
     allowedOrigins: values.WEIR_ALLOWED_ORIGINS ?? [],
     allowedHosts: values.WEIR_ALLOWED_HOSTS ?? [],
+    trustedProxies: values.WEIR_TRUST_PROXY ?? [],
     metricsPort: values.WEIR_METRICS_PORT ?? null,
     metricsToken: values.WEIR_METRICS_TOKEN ?? null,
     processes: values.WEIR_PROCESSES,

@@ -7,6 +7,7 @@ import { createActor, waitFor } from "xstate";
 import { systemMachine } from "../actors/system_machine.ts";
 import { anyKeyInForce } from "../sql/api_keys.ts";
 import { migrate } from "../sql/migrate.ts";
+import { inNetworks } from "./config/networks.ts";
 import { type HttpOptions, type HttpServer, KEEP_ALIVE_MS, serveHttp } from "./front/http.ts";
 import { visitorBounds } from "./front/connections/descriptors.ts";
 import { type MetricsServer, type Scraped, serveMetrics } from "./front/metrics_door.ts";
@@ -143,9 +144,11 @@ async function listen(
 ): Promise<Listening> {
   const { config, clientTimeoutMs = CLIENT_TIMEOUT_MS, keepAliveMs = KEEP_ALIVE_MS } = options;
   const { port, host, allowedHosts, allowedOrigins, metricsPort, metricsToken } = config;
+  const isProxy = inNetworks(config.trustedProxies);
   const { processes = 1, scraped = parts.metrics.registry } = options.sharing ?? {};
-  const door = { port, host, allowedHosts, allowedOrigins, metricsPort, metricsToken, scraped };
-  const bounds = await visitorBounds(config);
+  const rules = { host, allowedHosts, allowedOrigins, isProxy };
+  const door = { port, ...rules, metricsPort, metricsToken, scraped };
+  const bounds = { ...await visitorBounds(config), isProxy };
   // The supervisor has the port of the metrics of all.
   const metricsServer = metricsPort === null || options.sharing !== undefined
     ? null

@@ -7,6 +7,7 @@
  * - `door`: the files of tests/system/door/, attacks on the door of a service.
  * - `worst`: tests of exactness and of the contract, as a database role with the worst settings.
  * - `pooled`: tests of exactness and of the contract, through a pooler in transaction mode.
+ * - `versions`: the tests of SQL, on each major version of PostgreSQL that can be had.
  * - `ha`: the files of tests/ha/, with programs that stand around Weir in production.
  *
  * A test file needs the services when it imports from tests/support/services/, itself or through
@@ -23,12 +24,17 @@ import { fileURLToPath } from "node:url";
 import { importGraph, reaches } from "./support/architecture/import_graph.ts";
 import { listFiles, readSources } from "./support/architecture/tree.ts";
 import { POOLER_VARIABLE, startPgBouncer } from "./support/programs/pgbouncer.ts";
+import { startVersion, VERSIONS } from "./support/programs/postgres_version.ts";
 import type { ServerProcess } from "./support/services/server_process.ts";
-import { type OwnTestServices, startTestServices } from "./support/services/services.ts";
+import {
+  DATABASE_VARIABLE,
+  type OwnTestServices,
+  startTestServices,
+} from "./support/services/services.ts";
 import { WORST_ENVIRONMENT } from "./support/services/roles/worst_role.ts";
 
 const USAGE =
-  "usage: deno run tests/run.ts unit|all|system|door|page|worst|pooled|ha [--inspect] [path or part of a test's name]";
+  "usage: deno run tests/run.ts unit|all|system|door|page|worst|pooled|versions|ha [--inspect] [path or part of a test's name]";
 
 const ROOT = resolve(fileURLToPath(import.meta.url), "../..");
 const TESTS = `${ROOT}/tests`;
@@ -37,7 +43,9 @@ const APART = ["system", "page", "bench", "ha"];
 const SERVICES = "tests/support/services/";
 const PERMISSIONS = ["net", "env", "read", "write", "run", "sys"].map((name) => `--allow-${name}`);
 
-const GROUPS = ["unit", "all", "system", "door", "page", "worst", "pooled", "ha"] as const;
+const GROUPS = [
+  ...["unit", "all", "system", "door", "page", "worst", "pooled", "versions", "ha"] as const,
+];
 type Group = typeof GROUPS[number];
 /** These groups need every right: for a browser, or to look at all processes of the machine. */
 const MAY_ALL: ReadonlySet<Group> = new Set(["page", "system", "door", "ha"]);
@@ -67,6 +75,16 @@ const POOLED = [
   "server/router/orders_test.ts",
   "server/router/place_many_test.ts",
 ];
+
+/** The tests that speak SQL, and the procedures above it. */
+const OF_SQL = ["sql/figures", "sql/orders", "sql/api_keys_test.ts", "sql/migrate_test.ts"];
+
+/** The end of a run of `deno test`. */
+interface Counts {
+  readonly code: number;
+  readonly passed: number;
+  readonly failed: number;
+}
 
 function isGroup(name: string | undefined): name is Group {
   return GROUPS.some((group) => group === name);
@@ -98,7 +116,7 @@ async function main(args: readonly string[]): Promise<number> {
   const interrupted = () => interrupt.abort();
   const signals: Deno.Signal[] = ["SIGINT", "SIGTERM"];
   for (const signal of signals) Deno.addSignalListener(signal, interrupted);
-  if (group === "unit") return await runTests(command, {}, interrupt.signal);
+  if (group === "unit") return (await runTests(command, {}, interrupt.signal)).code;
   return await runWithServices(command, group, interrupt.signal);
 }
 
@@ -115,12 +133,13 @@ async function runWithServices(
     if (group === "pooled") {
       pooler = await startPgBouncer(services.databaseUrl, { mode: "transaction" });
     }
+    if (group === "versions") return await runOnVersions(command, services, interrupt);
     const environment = {
       ...services.environment,
       ...(group === "worst" ? WORST_ENVIRONMENT : {}),
       ...(pooler === undefined ? {} : { [POOLER_VARIABLE]: String(pooler.port) }),
     };
-    return await runTests(command, environment, interrupt);
+    return (await runTests(command, environment, interrupt)).code;
   } catch (error) {
     console.error(error instanceof Error ? error.message : String(error));
     console.log("0 passed, 1 failed");
@@ -131,12 +150,48 @@ async function runWithServices(
   }
 }
 
+/** Runs `command` once for each version. A version that cannot be had is told, and counts as skipped. */
+async function runOnVersions(
+  command: readonly string[],
+  { environment }: OwnTestServices,
+  interrupt: AbortSignal,
+): Promise<number> {
+  const total = { passed: 0, failed: 0, skipped: 0 };
+  for (const major of VERSIONS.keys()) {
+    if (interrupt.aborted) break;
+    let server: ServerProcess;
+    try {
+      server = await startVersion(major);
+    } catch (error) {
+      console.log(
+        `PostgreSQL ${major} cannot be had: ${error instanceof Error ? error.message : ""}`,
+      );
+      total.skipped++;
+      continue;
+    }
+    console.log(`\n== PostgreSQL ${major} ==`);
+    try {
+      const counts = await runTests(command, {
+        ...environment,
+        [DATABASE_VARIABLE]: server.url,
+      }, interrupt);
+      total.passed += counts.passed;
+      total.failed += counts.failed;
+    } finally {
+      await server.dispose();
+    }
+  }
+  if (total.passed === 0) total.failed++;
+  console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+  return total.failed === 0 ? 0 : 1;
+}
+
 /** Runs `deno` with `command`, copies its output to stdout and reads the summary from it. */
 async function runTests(
   command: readonly string[],
   environment: Readonly<Record<string, string>>,
   interrupt: AbortSignal,
-): Promise<number> {
+): Promise<Counts> {
   const child = new Deno.Command(Deno.execPath(), {
     args: [...command],
     cwd: ROOT,
@@ -155,10 +210,11 @@ async function runTests(
   const { code } = await child.status;
   running = false;
   const summary = [...printed.matchAll(/(\d+) passed(?: \([^)]*\))? \| (\d+) failed/g)].at(-1);
-  const [, passed = "0", failed = "0"] = summary ?? [];
+  const [passed = 0, counted = 0] = summary?.slice(1).map(Number) ?? [];
   // A run that could not begin (a type error, a signal) has no summary: it counts as one failure.
-  console.log(`${passed} passed, ${code !== 0 && failed === "0" ? 1 : failed} failed`);
-  return code;
+  const failed = code !== 0 && counted === 0 ? 1 : counted;
+  console.log(`${passed} passed, ${failed} failed`);
+  return { code, passed, failed };
 }
 
 /** Copies `stream` to stdout. @returns the end of its text, which holds the summary. */
@@ -181,8 +237,8 @@ async function filesOf(group: Group): Promise<string[]> {
     return (await testFiles(`${TESTS}/system`)).filter((file) => !door.has(file));
   }
   if (group === "ha") return await testFiles(`${TESTS}/ha`);
-  if (group === "worst" || group === "pooled") {
-    const folders = group === "worst" ? WORST : POOLED;
+  const folders = { worst: WORST, pooled: POOLED, versions: OF_SQL }[group as string];
+  if (folders !== undefined) {
     return (await Promise.all(folders.map((folder) => testFiles(`${TESTS}/${folder}`)))).flat();
   }
   const files = (await testFiles(TESTS)).filter((file) =>

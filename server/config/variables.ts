@@ -7,6 +7,7 @@ import { z } from "zod";
 import { understand } from "../../sql/connection/url.ts";
 import { WrongConnectionString } from "../../sql/connection/url/grammar.ts";
 import { understandRedisUrl } from "../redis_url.ts";
+import { isNetwork } from "./networks.ts";
 
 const KIB = 1_024;
 const MIB = 1_024 * KIB;
@@ -80,6 +81,14 @@ function origins() {
   }, wrong);
 }
 
+/** Addresses and networks, such as 10.0.0.0/8. */
+function networks() {
+  return listOf(
+    (text) => isNetwork(text) ? text : null,
+    "must be addresses or networks separated by commas, such as 10.0.0.0/8",
+  );
+}
+
 /** A list separated by commas. @param read makes an entry of its text; null: the text is wrong. */
 function listOf(read: (text: string) => string | null, wrong: string) {
   return z.string().transform((text, context) => {
@@ -126,6 +135,7 @@ export const VARIABLES = z.object({
   ).optional(),
   WEIR_ALLOWED_ORIGINS: origins().optional(),
   WEIR_ALLOWED_HOSTS: hostNames().optional(),
+  WEIR_TRUST_PROXY: networks().optional(),
   WEIR_METRICS_PORT: wholeNumber(0, 65_535).optional(),
   WEIR_METRICS_TOKEN: z.string()
     .regex(/^[\x21-\x7e]{8,}$/, "must have at least 8 characters of ASCII, and no space")

@@ -121,13 +121,15 @@ export function withHeaders(
 
 /** A request as the door sees it. */
 export function knockOf(
-  { method = "GET", headers }: IncomingMessage,
+  { method = "GET", headers, socket }: IncomingMessage,
   { path, host }: Pick<Knock, "path" | "host">,
 ): Knock {
   return {
     method,
     path,
     host: headers.host ?? host,
+    from: socket.remoteAddress ?? null,
+    forwardedHost: [headers["x-forwarded-host"]].flat()[0] ?? null,
     origin: headers.origin ?? null,
     asksMethod: headers["access-control-request-method"] ?? null,
     isUpgrade: headers.upgrade?.toLowerCase() === "websocket",

@@ -23,6 +23,8 @@ export interface DoorRules {
   readonly allowedHosts: readonly string[];
   /** Origins as a browser sends them, or `*` for all. */
   readonly allowedOrigins: readonly string[];
+  /** True for an address of a proxy whose headers are believed. Default: none is. */
+  readonly isProxy?: (remoteAddress: string) => boolean;
 }
 
 /** A request, as far as the door looks at it. A header that is missing is null. */
@@ -30,6 +32,10 @@ export interface Knock {
   readonly method: string;
   readonly path: string;
   readonly host: string | null;
+  /** The address that the connection comes from. */
+  readonly from?: string | null;
+  /** `X-Forwarded-Host`, which anybody can send. */
+  readonly forwardedHost?: string | null;
   readonly origin: string | null;
   /** The method that a preflight asks for. */
   readonly asksMethod: string | null;
@@ -61,7 +67,7 @@ export function decide(rules: DoorRules, knock: Knock): Decision {
       `this service does not answer to the name ${shown(host)}; WEIR_ALLOWED_HOSTS can list it`,
     );
   }
-  if (origin !== null && !isSameOrigin(origin, host)) {
+  if (origin !== null && !isSameOrigin(origin, addressBarOf(rules, knock))) {
     const isListed = lists(rules.allowedOrigins, origin);
     if (!isListed && (isLocal || knock.isUpgrade)) {
       return refuse(
@@ -122,6 +128,15 @@ function nameOf(host: string): string | null {
   const url = `http://${host}/`;
   if (!/^[^/?#@\\\s]+$/.test(host) || !URL.canParse(url)) return null;
   return new URL(url).hostname;
+}
+
+/** The name in the browser's address bar: a proxy may have called the service by another one. */
+function addressBarOf(
+  { isProxy }: DoorRules,
+  { host, from, forwardedHost }: Knock,
+): string | null {
+  if (forwardedHost == null || from == null || isProxy?.(from) !== true) return host;
+  return forwardedHost.split(",")[0]!.trim(); // each proxy adds its own at the end
 }
 
 /** True when the page came from the host and port that it calls now. */

@@ -22,6 +22,8 @@ const STRANGERS_PART = 1 / 4;
 export interface VisitorBounds {
   readonly maxConnections: number;
   readonly maxConnectionsPerAddress: number;
+  /** True for an address with the connections of many clients. Default: none is. */
+  readonly isProxy?: (remoteAddress: string) => boolean;
 }
 
 /**
@@ -89,9 +91,11 @@ export class Visitors {
   /** Takes in a new connection, or closes it. */
   arrive(socket: Socket): void {
     const address = networkOf(socket.remoteAddress);
-    const { maxConnections, maxConnectionsPerAddress, now } = this.options;
+    const { maxConnections, now } = this.options;
+    const isProxy = this.options.isProxy?.(socket.remoteAddress ?? "") === true;
+    const maxOfAddress = isProxy ? Infinity : this.options.maxConnectionsPerAddress;
     const ofAddress = this.#all.get(address) ?? new Set();
-    if (ofAddress.size >= maxConnectionsPerAddress && !this.#giveWay(ofAddress)) {
+    if (ofAddress.size >= maxOfAddress && !this.#giveWay(ofAddress)) {
       return this.#dismiss(socket, "address");
     }
     const isFull = this.#connections >= maxConnections ||

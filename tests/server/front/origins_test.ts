@@ -213,3 +213,19 @@ Deno.test("a refusal names the variable, and cuts a long text of a stranger", ()
   assertMatch(message({ origin: SHOP }), /"https:\/\/shop\.example".*WEIR_ALLOWED_ORIGINS/);
   assertEquals(message({ origin: "x".repeat(9_000) }).length < 250, true);
 });
+
+Deno.test("a proxy tells what stands in the browser's address bar, and nobody else does", () => {
+  const rules = { ...PUBLIC, isProxy: (address: string) => address === "10.0.0.1" };
+  const page = { origin: SHOP, host: "weir:8080", isUpgrade: true, path: "/trpc" };
+  const told = { ...page, forwardedHost: "shop.example" };
+  assertEquals(kindOf(rules, { ...told, from: "10.0.0.1" }), "let in");
+  assertEquals(
+    kindOf(rules, { ...told, from: "10.0.0.1", forwardedHost: "shop.example, inner" }),
+    "let in",
+  );
+  assertEquals(kindOf(rules, { ...told, from: "10.0.0.2" }), "refuse");
+  assertEquals(kindOf(PUBLIC, { ...told, from: "10.0.0.1" }), "refuse", "no proxy is trusted");
+  assertEquals(kindOf(rules, { ...page, from: "10.0.0.1" }), "refuse", "it says nothing");
+  const evil = { ...told, from: "10.0.0.1", origin: "https://evil.example" };
+  assertEquals(kindOf(rules, evil), "refuse", "the page is another one");
+});

@@ -24,7 +24,8 @@ export interface OwnTestServices extends TestServices {
   stop(): Promise<void>;
 }
 
-const DATABASE_VARIABLE = "WEIR_TEST_DATABASE_URL";
+/** The variable with the address of the PostgreSQL of the run. */
+export const DATABASE_VARIABLE = "WEIR_TEST_DATABASE_URL";
 const REDIS_VARIABLE = "WEIR_TEST_REDIS_URL";
 const FOLDER_VARIABLE = "WEIR_TEST_FOLDER";
 

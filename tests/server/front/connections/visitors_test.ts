@@ -4,7 +4,11 @@ import type { Socket } from "node:net";
 import { assert, assertEquals } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
 import { Exchange } from "../../../../server/front/exchange.ts";
-import { networkOf, Visitors } from "../../../../server/front/connections/visitors.ts";
+import {
+  networkOf,
+  type VisitorBounds,
+  Visitors,
+} from "../../../../server/front/connections/visitors.ts";
 
 class FakeSocket extends EventEmitter {
   isDestroyed = false;
@@ -20,7 +24,7 @@ class FakeSocket extends EventEmitter {
 
 /** Runs `test` with visitors and sockets that arrive. The time is fake. */
 function withVisitors(
-  bounds: { maxConnections: number; maxConnectionsPerAddress: number },
+  bounds: VisitorBounds,
   test: (stage: {
     visitors: Visitors;
     arrive: (address?: string) => FakeSocket;
@@ -148,3 +152,18 @@ Deno.test("a request hears that its connection is gone, though its answer has ha
     assertEquals(closed, ["slow client", "answers"]);
     assertEquals([visitor.underWay, gone.aborted], [0, true]);
   }));
+
+Deno.test("a proxy may bring more connections than another address, up to the bound of all", () => {
+  const isProxy = (address: string) => address === "10.0.0.9";
+  const bounds = { maxConnections: 8, maxConnectionsPerAddress: 2, isProxy };
+  withVisitors(bounds, ({ visitors, known, arrive, dismissed }) => {
+    for (let count = 0; count < 6; count++) known("10.0.0.9");
+    assertEquals([visitors.connections, dismissed], [6, []]);
+    known("10.0.0.1");
+    known("10.0.0.1");
+    arrive("10.0.0.1");
+    assertEquals(dismissed, ["address"], "others have their bound");
+    arrive("10.0.0.9");
+    assertEquals(dismissed, ["address", "full"]);
+  });
+});
