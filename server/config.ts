@@ -119,8 +119,9 @@ export function readConfig(
   }
   const database = values.DATABASE_URL === undefined ? null : understand(values.DATABASE_URL);
   const pooler = values.WEIR_DATABASE_POOLER;
-  const direct = values.WEIR_DIRECT_DATABASE_URL;
-  if (database === null && (pooler ?? direct) !== undefined) {
+  const directUrl = values.WEIR_DIRECT_DATABASE_URL;
+  const direct = directUrl === undefined ? null : understand(directUrl);
+  if (database === null && (pooler ?? directUrl) !== undefined) {
     const name = pooler === undefined ? "WEIR_DIRECT_DATABASE_URL" : "WEIR_DATABASE_POOLER";
     throw new ConfigError(`${name} is set, and DATABASE_URL is not`);
   }
@@ -128,8 +129,8 @@ export function readConfig(
     port: values.PORT,
     host: values.HOST,
     databaseUrl: database === null ? null : withPooler(database.url, pooler),
-    directDatabaseUrl: direct === undefined ? null : withPooler(understand(direct).url, "none"),
-    droppedParameters: database?.dropped ?? [],
+    directDatabaseUrl: direct?.url ?? null,
+    droppedParameters: [...database?.dropped ?? [], ...direct?.dropped ?? []],
     redisUrl: values.REDIS_URL ?? null,
     dataDir: values.WEIR_DATA_DIR,
     migrates: values.WEIR_MIGRATE === "on",

@@ -62,7 +62,8 @@ export function understandRedisUrl(text: string): RedisTarget {
     wrong("the password holds one of @ / ? #: write it as %40, %2F, %3F or %23");
   }
   if (address.includes("#")) wrong("it holds a #: write it as %23");
-  const [place = "", query = ""] = address.split("?");
+  const [place = "", query = "", ...rest] = address.split("?");
+  if (rest.length > 0) wrong("a value holds a ?: write it as %3F");
   const [hostList = "", ...path] = place.split("/");
   const hosts = hostsOf(hostList, PORTS[kind]);
   if (kind === "server" && hosts.length > 1) {
@@ -79,8 +80,12 @@ export function understandRedisUrl(text: string): RedisTarget {
   const caFile = parameters.get("cafile") ?? null;
   if (caFile !== null && secure === "") wrong("cafile needs rediss://");
   const sentinelPassword = parameters.get("sentinelpassword");
-  if (sentinelPassword !== undefined && !isSentinel) {
-    wrong("only sentinels have a sentinelpassword");
+  const sentinelUser = parameters.get("sentineluser");
+  if (!isSentinel && (sentinelPassword ?? sentinelUser) !== undefined) {
+    wrong("only sentinels have a sentineluser and a sentinelpassword");
+  }
+  if (sentinelUser !== undefined && sentinelPassword === undefined) {
+    wrong("a sentineluser needs a sentinelpassword");
   }
   return {
     kind,
@@ -88,7 +93,7 @@ export function understandRedisUrl(text: string): RedisTarget {
     login: loginOf(login),
     sentinelLogin: sentinelPassword === undefined
       ? null
-      : { user: parameters.get("sentineluser") ?? "", password: sentinelPassword },
+      : { user: sentinelUser ?? "", password: sentinelPassword },
     masterName,
     database,
     tls: secure === "" ? null : { caFile },
@@ -132,7 +137,12 @@ function decoded(text: string): string {
 }
 
 function parametersOf(query: string): ReadonlyMap<string, string> {
-  const parameters = new Map(new URLSearchParams(query));
+  const parameters = new Map(
+    query.split("&").filter((part) => part !== "").map((part) => {
+      const [name = "", ...value] = part.split("=");
+      return [name, decoded(value.join("="))];
+    }),
+  );
   const unknown = [...parameters.keys()].find((name) => !PARAMETERS.includes(name));
   if (unknown !== undefined) {
     wrong(`it has parameters that Weir does not know; it knows ${PARAMETERS.join(", ")}`);

@@ -34,8 +34,6 @@ const LOCK_ATTEMPTS = 10;
 const CONNECT_TIMEOUT_MS = 10_000;
 /** The mean pause between two attempts; each takes from half to one and a half times as long. */
 const LOCK_PAUSE_MS = 500;
-/** Why a migrator cannot work: its lock and its indexes need a session of its own. */
-const NO_SESSION = "a pooler shares the sessions out and WEIR_DIRECT_DATABASE_URL is not set";
 const OUTSIDE_TRANSACTION = "-- outside a transaction\n";
 /** A semicolon at the end of a line ends a statement of a file that runs outside a transaction. */
 const STATEMENT_END = /;\s*$/m;
@@ -85,7 +83,8 @@ export async function migrate(
     if (options.apply === false) {
       throw new MigrationError(ownerNeeded(pending, "WEIR_MIGRATE is off"));
     }
-    const missing = session.isShared ? NO_SESSION : await missingRight(sql);
+    if (session.isShared) throw new MigrationError(sessionNeeded(pending));
+    const missing = await missingRight(sql);
     if (missing !== null) throw new MigrationError(ownerNeeded(pending, missing));
     return {
       applied: await applyAll(session, migrations).catch((error) => explain(error, pending)),
@@ -255,13 +254,21 @@ function explain(error: unknown, pending: readonly Migration[]): never {
   throw new MigrationError(ownerNeeded(pending, error instanceof Error ? error.message : ""));
 }
 
+/** A migrator's lock and its indexes need a session of its own. */
+function sessionNeeded(pending: readonly Migration[]): string {
+  return `${notApplied(pending)}, and a pooler shares the sessions out: set ` +
+    "WEIR_DIRECT_DATABASE_URL to the server itself, or WEIR_DATABASE_POOLER=session if that is its mode";
+}
+
 function ownerNeeded(pending: readonly Migration[], why: string): string {
+  return `${notApplied(pending)}, and ${why}: run \`deno task migrate\` as the owner of the schema`;
+}
+
+function notApplied(pending: readonly Migration[]): string {
   const [first, last] = [pending[0]?.name, pending.at(-1)?.name];
-  const names = first === last
-    ? `the migration ${first} is`
-    : `the migrations ${first} to ${last} are`;
-  return `${names} not applied, and ${why}: ` +
-    "run `deno task migrate` as the owner of the schema";
+  return first === last
+    ? `the migration ${first} is not applied`
+    : `the migrations ${first} to ${last} are not applied`;
 }
 
 /** Runs one file, again after a pause when it does not get a lock in time. */

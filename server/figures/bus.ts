@@ -115,6 +115,7 @@ function hearPostgres(
     onEcho: heard,
     onShared: () => {
       clearInterval(timer);
+      setHeard(false);
       log.info(withoutListen(redisUrl));
     },
   });

@@ -38,11 +38,17 @@ const ASK_MS = 20;
 /**
  * Asks Redis for its settings and, where it needs a replica, for a confirmation.
  * @param counter a key for a write that changes nothing
+ * @param hasReplicas true where somebody may promote a replica at any time, also while none is here
  * @throws what the client throws when Redis is away
  */
-export async function checkDurability(redis: Redis, counter: string): Promise<Durability> {
+export async function checkDurability(
+  redis: Redis,
+  counter: string,
+  hasReplicas = false,
+): Promise<Durability> {
   try {
-    const { isMaster, needsReplica } = await readReplication(redis);
+    const { isMaster, needsReplica: seesReplica } = await readReplication(redis);
+    const needsReplica = seesReplica || hasReplicas;
     const found = { needsReplica, isPrimary: isMaster };
     if (!isMaster) return { ...found, problem: "this Redis is a replica" };
     const problem = await findSettingsProblem(redis) ??

@@ -33,6 +33,8 @@ export interface RedisOverflowOptions {
   readonly maxOrders: number;
   readonly maxBytes: number;
   readonly hints: Hints;
+  /** True where sentinels may promote a replica, also one that this master does not see any more. */
+  readonly hasReplicas?: boolean;
   /** Called once, when Redis was looked at for the first time. @param problem null: it is trusted */
   readonly onFirstLook?: (problem: string | null) => void;
 }
@@ -189,7 +191,7 @@ export class RedisOverflow implements Overflow {
     const { redis, mode } = this.options;
     try {
       const { problem, needsReplica, isPrimary } = mode === "auto"
-        ? await checkDurability(redis, this.#keys.bytes)
+        ? await checkDurability(redis, this.#keys.bytes, this.options.hasReplicas)
         : TRUSTED;
       // A Redis that is trusted must take a write all the same: it may have become a replica.
       if (mode === "trust") await redis.eval(TOUCH, 1, this.#keys.bytes);

@@ -37,6 +37,7 @@ export function startOverflow(
     maxOrders: config.overflowMaxOrders,
     maxBytes: config.overflowMaxBytes,
     hints,
+    hasReplicas: kind === "sentinel",
     onFirstLook: (problem: string | null) => void introduce(redis, kind, problem),
   };
   // The earlier keys lie on another node of a cluster, and no earlier version spoke to clusters.

@@ -128,9 +128,10 @@ export async function closeRedis(redis: Redis): Promise<void> {
   // Errors from here on come from this end, and say nothing about Redis.
   redis.removeAllListeners("error").on("error", () => undefined);
   if (redis.status === "reconnecting") {
-    // Between two attempts there is no socket, so no end to wait for. The next attempt is the last.
+    // Between two attempts there is no socket, so no end to wait for. The next attempt is the last. It
+    // is ended as it begins, because sentinels and clusters are asked for ever while none answers.
     redis.options.retryStrategy = () => null;
-    redis.once("connect", () => redis.disconnect());
+    redis.once("connecting", () => redis.disconnect());
   } else {
     redis.disconnect();
   }

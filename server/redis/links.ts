@@ -13,7 +13,9 @@ export class RedisLinks {
   /** Follows a connection until it ends. */
   add(name: string, redis: Redis): void {
     this.#lost.set(name, "");
-    redis.on("error", (error) => this.#lost.set(name, describe(error)));
+    let ofSentinels = "";
+    redis.on("sentinelError", (error) => ofSentinels = ` (${describe(error)})`);
+    redis.on("error", (error) => this.#lost.set(name, describe(error) + ofSentinels));
     redis.on("close", () => {
       if (!this.#lost.has(name)) this.#lost.set(name, "the connection was closed");
     });

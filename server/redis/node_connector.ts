@@ -4,7 +4,7 @@
  * The driver's own cluster mode spreads commands over the nodes. Weir's commands belong together: a
  * script, the question whether the node is durable, and the wait for its replicas must all go to the
  * node that holds the overflow. So each connection is one to a single node. When the node says that
- * the key has moved, or is lost, the driver connects anew, and the nodes are asked again.
+ * the key has moved, or is lost, the driver connects anew, and another node is asked where the key is.
  *
  * Tested in tests/ha/cluster_test.ts.
  */
@@ -41,6 +41,8 @@ export function nodeConnector(
 ): NonNullable<RedisOptions["Connector"]> {
   return class extends AbstractConnector {
     #given = new AbortController();
+    /** The node that is asked first: another one after each failure. */
+    #first = 0;
 
     constructor() {
       super(CLOSE_MS);
@@ -51,13 +53,14 @@ export function nodeConnector(
       this.connecting = true;
       this.#given = new AbortController();
       for (let attempt = 1;; attempt++) {
+        if (!this.connecting) throw new Error("Connection is closed.");
+        const seed = seeds[this.#first % seeds.length]!;
         try {
-          const node = await findNode(seeds, key, options);
-          if (!this.connecting) throw new Error("Connection is closed.");
-          return this.stream = open(node, options);
+          const node = await askNode(seed, key, options);
+          if (this.connecting) return this.stream = open(node, options);
         } catch (error) {
-          if (!this.connecting) throw error;
-          emit("error", error instanceof Error ? error : new Error(String(error)));
+          this.#first++;
+          if (this.connecting) emit("error", error as Error);
         }
         await pause(Math.min(MAX_PAUSE_MS, 50 * attempt), this.#given.signal);
       }
@@ -65,7 +68,9 @@ export function nodeConnector(
 
     override disconnect(): void {
       this.#given.abort();
-      super.disconnect();
+      this.#first++; // a node that is cut off from the others would name itself again
+      if (this.stream?.destroyed) this.connecting = false; // its end is past
+      else super.disconnect();
     }
   };
 }
@@ -76,23 +81,7 @@ function open({ host, port }: RedisHost, { tls }: RedisOptions): Socket {
     : connectTls({ host, port, servername: host, ...tls });
 }
 
-/** Asks the nodes one after another. @throws the error of the last one */
-async function findNode(
-  seeds: readonly RedisHost[],
-  key: string,
-  options: RedisOptions,
-): Promise<RedisHost> {
-  let last: unknown;
-  for (const seed of seeds) {
-    try {
-      return await askNode(seed, key, options);
-    } catch (error) {
-      last = error;
-    }
-  }
-  throw last;
-}
-
+/** The node that has the key. @throws Error with the reason why this one cannot tell */
 async function askNode(seed: RedisHost, key: string, options: RedisOptions): Promise<RedisHost> {
   const redis = new Redis({
     ...options,
@@ -103,15 +92,21 @@ async function askNode(seed: RedisHost, key: string, options: RedisOptions): Pro
     maxRetriesPerRequest: 0,
     retryStrategy: () => null,
   });
-  redis.on("error", () => undefined); // the question itself fails with this error
+  let reason: unknown; // the question fails with a mere "Connection is closed."
+  redis.on("error", (error) => reason = error);
   try {
     await redis.connect();
+    if (!/^cluster_state:ok/m.test(await redis.cluster("INFO"))) {
+      throw new Error(`the cluster is not whole, says its node ${seed.host}:${seed.port}`);
+    }
     const slot = await redis.cluster("KEYSLOT", key);
     const ranges = slotsShape.parse(await redis.cluster("SLOTS"));
     const range = ranges.find(([first, last]) => first <= slot && slot <= last);
     if (range === undefined) throw new Error("no node of the cluster has the keys of Weir");
     const [host, port] = range[2];
     return { host: host || seed.host, port }; // without a name it is the node that was asked
+  } catch (error) {
+    throw reason ?? error;
   } finally {
     redis.disconnect();
   }

@@ -162,8 +162,8 @@ export function isStandby(error: unknown): boolean {
 }
 
 /**
- * True when a standby has answered the call, or answered instead of the primary that was looked for. The
- * next attempt costs nobody anything, and a primary may be there soon.
+ * True when a standby has answered, also when it answered a search for the primary, which counts as an
+ * outage (`kind`). The next attempt costs nobody anything, and a primary may be there soon.
  */
 export function isFromStandby({ code }: Failure): boolean {
   return code === SQLSTATE.readOnlyTransaction;

@@ -243,6 +243,7 @@ export class Pool implements Sharer {
 
   #release(session: Session): void {
     if (session.isClosed || !this.#sessions.has(session)) return;
+    if (session.hasFailed) return this.#drop(session, 0);
     const hasTurn = this.#gate.waiting > 0 && session.ageMs < TURN_MS;
     if (!hasTurn && !this.#connections.mayKeep(this)) return this.#drop(session, 0);
     this.#idle.set(session, setTimeout(() => this.#drop(session, 0), IDLE_MS));

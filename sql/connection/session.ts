@@ -12,8 +12,8 @@
 import type postgres from "postgres";
 import { connect, type Sql } from "./driver.ts";
 import { type Primary, primaryOf } from "./hosts/primary.ts";
-import { sharedSql } from "./pooler/shared_sql.ts";
-import { setUp, setUpOf } from "./set_up.ts";
+import { shareSql } from "./pooler/shared_sql.ts";
+import { setUp, setUpOf, UnfitSession } from "./set_up.ts";
 import type { Settings } from "./settings.ts";
 import { type Host, understand } from "./url.ts";
 
@@ -48,6 +48,7 @@ export class Session {
   #sql: Sql;
   #readyMs: number | null = null;
   #closed = false;
+  #hasFailed = false;
   #isEnding = false;
   readonly #primary: Primary | null;
   /** When the session began to connect, by `performance.now()`. */
@@ -73,12 +74,21 @@ export class Session {
     const choose = primary && (async (ms: number) => this.host = await primary.find(ms));
     this.#sql = connect(url, own, Math.max(1_000, connectTimeoutMs), choose ?? undefined);
     this.ready = this.#setUp();
-    this.ready.catch(() => this.#primary?.doubt()); // the caller may have given up meanwhile
+    this.ready.catch(() => { // the caller may have given up meanwhile
+      this.#hasFailed = true;
+      this.#primary?.doubt();
+      isPooled.delete(url);
+    });
   }
 
   /** Use it only after `ready`. */
   get sql(): Sql {
     return this.#sql;
+  }
+
+  /** True when it could not be set up. It never will be. */
+  get hasFailed(): boolean {
+    return this.#hasFailed;
   }
 
   /** True once the session is set up, also after its end. */
@@ -113,11 +123,10 @@ export class Session {
     const needed = setUpOf(asked, settings);
     this.isShared = pooler === "transaction" ||
       (pooler === null && (isPooled.get(url) ?? await askForPooler(url, this.#sql)));
-    if (this.isShared) {
-      this.#sql = sharedSql(this.#sql, needed);
-      await this.#sql.begin(() => undefined); // says now what is unfit
-    } else {
-      await setUp(this.#sql, needed, "session");
+    if (this.isShared) this.#sql = await shareSql(this.#sql, needed);
+    else {
+      const pid = await setUp(this.#sql, needed, "session");
+      if (pooler !== "session" && pid.ofServer !== pid.ofGreeting) throw new SuddenPooler();
     }
     this.#readyMs = this.ageMs;
   }
@@ -139,6 +148,13 @@ export class Session {
  * for a further round trip, and again after a connection was lost: somebody may have put one there.
  */
 const isPooled = new Map<string, boolean>();
+
+/** Somebody has put a pooler on the way since it was asked for. The next session asks again. */
+class SuddenPooler extends UnfitSession {
+  constructor() {
+    super("a pooler stands before the server now");
+  }
+}
 
 /**
  * A pooler names itself, and not the server's process, when one connects. Nobody can ask in which mode

@@ -42,6 +42,7 @@ export function setUpOf(targetSettings: Settings, own: Settings = {}): SetUp {
 /**
  * Sets and reads back.
  * @param lasts for the whole session, or until the transaction that `sql` is in ends
+ * @returns the number of the server's process, and the one that the way to it told at its greeting
  * @throws UnfitSession, UnfitDatabase, or the error of the driver, also when the server does not know a
  *   setting that is asked for
  */
@@ -49,7 +50,7 @@ export async function setUp(
   sql: Pick<postgres.Sql, "unsafe">,
   { asked, own }: SetUp,
   lasts: "session" | "transaction",
-): Promise<void> {
+): Promise<{ readonly ofServer: number; readonly ofGreeting: number }> {
   const { search_path = "" } = own;
   const promised: Settings = { ...PROMISED, search_path };
   const wanted = [asked, own].flatMap((settings) =>
@@ -64,9 +65,10 @@ export async function setUp(
     -- An older server does not know every setting of ours.
     WHERE NOT is_own OR pg_catalog.current_setting(name, true) IS NOT NULL;
     SELECT name, pg_catalog.current_setting(name, true) AS value
-    FROM (VALUES ${read.map((name) => `(${quoted(name)})`).join(", ")}) AS wanted (name)`)
+    FROM (VALUES ${read.map((name) => `(${quoted(name)})`).join(", ")}) AS wanted (name)
+    UNION ALL SELECT 'pid', pg_catalog.pg_backend_pid()::text`)
     .simple();
-  const [, rows] = results as [unknown, readonly Found[]];
+  const [, rows] = results as [unknown, postgres.RowList<Found[]>];
   const found = new Map(rows.map(({ name, value }) => [name, value]));
   checkDatabase(found);
   for (const [name, value] of Object.entries(promised)) {
@@ -77,6 +79,7 @@ export async function setUp(
       );
     }
   }
+  return { ofServer: Number(found.get("pid")), ofGreeting: rows.state.pid };
 }
 
 interface Found {

@@ -3,10 +3,14 @@
  * was committed with it could be lost after it was acknowledged. A trigger writes down what held in each
  * transaction that stored an order.
  */
-import { assertEquals, assertGreater } from "@std/assert";
+import { assertEquals, assertGreater, assertRejects } from "@std/assert";
+import { Session } from "../../sql/connection/session.ts";
+import { UnfitSession } from "../../sql/connection/set_up.ts";
 import { report, statusOf, withFaults } from "../support/faults/fault_run.ts";
 import { startPgBouncer } from "../support/programs/pgbouncer.ts";
+import { WireProxy } from "../support/faults/wire_proxy.ts";
 import type { TestSql } from "../support/services/database.ts";
+import { startPostgres } from "../support/services/server_process.ts";
 
 /** At the end of each transaction that stores an order, its setting is noted. */
 async function noteDurability(sql: TestSql): Promise<void> {
@@ -78,3 +82,32 @@ Deno.test("behind a pooler that shares sessions out, the figures of another inst
       await pooler.dispose();
     }
   }));
+
+Deno.test("a session that meets a pooler where none was is unfit, and the next one is shared", async () => {
+  const postgres = await startPostgres();
+  const pooler = await startPgBouncer(postgres.url, { mode: "transaction" });
+  const proxy = WireProxy.to(postgres.url);
+  const sessions: Session[] = [];
+  const begin = () => {
+    const url = proxy.through(postgres.url);
+    const session = new Session({ url, name: "test", connectTimeoutMs: 5_000 });
+    sessions.push(session);
+    return session;
+  };
+  try {
+    const first = begin();
+    await first.ready;
+    proxy.redirect(pooler.url); // as when a name leads elsewhere
+    const second = begin();
+    await assertRejects(() => second.ready, UnfitSession);
+    const third = begin();
+    await third.ready;
+    assertEquals([first, second, third].map(({ isShared }) => isShared), [false, false, true]);
+    assertEquals(second.hasFailed, true);
+  } finally {
+    await Promise.all(sessions.map((session) => session.end(1_000)));
+    await proxy.close();
+    await pooler.dispose();
+    await postgres.dispose();
+  }
+});

@@ -43,6 +43,8 @@ Deno.test("REDIS_URL: a wrong one is refused with the way to mend it", () => {
     ["redis+sentinel://h1:26379,h2:26379", /name of the master/],
     ["redis+sentinel://h1/name?master=x", /knows cafile, sentineluser/],
     ["redis://h?sentinelpassword=x", /only sentinels/],
+    ["redis+sentinel://h1/name?sentineluser=me", /needs a sentinelpassword/],
+    ["redis+sentinel://h1/name?sentinelpassword=s3?cr3t", /%3F/],
     ["redis+cluster://h/1", /no other database/],
     ["redis://h?cafile=/etc/ssl/own.pem", /rediss/],
     ["h:6379", /redis:\/\//],
@@ -123,7 +125,7 @@ Deno.test("a pooler and a way past it are part of the database's address, and no
   assertEquals(found.databaseUrl, `${DATABASE_URL}?pooler=session`);
   assertEquals(found.directDatabaseUrl, null);
   const direct = read({ DATABASE_URL, WEIR_DIRECT_DATABASE_URL: "postgres://u:p@db:5432/db" });
-  assertEquals(direct.directDatabaseUrl, "postgres://u:p@db:5432/db?pooler=none");
+  assertEquals(direct.directDatabaseUrl, "postgres://u:p@db:5432/db");
   assertEquals(direct.databaseUrl, DATABASE_URL);
   for (const name of ["WEIR_DATABASE_POOLER", "WEIR_DIRECT_DATABASE_URL"]) {
     const value = name === "WEIR_DATABASE_POOLER" ? "none" : DATABASE_URL;

@@ -118,16 +118,19 @@ async function askAll(url: string, timeoutMs: number): Promise<Host> {
 }
 
 async function ask(sql: Sql, host: Host): Promise<Answer> {
-  const [row] = await sql<{ standby: boolean }[]>`
-    SELECT pg_catalog.pg_is_in_recovery() AS standby`;
+  // As one text: nothing is prepared, which would stay in a pooler's session.
+  const [row] = await sql.unsafe<{ standby: boolean }[]>(
+    "SELECT pg_catalog.pg_is_in_recovery() AS standby",
+  ).simple();
   if (row?.standby !== false) return { host, isPrimary: false, timeline: 0 };
   return { host, isPrimary: true, timeline: await timelineOf(sql).catch(() => 0) };
 }
 
 /** The first eight digits of the name of the log's file are the timeline. */
 async function timelineOf(sql: Sql): Promise<number> {
-  const [row] = await sql<{ file: string }[]>`
-    SELECT pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()) AS file`;
+  const [row] = await sql.unsafe<{ file: string }[]>(
+    "SELECT pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()) AS file",
+  ).simple();
   return Number.parseInt(row?.file.slice(0, 8) ?? "0", 16);
 }
 

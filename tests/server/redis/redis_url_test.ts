@@ -26,14 +26,14 @@ Deno.test("a server: host, port, login, database and TLS", () => {
 
 Deno.test("sentinels: all of them, the master's name, and a login of each kind", () => {
   const url =
-    "rediss+sentinel://me:pw@s1,s2:1/my%20shop/4?sentinelpassword=a%2Fb&sentineluser=them";
+    "rediss+sentinel://me:pw@s1,s2:1/my%20shop/4?sentinelpassword=a%2Fb+&sentineluser=them";
   const target = understandRedisUrl(url);
   assertEquals([target.kind, target.masterName, target.database], ["sentinel", "my shop", 4]);
   assertEquals(hostsOf(url), [["s1", 26_379], ["s2", 1]]);
   const options = optionsOf(target, "key");
   const { name, username, password, sentinelUsername, sentinelPassword } = options;
   assertEquals([name, username, password], ["my shop", "me", "pw"]);
-  assertEquals([sentinelUsername, sentinelPassword], ["them", "a/b"]);
+  assertEquals([sentinelUsername, sentinelPassword], ["them", "a/b+"]);
   assertEquals([options.enableTLSForSentinelMode, options.tls, options.sentinelTLS], [
     true,
     {},

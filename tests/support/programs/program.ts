@@ -27,7 +27,7 @@ export async function startProgram(program: Program): Promise<ServerProcess> {
   await requirePrograms([program]);
   const path = await temporaryFolder();
   const folder = await openDataFolder(path);
-  const run = program.isUnprivileged ? await findRunner(program.name, path) : null;
+  const run = program.isUnprivileged ? await findRunner("env", path) : null;
   for (const [name, text] of Object.entries(program.files(path))) {
     await Deno.writeTextFile(`${path}/${name}`, text);
   }

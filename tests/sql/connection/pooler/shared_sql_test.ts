@@ -4,9 +4,9 @@
  */
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { connect } from "../../../../sql/connection/driver.ts";
-import { codeOf } from "../../../../sql/connection/failure.ts";
+import { classify, codeOf } from "../../../../sql/connection/failure.ts";
 import { Pool } from "../../../../sql/connection/pool.ts";
-import { sharedSql } from "../../../../sql/connection/pooler/shared_sql.ts";
+import { shareSql } from "../../../../sql/connection/pooler/shared_sql.ts";
 import { takeSessionLock } from "../../../../sql/connection/session_lock.ts";
 import { Session } from "../../../../sql/connection/session.ts";
 import { setUpOf, UnfitSession } from "../../../../sql/connection/set_up.ts";
@@ -19,24 +19,32 @@ import { commitBatch } from "../../../../sql/orders/batch.ts";
 import { anOrder } from "../../../support/load/orders.ts";
 import { type TestDatabase, withDatabase } from "../../../support/services/database.ts";
 import { asWorst, giveToWorst } from "../../../support/services/roles/worst_role.ts";
+import { startPostgres } from "../../../support/services/server_process.ts";
 import { until } from "../../../support/services/services.ts";
+import { withStandby } from "../../../support/services/standby.ts";
 
 const shared = (url: string) => withPooler(url, "transaction");
 
-/** The settings of a role that has every setting wrong, so that nothing is right by chance. */
+/**
+ * The URL of a role that has every setting wrong, so that nothing is right by chance. Only its timeouts
+ * leave room for BEGIN, which comes before Weir's own.
+ */
 async function withWorstUrl(test: (url: string, database: TestDatabase) => Promise<void>) {
   await withDatabase(async (database) => {
-    const { url, sql } = database;
+    const { directUrl, sql } = database;
     const [row] = await sql<{ name: string }[]>`select current_database() as name`;
     await giveToWorst(sql, row!.name);
-    await test(asWorst(url), database);
+    for (const name of ["idle_in_transaction_session_timeout", "idle_session_timeout"]) {
+      await sql.unsafe(`alter role weir_worst in database ${row!.name} set ${name} = '10s'`);
+    }
+    await test(asWorst(directUrl), database);
   });
 }
 
 Deno.test("each statement has Weir's settings, and leaves none of them behind", () =>
   withWorstUrl(async (url) => {
     const raw = connect(url, { max: 1 });
-    const sql = sharedSql(raw, setUpOf({}));
+    const sql = await shareSql(raw, setUpOf({}));
     const before = await raw.unsafe("show all");
     for (const [name, value] of Object.entries(PROMISED)) {
       const [found] = await sql`select current_setting(${name}) as value`;
@@ -57,7 +65,7 @@ Deno.test("each statement has Weir's settings, and leaves none of them behind", 
 Deno.test("a transaction has Weir's settings, and the mode that it asks for", () =>
   withWorstUrl(async (url) => {
     const raw = connect(url, { max: 1 });
-    const sql = sharedSql(raw, setUpOf({}, { statement_timeout: "1234" }));
+    const sql = await shareSql(raw, setUpOf({}, { statement_timeout: "1234" }));
     const settingsIn = (mode: string) =>
       sql.begin(mode, async (tx) => {
         const [row] = await tx<{ level: string; reads: string; timeout: string }[]>`
@@ -145,4 +153,34 @@ Deno.test("a listener that meets a shared session says so, and leaves no connect
     await until("the listener to know", () => heard.length > 0);
     await listener.stop();
     assertEquals(heard, ["shared"]);
+  }));
+
+Deno.test("a standby behind a pooler answers reads, and calls a write what it is", async () => {
+  const primary = await startPostgres();
+  try {
+    await migrate({ databaseUrl: primary.url });
+    await withStandby(primary, async (standby) => {
+      const session = new Session({
+        url: shared(standby.url),
+        name: "test",
+        connectTimeoutMs: 5_000,
+      });
+      await session.ready;
+      assertEquals((await session.sql`select 1 as one`)[0]?.["one"], 1);
+      const write = session.sql`delete from orders`;
+      assertEquals(classify(await assertRejects(() => write)).kind, "read_only");
+      await session.end(1_000);
+    });
+  } finally {
+    await primary.dispose();
+  }
+});
+
+Deno.test("a role that only reads by default writes all the same", () =>
+  withWorstUrl(async (url) => {
+    const raw = connect(url, { max: 1 });
+    const sql = await shareSql(raw, setUpOf({}));
+    await sql`create table written (n int)`; // the worst role has default_transaction_read_only = on
+    assertEquals((await sql`select count(*)::int as count from written`)[0]?.["count"], 0);
+    await raw.end();
   }));
