@@ -13,14 +13,14 @@
  * The runner refuses a file that was edited after it ran, and a schema that is newer than this code.
  * When nothing is to be done it only reads, so a role that may not create anything can start.
  */
-import { createHash } from "node:crypto";
 import type { Sql, Tx } from "./connection/database.ts";
 import { codeOf } from "./connection/failure.ts";
 import { SQLSTATE } from "./connection/failure/codes.ts";
 import { StandbyAlone } from "./connection/failure/standby_alone.ts";
 import { type Session, withSession } from "./connection/session.ts";
 import { takeSessionLock } from "./connection/session_lock.ts";
-import { grantsOf, type Migration, scriptOf } from "./migration_script.ts";
+import { isTextOf, type Migration, readMigrations } from "./migration_files.ts";
+import { grantsOf, scriptOf } from "./migration_script.ts";
 import { missingRight } from "./schema_rights.ts";
 import { pause } from "./waiting.ts";
 
@@ -34,10 +34,8 @@ const LOCK_ATTEMPTS = 10;
 const CONNECT_TIMEOUT_MS = 10_000;
 /** The mean pause between two attempts; each takes from half to one and a half times as long. */
 const LOCK_PAUSE_MS = 500;
-const OUTSIDE_TRANSACTION = "-- outside a transaction\n";
 /** A semicolon at the end of a line ends a statement of a file that runs outside a transaction. */
 const STATEMENT_END = /;\s*$/m;
-const FOLDER = new URL("./migrations/", import.meta.url);
 
 /** A schema that cannot be migrated; the message is one line for the operator. */
 export class MigrationError extends Error {
@@ -149,14 +147,6 @@ export async function grantScript(
   });
 }
 
-/**
- * SHA-256 of texts that some databases applied, and that do the same as the present ones. The present
- * text of 0004 also runs where the server withholds its identity.
- */
-const EARLIER_TEXTS: Readonly<Record<string, string>> = {
-  "0004_epochs.sql": "df3e60fbd18e94171cfdec4435fe5cf2da654e723f6155e0d3e70a42f21f243e",
-};
-
 interface RecordRow {
   readonly name: string;
   readonly sha256: string;
@@ -176,7 +166,7 @@ function pendingOf(
         `the database's schema is newer than this code: it has ${name}, which is not in sql/migrations`,
       );
     }
-    if (migration.sha256 !== sha256 && EARLIER_TEXTS[name] !== sha256) {
+    if (!isTextOf(migration, sha256)) {
       throw new MigrationError(
         `sql/migrations/${name} was edited after it was applied: restore it and add a new migration`,
       );
@@ -184,24 +174,6 @@ function pendingOf(
   }
   const applied = new Set(record.map((row) => row.name));
   return migrations.filter(({ name }) => !applied.has(name));
-}
-
-async function readMigrations(): Promise<readonly Migration[]> {
-  const names: string[] = [];
-  for await (const entry of Deno.readDir(FOLDER)) {
-    if (entry.name.endsWith(".sql")) names.push(entry.name);
-  }
-  return await Promise.all(
-    names.sort().map(async (name) => {
-      const script = await Deno.readTextFile(new URL(name, FOLDER));
-      return {
-        name,
-        script,
-        sha256: createHash("sha256").update(script).digest("hex"),
-        inTransaction: !script.startsWith(OUTSIDE_TRANSACTION),
-      };
-    }),
-  );
 }
 
 async function withConnection<T>(

@@ -4,15 +4,7 @@
  *
  * Tested in tests/server/roles_test.ts.
  */
-
-/** A migration: a numbered file of SQL. */
-export interface Migration {
-  readonly name: string;
-  readonly script: string;
-  readonly sha256: string;
-  /** False: each statement commits by itself. */
-  readonly inTransaction: boolean;
-}
+import type { Migration } from "./migration_files.ts";
 
 interface ScriptOptions {
   /** The statement that makes the record of migrations where there is none. */

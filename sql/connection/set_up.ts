@@ -8,8 +8,8 @@ import type postgres from "postgres";
 import { WEIR_CODE } from "./failure/codes.ts";
 import { PROMISED, SCHEMA, SETTINGS, type Settings } from "./settings.ts";
 
-/** The oldest PostgreSQL that the tests have run on. */
-const MIN_VERSION = 15;
+/** The oldest PostgreSQL that the tests run on. */
+const MIN_VERSION = 14;
 const ENCODING = "UTF8";
 
 /** A setting that a promise rests on did not stay: a pooler or a superuser stands in the way. */

@@ -87,11 +87,11 @@ Deno.test("a database that cannot hold every text is unfit", async () => {
 Deno.test("a server that is too old is unfit", () =>
   withDatabase(async ({ url, sql }) => {
     const [row] = await sql`select current_setting('server_version_num') as number`;
-    const proxy = replacing(url, String(row?.["number"]), "140011");
+    const proxy = replacing(url, String(row?.["number"]), "130011");
     await withSession(proxy.url, async (session) => {
       const error = await assertRejects(() => session.ready);
       assertInstanceOf(error, UnfitDatabase);
-      assert(error.message.includes("PostgreSQL 14"), error.message);
+      assert(error.message.includes("PostgreSQL 13"), error.message);
     });
     await proxy.close();
   }));

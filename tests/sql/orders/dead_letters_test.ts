@@ -14,6 +14,7 @@ import { type TestDatabase, type TestSql, withDatabase } from "../../support/ser
 import { A_RULE, parked } from "../../support/faults/poison.ts";
 import { anOrder } from "../../support/load/orders.ts";
 import type { LetterState } from "../../../client/contract/dead_letter.ts";
+import { flushStatistics } from "../../support/recount/statistics.ts";
 
 function withPool(test: (database: TestDatabase, pool: Pool) => Promise<void>): Promise<void> {
   return withDatabase(async (database) => {
@@ -91,7 +92,7 @@ Deno.test("listLetters() reads a page from the index, however many letters there
 
 /** The scans of the table and the rows fetched by its indexes, for the pool's own session too. */
 async function reads(sql: TestSql, pool: Pool): Promise<{ scans: number; fetched: number }> {
-  await pool.run((session) => session`select pg_stat_force_next_flush()`);
+  await pool.run(flushStatistics);
   const [row] = await sql<{ scans: string; fetched: string }[]>`
     select seq_scan as scans, idx_tup_fetch as fetched from pg_stat_user_tables
     where relname = 'dead_letters'`;

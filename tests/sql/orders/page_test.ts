@@ -10,6 +10,7 @@ import { A_RULE } from "../../support/faults/poison.ts";
 import { largestOrder } from "../../support/load/large/orders.ts";
 import { anOrder } from "../../support/load/orders.ts";
 import { withPools } from "../../support/recount/folds.ts";
+import { flushStatistics } from "../../support/recount/statistics.ts";
 
 const ORDERS = 40;
 const LIMIT = 200;
@@ -71,7 +72,7 @@ Deno.test("listOrders() reads no more rows than a page of large orders has, and 
   withPools(async ({ read }, sql) => {
     for (let made = 0; made < ORDERS; made++) await commitBatch(sql, [largestOrder()]);
     const fetched = async () => {
-      await read.run((session) => session`select pg_stat_force_next_flush()`);
+      await read.run(flushStatistics);
       const [row] = await sql<{ rows: string; scans: string }[]>`
         select idx_tup_fetch as rows, seq_scan as scans from pg_stat_user_tables
         where relname = 'orders'`;

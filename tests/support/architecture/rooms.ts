@@ -41,6 +41,7 @@ const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["migrate", "api_keys", "orders"],
     ["figures"],
     ["schema_rights", "migration_script"],
+    ["migration_files"],
     ["connection"],
     ["time", "waiting"],
   ],

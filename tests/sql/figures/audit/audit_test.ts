@@ -79,13 +79,13 @@ Deno.test("an audit is skipped while folds are far behind, since it would read t
     const nothing = { checked: 0, drifted: [], skipped: "journal" } as const;
     assertEquals(await auditRollups(pools.audit, 50), nothing);
     await sql`delete from journal where ctid <> (select min(ctid) from journal)`;
-    await sql`update journal set entries = 50_001`;
+    await sql`update journal set entries = 50001`;
     assertEquals(
       await auditRollups(pools.audit, 50),
       nothing,
       "a few rows may hold as many entries",
     );
-    await sql`update journal set entries = 5_001`;
+    await sql`update journal set entries = 5001`;
     assertEquals(await auditRollups(pools.audit, 1_000), nothing, "each bucket would sum them");
     await sql`update journal set entries = 1, format = 3`;
     assertEquals(
