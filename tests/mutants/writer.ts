@@ -3,6 +3,27 @@ import type { Mutant } from "./mutant.ts";
 
 export const WRITER: readonly Mutant[] = [
   {
+    name: "a statement through a pooler has the settings of strangers",
+    file: "sql/connection/pooler/shared_sql.ts",
+    find: 'Promise.all([setUp(tx, this.needed, "transaction"), run(tx)])',
+    replace: "Promise.all([null, run(tx)])",
+    tests: ["all", "tests/sql/connection/pooler/shared_sql_test.ts"],
+  },
+  {
+    name: "the next primary is waited for as for any outage",
+    file: "actors/order_writer/behaviour.ts",
+    find: "metStandby: isFromStandby(failure),",
+    replace: 'metStandby: isFromStandby(failure) && failure.kind === "read_only",',
+    tests: ["unit", "tests/actors/order_writer/circuit_test.ts"],
+  },
+  {
+    name: "a session that could not be set up is used again",
+    file: "sql/connection/pool.ts",
+    find: "    if (session.hasFailed) return this.#drop(session, 0);\n",
+    replace: "",
+    tests: ["all", "tests/sql/connection/pool_test.ts"],
+  },
+  {
     name: "the door does not look at the batches under way",
     file: "actors/order_writer/pace.ts",
     find: "    return Math.max(usual ?? 0, this.now() - oldest);",

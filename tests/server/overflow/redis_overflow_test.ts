@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { OverflowUnreachable } from "../../../actors/order_writer/group_spill.ts";
 import { systemClock } from "../../../actors/clock.ts";
 import { Hints } from "../../../server/telemetry/hints.ts";
@@ -225,4 +225,27 @@ Deno.test("a Redis that is trusted and takes no writes is not called ready", () 
       await closeRedis(connection);
       await redis.call("ACL", "DELUSER", user);
     }
+  }));
+
+Deno.test("where sentinels may promote a replica, a Redis that sees none is not trusted", () =>
+  withRedis(async ({ url, prefix }) => {
+    const redis = openRedis(url, "test");
+    const told: (string | null)[] = [];
+    const overflow = new RedisOverflow({
+      redis,
+      prefix,
+      mode: "auto",
+      maxOrders: 1,
+      maxBytes: 1_024,
+      hints: new Hints(systemClock.now),
+      hasReplicas: true,
+      onFirstLook: (problem) => told.push(problem),
+    });
+    overflow.start();
+    await until("a look at Redis", () => told.length > 0);
+    assertEquals(overflow.state, "not_durable");
+    assertMatch(told[0] ?? "", /replica/);
+    await overflow.stop();
+    await redis.del(...Object.values(overflowKeys(prefix)));
+    await closeRedis(redis);
   }));

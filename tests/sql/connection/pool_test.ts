@@ -5,6 +5,7 @@ import type { Sql } from "../../../sql/connection/driver.ts";
 import { WireProxy } from "../../support/faults/wire_proxy.ts";
 import { withDatabase } from "../../support/services/database.ts";
 import { until } from "../../support/services/services.ts";
+import { withPlainRole } from "../../support/services/roles/plain_role.ts";
 
 function poolOf(url: string, statementTimeoutMs = 5_000, maxConnections = 2): Pool {
   return new Pool({ url, name: "test", maxConnections, statementTimeoutMs });
@@ -160,3 +161,21 @@ Deno.test("a far server's new session goes on connecting, and the pool's other s
       await proxy.close();
     }
   }));
+
+Deno.test("a session that could not be set up is not used again", () =>
+  withDatabase((database) =>
+    withPlainRole(database, async (url, role) => {
+      const { sql } = database;
+      const setting = encodeURIComponent("-c log_min_messages=error");
+      const pool = poolOf(`${url}?options=${setting}`, 5_000);
+      const ask = () => pool.run((session) => session`select 1 as one`);
+      try {
+        await assertRejects(ask, Error, "log_min_messages"); // a right of superusers
+        await sql.unsafe(`grant set on parameter log_min_messages to ${role}`);
+        assertEquals((await ask())[0]?.["one"], 1);
+      } finally {
+        await pool.end();
+        await sql.unsafe(`revoke set on parameter log_min_messages from ${role}`);
+      }
+    })
+  ));
