@@ -128,10 +128,11 @@ export async function closeRedis(redis: Redis): Promise<void> {
   // Errors from here on come from this end, and say nothing about Redis.
   redis.removeAllListeners("error").on("error", () => undefined);
   if (redis.status === "reconnecting") {
-    // Between two attempts there is no socket, so no end to wait for. The next attempt is the last. It
-    // is ended as it begins, because sentinels and clusters are asked for ever while none answers.
+    // Between two attempts there is no socket, so no end to wait for. The next attempt is the last.
+    // Sentinels and clusters are asked for ever while none answers, so that one is ended as it begins.
+    const { sentinels, Connector } = redis.options;
     redis.options.retryStrategy = () => null;
-    redis.once("connecting", () => redis.disconnect());
+    redis.once(sentinels || Connector ? "connecting" : "connect", () => redis.disconnect());
   } else {
     redis.disconnect();
   }

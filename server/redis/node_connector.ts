@@ -108,6 +108,6 @@ async function askNode(seed: RedisHost, key: string, options: RedisOptions): Pro
   } catch (error) {
     throw reason ?? error;
   } finally {
-    redis.disconnect();
+    if (redis.status !== "end") redis.disconnect(); // an ended one would leave a timer
   }
 }

@@ -118,3 +118,19 @@ Deno.test("a Redis that takes no writes for ever is not connected to more than o
     }
     assert(connections() >= 2 && connections() <= 4, `${connections()} connections`);
   }));
+
+for (const kind of ["cluster", "sentinel"]) {
+  // The driver leaves a timer of two seconds for each sentinel that refused it.
+  const isWhole = kind !== "sentinel";
+  const sanitizers = { sanitizeOps: isWhole, sanitizeResources: isWhole };
+  const test = `a connection that finds no ${kind} can be closed while it asks on`;
+  Deno.test(test, sanitizers, async () => {
+    const name = kind === "sentinel" ? "/shop" : "";
+    const redis = openRedis(`redis+${kind}://127.0.0.1:1,127.0.0.1:2${name}`, "test");
+    let failures = 0;
+    redis.on("error", () => failures++);
+    await until("some failures", () => failures > 1);
+    await closeRedis(redis);
+    assertEquals(redis.status, "end");
+  });
+}
