@@ -19,7 +19,10 @@ export class RedisLinks {
     redis.on("close", () => {
       if (!this.#lost.has(name)) this.#lost.set(name, "the connection was closed");
     });
-    redis.on("ready", () => this.#lost.delete(name));
+    redis.on("ready", () => {
+      ofSentinels = "";
+      this.#lost.delete(name);
+    });
     redis.on("end", () => this.#lost.delete(name)); // this instance has ended it
   }
 

@@ -11,7 +11,7 @@
  * all sessions of the pool are replaced. A session that nobody uses for a while is ended, because
  * others may need the connection (connections.ts).
  *
- * A new session costs five round trips, so a far server may not have it ready when the call is given
+ * A new session costs five or six round trips, so a far server may not have it ready when the call is given
  * up. If other calls were answered meanwhile, the server is there. Then the session goes on
  * connecting, and a later call gets it.
  */

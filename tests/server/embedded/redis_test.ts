@@ -1,5 +1,4 @@
 /** The embedded Redis over starts and crashes. */
-import { Redis } from "ioredis";
 import {
   assert,
   assertEquals,
@@ -15,8 +14,8 @@ import {
   type EmbeddedRedis,
   startEmbedded,
 } from "../../../server/embedded/mod.ts";
-import { closeRedis } from "../../../server/redis/connection.ts";
 import { spawnOwner } from "../../support/services/embedded_owner.ts";
+import { askRedisAt } from "../../support/services/redis.ts";
 import { until, withFolder } from "../../support/services/services.ts";
 
 interface Running {
@@ -49,17 +48,6 @@ async function withRunning(
   }
 }
 
-async function ask<T>(url: string, question: (redis: Redis) => Promise<T>): Promise<T> {
-  const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null });
-  redis.on("error", () => undefined);
-  try {
-    await redis.connect();
-    return await question(redis);
-  } finally {
-    await closeRedis(redis);
-  }
-}
-
 function kinds(events: readonly EmbeddedEvent[]): string[] {
   return events.map((event) => event.kind);
 }
@@ -76,7 +64,10 @@ Deno.test("the server syncs every write before it answers, and evicts nothing", 
         "bind": "127.0.0.1",
       };
       for (const [name, value] of Object.entries(wanted)) {
-        assertEquals(await ask(redis.url, (client) => client.config("GET", name)), [name, value]);
+        assertEquals(await askRedisAt(redis.url, (client) => client.config("GET", name)), [
+          name,
+          value,
+        ]);
       }
     })
   ));
@@ -85,7 +76,7 @@ Deno.test("the server takes no command without the password, which is in 0600 fi
   withFolder((folder) =>
     withRunning(folder, async ({ redis }) => {
       const open = `redis://127.0.0.1:${redis.port}/0`;
-      await assertRejects(() => ask(open, (client) => client.get("key")));
+      await assertRejects(() => askRedisAt(open, (client) => client.get("key")));
       for (const name of ["redis.password", "redis.conf", "redis.log"]) {
         const { mode } = await Deno.stat(`${folder}/${name}`);
         assertEquals((mode ?? 0) & 0o777, 0o600, name);
@@ -97,23 +88,23 @@ Deno.test("the data is kept between runs, also in a folder with a quote in its n
   withFolder(async (outer) => {
     const folder = `${outer}/with "quotes" and spaces`;
     await withRunning(folder, async ({ redis }) => {
-      await ask(redis.url, (client) => client.set("word", "kept"));
+      await askRedisAt(redis.url, (client) => client.set("word", "kept"));
     });
     await withRunning(folder, async ({ redis }) => {
-      assertEquals(await ask(redis.url, (client) => client.get("word")), "kept");
+      assertEquals(await askRedisAt(redis.url, (client) => client.get("word")), "kept");
     });
   }));
 
 Deno.test("a Redis whose Weir was killed is stopped, and its data is there", () =>
   withFolder(async (folder) => {
     const owner = await spawnOwner(folder, "redis");
-    await ask(owner.url, (client) => client.set("word", "of the killed"));
+    await askRedisAt(owner.url, (client) => client.set("word", "of the killed"));
     await owner.kill();
-    assertEquals(await ask(owner.url, (client) => client.get("word")), "of the killed");
+    assertEquals(await askRedisAt(owner.url, (client) => client.get("word")), "of the killed");
     await withRunning(folder, async ({ redis, events }) => {
       assertEquals(kinds(events), ["orphan_stopped", "ready"]);
       assertNotEquals(redis.pid, owner.pid);
-      assertEquals(await ask(redis.url, (client) => client.get("word")), "of the killed");
+      assertEquals(await askRedisAt(redis.url, (client) => client.get("word")), "of the killed");
     });
   }));
 
@@ -127,7 +118,7 @@ Deno.test("another folder's Redis is left alone, even when our settings name its
           assertEquals(kinds(events), ["ready"]);
           return Promise.resolve();
         });
-        assertEquals(await ask(neighbour.redis.url, (client) => client.ping()), "PONG");
+        assertEquals(await askRedisAt(neighbour.redis.url, (client) => client.ping()), "PONG");
         assertEquals(kinds(neighbour.events), ["ready"]);
       })
     )
@@ -154,20 +145,20 @@ Deno.test("a silent listener on the old port could be our Redis, so the start is
 Deno.test("a killed Redis is started again on the same port with its data", () =>
   withFolder((folder) =>
     withRunning(folder, async ({ redis, events }) => {
-      await ask(redis.url, (client) => client.set("word", "kept"));
+      await askRedisAt(redis.url, (client) => client.set("word", "kept"));
       const { pid, port } = redis;
       Deno.kill(pid, "SIGKILL");
       await until("the next Redis", () => redis.pid !== pid && redis.pid !== 0);
       assertEquals(kinds(events), ["ready", "exited", "ready"]);
       assertEquals(redis.port, port);
-      assertEquals(await ask(redis.url, (client) => client.get("word")), "kept");
+      assertEquals(await askRedisAt(redis.url, (client) => client.get("word")), "kept");
     })
   ));
 
 Deno.test("an append-only file that cannot be read is refused in one line with the log", () =>
   withFolder(async (folder) => {
     await withRunning(folder, async ({ redis }) => {
-      await ask(redis.url, (client) => client.set("word", "lost"));
+      await askRedisAt(redis.url, (client) => client.set("word", "lost"));
     });
     const broken = `${folder}/redis/appendonlydir/appendonly.aof.manifest`;
     await Deno.writeTextFile(broken, "not a manifest\n");

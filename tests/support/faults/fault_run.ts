@@ -2,11 +2,10 @@
  * The stage of a fault test: a PostgreSQL and a Redis of its own that may be killed, instances as
  * processes, load with a history, and the check of everything at the end.
  */
-import { Redis } from "ioredis";
+import type { Redis } from "ioredis";
 import { assertEquals, assertGreater } from "@std/assert";
 import type { OpsStatus } from "../../../client/contract/ops_status.ts";
 import type { PlaceInput } from "../../../client/contract/order.ts";
-import { closeRedis } from "../../../server/redis/connection.ts";
 import { optionsOf } from "../../../server/redis/target_options.ts";
 import { understandRedisUrl } from "../../../server/redis_url.ts";
 import { DRAINERS, overflowKeys } from "../../../server/overflow/scripts.ts";
@@ -16,6 +15,7 @@ import { FaultLoad, type FaultLoadOptions } from "./fault_load.ts";
 import type { Stored } from "../recount/history.ts";
 import { readStored } from "../recount/stored.ts";
 import { createTestClient, KEY } from "../services/instance.ts";
+import { askRedisAt } from "../services/redis.ts";
 import { expectExact } from "../recount/recount.ts";
 import {
   type ServerProcess,
@@ -100,14 +100,7 @@ export class FaultRun {
   async askRedis<T>(question: (redis: Redis) => Promise<T>, at?: string): Promise<T> {
     const url = at ?? await this.redisNow();
     const way = optionsOf(understandRedisUrl(url), overflowKeys(this.prefix).stream);
-    const redis = new Redis({ ...way, lazyConnect: true, retryStrategy: () => null });
-    redis.on("error", () => undefined); // the question itself fails with this error
-    try {
-      await redis.connect();
-      return await question(redis);
-    } finally {
-      await closeRedis(redis);
-    }
+    return await askRedisAt(way, question);
   }
 
   /** The number of orders in the overflow. */

@@ -1,6 +1,6 @@
 /** A Redis Cluster of three nodes without replicas. */
-import { Redis } from "ioredis";
-import { closeRedis } from "../../../server/redis/connection.ts";
+import type { Redis } from "ioredis";
+import { askRedisAt } from "../services/redis.ts";
 import { freePort, type ServerProcess, startRedis } from "../services/server_process.ts";
 import { until } from "../services/services.ts";
 
@@ -90,13 +90,6 @@ async function owns(redis: Redis, slot: number): Promise<boolean> {
   return ranges.some(([first, last, [, , owner]]) => first <= slot && slot <= last && owner === id);
 }
 
-async function ask<T>(node: ServerProcess, question: (redis: Redis) => Promise<T>): Promise<T> {
-  const redis = new Redis(node.url, { lazyConnect: true, retryStrategy: () => null });
-  redis.on("error", () => undefined); // the question itself fails with this error
-  try {
-    await redis.connect();
-    return await question(redis);
-  } finally {
-    await closeRedis(redis);
-  }
+function ask<T>({ url }: ServerProcess, question: (redis: Redis) => Promise<T>): Promise<T> {
+  return askRedisAt(url, question);
 }

@@ -1,8 +1,8 @@
 /** A Redis with replicas, watched by three sentinels, who promote a replica when the master dies. */
-import { Redis } from "ioredis";
-import { closeRedis } from "../../../server/redis/connection.ts";
+import type { Redis } from "ioredis";
 import { invocation } from "../../../server/embedded/redis_package.ts";
 import { findRecentRedis } from "../services/recent_redis.ts";
+import { askRedisAt } from "../services/redis.ts";
 import { withReplicatedRedis } from "../services/replicated_redis.ts";
 import { freePort, type ServerProcess } from "../services/server_process.ts";
 import { until } from "../services/services.ts";
@@ -74,23 +74,9 @@ async function startSentinel(masterPort: number): Promise<ServerProcess> {
   });
 }
 
-async function askSentinel<T>(port: number, question: (redis: Redis) => Promise<T>): Promise<T> {
-  const redis = new Redis({
-    host: "127.0.0.1",
-    port,
-    password: PASSWORD,
-    lazyConnect: true,
-    enableReadyCheck: false,
-    maxRetriesPerRequest: 0,
-    retryStrategy: () => null,
-  });
-  redis.on("error", () => undefined); // the question itself fails with this error
-  try {
-    await redis.connect();
-    return await question(redis);
-  } finally {
-    await closeRedis(redis);
-  }
+function askSentinel<T>(port: number, question: (redis: Redis) => Promise<T>): Promise<T> {
+  const way = { host: "127.0.0.1", port, password: PASSWORD, enableReadyCheck: false };
+  return askRedisAt(way, question);
 }
 
 async function knownBy(redis: Redis) {

@@ -1,6 +1,10 @@
-/** Gives each test a key prefix of its own, on the private Redis of the run. */
+/**
+ * Gives each test a key prefix of its own, on the private Redis of the run, and asks any Redis on a
+ * connection of its own.
+ */
 import { Redis } from "ioredis";
 import { closeRedis } from "../../../server/redis/connection.ts";
+import type { RedisOptions } from "../../../server/redis/node_connector.ts";
 import { testServices } from "./services.ts";
 
 export interface TestRedis {
@@ -34,4 +38,20 @@ async function removeKeys(redis: Redis, prefix: string): Promise<void> {
     if (keys.length > 0) await redis.unlink(...keys);
     cursor = next;
   } while (cursor !== "0");
+}
+
+/** Asks a Redis, on a connection of its own that is made once. @throws the error of the driver */
+export async function askRedisAt<T>(
+  way: string | RedisOptions,
+  question: (redis: Redis) => Promise<T>,
+): Promise<T> {
+  const once = { lazyConnect: true, maxRetriesPerRequest: 0, retryStrategy: () => null };
+  const redis = typeof way === "string" ? new Redis(way, once) : new Redis({ ...way, ...once });
+  redis.on("error", () => undefined); // the question itself fails with this error
+  try {
+    await redis.connect();
+    return await question(redis);
+  } finally {
+    await closeRedis(redis);
+  }
 }

@@ -1,7 +1,7 @@
 /** A Redis with replicas. All of them know WAITAOF. */
-import { Redis } from "ioredis";
-import { closeRedis } from "../../../server/redis/connection.ts";
+import type { Redis } from "ioredis";
 import { findRecentRedis } from "./recent_redis.ts";
+import { askRedisAt } from "./redis.ts";
 import { type ServerProcess, type Settings, startRedis } from "./server_process.ts";
 
 export interface ReplicatedRedis {
@@ -22,16 +22,8 @@ export async function withReplicatedRedis(
   // Without this setting the master would first wait for more replicas.
   const master = await startRedis({ "repl-diskless-sync-delay": "0" }, program);
   const servers = [master];
-  const ask: ReplicatedRedis["ask"] = async (question, server = master) => {
-    const redis = new Redis(server.url, { lazyConnect: true, retryStrategy: () => null });
-    redis.on("error", () => undefined); // the question itself fails with this error
-    try {
-      await redis.connect();
-      return await question(redis);
-    } finally {
-      await closeRedis(redis);
-    }
-  };
+  const ask: ReplicatedRedis["ask"] = (question, server = master) =>
+    askRedisAt(server.url, question);
   try {
     await test({
       master,

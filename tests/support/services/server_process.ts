@@ -7,7 +7,6 @@
  * process groups of their own.
  */
 import { answersQueries } from "../../../sql/connection/bootstrap.ts";
-import { closeRedis } from "../../../server/redis/connection.ts";
 import { type DataFolder, openDataFolder } from "../../../server/embedded/data_folder.ts";
 import { locatePostgres } from "../../../server/embedded/postgres_binaries.ts";
 import { ensureCluster } from "../../../server/embedded/postgres_cluster.ts";
@@ -17,7 +16,7 @@ import {
   type RedisProgram,
 } from "../../../server/embedded/redis_package.ts";
 import { command, findRunner } from "../../../server/embedded/unprivileged.ts";
-import { Redis } from "ioredis";
+import { askRedisAt } from "./redis.ts";
 import { temporaryFolder, until } from "./services.ts";
 
 export type Settings = Readonly<Record<string, string>>;
@@ -237,21 +236,8 @@ async function discard(folder: DataFolder): Promise<void> {
   if (!given.has(folder)) await Deno.remove(folder.path, { recursive: true });
 }
 
-async function answersPing(url: string): Promise<boolean> {
-  const redis = new Redis(url, {
-    lazyConnect: true,
-    maxRetriesPerRequest: 0,
-    retryStrategy: () => null,
-  });
-  redis.on("error", () => undefined); // the call itself fails with this error
-  try {
-    await redis.connect();
-    return await redis.ping() === "PONG";
-  } catch {
-    return false;
-  } finally {
-    await closeRedis(redis);
-  }
+function answersPing(url: string): Promise<boolean> {
+  return askRedisAt(url, (redis) => redis.ping()).then((answer) => answer === "PONG", () => false);
 }
 
 /** A port that is free now. */
