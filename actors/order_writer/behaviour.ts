@@ -7,7 +7,7 @@
 import { and, assign, fromPromise, not, raise, setup, stateIn } from "xstate";
 import { backoffMs, type BackoffOptions } from "../backoff.ts";
 import { grownBound, halvedBound } from "../batch_bound.ts";
-import { type Failure, isFromStandby, isSilence } from "../../sql/connection/failure.ts";
+import { type Failure, isAway, isFromStandby, isSilence } from "../../sql/connection/failure.ts";
 import { type BatchReport, groupCommit, type OrderStore } from "./group_commit.ts";
 import type { Mailbox } from "./mailbox/mailbox.ts";
 import { groupSpill, type Overflow, type SpillReport } from "./group_spill.ts";
@@ -47,8 +47,8 @@ interface OrderWriterContext extends OrderWriterInput {
   readonly probesPassed: number;
   /** The time, by `now`, at which the circuit becomes half open. Unused while it is closed. */
   readonly halfOpenAt: number;
-  /** True when a standby answered the latest batch. */
-  readonly metStandby: boolean;
+  /** The longest pause before the database is asked again, by the latest batch's failure. */
+  readonly longestPauseMs: number;
   /** The code of the latest failure. */
   readonly lastError: string | null;
   /** Its time by the instance's calendar, for people. */
@@ -81,6 +81,12 @@ export type OrderWriterEvent =
  * orders wait or spill until the new primary is found.
  */
 const STANDBY_PAUSE_MS = 250;
+/**
+ * The longest pause while nobody is at the address. An attempt costs nobody anything, and a server that
+ * starts takes orders at any moment. A standby too is away for a second, because Patroni restarts it
+ * when the leader is gone.
+ */
+const AWAY_PAUSE_MS = 500;
 /**
  * The time between two checks of all deadlines. The answer to an order past its deadline comes at
  * most this late. The time is chosen, not measured: it is small beside deadlines of seconds. One
@@ -163,12 +169,12 @@ export const writer = setup({
       const { batchOrders, maxBatchOrders } = context;
       if (failure === null) {
         const grown = grownBound(batchOrders, maxBatchOrders);
-        return { batchOrders: grown, failuresInARow: 0, metStandby: false };
+        return { batchOrders: grown, failuresInARow: 0, longestPauseMs: Infinity };
       }
       return {
         batchOrders: failure.timedOut ? halvedBound(batchOrders) : batchOrders,
         failuresInARow: context.failuresInARow + 1,
-        metStandby: isFromStandby(failure),
+        longestPauseMs: longestPauseAfter(failure),
         lastError: failure.code,
         lastErrorAt: new Date().toISOString(),
       };
@@ -176,11 +182,8 @@ export const writer = setup({
     countProbe: assign({ probesPassed: ({ context }) => context.probesPassed + 1 }),
     planHalfOpen: assign(({ context }) => ({
       openingsInARow: context.openingsInARow + 1,
-      halfOpenAt: context.now() + (context.metStandby ? STANDBY_PAUSE_MS : backoffMs(
-        context.openBackoff,
-        context.openingsInARow + 1,
-        context.random(),
-      )),
+      halfOpenAt: context.now() +
+        pauseMs(context, context.openBackoff, context.openingsInARow + 1),
     })),
     recover: assign({ openingsInARow: 0, failuresInARow: 0 }),
     forgetProbes: assign({ probesPassed: 0 }),
@@ -219,15 +222,22 @@ export const writer = setup({
     untilHalfOpen: ({ context }) => Math.max(0, context.halfOpenAt - context.now()),
     probeTimeout: ({ context }) => context.probeTimeoutMs,
     retryPause: ({ context }) =>
-      Math.min(
-        context.metStandby ? STANDBY_PAUSE_MS : Infinity,
-        backoffMs(context.retryBackoff, Math.max(1, context.failuresInARow), context.random()),
-      ),
+      pauseMs(context, context.retryBackoff, Math.max(1, context.failuresInARow)),
     spillPause: SPILL_PAUSE_MS,
     sweep: SWEEP_MS,
     stopTimeout: ({ context }) => context.stopTimeoutMs,
   },
 });
+
+/** The backoff before the next attempt, no longer than the latest failure asks for. */
+function pauseMs(context: OrderWriterContext, backoff: BackoffOptions, attempt: number): number {
+  return Math.min(context.longestPauseMs, backoffMs(backoff, attempt, context.random()));
+}
+
+function longestPauseAfter(failure: Failure): number {
+  if (isFromStandby(failure)) return STANDBY_PAUSE_MS;
+  return isAway(failure) ? AWAY_PAUSE_MS : Infinity;
+}
 
 /**
  * How long a caller should wait after a refusal for the circuit: until the database is asked again,

@@ -8,8 +8,8 @@
  *   closed     Batches are committed. Left when the window of latest calls is bad, or has met nothing
  *              but standbys for a while.
  *   open       Nothing is sent to the database. Orders go into the overflow, or are refused when there
- *              is none. Left after a pause that grows with each opening in a row, or after 250 ms
- *              while a standby answers.
+ *              is none. Left after a pause that grows with each opening in a row. The pause is at most
+ *              250 ms while a standby answers, and 500 ms while no server is there.
  *   half_open  `probes` batches of at most one order are sent, one after the other. If all succeed,
  *              the circuit closes. If one fails or hangs, the circuit opens. A hung probe that ends
  *              late answers its order if it can. Otherwise it puts the order back in the mailbox,
@@ -178,7 +178,7 @@ export const orderWriterMachine = writer.createMachine({
     openingsInARow: 0,
     probesPassed: 0,
     halfOpenAt: 0,
-    metStandby: false,
+    longestPauseMs: Infinity,
     lastError: null,
     lastErrorAt: null,
     stopTimeoutMs: 0,

@@ -64,6 +64,14 @@ const CLOSED_FOR_NOW: ReadonlySet<string> = new Set([
   SQLSTATE.tooManyConnections,
 ]);
 
+/** Nobody is at the address, or somebody who is only starting. It says so at once. */
+const AWAY: ReadonlySet<string> = new Set([
+  CONNECTION.refused,
+  CONNECTION.hostUnreachable,
+  CONNECTION.networkUnreachable,
+  SQLSTATE.cannotConnectNow,
+]);
+
 /** No connection came about, so nothing can have been sent. */
 const NOT_SENT: ReadonlySet<string> = new Set([
   CONNECTION.refused,
@@ -135,6 +143,11 @@ export function codeOf(error: unknown): string | null {
 /** True when no connection came about: the database is away. */
 export function isNotSent({ code }: Failure): boolean {
   return NOT_SENT.has(code);
+}
+
+/** True when no server is there, or one that starts. To ask again costs the database next to nothing. */
+export function isAway({ code }: Failure): boolean {
+  return AWAY.has(code);
 }
 
 /** True when the database said nothing. */

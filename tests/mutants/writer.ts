@@ -12,8 +12,8 @@ export const WRITER: readonly Mutant[] = [
   {
     name: "the next primary is waited for as for any outage",
     file: "actors/order_writer/behaviour.ts",
-    find: "metStandby: isFromStandby(failure),",
-    replace: 'metStandby: isFromStandby(failure) && failure.kind === "read_only",',
+    find: "if (isFromStandby(failure)) return",
+    replace: 'if (isFromStandby(failure) && failure.kind === "read_only") return',
     tests: ["unit", "tests/actors/order_writer/circuit_test.ts"],
   },
   {
@@ -153,8 +153,15 @@ export const WRITER: readonly Mutant[] = [
   {
     name: "a new primary is looked for as seldom as a database that is away",
     file: "actors/order_writer/behaviour.ts",
-    find: "context.now() + (context.metStandby ?",
-    replace: "context.now() + (context.metStandby && STANDBY_PAUSE_MS < 0 ?",
+    find: "return Math.min(context.longestPauseMs, backoffMs(",
+    replace: "return Math.max(0, backoffMs(",
+    tests: ["unit", "tests/actors/order_writer/circuit_test.ts"],
+  },
+  {
+    name: "a database that starts is asked as seldom as one that is silent",
+    file: "actors/order_writer/behaviour.ts",
+    find: "return isAway(failure) ? AWAY_PAUSE_MS : Infinity;",
+    replace: "return isAway(failure) && AWAY_PAUSE_MS < 0 ? AWAY_PAUSE_MS : Infinity;",
     tests: ["unit", "tests/actors/order_writer/circuit_test.ts"],
   },
 ];

@@ -52,7 +52,7 @@ Deno.test("attempt() makes no call unless the circuit is closed, and its failure
   assertEquals(bugs, []);
 });
 
-Deno.test("the circuit stays open longer each time while the database stays away, up to a cap", async () => {
+Deno.test("the circuit stays open longer each time while the database fails, up to a cap", async () => {
   // The jitter takes all of each ceiling, so that each pause ends at a step of the clock.
   const parts = aWriter({ random: () => 0.99999 });
   const { clock, writer } = parts;
@@ -65,8 +65,9 @@ Deno.test("the circuit stays open longer each time while the database stays away
     if (circuit === "open") openedAt = clock.now();
     else pauses.push(clock.now() - openedAt);
   });
-  await openCircuit(parts);
-  await clock.advance(56_000);
+  parts.store.before = () => Promise.reject(sqlError("53100"));
+  parts.place(anOrder());
+  await clock.advance(56_400);
   assertEquals(pauses, [500, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000, 10_000, 10_000]);
   assertEquals(writer.circuit, "open");
 });
@@ -268,4 +269,19 @@ Deno.test("a primary that comes after a long time without one is asked within 25
   store.before = () => undefined;
   await clock.advance(300);
   assertEquals(writer.circuit, "closed");
+});
+
+Deno.test("a database that was away for long is asked within 500 ms, also when a standby is away too", async () => {
+  for (const code of ["ECONNREFUSED", "57P03"]) {
+    const { clock, store, writer, place } = aWriter({ overflow: new ScriptedOverflow() });
+    store.before = () => Promise.reject(new NotConnected("it is a standby", "25006"));
+    place(anOrder());
+    for (let failover = 0; failover < 30; failover++) await clock.advance(1_000);
+    store.before = () => Promise.reject(new NotConnected("it restarts", code));
+    await clock.advance(2_000);
+    assertEquals(writer.status().lastError, code);
+    store.before = () => undefined;
+    await clock.advance(550);
+    assertEquals([code, writer.circuit], [code, "closed"]);
+  }
 });
