@@ -64,11 +64,16 @@ const CLOSED_FOR_NOW: ReadonlySet<string> = new Set([
   SQLSTATE.tooManyConnections,
 ]);
 
-/** Nobody is at the address, or somebody who is only starting. It says so at once. */
+/**
+ * Codes of an attempt to connect that fails at once: nobody is at the address, or somebody who is only
+ * starting, or a proxy that has no server for us and hangs up.
+ */
 const AWAY: ReadonlySet<string> = new Set([
   CONNECTION.refused,
   CONNECTION.hostUnreachable,
   CONNECTION.networkUnreachable,
+  CONNECTION.reset,
+  CONNECTION.closed,
   SQLSTATE.cannotConnectNow,
 ]);
 
@@ -146,8 +151,8 @@ export function isNotSent({ code }: Failure): boolean {
 }
 
 /** True when no server is there, or one that starts. To ask again costs the database next to nothing. */
-export function isAway({ code }: Failure): boolean {
-  return AWAY.has(code);
+export function isAway({ code, outcome }: Failure): boolean {
+  return outcome === "none" && AWAY.has(code);
 }
 
 /** True when the database said nothing. */

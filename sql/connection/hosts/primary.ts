@@ -9,7 +9,7 @@
  * that is silent.
  */
 import { connect, type Sql } from "../driver.ts";
-import { NotConnected } from "../failure.ts";
+import { classify, isAway, NotConnected } from "../failure.ts";
 import { CONNECTION, SQLSTATE } from "../failure/codes.ts";
 import { notConnected } from "../socket.ts";
 import { type Host, onlyHost, understand } from "../url.ts";
@@ -18,6 +18,11 @@ import { type Host, onlyHost, understand } from "../url.ts";
 const RIVAL_MS = 50;
 /** Once a host has said that it is a standby, silent hosts have this time to answer. */
 const SILENT_MS = 1_000;
+/**
+ * While others are silent, a standby and a host that is away are asked again after this time. A standby
+ * may be promoted meanwhile, and Patroni restarts it when the leader is gone.
+ */
+const AGAIN_MS = 250;
 
 const OPTIONS = {
   max: 1,
@@ -49,7 +54,8 @@ export class Primary {
    *   that of a host which cannot be reached
    */
   readonly find = (timeoutMs: number): Promise<Host> => {
-    if (this.#host !== null && !this.#isInDoubt) return Promise.resolve(this.#host);
+    const isAsking = this.#finding !== null;
+    if (this.#host !== null && !this.#isInDoubt && !isAsking) return Promise.resolve(this.#host);
     this.#finding ??= this.#ask(timeoutMs).finally(() => this.#finding = null);
     return this.#finding;
   };
@@ -94,26 +100,43 @@ export function primaryOf(url: string): Primary | null {
 /** The host that can be written to. @throws as `Primary.find` */
 async function askAll(url: string, timeoutMs: number): Promise<Host> {
   const { hosts } = understand(url).target;
-  const answers: Answer[] = [];
-  const failures: NotConnected[] = [];
-  const { promise: isOver, resolve: end } = Promise.withResolvers<void>();
-  const timers = [setTimeout(end, timeoutMs)];
-  const asks = hosts.map((host) => {
+  const heard = new Map<Host, Answer | NotConnected>();
+  const asks: Sql[] = [];
+  const { promise, resolve: end } = Promise.withResolvers<void>();
+  let isOver = false;
+  const timers: ReturnType<typeof setTimeout>[] = [];
+  const after = (ms: number, then: () => void) => {
+    if (!isOver) timers.push(setTimeout(then, ms));
+  };
+  const hear = (host: Host): void => {
     const sql = connect(onlyHost(url, host), OPTIONS, timeoutMs);
+    asks.push(sql);
     ask(sql, host).then((answer) => {
-      answers.push(answer);
-      timers.push(setTimeout(end, answer.isPrimary ? RIVAL_MS : SILENT_MS));
-    }, (error: unknown) => void failures.push(notConnected(error, host)))
-      .finally(() => answers.length + failures.length === hosts.length && end());
-    return sql;
-  });
-  await isOver;
+      heard.set(host, answer);
+      after(answer.isPrimary ? RIVAL_MS : SILENT_MS, end);
+      if (!answer.isPrimary) after(AGAIN_MS, () => hear(host));
+    }, (error: unknown) => {
+      heard.set(host, notConnected(error, host));
+      if (isAway(classify(error))) after(AGAIN_MS, () => hear(host));
+    }).finally(() => heard.size === hosts.length && end());
+  };
+  after(timeoutMs, end);
+  hosts.forEach(hear);
+  await promise;
+  isOver = true;
   timers.forEach(clearTimeout);
-  const silent = hosts.length - answers.length - failures.length;
+  const known = [...heard.values()];
   await Promise.all(asks.map((sql) => sql.end({ timeout: 0 }).catch(() => undefined)));
+  return primaryAmong(known, hosts.length - known.length);
+}
+
+/** @throws NotConnected when none of them is a primary */
+function primaryAmong(known: readonly (Answer | NotConnected)[], silent: number): Host {
+  const answers = known.filter((one) => "isPrimary" in one);
   const [primary] = answers.filter(({ isPrimary }) => isPrimary)
     .toSorted((one, other) => other.timeline - one.timeline);
   if (primary !== undefined) return primary.host;
+  const failures = known.filter((one): one is NotConnected => !("isPrimary" in one));
   throw noPrimary(answers.map(({ host }) => host), failures, silent);
 }
 

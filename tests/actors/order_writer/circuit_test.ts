@@ -272,7 +272,7 @@ Deno.test("a primary that comes after a long time without one is asked within 25
 });
 
 Deno.test("a database that was away for long is asked within 500 ms, also when a standby is away too", async () => {
-  for (const code of ["ECONNREFUSED", "57P03"]) {
+  for (const code of ["ECONNREFUSED", "57P03", "CONNECTION_CLOSED", "ECONNRESET"]) {
     const { clock, store, writer, place } = aWriter({ overflow: new ScriptedOverflow() });
     store.before = () => Promise.reject(new NotConnected("it is a standby", "25006"));
     place(anOrder());

@@ -7,6 +7,7 @@ import { connect } from "../../../sql/connection/driver.ts";
 import { freePort, type ServerProcess } from "../services/server_process.ts";
 import { until } from "../services/services.ts";
 import { startEtcd } from "./etcd.ts";
+import { NodeNetwork } from "./node_network.ts";
 import { askPatroni, PatroniNode } from "./patroni_node.ts";
 import { startProgram } from "./program.ts";
 
@@ -21,6 +22,8 @@ const TTL_SECONDS = 20;
 export interface PatroniOptions {
   /** Settings of the cluster besides ours. */
   readonly settings?: Readonly<Record<string, unknown>>;
+  /** True when a test cuts nodes off. Everything that goes to a node passes a proxy then. */
+  readonly isCuttable?: boolean;
 }
 
 export interface PatroniCluster {
@@ -47,16 +50,21 @@ export async function withPatroni(
 ): Promise<void> {
   const servers: ServerProcess[] = [];
   const nodes: PatroniNode[] = [];
+  const networks: NodeNetwork[] = [];
   try {
     const etcd = await startEtcd();
     servers.push(etcd);
     for (const name of ["one", "two"]) {
-      const node = await startNode(name, new URL(etcd.url).host, options);
+      const port = freePort();
+      const network = options.isCuttable ? NodeNetwork.of(port, etcd.url) : null;
+      if (network !== null) networks.push(network);
+      const node = await startNode({ name, port, etcdUrl: etcd.url, network, ...options });
       servers.push(node.server);
       nodes.push(node);
     }
     const cluster = clusterOf(nodes);
-    await cluster.inStep();
+    await cluster.follows(nodes[1]!);
+    if (options.settings?.["synchronous_mode"] !== false) await cluster.inStep();
     await test(cluster);
   } catch (error) {
     for (const node of nodes) console.info(await node.lastWords());
@@ -66,6 +74,7 @@ export async function withPatroni(
       node.thaw();
       await node.crash();
     }
+    for (const network of networks) await network.close();
     for (const server of servers.reverse()) await server.dispose();
   }
 }
@@ -139,12 +148,16 @@ interface Member {
   readonly state: string;
 }
 
-async function startNode(
-  name: string,
-  etcdHost: string,
-  { settings = {} }: PatroniOptions,
-): Promise<PatroniNode> {
-  const [port, restPort] = [freePort(), freePort()];
+interface NodePlan extends PatroniOptions {
+  readonly name: string;
+  readonly port: number;
+  readonly etcdUrl: string;
+  readonly network: NodeNetwork | null;
+}
+
+async function startNode(plan: NodePlan): Promise<PatroniNode> {
+  const { name, port, etcdUrl, network, settings = {} } = plan;
+  const restPort = freePort();
   const url = `postgres://${LOGIN.username}:${LOGIN.password}@127.0.0.1:${port}/postgres`;
   const rest = `127.0.0.1:${restPort}`;
   const binaries = await newestBinaries();
@@ -161,7 +174,8 @@ async function startNode(
         log: { dir: folder },
         // Not etcd3: with it Patroni 3.0 lets a leader that wakes up take the lock back, and what the
         // next leader has committed meanwhile is lost.
-        etcd: { host: etcdHost },
+        // `use_proxies`: the address is used as it is, and etcd is not asked for its own.
+        etcd: { host: new URL(network?.etcdUrl ?? etcdUrl).host, use_proxies: true },
         bootstrap: {
           dcs: {
             ttl: TTL_SECONDS,
@@ -175,7 +189,7 @@ async function startNode(
         },
         postgresql: {
           listen: `127.0.0.1:${port}`,
-          connect_address: `127.0.0.1:${port}`,
+          connect_address: `127.0.0.1:${network?.replicationPort ?? port}`,
           data_dir: `${folder}/data`,
           bin_dir: binaries,
           pgpass: `${folder}/pgpass`,
@@ -194,7 +208,7 @@ async function startNode(
     isUnprivileged: true,
     stopSignal: "SIGTERM",
   });
-  return new PatroniNode(name, server, `http://${rest}`);
+  return new PatroniNode(name, server, `http://${rest}`, network);
 }
 
 /** @throws Error with one line how to get them */

@@ -1,6 +1,7 @@
 /** One node of a Patroni cluster, which a test may kill, freeze and restart. */
 import { processes, type ServerProcess, signal } from "../services/server_process.ts";
 import { until } from "../services/services.ts";
+import type { NodeNetwork } from "./node_network.ts";
 
 const LAST_LINES = 40;
 const REST_TIMEOUT_MS = 30_000;
@@ -10,10 +11,27 @@ export class PatroniNode {
   #frozen: readonly number[] = [];
 
   /** @param server Patroni; its URL is PostgreSQL's */
-  constructor(readonly name: string, readonly server: ServerProcess, readonly restUrl: string) {}
+  constructor(
+    readonly name: string,
+    readonly server: ServerProcess,
+    readonly restUrl: string,
+    readonly ownNetwork: NodeNetwork | null,
+  ) {}
 
+  /** The address for Weir. */
   get url(): string {
-    return this.server.url;
+    return this.ownNetwork?.clients.through(this.server.url) ?? this.server.url;
+  }
+
+  /** @throws Error when the cluster is not cuttable */
+  get network(): NodeNetwork {
+    if (this.ownNetwork === null) throw new Error("this cluster is not cuttable");
+    return this.ownNetwork;
+  }
+
+  /** Starts Patroni again after a crash. It starts PostgreSQL. */
+  start(): Promise<void> {
+    return this.server.start();
   }
 
   /** Kills Patroni and PostgreSQL at once, as when a machine dies. */
