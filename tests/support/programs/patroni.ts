@@ -63,7 +63,6 @@ export async function withPatroni(
       nodes.push(node);
     }
     const cluster = clusterOf(nodes);
-    await cluster.follows(nodes[1]!);
     if (options.settings?.["synchronous_mode"] !== false) await cluster.inStep();
     await test(cluster);
   } catch (error) {
