@@ -17,7 +17,7 @@ const SPILLED_MS = 6_000;
 /** The longest time without an acknowledgement. Aim: 2 s. */
 export const SILENT_MS = 6_000;
 /** Aim: 1 s. */
-export const COMMITS_MS = 5_000;
+const COMMITS_MS = 5_000;
 /** Aim: 10 s. */
 const EMPTY_MS = 30_000;
 
