@@ -5,7 +5,8 @@
  * - `unit`: the files of `all` that need neither PostgreSQL nor Redis.
  * - `system`, `page`: the files of those folders; `system` leaves out the next group.
  * - `door`: the files of tests/system/door/, attacks on the door of a service.
- * - `worst`: tests of exactness and of the contract, as a database role with the worst settings.
+ * - `worst`: tests of exactness and of the contract, as a database role with the worst settings, on a
+ *   server that withholds the position of its log.
  * - `pooled`: tests of exactness and of the contract, through a pooler in transaction mode.
  * - `versions`: the tests of SQL, on each major version of PostgreSQL that can be had.
  * - `ha`: the files of tests/ha/, with programs that stand around Weir in production.

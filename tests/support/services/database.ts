@@ -5,9 +5,11 @@
  * it and drops it afterwards. A test fails when the code under test left a connection open.
  */
 import { connect, type Sql } from "../../../sql/connection/driver.ts";
+import { identityKindOf, identityOf } from "../../../sql/figures/identity.ts";
 import { migrate } from "../../../sql/migrate.ts";
 import { testServices, until } from "./services.ts";
 import { pooled } from "../programs/pgbouncer.ts";
+import { withholdPosition } from "./roles/withheld_position.ts";
 import { addEvilSchema, asWorst, giveToWorst, isWorst } from "./roles/worst_role.ts";
 
 export type TestSql = Sql;
@@ -58,9 +60,12 @@ export async function testDatabase(): Promise<DisposableDatabase> {
   // The first epoch began on the template, and the copy is another database. So the epoch gets the
   // identity of the copy, and the number 1 for the tests. It begins now: the template is old, and
   // figures since its begin would be old too.
-  await database.sql`
-    update epochs set epoch = 1, identity = (select identity from database_identity),
-                      begun_at = clock_timestamp()`;
+  const { sql } = database;
+  await sql`
+    update epochs set epoch = 1, begun_at = clock_timestamp(),
+                      identity = (select identity from ${
+    identityOf(sql, await identityKindOf(sql))
+  } as i)`;
   return database;
 }
 
@@ -71,7 +76,9 @@ export async function emptyDatabase(): Promise<DisposableDatabase> {
     await admin`create database ${admin(name)}`;
     if (isWorst()) await giveToWorst(admin, name);
   });
-  return open(name);
+  const database = open(name);
+  if (isWorst()) await withholdPosition(database.sql);
+  return database;
 }
 
 function open(name: string): DisposableDatabase {
@@ -141,6 +148,7 @@ async function makeWorst(admin: TestSql, name: string): Promise<void> {
   await giveToWorst(admin, name);
   const sql = connect(adminUrlOf(name), { max: 1 });
   await addEvilSchema(sql);
+  await withholdPosition(sql);
   await sql.end({ timeout: 5 });
 }
 

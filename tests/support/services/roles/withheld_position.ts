@@ -14,21 +14,29 @@ const FUNCTIONS = [
   },
 ] as const;
 
-/** Makes them fail, for a superuser too. Only for a database without Weir's tables. */
-export function withholdPosition(sql: Sql): Promise<void> {
+/** Makes them fail, for a superuser too. Only for a database without Weir's tables. Legal twice. */
+export async function withholdPosition(sql: Sql): Promise<void> {
+  if (await isReplaced(sql)) return;
   const text = FUNCTIONS.map(({ name, parameters, result }) => `
     alter function pg_catalog.${name}() rename to ${name}_of_server;
     create function pg_catalog.${name}(${parameters}) returns ${result} language plpgsql as
       $$ begin raise exception 'not on this server' using errcode = '55000'; end $$;`);
-  return runAll(sql, text);
+  await runAll(sql, text);
 }
 
 /** Makes them tell the truth again. */
-export function showPosition(sql: Sql): Promise<void> {
+export async function showPosition(sql: Sql): Promise<void> {
+  if (!await isReplaced(sql)) return;
   const text = FUNCTIONS.map(({ name, parameters, result }) => `
     create or replace function pg_catalog.${name}(${parameters}) returns ${result} language sql as
       $$ select * from pg_catalog.${name}_of_server() $$;`);
-  return runAll(sql, text);
+  await runAll(sql, text);
+}
+
+async function isReplaced(sql: Sql): Promise<boolean> {
+  const [row] = await sql<{ yes: boolean }[]>`
+    select to_regproc('pg_catalog.pg_control_system_of_server') is not null as yes`;
+  return row?.yes === true;
 }
 
 async function runAll(sql: Sql, texts: readonly string[]): Promise<void> {
