@@ -8,7 +8,7 @@
  */
 import type { z } from "zod";
 import type { DroppedParameter } from "../sql/connection/url/parameters.ts";
-import { understand, withPooler } from "../sql/connection/url.ts";
+import { understand, withPooler, withSchema } from "../sql/connection/url.ts";
 import { RANDOM_KEY, VARIABLES } from "./config/variables.ts";
 
 /** A variable is wrong. The message is one line that names it. */
@@ -101,6 +101,13 @@ export function forgetDriverVariables(): void {
   Deno.env.delete("PGTARGETSESSIONATTRS");
 }
 
+/** Without DATABASE_URL, each of these is a mistake. */
+const OF_OWN_DATABASE = [
+  "WEIR_DATABASE_POOLER",
+  "WEIR_DIRECT_DATABASE_URL",
+  "WEIR_SCHEMA",
+] as const;
+
 /** @throws ConfigError, which names the first variable that is wrong */
 export function readConfig(
   environment: Readonly<Record<string, string>> = readEnvironment(),
@@ -121,15 +128,16 @@ export function readConfig(
   const pooler = values.WEIR_DATABASE_POOLER;
   const directUrl = values.WEIR_DIRECT_DATABASE_URL;
   const direct = directUrl === undefined ? null : understand(directUrl);
-  if (database === null && (pooler ?? directUrl) !== undefined) {
-    const name = pooler === undefined ? "WEIR_DIRECT_DATABASE_URL" : "WEIR_DATABASE_POOLER";
-    throw new ConfigError(`${name} is set, and DATABASE_URL is not`);
+  const schema = values.WEIR_SCHEMA;
+  const aimless = OF_OWN_DATABASE.find((name) => values[name] !== undefined);
+  if (database === null && aimless !== undefined) {
+    throw new ConfigError(`${aimless} is set, and DATABASE_URL is not`);
   }
   return {
     port: values.PORT,
     host: values.HOST,
-    databaseUrl: database === null ? null : withPooler(database.url, pooler),
-    directDatabaseUrl: direct?.url ?? null,
+    databaseUrl: database === null ? null : withSchema(withPooler(database.url, pooler), schema),
+    directDatabaseUrl: direct === null ? null : withSchema(direct.url, schema),
     droppedParameters: [...database?.dropped ?? [], ...direct?.dropped ?? []],
     redisUrl: values.REDIS_URL ?? null,
     dataDir: values.WEIR_DATA_DIR,

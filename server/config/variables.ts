@@ -110,6 +110,10 @@ export const VARIABLES = z.object({
   DATABASE_URL: checked(understand).optional(),
   WEIR_DIRECT_DATABASE_URL: checked(understand).optional(),
   WEIR_DATABASE_POOLER: z.enum(["none", "session", "transaction"]).optional(),
+  WEIR_SCHEMA: z.string().regex(
+    /^[^\p{Cc},]{1,63}$/u,
+    "must be the name of one schema, such as shop",
+  ).optional(),
   REDIS_URL: checked(understandRedisUrl).optional(),
   WEIR_DATA_DIR: dataFolder().default(".weir"),
   WEIR_MIGRATE: z.enum(["on", "off"]).default("on"),

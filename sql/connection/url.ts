@@ -101,10 +101,19 @@ export function onlyHost(url: string, host: Host): string {
 
 /** The canonical URL of a way on which such a pooler stands. Undefined: as the URL says. */
 export function withPooler(url: string, pooler: Pooler | undefined): string {
-  if (pooler === undefined) return url;
+  return pooler === undefined ? url : withParameter(url, "pooler", pooler);
+}
+
+/** The canonical URL with Weir's tables in this schema. Undefined: as the URL says. */
+export function withSchema(url: string, schema: string | undefined): string {
+  if (schema === undefined) return url;
+  return withParameter(url, "search_path", `"${schema.replaceAll('"', '""')}"`);
+}
+
+function withParameter(url: string, name: string, value: string): string {
   const [address, query = ""] = url.split("?");
-  const others = query.split("&").filter((part) => part !== "" && !part.startsWith("pooler="));
-  return `${address}?${[...others, `pooler=${pooler}`].join("&")}`;
+  const others = query.split("&").filter((part) => part !== "" && !part.startsWith(`${name}=`));
+  return `${address}?${[...others, `${name}=${encodeURIComponent(value)}`].join("&")}`;
 }
 
 function addressOf({ name, port }: Host): string {

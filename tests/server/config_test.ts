@@ -1,6 +1,7 @@
 /** The addresses in the environment, as people copy them from elsewhere. */
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { ConfigError, forgetDriverVariables, readConfig } from "../../server/config.ts";
+import { understand } from "../../sql/connection/url.ts";
 
 /** The line about one wrong variable. */
 function lineAbout(name: string, value: string): string {
@@ -127,8 +128,12 @@ Deno.test("a pooler and a way past it are part of the database's address, and no
   const direct = read({ DATABASE_URL, WEIR_DIRECT_DATABASE_URL: "postgres://u:p@db:5432/db" });
   assertEquals(direct.directDatabaseUrl, "postgres://u:p@db:5432/db");
   assertEquals(direct.databaseUrl, DATABASE_URL);
-  for (const name of ["WEIR_DATABASE_POOLER", "WEIR_DIRECT_DATABASE_URL"]) {
-    const value = name === "WEIR_DATABASE_POOLER" ? "none" : DATABASE_URL;
+  const others = {
+    WEIR_DATABASE_POOLER: "none",
+    WEIR_DIRECT_DATABASE_URL: DATABASE_URL,
+    WEIR_SCHEMA: "shop",
+  };
+  for (const [name, value] of Object.entries(others)) {
     assertThrows(
       () => read({ [name]: value }),
       ConfigError,
@@ -136,4 +141,26 @@ Deno.test("a pooler and a way past it are part of the database's address, and no
     );
   }
   assertThrows(() => read({ DATABASE_URL, WEIR_DATABASE_POOLER: "statement" }), ConfigError);
+});
+
+Deno.test("WEIR_SCHEMA is the search path of both addresses, whatever they say and however it is written", () => {
+  const url = (server: string) => `postgres://u:p@${server}:5432/db?schema=other`;
+  for (const schema of ["shop", 'Shop "2" & Söhne']) {
+    const { databaseUrl, directDatabaseUrl } = readConfig({
+      DATABASE_URL: url("pooler"),
+      WEIR_DIRECT_DATABASE_URL: url("db"),
+      WEIR_SCHEMA: schema,
+    });
+    for (const found of [databaseUrl, directDatabaseUrl]) {
+      const { settings } = understand(found!).target;
+      assertEquals(settings["search_path"], `"${schema.replaceAll('"', '""')}"`);
+    }
+  }
+  for (const WEIR_SCHEMA of ["shop,public", "a\nb", "s".repeat(64)]) {
+    assertThrows(
+      () => readConfig({ DATABASE_URL: url("db"), WEIR_SCHEMA }),
+      ConfigError,
+      "WEIR_SCHEMA is wrong: must be the name of one schema, such as shop",
+    );
+  }
 });

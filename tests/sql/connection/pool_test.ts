@@ -167,7 +167,7 @@ Deno.test("a session that could not be set up is not used again", () =>
     withPlainRole(database, async (url, role) => {
       const { sql } = database;
       const setting = encodeURIComponent("-c log_min_messages=error");
-      const pool = poolOf(`${url}?options=${setting}`, 5_000);
+      const pool = poolOf(`${url}${url.includes("?") ? "&" : "?"}options=${setting}`, 5_000);
       const ask = () => pool.run((session) => session`select 1 as one`);
       try {
         await assertRejects(ask, Error, "log_min_messages"); // a right of superusers

@@ -5,7 +5,11 @@ import { UnfitDatabase, UnfitSession } from "../../../sql/connection/set_up.ts";
 import { PROMISED, SETTINGS } from "../../../sql/connection/settings.ts";
 import { withDatabase } from "../../support/services/database.ts";
 import { testServices, until } from "../../support/services/services.ts";
-import { asWorst, giveToWorst, WORST_SETTINGS } from "../../support/services/roles/worst_role.ts";
+import {
+  asWorst,
+  prepareForWorst,
+  WORST_SETTINGS,
+} from "../../support/services/roles/worst_role.ts";
 
 function sessionOf(url: string): Session {
   return new Session({ url, name: "test", connectTimeoutMs: 5_000 });
@@ -23,7 +27,7 @@ async function withSession(url: string, use: (session: Session) => Promise<void>
 Deno.test("a session has its own settings, whatever the role's are", () =>
   withDatabase(async ({ url, sql }) => {
     const [row] = await sql<{ name: string }[]>`select current_database() as name`;
-    await giveToWorst(sql, row!.name);
+    await prepareForWorst(sql, row!.name);
     await withSession(asWorst(url), async (session) => {
       await session.ready;
       for (const [name, value] of Object.entries(PROMISED)) {
@@ -31,7 +35,7 @@ Deno.test("a session has its own settings, whatever the role's are", () =>
         assertEquals(found?.["value"], value, name);
       }
       const [path] = await session.sql`select current_setting('search_path') as value`;
-      assertEquals(path?.["value"], "public, pg_temp");
+      assertEquals(path?.["value"], '"shop", pg_temp');
       const [reply] = await session.sql`
         select '2026-02-05 10:00:00.25Z'::timestamptz as time, array[null]::text[] as nulls,
                current_setting('statement_timeout') as timeout`;
@@ -52,7 +56,7 @@ Deno.test("the worst role differs from a session in each of its settings that a 
 Deno.test("a session in which a promised setting does not stay is unfit, and says which", () =>
   withDatabase(async ({ url, sql }) => {
     const [row] = await sql<{ name: string }[]>`select current_database() as name`;
-    await giveToWorst(sql, row!.name);
+    await prepareForWorst(sql, row!.name);
     await sql.unsafe(
       `alter role weir_worst in database ${row!.name} set session_replication_role = replica`,
     );

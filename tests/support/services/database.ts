@@ -6,11 +6,19 @@
  */
 import { connect, type Sql } from "../../../sql/connection/driver.ts";
 import { identityKindOf, identityOf } from "../../../sql/figures/identity.ts";
-import { migrate } from "../../../sql/migrate.ts";
+import { grantScript, migrate } from "../../../sql/migrate.ts";
 import { testServices, until } from "./services.ts";
 import { pooled } from "../programs/pgbouncer.ts";
 import { withholdPosition } from "./roles/withheld_position.ts";
-import { addEvilSchema, asWorst, giveToWorst, isWorst } from "./roles/worst_role.ts";
+import {
+  addEvilSchema,
+  addSchema,
+  asWorst,
+  inSchema,
+  isWorst,
+  prepareForWorst,
+  ROLE,
+} from "./roles/worst_role.ts";
 
 export type TestSql = Sql;
 
@@ -54,7 +62,7 @@ export async function testDatabase(): Promise<DisposableDatabase> {
   await administer(async (admin) => {
     const template = await ensureTemplate(admin);
     await admin`create database ${admin(name)} template ${admin(template)}`;
-    if (isWorst()) await giveToWorst(admin, name);
+    if (isWorst()) await prepareForWorst(admin, name);
   });
   const database = open(name);
   // The first epoch began on the template, and the copy is another database. So the epoch gets the
@@ -74,10 +82,13 @@ export async function emptyDatabase(): Promise<DisposableDatabase> {
   const name = `weir_test_${crypto.randomUUID().replaceAll("-", "")}`;
   await administer(async (admin) => {
     await admin`create database ${admin(name)}`;
-    if (isWorst()) await giveToWorst(admin, name);
+    if (isWorst()) await prepareForWorst(admin, name);
   });
   const database = open(name);
-  if (isWorst()) await withholdPosition(database.sql);
+  if (isWorst()) {
+    await addSchema(database.sql, ROLE);
+    await withholdPosition(database.sql);
+  }
   return database;
 }
 
@@ -139,16 +150,21 @@ async function ensureTemplate(admin: TestSql): Promise<string> {
   await admin`drop database if exists ${admin(name)} with (force)`;
   await admin`create database ${admin(name)}`;
   if (isWorst()) await makeWorst(admin, name);
-  await migrate({ databaseUrl: directUrlOf(name) });
+  else await migrate({ databaseUrl: directUrlOf(name) });
   await admin`alter database ${admin(name)} with is_template true`;
   return name;
 }
 
+/** A template whose owner makes the tables, and gives the role its rights. */
 async function makeWorst(admin: TestSql, name: string): Promise<void> {
-  await giveToWorst(admin, name);
+  await prepareForWorst(admin, name);
   const sql = connect(adminUrlOf(name), { max: 1 });
   await addEvilSchema(sql);
+  await addSchema(sql);
   await withholdPosition(sql);
+  const databaseUrl = inSchema(adminUrlOf(name));
+  await migrate({ databaseUrl });
+  await sql.unsafe(await grantScript({ databaseUrl, role: ROLE })).simple();
   await sql.end({ timeout: 5 });
 }
 

@@ -17,27 +17,46 @@ import { rebuildRollups } from "../../../../sql/figures/rebuild.ts";
 import { migrate, MigrationError } from "../../../../sql/migrate.ts";
 import { commitBatch } from "../../../../sql/orders/batch.ts";
 import { anOrder } from "../../../support/load/orders.ts";
-import { type TestDatabase, withDatabase } from "../../../support/services/database.ts";
-import { asWorst, giveToWorst } from "../../../support/services/roles/worst_role.ts";
+import {
+  type TestDatabase,
+  type TestSql,
+  withDatabase,
+} from "../../../support/services/database.ts";
+import {
+  asWorst,
+  isWorst,
+  prepareForWorst,
+  ROLE,
+} from "../../../support/services/roles/worst_role.ts";
 import { startPostgres } from "../../../support/services/server_process.ts";
 import { until } from "../../../support/services/services.ts";
 import { withStandby } from "../../../support/services/standby.ts";
 
 const shared = (url: string) => withPooler(url, "transaction");
 
-/**
- * The URL of a role that has every setting wrong, so that nothing is right by chance. Only its timeouts
- * leave room for BEGIN, which comes before Weir's own.
- */
-async function withWorstUrl(test: (url: string, database: TestDatabase) => Promise<void>) {
-  await withDatabase(async (database) => {
-    const { directUrl, sql } = database;
-    const [row] = await sql<{ name: string }[]>`select current_database() as name`;
-    await giveToWorst(sql, row!.name);
-    for (const name of ["idle_in_transaction_session_timeout", "idle_session_timeout"]) {
-      await sql.unsafe(`alter role weir_worst in database ${row!.name} set ${name} = '10s'`);
-    }
-    await test(asWorst(directUrl), database);
+/** Lets the worst role wait inside a transaction: BEGIN comes before Weir's own settings. */
+async function leaveRoom(sql: TestSql): Promise<void> {
+  const [row] = await sql<{ name: string }[]>`select current_database() as name`;
+  await prepareForWorst(sql, row!.name);
+  for (const name of ["idle_in_transaction_session_timeout", "idle_session_timeout"]) {
+    await sql.unsafe(`alter role ${ROLE} in database ${row!.name} set ${name} = '10s'`);
+  }
+}
+
+function withRoom(test: (database: TestDatabase) => Promise<void>): Promise<void> {
+  return withDatabase(async (database) => {
+    if (isWorst()) await leaveRoom(database.sql);
+    await test(database);
+  });
+}
+
+/** The URL of a role that has every setting wrong, so that nothing is right by chance. */
+function withWorstUrl(
+  test: (url: string, database: TestDatabase) => Promise<void>,
+): Promise<void> {
+  return withDatabase(async (database) => {
+    await leaveRoom(database.sql);
+    await test(asWorst(database.directUrl), database);
   });
 }
 
@@ -85,7 +104,7 @@ Deno.test("a transaction has Weir's settings, and the mode that it asks for", ()
   }));
 
 Deno.test("a statement that fails leaves the session usable, and its error is the server's own", () =>
-  withDatabase(async ({ url }) => {
+  withRoom(async ({ url }) => {
     const session = new Session({ url: shared(url), name: "test", connectTimeoutMs: 5_000 });
     await session.ready;
     assertEquals(session.isShared, true);
@@ -97,7 +116,7 @@ Deno.test("a statement that fails leaves the session usable, and its error is th
   }));
 
 Deno.test("a batch with a replay is committed once through a shared session", () =>
-  withDatabase(async ({ url, sql }) => {
+  withRoom(async ({ url, sql }) => {
     const pool = new Pool({
       url: shared(url),
       name: "test",
@@ -117,7 +136,7 @@ Deno.test("a setting that does not stay in the transaction makes the session unf
   withWorstUrl(async (url, { sql }) => {
     const [row] = await sql<{ name: string }[]>`select current_database() as name`;
     await sql.unsafe(
-      `alter role weir_worst in database ${row!.name} set session_replication_role = replica`,
+      `alter role ${ROLE} in database ${row!.name} set session_replication_role = replica`,
     );
     const session = new Session({ url: shared(url), name: "test", connectTimeoutMs: 5_000 });
     assertInstanceOf(await assertRejects(() => session.ready), UnfitSession);
@@ -125,7 +144,7 @@ Deno.test("a setting that does not stay in the transaction makes the session unf
   }));
 
 Deno.test("a shared session is refused to all that need one of their own, with what to do", () =>
-  withDatabase(async ({ url, sql }) => {
+  withRoom(async ({ url, sql }) => {
     const session = new Session({ url: shared(url), name: "test", connectTimeoutMs: 5_000 });
     await session.ready;
     const refused = await assertRejects(() => takeSessionLock(session, 1, 1_000), UnfitSession);
@@ -141,7 +160,7 @@ Deno.test("a shared session is refused to all that need one of their own, with w
   }));
 
 Deno.test("a listener that meets a shared session says so, and leaves no connection", () =>
-  withDatabase(async ({ url }) => {
+  withRoom(async ({ url }) => {
     const heard: string[] = [];
     const listener = startNoticeListener(shared(url), {
       onNotice: () => heard.push("notice"),
@@ -177,7 +196,8 @@ Deno.test("a standby behind a pooler answers reads, and calls a write what it is
 });
 
 Deno.test("a role that only reads by default writes all the same", () =>
-  withWorstUrl(async (url) => {
+  withWorstUrl(async (url, { sql: admin }) => {
+    await admin.unsafe(`grant create on schema public to ${ROLE}`);
     const raw = connect(url, { max: 1 });
     const sql = await shareSql(raw, setUpOf({}));
     await sql`create table written (n int)`; // the worst role has default_transaction_read_only = on

@@ -7,12 +7,14 @@ export async function withPlainRole(
   test: (url: string, role: string) => Promise<void>,
 ): Promise<void> {
   const role = `weir_plain_${crypto.randomUUID().replaceAll("-", "")}`;
+  const [place] = await sql<{ schema: string }[]>`select current_schema() as schema`;
+  const { schema } = place!;
   await sql.unsafe(`create role ${role} login password 'plain'`);
   try {
     await sql.unsafe(`
-      grant usage, create on schema public to ${role};
-      grant all on all tables in schema public to ${role};
-      grant all on all sequences in schema public to ${role}`);
+      grant usage, create on schema ${schema} to ${role};
+      grant all on all tables in schema ${schema} to ${role};
+      grant all on all sequences in schema ${schema} to ${role}`);
     const plain = new URL(directUrl);
     plain.username = role;
     plain.password = "plain";

@@ -1,11 +1,16 @@
 /**
- * The worst role: a role that owns its databases and has every setting of a session that it may
- * change set to the worst. The group `worst` of tests/run.ts runs the code under test as this role.
+ * The worst role: every setting of a session that it may change is set to the worst. It owns nothing
+ * and has the rights of docs/operating.md alone, on tables in a schema of their own. It owns an empty
+ * database, because migrations are tested there. The group `worst` of tests/run.ts runs the code under
+ * test as this role.
  */
 import type { Sql } from "../../../../sql/connection/driver.ts";
+import { withSchema } from "../../../../sql/connection/url.ts";
 
 const VARIABLE = "WEIR_TEST_ROLE";
-const ROLE = "weir_worst";
+export const ROLE = "weir_worst";
+/** The tables stand here, and not in `public`. */
+const SCHEMA = "shop";
 
 /** The variables for a process whose tests run as the worst role. */
 export const WORST_ENVIRONMENT: Readonly<Record<string, string>> = { [VARIABLE]: "worst" };
@@ -67,11 +72,16 @@ export function asWorst(url: string): string {
   const changed = new URL(url);
   changed.username = ROLE;
   changed.password = ROLE;
-  return changed.href;
+  return inSchema(changed.href);
 }
 
-/** Makes the role, unless the server has it, and makes it the owner of the database. */
-export async function giveToWorst(admin: Sql, database: string): Promise<void> {
+/** `url` with the tables in the schema of the worst role. */
+export function inSchema(url: string): string {
+  return withSchema(url, SCHEMA);
+}
+
+/** Makes the role, unless the server has it. Questions of tests find the tables in `database`. */
+export async function prepareForWorst(admin: Sql, database: string): Promise<void> {
   const [known] = await admin`select from pg_roles where rolname = ${ROLE}`;
   if (known === undefined) {
     await admin.unsafe(`create role ${ROLE} login password '${ROLE}'`);
@@ -81,7 +91,12 @@ export async function giveToWorst(admin: Sql, database: string): Promise<void> {
       await admin.unsafe(`alter role ${ROLE} set ${name} = ${text}`);
     }
   }
-  await admin`alter database ${admin(database)} owner to ${admin(ROLE)}`;
+  await admin`alter database ${admin(database)} set search_path to ${admin(SCHEMA)}, public`;
+}
+
+/** Makes the schema of the tables. @param owner default: whoever asks */
+export async function addSchema(admin: Sql, owner = "current_user"): Promise<void> {
+  await admin.unsafe(`create schema ${SCHEMA} authorization ${owner}`);
 }
 
 /** Adds a table and two functions with names that Weir uses, for sessions that look here first. */
