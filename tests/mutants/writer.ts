@@ -164,4 +164,32 @@ export const WRITER: readonly Mutant[] = [
     replace: "return isAway(failure) && AWAY_PAUSE_MS < 0 ? AWAY_PAUSE_MS : Infinity;",
     tests: ["unit", "tests/actors/order_writer/circuit_test.ts"],
   },
+  {
+    name: "a proxy that hangs up is asked as seldom as a server that is silent",
+    file: "sql/connection/failure.ts",
+    find: "  CONNECTION.reset,\n  CONNECTION.closed,\n  SQLSTATE.cannotConnectNow,\n",
+    replace: "  SQLSTATE.cannotConnectNow,\n",
+    tests: ["unit", "tests/actors/order_writer/circuit_test.ts"],
+  },
+  {
+    name: "the old primary is handed out while a search goes on",
+    file: "sql/connection/hosts/primary.ts",
+    find: "!this.#isInDoubt && !isAsking)",
+    replace: "!this.#isInDoubt && (!isAsking || isAsking))",
+    tests: ["all", "tests/sql/connection/hosts/primary_test.ts"],
+  },
+  {
+    name: "a host that starts during a search is not asked again",
+    file: "sql/connection/hosts/primary.ts",
+    find: "if (isAway(classify(error))) after(",
+    replace: "if (isAway(classify(error)) && AGAIN_MS < 0) after(",
+    tests: ["all", "tests/sql/connection/hosts/primary_test.ts"],
+  },
+  {
+    name: "WEIR_SCHEMA does not hold on the way past a pooler",
+    file: "server/config.ts",
+    find: "direct === null ? null : withSchema(direct.url, schema)",
+    replace: "direct === null ? null : direct.url",
+    tests: ["unit", "tests/server/config_test.ts"],
+  },
 ];

@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import {
   classify,
   codeOf,
+  isAway,
   isClosedForNow,
   isConnectionLost,
   isSilence,
@@ -139,6 +140,17 @@ Deno.test("each question about an error is true for its own codes alone", () => 
   const silent = ["WEIR_DATABASE_TIMEOUT", "CONNECTION_DESTROYED", "CONNECT_TIMEOUT"];
   for (const code of silent) assertEquals(isSilence(classify(socketError(code))), true);
   assertEquals(isSilence(classify(socketError("ECONNREFUSED"))), false);
+  assertEquals(those((error) => isAway(classify(error))), ["57P03"]);
+});
+
+Deno.test("a server is away when it never let us in and said so at once, not when a call was lost", () => {
+  for (const code of ["ECONNRESET", "CONNECTION_CLOSED"]) {
+    assertEquals(isAway(classify(new NotConnected("h:5432: the server hung up", code))), true);
+    assertEquals(isAway(classify(socketError(code))), false, "the call was on its way");
+  }
+  for (const code of ["CONNECT_TIMEOUT", "28P01", "CERT_HAS_EXPIRED"]) {
+    assertEquals(isAway(classify(new NotConnected("h:5432: no", code))), false, code);
+  }
 });
 
 Deno.test("a call whose connection never came about has surely stored nothing, whatever its code", () => {
