@@ -156,7 +156,7 @@ const ROWS: readonly Row[] = [
     SQLSTATE.invalidSchema,
     AT_ONCE,
     "the role of DATABASE_URL has no schema to work in",
-    "GRANT USAGE on it to the role, or write options=-c%20search_path=… into DATABASE_URL",
+    "GRANT USAGE on it to the role, or name another one by WEIR_SCHEMA",
   ),
   row(
     [SQLSTATE.unknownSetting, SQLSTATE.wrongSetting],

@@ -21,7 +21,7 @@ import { type Session, withSession } from "./connection/session.ts";
 import { takeSessionLock } from "./connection/session_lock.ts";
 import { isTextOf, type Migration, readMigrations } from "./migration_files.ts";
 import { grantsOf, scriptOf } from "./migration_script.ts";
-import { missingRight } from "./schema_rights.ts";
+import { missingRight, missingSchema } from "./schema_rights.ts";
 import { pause } from "./waiting.ts";
 
 /** The key of the migrators' advisory lock. */
@@ -75,6 +75,7 @@ export async function migrate(
   const migrations = await readMigrations();
   return await withConnection(options.databaseUrl, async (sql, session) => {
     await refuseStandby(sql);
+    await refuseMissingSchema(sql);
     await refuseSecond(sql);
     const pending = pendingOf(migrations, await readRecord(sql));
     if (pending.length === 0) return { applied: [] };
@@ -116,12 +117,16 @@ export async function migrationStatus(
   });
 }
 
-/** The SQL of the migrations that are not applied, as one text for `psql`. Changes nothing. */
+/**
+ * The SQL of the migrations that are not applied, as one text for `psql`. Changes nothing.
+ * @throws MigrationError when the schema for the tables does not exist
+ */
 export async function pendingScript(
   options: { readonly databaseUrl: string },
 ): Promise<string> {
   const migrations = await readMigrations();
   return await withConnection(options.databaseUrl, async (sql) => {
+    await refuseMissingSchema(sql); // or psql would make the tables in pg_temp
     const pending = pendingOf(migrations, await readRecord(sql));
     const [row] = await sql<{ path: string }[]>`SELECT current_setting('search_path') AS path`;
     return scriptOf(pending, { createRecord: RECORD, searchPath: row?.path ?? "" });
@@ -206,6 +211,11 @@ async function readRecord(sql: Sql): Promise<readonly RecordRow[]> {
 async function refuseStandby(sql: Sql): Promise<void> {
   const [server] = await sql<{ standby: boolean }[]>`SELECT pg_is_in_recovery() AS standby`;
   if (server?.standby === true) throw new StandbyAlone();
+}
+
+async function refuseMissingSchema(sql: Sql): Promise<void> {
+  const missing = await missingSchema(sql);
+  if (missing !== null) throw new MigrationError(missing);
 }
 
 /** Two schemas of one database would share the fold's lock and the channel of its notices. */

@@ -15,13 +15,24 @@ interface Rights {
   readonly elsewhere: string | null;
 }
 
+/** The lack, in words, when no schema of the search path exists; null: one does. */
+export async function missingSchema(sql: Sql): Promise<string | null> {
+  const [found] = await sql<{ search_path: string; exists: boolean }[]>`
+    SELECT current_setting('search_path') AS search_path, EXISTS (
+      SELECT FROM unnest(string_to_array(current_setting('search_path'), ',')) AS part
+      JOIN pg_namespace ON btrim(part, ' ') = quote_ident(nspname) OR btrim(part, ' "') = nspname
+      WHERE nspname <> 'pg_temp') AS exists`;
+  if (found === undefined || found.exists) return null;
+  return `no schema of search_path ${found.search_path} exists: make it with CREATE SCHEMA`;
+}
+
 /** The reason why the role of the session can make no tables for Weir; null: it can. */
 export async function missingRight(sql: Sql): Promise<string | null> {
   const { role, search_path, schema, may_create, elsewhere } = await readRights(sql);
   const where = `role ${role} with search_path ${search_path}`;
   if (elsewhere !== null) {
     return `Weir's tables stand in schema ${elsewhere}, which ${where} does not see ` +
-      `(GRANT USAGE ON SCHEMA ${elsewhere} TO ${role}, or write schema=${elsewhere} into DATABASE_URL)`;
+      `(GRANT USAGE ON SCHEMA ${elsewhere} TO ${role}, or set WEIR_SCHEMA=${elsewhere})`;
   }
   if (schema === null) return `${where} may use no schema of it`;
   return may_create === true ? null : `${role} may not create in schema ${schema}`;

@@ -7,6 +7,7 @@
 import { and, assign, fromPromise, not, raise, setup, stateIn } from "xstate";
 import { backoffMs, type BackoffOptions } from "../backoff.ts";
 import { grownBound, halvedBound } from "../batch_bound.ts";
+import { WEIR_CODE } from "../../sql/connection/failure/codes.ts";
 import { type Failure, isAway, isFromStandby, isSilence } from "../../sql/connection/failure.ts";
 import { type BatchReport, groupCommit, type OrderStore } from "./group_commit.ts";
 import type { Mailbox } from "./mailbox/mailbox.ts";
@@ -179,9 +180,15 @@ export const writer = setup({
         lastErrorAt: new Date().toISOString(),
       };
     }),
+    noteSilence: assign({
+      longestPauseMs: Infinity,
+      lastError: WEIR_CODE.databaseTimeout,
+      lastErrorAt: () => new Date().toISOString(),
+    }),
     countProbe: assign({ probesPassed: ({ context }) => context.probesPassed + 1 }),
+    /** An opening with a short pause makes no later pause longer. */
     planHalfOpen: assign(({ context }) => ({
-      openingsInARow: context.openingsInARow + 1,
+      openingsInARow: context.longestPauseMs < Infinity ? 0 : context.openingsInARow + 1,
       halfOpenAt: context.now() +
         pauseMs(context, context.openBackoff, context.openingsInARow + 1),
     })),
@@ -231,7 +238,8 @@ export const writer = setup({
 
 /** The backoff before the next attempt, no longer than the latest failure asks for. */
 function pauseMs(context: OrderWriterContext, backoff: BackoffOptions, attempt: number): number {
-  return Math.min(context.longestPauseMs, backoffMs(backoff, attempt, context.random()));
+  const maxMs = Math.min(backoff.maxMs, context.longestPauseMs);
+  return backoffMs({ ...backoff, maxMs }, attempt, context.random());
 }
 
 function longestPauseAfter(failure: Failure): number {

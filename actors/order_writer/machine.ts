@@ -27,7 +27,7 @@
  * deadlines: answers orders that are past their deadline, while there are orders.
  *
  * Tested in tests/actors/reactions_test.ts (each event in each state) and, in order_writer/ there,
- * circuit_test.ts, order_writer_test.ts and group_spill_test.ts.
+ * circuit_test.ts, no_primary_test.ts, order_writer_test.ts and group_spill_test.ts.
  */
 import type { BatchReport } from "./group_commit.ts";
 import { writer } from "./behaviour.ts";
@@ -107,7 +107,7 @@ const circuit = writer.createStateConfig({
               { target: "#open", actions: [...recordAdaptAnnounce] },
             ],
           },
-          after: { probeTimeout: "#open" },
+          after: { probeTimeout: { target: "#open", actions: "noteSilence" } },
         },
       },
     },

@@ -110,9 +110,9 @@ export const VARIABLES = z.object({
   DATABASE_URL: checked(understand).optional(),
   WEIR_DIRECT_DATABASE_URL: checked(understand).optional(),
   WEIR_DATABASE_POOLER: z.enum(["none", "session", "transaction"]).optional(),
-  WEIR_SCHEMA: z.string().regex(
-    /^[^\p{Cc},]{1,63}$/u,
-    "must be the name of one schema, such as shop",
+  WEIR_SCHEMA: z.string().refine(
+    (name) => /^[^\p{Cc},]+$/u.test(name) && new TextEncoder().encode(name).length <= 63,
+    "must be the name of one schema, such as shop, of at most 63 bytes",
   ).optional(),
   REDIS_URL: checked(understandRedisUrl).optional(),
   WEIR_DATA_DIR: dataFolder().default(".weir"),

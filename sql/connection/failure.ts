@@ -65,11 +65,13 @@ const CLOSED_FOR_NOW: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Codes of an attempt to connect that fails at once: nobody is at the address, or somebody who is only
- * starting, or a proxy that has no server for us and hangs up.
+ * Codes of an attempt to connect that fails at once: nobody is at the address, or the name is gone with
+ * its container, or a server is only starting, or a proxy has no server for us and hangs up.
  */
 const AWAY: ReadonlySet<string> = new Set([
   CONNECTION.refused,
+  CONNECTION.noSuchHost,
+  CONNECTION.noNameService,
   CONNECTION.hostUnreachable,
   CONNECTION.networkUnreachable,
   CONNECTION.reset,

@@ -9,7 +9,7 @@ import { isMissingTable } from "../../sql/connection/failure.ts";
 import type { PatroniNode } from "../support/programs/patroni_node.ts";
 import { firstAfter, type PatroniStage, underLoad } from "../support/faults/patroni_run.ts";
 import { report } from "../support/faults/fault_run.ts";
-import { LiveFeed } from "../support/load/live_feed.ts";
+import { LiveFeed, ordersOf } from "../support/load/live_feed.ts";
 import type { Attempt } from "../support/recount/history.ts";
 import { expectExact } from "../support/recount/recount.ts";
 import { createTestClient, KEY } from "../support/services/instance.ts";
@@ -91,12 +91,11 @@ Deno.test("not strict: the leader commits alone, and a standby that lacks those 
     await load.answered(500);
     assertEquals(commitsAfter(stage, leaderGoneAt), []);
     await leader.start();
-    const back = await until(
+    await until(
       "a commit on the leader",
       () => commitsAfter(stage, leaderGoneAt)[0],
       60_000,
     );
-    assertGreater(back.answeredAt, leaderGoneAt + REPLACED_MS);
     await run.verify(load);
     const aloneMs = Math.round(commit.answeredAt - goneAt);
     report("not strict, standby and then leader killed", { ...load.figures, aloneMs });
@@ -134,9 +133,7 @@ Deno.test("an asynchronous standby that takes over begins an epoch, and no dashb
     assertGreater(lost.length, 0);
     assertEquals([...lost, ...contradictory].filter((key) => !missed.has(key)), []);
     await run.ask(expectExact);
-    const { snapshot } = await feed.reaches(({ currencies }) =>
-      currencies.reduce((sum, { today }) => sum + today.orders, 0) === stored.orders.length
-    );
+    const { snapshot } = await feed.reaches((frame) => ordersOf(frame) === stored.orders.length);
     assertGreater(snapshot.epoch, first.snapshot.epoch);
     assertEquals(feed.wentBack(), null);
     report("an asynchronous standby took over", {

@@ -156,11 +156,11 @@ Deno.test("WEIR_SCHEMA is the search path of both addresses, whatever they say a
       assertEquals(settings["search_path"], `"${schema.replaceAll('"', '""')}"`);
     }
   }
-  for (const WEIR_SCHEMA of ["shop,public", "a\nb", "s".repeat(64)]) {
+  for (const WEIR_SCHEMA of ["shop,public", "a\nb", "s".repeat(64), "ж".repeat(32)]) {
     assertThrows(
       () => readConfig({ DATABASE_URL: url("db"), WEIR_SCHEMA }),
       ConfigError,
-      "WEIR_SCHEMA is wrong: must be the name of one schema, such as shop",
+      "WEIR_SCHEMA is wrong: must be the name of one schema, such as shop, of at most 63 bytes",
     );
   }
 });

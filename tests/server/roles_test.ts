@@ -1,7 +1,8 @@
 /** The service and the tasks as a role that has the rights of docs/operating.md and no more. */
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { connect } from "../../sql/connection/driver.ts";
-import { migrate, MigrationError, migrationStatus } from "../../sql/migrate.ts";
+import { withSchema } from "../../sql/connection/url.ts";
+import { migrate, MigrationError, migrationStatus, pendingScript } from "../../sql/migrate.ts";
 import { aPoison, refusePoison, rejected, takePoison } from "../support/faults/poison.ts";
 import { WireProxy } from "../support/faults/wire_proxy.ts";
 import { anInput } from "../support/load/orders.ts";
@@ -256,6 +257,26 @@ Deno.test("a first migration without the right to create ends with the owner's t
       await sql.unsafe(`grant create on schema public to ${role.name}`);
       assertEquals(await failure(), null);
     });
+  } finally {
+    await database.drop();
+  }
+});
+
+Deno.test("a schema that does not exist is named, and nothing is made or printed for it", async () => {
+  const database = await emptyDatabase();
+  try {
+    const databaseUrl = withSchema(database.url, "Nowhere");
+    const wanted = /no schema of search_path "Nowhere".* exists: make it with CREATE SCHEMA/;
+    for (const attempt of [migrate, pendingScript]) {
+      const failure = await attempt({ databaseUrl }).then(() => null, (error) => error);
+      assert(failure instanceof MigrationError);
+      assertMatch(failure.message, wanted);
+    }
+    await database.sql`create schema "Nowhere"`;
+    assertMatch(await pendingScript({ databaseUrl }), /SET search_path TO "Nowhere"/);
+    await migrate({ databaseUrl });
+    const [made] = await database.sql`select to_regclass('"Nowhere".orders') as orders`;
+    assertNotEquals(made?.["orders"], null);
   } finally {
     await database.drop();
   }

@@ -23,6 +23,8 @@ const SILENT_MS = 1_000;
  * may be promoted meanwhile, and Patroni restarts it when the leader is gone.
  */
 const AGAIN_MS = 250;
+/** All who need the primary wait for one search, so no caller may make it longer. */
+const SEARCH_MS = 5_000;
 
 const OPTIONS = {
   max: 1,
@@ -56,7 +58,7 @@ export class Primary {
   readonly find = (timeoutMs: number): Promise<Host> => {
     const isAsking = this.#finding !== null;
     if (this.#host !== null && !this.#isInDoubt && !isAsking) return Promise.resolve(this.#host);
-    this.#finding ??= this.#ask(timeoutMs).finally(() => this.#finding = null);
+    this.#finding ??= this.#ask(Math.min(timeoutMs, SEARCH_MS)).finally(() => this.#finding = null);
     return this.#finding;
   };
 
@@ -100,7 +102,8 @@ export function primaryOf(url: string): Primary | null {
 /** The host that can be written to. @throws as `Primary.find` */
 async function askAll(url: string, timeoutMs: number): Promise<Host> {
   const { hosts } = understand(url).target;
-  const heard = new Map<Host, Answer | NotConnected>();
+  const answers = new Map<Host, Answer>();
+  const failures = new Map<Host, NotConnected>();
   const asks: Sql[] = [];
   const { promise, resolve: end } = Promise.withResolvers<void>();
   let isOver = false;
@@ -112,31 +115,37 @@ async function askAll(url: string, timeoutMs: number): Promise<Host> {
     const sql = connect(onlyHost(url, host), OPTIONS, timeoutMs);
     asks.push(sql);
     ask(sql, host).then((answer) => {
-      heard.set(host, answer);
+      answers.set(host, answer);
       after(answer.isPrimary ? RIVAL_MS : SILENT_MS, end);
       if (!answer.isPrimary) after(AGAIN_MS, () => hear(host));
     }, (error: unknown) => {
-      heard.set(host, notConnected(error, host));
+      failures.set(host, notConnected(error, host));
       if (isAway(classify(error))) after(AGAIN_MS, () => hear(host));
-    }).finally(() => heard.size === hosts.length && end());
+    }).finally(() => {
+      void sql.end({ timeout: 0 }).catch(() => undefined);
+      if (hosts.every((one) => answers.has(one) || failures.has(one))) end();
+    });
   };
   after(timeoutMs, end);
   hosts.forEach(hear);
   await promise;
   isOver = true;
   timers.forEach(clearTimeout);
-  const known = [...heard.values()];
+  for (const host of answers.keys()) failures.delete(host); // a standby may be away for a moment
+  const silent = hosts.length - answers.size - failures.size;
   await Promise.all(asks.map((sql) => sql.end({ timeout: 0 }).catch(() => undefined)));
-  return primaryAmong(known, hosts.length - known.length);
+  return primaryAmong([...answers.values()], [...failures.values()], silent);
 }
 
 /** @throws NotConnected when none of them is a primary */
-function primaryAmong(known: readonly (Answer | NotConnected)[], silent: number): Host {
-  const answers = known.filter((one) => "isPrimary" in one);
+function primaryAmong(
+  answers: readonly Answer[],
+  failures: readonly NotConnected[],
+  silent: number,
+): Host {
   const [primary] = answers.filter(({ isPrimary }) => isPrimary)
     .toSorted((one, other) => other.timeline - one.timeline);
   if (primary !== undefined) return primary.host;
-  const failures = known.filter((one): one is NotConnected => !("isPrimary" in one));
   throw noPrimary(answers.map(({ host }) => host), failures, silent);
 }
 

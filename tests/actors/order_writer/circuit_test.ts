@@ -1,5 +1,4 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertRejects } from "@std/assert";
-import { NotConnected } from "../../../sql/connection/failure.ts";
 import { anOrder } from "../../support/load/orders.ts";
 import { aWriter, openCircuit, placedLater, said } from "../../support/doubles/order_writer.ts";
 import { ScriptedOverflow } from "../../support/doubles/scripted_overflow.ts";
@@ -224,64 +223,5 @@ Deno.test("a missing column or right opens the circuit and rejects nobody", asyn
     const placed = place(anOrder());
     await clock.advance(400);
     assertEquals([code, said(placed), writer.status().circuit], [code, "circuit_open", "open"]);
-  }
-});
-
-Deno.test("orders spill after a moment without a primary, and the new one is asked within 250 ms", async () => {
-  const { clock, store, writer, place } = aWriter({ overflow: new ScriptedOverflow() });
-  store.before = () => Promise.reject(sqlError("25006"));
-  const placed = place(anOrder());
-  await clock.advance(700);
-  assertEquals([writer.circuit, said(placed)], ["closed", "nothing"]);
-  await clock.advance(400);
-  assertEquals(said(placed), "spilled");
-  for (let failover = 0; failover < 10; failover++) await clock.advance(1_000);
-  assertEquals(said(await placedLater(place, anOrder(), clock)), "spilled");
-  store.before = () => undefined;
-  await clock.advance(300);
-  assertEquals(writer.circuit, "closed");
-  assertEquals(said(await placedLater(place, anOrder(), clock)), "committed");
-});
-
-Deno.test("without an overflow orders wait longer for a primary, as through a planned change", async () => {
-  const { clock, store, writer, place } = aWriter();
-  store.before = () => Promise.reject(sqlError("25006"));
-  const changed = place(anOrder(), 10_000);
-  await clock.advance(3_000);
-  assertEquals([writer.circuit, said(changed)], ["closed", "nothing"]);
-  store.before = () => undefined;
-  await clock.advance(300);
-  assertEquals(said(changed), "committed");
-
-  store.before = () => Promise.reject(sqlError("25006"));
-  const lost = place(anOrder(), 10_000);
-  await clock.advance(5_500);
-  assertEquals(said(lost), "circuit_open");
-});
-
-Deno.test("a primary that comes after a long time without one is asked within 250 ms, whoever answered", async () => {
-  const { clock, store, writer, place } = aWriter({ overflow: new ScriptedOverflow() });
-  // The search among several hosts met a standby alone, and made no connection.
-  store.before = () => Promise.reject(new NotConnected("it is a standby", "25006"));
-  place(anOrder());
-  for (let failover = 0; failover < 30; failover++) await clock.advance(1_000);
-  assertEquals(writer.circuit, "open");
-  store.before = () => undefined;
-  await clock.advance(300);
-  assertEquals(writer.circuit, "closed");
-});
-
-Deno.test("a database that was away for long is asked within 500 ms, also when a standby is away too", async () => {
-  for (const code of ["ECONNREFUSED", "57P03", "CONNECTION_CLOSED", "ECONNRESET"]) {
-    const { clock, store, writer, place } = aWriter({ overflow: new ScriptedOverflow() });
-    store.before = () => Promise.reject(new NotConnected("it is a standby", "25006"));
-    place(anOrder());
-    for (let failover = 0; failover < 30; failover++) await clock.advance(1_000);
-    store.before = () => Promise.reject(new NotConnected("it restarts", code));
-    await clock.advance(2_000);
-    assertEquals(writer.status().lastError, code);
-    store.before = () => undefined;
-    await clock.advance(550);
-    assertEquals([code, writer.circuit], [code, "closed"]);
   }
 });

@@ -13,6 +13,14 @@ export interface SeenFrame {
   readonly snapshot: Snapshot;
 }
 
+/** The number of orders in a frame. After midnight, orders of the day before are in the last hour. */
+export function ordersOf({ currencies }: Snapshot): number {
+  return currencies.reduce(
+    (sum, { today, last60m }) => sum + Math.max(today.orders, last60m.orders),
+    0,
+  );
+}
+
 export class LiveFeed {
   readonly frames: SeenFrame[] = [];
   /** Errors of the connection and of the server. */

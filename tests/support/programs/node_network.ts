@@ -1,5 +1,5 @@
 /**
- * The network of one node of a Patroni cluster: a proxy for each of the three who talk to it. Each can
+ * The network of one node of a Patroni cluster: a proxy for each way from and to it. Each can
  * be cut off as a broken switch does it. Bytes vanish then, and nobody is told.
  */
 import { WireProxy } from "../faults/wire_proxy.ts";
@@ -10,14 +10,20 @@ export class NodeNetwork {
     readonly clients: WireProxy,
     /** The other node. */
     readonly replication: WireProxy,
+    /** The other node's Patroni, which asks how far this one is. */
+    readonly rest: WireProxy,
     /** The etcd, which Patroni asks who the leader is. */
     readonly etcd: WireProxy,
   ) {}
 
-  /** @param port PostgreSQL's */
-  static of(port: number, etcdUrl: string): NodeNetwork {
-    const node = `postgres://127.0.0.1:${port}`;
-    return new NodeNetwork(WireProxy.to(node), WireProxy.to(node), WireProxy.to(etcdUrl));
+  static of(postgresPort: number, restPort: number, etcdUrl: string): NodeNetwork {
+    const node = `postgres://127.0.0.1:${postgresPort}`;
+    return new NodeNetwork(
+      WireProxy.to(node),
+      WireProxy.to(node),
+      WireProxy.to(`http://127.0.0.1:${restPort}`),
+      WireProxy.to(etcdUrl),
+    );
   }
 
   get etcdUrl(): string {
@@ -26,6 +32,10 @@ export class NodeNetwork {
 
   get replicationPort(): number {
     return this.replication.port;
+  }
+
+  get restPort(): number {
+    return this.rest.port;
   }
 
   /** Cuts the node off from everybody. */
@@ -46,6 +56,6 @@ export class NodeNetwork {
   }
 
   get #all(): readonly WireProxy[] {
-    return [this.clients, this.replication, this.etcd];
+    return [this.clients, this.replication, this.rest, this.etcd];
   }
 }

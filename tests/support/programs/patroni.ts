@@ -55,10 +55,17 @@ export async function withPatroni(
     const etcd = await startEtcd();
     servers.push(etcd);
     for (const name of ["one", "two"]) {
-      const port = freePort();
-      const network = options.isCuttable ? NodeNetwork.of(port, etcd.url) : null;
+      const [port, restPort] = [freePort(), freePort()];
+      const network = options.isCuttable ? NodeNetwork.of(port, restPort, etcd.url) : null;
       if (network !== null) networks.push(network);
-      const node = await startNode({ name, port, etcdUrl: etcd.url, network, ...options });
+      const node = await startNode({
+        name,
+        port,
+        restPort,
+        etcdUrl: etcd.url,
+        network,
+        ...options,
+      });
       servers.push(node.server);
       nodes.push(node);
     }
@@ -150,13 +157,13 @@ interface Member {
 interface NodePlan extends PatroniOptions {
   readonly name: string;
   readonly port: number;
+  readonly restPort: number;
   readonly etcdUrl: string;
   readonly network: NodeNetwork | null;
 }
 
 async function startNode(plan: NodePlan): Promise<PatroniNode> {
-  const { name, port, etcdUrl, network, settings = {} } = plan;
-  const restPort = freePort();
+  const { name, port, restPort, etcdUrl, network, settings = {} } = plan;
   const url = `postgres://${LOGIN.username}:${LOGIN.password}@127.0.0.1:${port}/postgres`;
   const rest = `127.0.0.1:${restPort}`;
   const binaries = await newestBinaries();
@@ -169,7 +176,10 @@ async function startNode(plan: NodePlan): Promise<PatroniNode> {
       "patroni.yml": JSON.stringify({
         scope: SCOPE,
         name,
-        restapi: { listen: rest, connect_address: rest },
+        restapi: {
+          listen: rest,
+          connect_address: `127.0.0.1:${network?.restPort ?? restPort}`,
+        },
         log: { dir: folder },
         // Not etcd3: with it Patroni 3.0 lets a leader that wakes up take the lock back, and what the
         // next leader has committed meanwhile is lost.

@@ -3,10 +3,9 @@
  * copy has the same identity and timeline, and nothing in it tells that the database was further.
  */
 import { assert, assertEquals, assertGreater } from "@std/assert";
-import type { Snapshot } from "../../../client/mod.ts";
 import { type FaultRun, isReady, report, withFaults } from "../../support/faults/fault_run.ts";
 import { createTestClient, KEY } from "../../support/services/instance.ts";
-import { LiveFeed } from "../../support/load/live_feed.ts";
+import { LiveFeed, ordersOf } from "../../support/load/live_feed.ts";
 import { anInput } from "../../support/load/orders.ts";
 import { expectExact } from "../../support/recount/recount.ts";
 import { temporaryFolder, until } from "../../support/services/services.ts";
@@ -17,9 +16,6 @@ async function cp(from: string, to: string): Promise<void> {
   const { success } = await new Deno.Command("cp", { args: ["-a", from, to] }).output();
   if (!success) throw new Error(`cp -a ${from} ${to} failed`);
 }
-
-const ordersOf = ({ currencies }: Snapshot) =>
-  currencies.reduce((sum, { today, last60m }) => sum + Math.max(today.orders, last60m.orders), 0);
 
 /** Starts two instances, and a subscriber of each scope on each of them. */
 async function watched(run: FaultRun) {
