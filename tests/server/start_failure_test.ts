@@ -19,7 +19,7 @@ Deno.test("a failure that only a person can mend ends the start, and the line sa
     [said("28000", 'role "nobody" does not exist'), /user in DATABASE_URL/],
     [sqlError("3D000"), /CREATE DATABASE/],
     [sqlError("42501"), /docs\/operating\.md/],
-    [sqlError("3F000"), /search_path/],
+    [sqlError("3F000"), /WEIR_SCHEMA/],
     [sqlError("42704"), /options in DATABASE_URL/],
     [socketError("SELF_SIGNED_CERT_IN_CHAIN"), /sslrootcert/],
     [socketError("ERR_TLS_CERT_ALTNAME_INVALID"), /for another host.*verify-ca/],
