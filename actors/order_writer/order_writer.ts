@@ -65,8 +65,11 @@ export interface OrderWriter {
 
 /**
  * Batches that may commit at once, each on its own connection. Two, so that the database works on one
- * batch while the answers of the other are written. Chosen: with two lanes the writer reached 0.63 to
- * 0.78 of the rate of one connection that sends full batches. One or four lanes are not measured.
+ * batch while the answers of the other are written.
+ *
+ * Measured without HTTP on two cores, orders a second of 16, 64, 256 and 1,000 callers, medians of ten
+ * rounds in turns: 12,100, 23,400, 38,300 and 45,200 with two lanes. One lane took 1.01, 0.76, 0.81 and
+ * 0.83 times as many, three lanes 0.98, 1.04, 0.94 and 1.09 times, which is within the spread.
  */
 export const LANES = 2;
 
