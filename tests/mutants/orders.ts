@@ -70,8 +70,8 @@ export const ORDERS: readonly Mutant[] = [
   {
     name: "a connection stays with a Redis that takes no writes",
     file: "server/redis/connection.ts",
-    find: "if (!ASK_ANEW.test(message) || ",
-    replace: 'if (!ASK_ANEW.test(message) || message !== "" || ',
+    find: "if (!isElsewhere || performance",
+    replace: 'if (!isElsewhere || message !== "" || performance',
     tests: ["all", "tests/server/redis/connection_test.ts"],
   },
   {
