@@ -8,6 +8,8 @@ import type { Sql } from "./connection/driver.ts";
 interface Rights {
   readonly role: string;
   readonly search_path: string;
+  /** True when a schema of the search path exists, whoever may use it. */
+  readonly is_there: boolean;
   /** The first schema of the search path that the role may use; null: there is none. */
   readonly schema: string | null;
   readonly may_create: boolean | null;
@@ -17,13 +19,10 @@ interface Rights {
 
 /** The lack, in words, when no schema of the search path exists; null: one does. */
 export async function missingSchema(sql: Sql): Promise<string | null> {
-  const [found] = await sql<{ search_path: string; exists: boolean }[]>`
-    SELECT current_setting('search_path') AS search_path, EXISTS (
-      SELECT FROM unnest(string_to_array(current_setting('search_path'), ',')) AS part
-      JOIN pg_namespace ON btrim(part, ' ') = quote_ident(nspname) OR btrim(part, ' "') = nspname
-      WHERE nspname <> 'pg_temp') AS exists`;
-  if (found === undefined || found.exists) return null;
-  return `no schema of search_path ${found.search_path} exists: make it with CREATE SCHEMA`;
+  const { search_path, is_there } = await readRights(sql);
+  return is_there
+    ? null
+    : `no schema of search_path ${search_path} exists: make it with CREATE SCHEMA`;
 }
 
 /** The reason why the role of the session can make no tables for Weir; null: it can. */
@@ -44,18 +43,20 @@ export async function missingRight(sql: Sql): Promise<string | null> {
  */
 async function readRights(sql: Sql): Promise<Rights> {
   const [rights] = await sql<Rights[]>`
+    WITH path AS (
+      SELECT n.oid, nspname, place
+      FROM unnest(string_to_array(current_setting('search_path'), ','))
+             WITH ORDINALITY AS path (part, place)
+      JOIN pg_namespace n ON btrim(part, ' ') = quote_ident(nspname) OR btrim(part, ' "') = nspname
+      WHERE nspname <> 'pg_temp')
     SELECT current_user AS role, current_setting('search_path') AS search_path,
-           s.nspname AS schema, has_schema_privilege(s.oid, 'CREATE') AS may_create,
+           EXISTS (SELECT FROM path) AS is_there, s.nspname AS schema, has_schema_privilege(s.oid, 'CREATE') AS may_create,
            (SELECT nspname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
             WHERE relname = 'weir_migrations' AND relkind IN ('r', 'p')
               AND to_regclass('weir_migrations') IS NULL
             ORDER BY nspname LIMIT 1) AS elsewhere
     FROM (SELECT) AS once LEFT JOIN LATERAL (
-      SELECT n.oid, nspname
-      FROM unnest(string_to_array(current_setting('search_path'), ','))
-             WITH ORDINALITY AS path (part, place)
-      JOIN pg_namespace n ON btrim(part, ' ') = quote_ident(nspname) OR btrim(part, ' "') = nspname
-      WHERE nspname <> 'pg_temp' AND has_schema_privilege(n.oid, 'USAGE')
+      SELECT oid, nspname FROM path WHERE has_schema_privilege(oid, 'USAGE')
       ORDER BY place LIMIT 1) AS s ON true`;
   if (rights === undefined) throw new Error("a SELECT without FROM returned no row");
   return rights;

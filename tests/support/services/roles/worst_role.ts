@@ -1,7 +1,7 @@
 /**
  * The worst role: every setting of a session that it may change is set to the worst. It owns nothing
- * and has the rights of docs/operating.md alone, on tables in a schema of their own. It owns an empty
- * database, because migrations are tested there. The group `worst` of tests/run.ts runs the code under
+ * and has the rights of docs/operating.md alone, on tables in a schema of their own. In an empty
+ * database it owns that schema, because migrations are tested there. The group `worst` of tests/run.ts runs the code under
  * test as this role.
  */
 import type { Sql } from "../../../../sql/connection/driver.ts";
