@@ -16,7 +16,8 @@
  * Redis, and stops them at the end, also on Ctrl-C.
  *
  * The filter is a path, or else a part of the names of tests. A path runs the tests below it. With
- * `--inspect` the tests wait until a debugger has attached to port 9229.
+ * `--inspect` the tests wait until a debugger has attached to port 9229. With `--fail-fast` the run
+ * ends at the first test that fails.
  * The program prints what `deno test` prints, then `N passed, N failed`. Its exit code is that of
  * `deno test`, or 2 on wrong usage.
  */
@@ -35,7 +36,10 @@ import {
 import { WORST_ENVIRONMENT } from "./support/services/roles/worst_role.ts";
 
 const USAGE =
-  "usage: deno run tests/run.ts unit|all|system|door|page|worst|pooled|versions|ha [--inspect] [path or part of a test's name]";
+  "usage: deno run tests/run.ts unit|all|system|door|page|worst|pooled|versions|ha [--inspect] [--fail-fast] [path or part of a test's name]";
+
+/** Options of this program, and what `deno test` calls them. */
+const FLAGS = new Map([["--inspect", "--inspect-wait"], ["--fail-fast", "--fail-fast"]]);
 
 const ROOT = resolve(fileURLToPath(import.meta.url), "../..");
 const TESTS = `${ROOT}/tests`;
@@ -92,8 +96,8 @@ function isGroup(name: string | undefined): name is Group {
 }
 
 async function main(args: readonly string[]): Promise<number> {
-  const inspect = args.includes("--inspect");
-  const [group, filter, ...rest] = args.filter((argument) => argument !== "--inspect");
+  const flags = args.filter((argument) => FLAGS.has(argument));
+  const [group, filter, ...rest] = args.filter((argument) => !FLAGS.has(argument));
   if (args.includes("--help")) {
     console.log(USAGE);
     return 0;
@@ -111,8 +115,13 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const options = filter !== undefined && path === undefined ? [`--filter=${filter}`] : [];
   const rights = MAY_ALL.has(group) ? ["-A"] : PERMISSIONS;
-  const debugging = inspect ? ["--inspect-wait"] : [];
-  const command = ["test", ...debugging, ...rights, ...options, ...files];
+  const command = [
+    "test",
+    ...flags.map((flag) => FLAGS.get(flag)!),
+    ...rights,
+    ...options,
+    ...files,
+  ];
   const interrupt = new AbortController();
   const interrupted = () => interrupt.abort();
   const signals: Deno.Signal[] = ["SIGINT", "SIGTERM"];

@@ -52,7 +52,7 @@ function verdictOn(mutant: Mutant): Promise<Verdict> {
     await Deno.writeTextFile(path, code.replace(mutant.find, () => mutant.replace));
     // Any test at all would catch a mutant that does not compile.
     if (!(await succeeds(copy, ["check", mutant.file]))) return "UNSOUND";
-    const tests = ["run", "-A", "tests/run.ts", ...mutant.tests];
+    const tests = ["run", "-A", "tests/run.ts", "--fail-fast", ...mutant.tests];
     return await succeeds(copy, tests) ? "SURVIVED" : "caught";
   });
 }
