@@ -39,11 +39,11 @@ import {
   type TRPCWebSocketClient,
   wsLink,
 } from "@trpc/client";
-import type { AppRouter } from "../server/router/mod.ts";
+import type { AppRouter } from "./api/app_router.ts";
 import type { ErrorDetails } from "./contract/mod.ts";
-import { endpointOf } from "./endpoint.ts";
+import { endpointOf } from "./api/endpoint.ts";
 
-export type * from "../server/router/mod.ts";
+export type * from "./api/app_router.ts";
 export type * from "./contract/mod.ts";
 
 export interface WeirClientOptions {

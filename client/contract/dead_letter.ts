@@ -82,6 +82,17 @@ export interface ReplayManyReport {
   readonly stoppedBy: Refusal | null;
 }
 
+export interface ListLettersInput {
+  /** Left out: all stores. */
+  readonly storeId?: string | undefined;
+  /** `open` when left out. */
+  readonly state?: LetterState | undefined;
+  /** The most letters of the page; 50 when left out. */
+  readonly limit?: number | undefined;
+  /** The `nextCursor` of the page before. */
+  readonly cursor?: string | undefined;
+}
+
 export const listLettersInput = z.strictObject({
   storeId: storeIdInput.optional(),
   state: z.enum(LETTER_STATES).default("open"),
@@ -89,9 +100,30 @@ export const listLettersInput = z.strictObject({
   cursor: cursorInput.optional(),
 });
 
+export interface LetterInput {
+  readonly id: string;
+}
+
+export interface ReplayInput extends LetterInput {
+  /** The corrected order; left out: as it was placed. */
+  readonly payload?: PlaceInput | undefined;
+}
+
+export interface DiscardInput extends LetterInput {
+  readonly reason: string;
+}
+
 export const letterInput = z.strictObject({ id: z.uuid() });
 export const replayInput = letterInput.extend({ payload: placeInput.optional() });
 export const discardInput = letterInput.extend({ reason: plainText(1, 256) });
+
+export interface ReplayManyInput {
+  /** Left out: all stores. */
+  readonly storeId?: string | undefined;
+  readonly limit: number;
+  /** True: nothing is placed, and each letter has the outcome that it would have. */
+  readonly dryRun?: boolean | undefined;
+}
 
 export const replayManyInput = z.strictObject({
   storeId: storeIdInput.optional(),

@@ -12,6 +12,10 @@ export type AggregateResult =
 /** Buckets of one audit. Each takes a few ms, except a day of a store with very many orders. */
 export const AUDITED_BUCKETS = 10;
 
+export interface AuditInput {
+  readonly buckets?: number | undefined;
+}
+
 export const auditInput = z.strictObject({
   buckets: z.int().min(1).max(1_000).default(AUDITED_BUCKETS),
 });

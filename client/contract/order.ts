@@ -54,12 +54,30 @@ function meantCurrency(text: string): string {
   return CURRENCY_CODES.has(code) ? `, did you mean ${code}?` : "";
 }
 
-/** An order as a client writes it (`deadlineMs` may be left out). */
-export type PlaceInput = z.input<typeof placeInput>;
+/** An order as a client writes it. */
+export interface PlaceInput {
+  readonly storeId: string;
+  /** The same key with the same content is the same order, however often it is sent. */
+  readonly idempotencyKey: string;
+  /** An ISO 4217 alphabetic code. */
+  readonly currency: string;
+  readonly lines: readonly OrderLine[];
+  readonly customerRef?: string | undefined;
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+  /** Milliseconds until the order must be on its way into a store; 5,000 when left out. */
+  readonly deadlineMs?: number | undefined;
+}
+
 /** An order that has been checked. */
 export type PlaceOrder = z.output<typeof placeInput>;
-/** A line: `sku`, `quantity` in pieces, `unitPriceMinor` in the currency's minor unit. */
-export type OrderLine = z.output<typeof lineInput>;
+
+export interface OrderLine {
+  readonly sku: string;
+  /** Pieces. */
+  readonly quantity: number;
+  /** In the currency's minor unit. */
+  readonly unitPriceMinor: number;
+}
 
 /**
  * An order's total in minor units. Past the safe range the sum is not exact, but it stays unsafe:
@@ -75,8 +93,21 @@ export const placeManyInput = z.strictObject({
     .pipe(z.array(z.custom<PlaceInput>()).min(1).max(500)),
 });
 
+export interface PlaceManyInput {
+  readonly orders: readonly PlaceInput[];
+}
+
 /** An order, named by its store and id. */
+export interface OrderInput {
+  readonly storeId: string;
+  readonly orderId: string;
+}
+
 export const orderInput = z.strictObject({ storeId: storeIdInput, orderId: z.uuid() });
+
+export interface CancelInput extends OrderInput {
+  readonly reason?: string | undefined;
+}
 
 export const cancelInput = z.strictObject({
   storeId: storeIdInput,
@@ -86,6 +117,15 @@ export const cancelInput = z.strictObject({
 
 export const ORDER_STATUSES = ["spilled", "committed", "cancelled", "dead_lettered"] as const;
 export type OrderStatus = typeof ORDER_STATUSES[number];
+
+export interface ListOrdersInput {
+  readonly storeId: string;
+  /** The most orders of the page; 50 when left out. */
+  readonly limit?: number | undefined;
+  /** The `nextCursor` of the page before. */
+  readonly cursor?: string | undefined;
+  readonly status?: OrderStatus | undefined;
+}
 
 export const listOrdersInput = z.strictObject({
   storeId: storeIdInput,

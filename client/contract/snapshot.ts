@@ -5,9 +5,18 @@
 import { z } from "zod";
 import { storeIdInput } from "./text.ts";
 
+export interface SnapshotInput {
+  /** Left out: all stores together. */
+  readonly storeId?: string | undefined;
+}
+
 export const snapshotInput = z.strictObject({ storeId: storeIdInput.optional() }).default({});
 
-/** `lastEventId` is `<epoch>:<version>` of the last frame that the subscriber has seen. */
+export interface LiveInput extends SnapshotInput {
+  /** `<epoch>:<version>` of the last frame that the subscriber has seen. */
+  readonly lastEventId?: string | null | undefined;
+}
+
 export const liveInput = z.strictObject({
   storeId: storeIdInput.optional(),
   lastEventId: z.string().nullish(),

@@ -12,7 +12,7 @@ import {
   wsLink,
 } from "@trpc/client";
 import type { PlaceInput } from "../../../client/contract/order.ts";
-import type { AppRouter } from "../../../server/router/mod.ts";
+import type { AppRouter } from "../../../client/mod.ts";
 
 export interface Target {
   readonly url: string;

@@ -50,7 +50,7 @@ Deno.test("an order is read back as it was placed", () =>
       idempotencyKey,
       status: "committed",
       currency,
-      lines,
+      lines: [...lines],
       totalMinor,
       customerRef,
       metadata,

@@ -46,7 +46,7 @@ const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["time", "waiting"],
   ],
   "client/dashboard/": [["build", "main"], ["views"], ["data"]],
-  "client/": [["dashboard"], ["mod"], ["contract", "endpoint"]],
+  "client/": [["dashboard"], ["mod"], ["api"], ["contract"]],
 };
 
 /** The one file of the figures that the orders may import: a batch writes its journal rows. */

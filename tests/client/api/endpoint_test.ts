@@ -1,6 +1,6 @@
 /** The addresses that a client calls, from the address that it is given. */
 import { assertEquals, assertThrows } from "@std/assert";
-import { endpointOf } from "../../client/endpoint.ts";
+import { endpointOf } from "../../../client/api/endpoint.ts";
 
 Deno.test("an address keeps its path, for calls and for subscriptions", () => {
   const shop = {

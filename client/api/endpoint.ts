@@ -2,7 +2,7 @@
  * The addresses that a client calls, from the one address that it is given. A path is kept: an
  * instance may stand behind a proxy that serves it below `/weir/`.
  *
- * Tested in tests/client/endpoint_test.ts.
+ * Tested in tests/client/api/endpoint_test.ts.
  */
 
 export interface Endpoint {
