@@ -115,7 +115,7 @@ export const cancelInput = z.strictObject({
   reason: plainText(0, 256).optional(),
 });
 
-export const ORDER_STATUSES = ["spilled", "committed", "cancelled", "dead_lettered"] as const;
+const ORDER_STATUSES = ["spilled", "committed", "cancelled", "dead_lettered"] as const;
 export type OrderStatus = typeof ORDER_STATUSES[number];
 
 export interface ListOrdersInput {

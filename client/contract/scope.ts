@@ -6,7 +6,7 @@ import { z } from "zod";
 
 export const SCOPES = ["orders:write", "orders:read", "dashboard:read", "ops"] as const;
 export const scopeInput = z.enum(SCOPES);
-export type Scope = z.output<typeof scopeInput>;
+export type Scope = typeof SCOPES[number];
 
 /** An API key as its own caller sees it. */
 export interface Whoami {

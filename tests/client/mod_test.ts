@@ -1,7 +1,7 @@
 /** The client without a WebSocket class, and with a key as a file or a variable gives it. */
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { WebSocket } from "ws";
-import { createWeirClient, errorDataOf } from "../../client/mod.ts";
+import { createWeirClient, errorDataOf, memoryStore, WeirError } from "../../client/mod.ts";
 import { startPathProxy } from "../support/faults/path_proxy.ts";
 import { anInput } from "../support/load/orders.ts";
 import { KEY, withInstance } from "../support/services/instance.ts";
@@ -19,16 +19,17 @@ async function withoutWebSocket(work: () => Promise<void>): Promise<void> {
   }
 }
 
-Deno.test("a client without WebSocket makes every call, and says what subscribing needs", () =>
+Deno.test("a client without WebSocket makes every call, and subscribes by an event stream", () =>
   withInstance(async ({ url }) => {
     await withoutWebSocket(async () => {
       const weir = createWeirClient({ url, token: KEY });
       const { status } = await weir.api.orders.place.mutate(anInput());
       assertEquals(status, "committed");
       assertEquals((await weir.api.whoami.query()).name, "development");
-      const subscribe = () => weir.api.dashboard.live.subscribe({}, {});
-      const { message } = assertThrows(subscribe, TypeError);
-      assertEquals(message.includes('"ws"') && message.includes("Node 22"), true, message);
+      let frames = 0;
+      const stream = weir.api.dashboard.live.subscribe({}, { onData: () => void frames++ });
+      await until("a frame", () => frames > 0);
+      stream.unsubscribe();
       await weir.close();
     });
   }));
@@ -96,3 +97,22 @@ Deno.test("a client without a key is refused where it is made", () => {
     assertThrows(() => createWeirClient({ url: "http://127.0.0.1:1", token }), TypeError);
   }
 });
+
+Deno.test("the same scope is one subscription, and closing the client ends all it has begun", () =>
+  withInstance(async ({ url }) => {
+    const weir = createWeirClient({ url, token: KEY, WebSocket });
+    assertEquals(weir.live(), weir.live({}));
+    assertEquals(weir.live({ storeId: "berlin" }) === weir.live(), false);
+    const seen: string[] = [];
+    const iterating = (async () => {
+      for await (const { status } of weir.live({ storeId: "berlin" })) seen.push(status);
+    })();
+    await until("live figures", () => seen.at(-1) === "live");
+    const outbox = await weir.openOutbox({ store: memoryStore() });
+    const { orderId } = await outbox.add(anInput({ storeId: "berlin" }));
+    assertEquals((await outbox.settled(orderId)).state, "committed");
+    await outbox.close();
+    await weir.close();
+    await iterating;
+    await assertRejects(() => weir.orders.place(anInput()), WeirError, "closed");
+  }));

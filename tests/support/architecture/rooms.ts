@@ -46,7 +46,16 @@ const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["time", "waiting"],
   ],
   "client/dashboard/": [["build", "main"], ["views"], ["data"]],
-  "client/": [["dashboard"], ["mod"], ["api"], ["contract"]],
+  "client/": [
+    ["dashboard", "package"],
+    ["mod"],
+    ["types"],
+    ["live", "outbox"],
+    ["orders"],
+    ["api"],
+    ["clock"],
+    ["contract", "deferred"],
+  ],
 };
 
 /** The one file of the figures that the orders may import: a batch writes its journal rows. */

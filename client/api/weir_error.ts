@@ -1,0 +1,94 @@
+/**
+ * The error of a call that failed, with the reason as data: one of the contract's table, or one of the
+ * two that only a client can see.
+ *
+ * Tested in tests/client/api/weir_error_test.ts.
+ */
+import { TRPCClientError } from "@trpc/client";
+import type { BrokenRule, ErrorDetails, InputIssue, RefusalReason } from "../contract/mod.ts";
+
+/**
+ * - A reason of the contract: Weir has answered.
+ * - `no_answer`: none came, or not from Weir: the network, a time that was over, a proxy's page.
+ * - `aborted`: the caller's signal, or the client was closed.
+ */
+export type FailureReason = RefusalReason | "no_answer" | "aborted";
+
+/** The order that an error speaks of. */
+export interface NamedOrder {
+  readonly storeId: string;
+  readonly orderId: string;
+  readonly idempotencyKey: string;
+}
+
+export class WeirError extends Error {
+  override readonly name = "WeirError";
+  /** Milliseconds after which another try makes sense; null: waiting does not help. */
+  readonly retryAfterMs: number | null;
+  /** The mistakes of an `invalid_input`. */
+  readonly issues: readonly InputIssue[];
+  /** The dead letter that keeps a `rejected` order. */
+  readonly deadLetterId: string | null;
+  /** The rule that a `rejected` order breaks. */
+  readonly rule: BrokenRule | null;
+  /** With `internal`: the id to look for in the server's log. */
+  readonly requestId: string | null;
+
+  constructor(
+    readonly reason: FailureReason,
+    message: string,
+    details: Omit<ErrorDetails, "reason"> = {},
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.retryAfterMs = details.retryAfterMs ?? null;
+    this.issues = details.issues ?? [];
+    this.deadLetterId = details.deadLetterId ?? null;
+    this.rule = details.rule ?? null;
+    this.requestId = details.requestId ?? null;
+  }
+}
+
+/** An order that was not placed, as far as the client can know. */
+export class PlaceError extends WeirError {
+  constructor(
+    readonly order: NamedOrder,
+    /**
+     * False: nothing of it is stored. True: a try ended without an answer, so it may be; sent again with
+     * the same key it is never stored twice.
+     */
+    readonly mayBeStored: boolean,
+    { reason, message, cause, ...details }: WeirError,
+  ) {
+    super(reason, message, definedOf(details), { cause });
+  }
+}
+
+function definedOf(details: Omit<WeirError, "reason" | "message" | "cause" | "name">) {
+  const { retryAfterMs, issues, deadLetterId, rule, requestId } = details;
+  return {
+    issues,
+    ...(retryAfterMs === null ? {} : { retryAfterMs }),
+    ...(deadLetterId === null ? {} : { deadLetterId }),
+    ...(rule === null ? {} : { rule }),
+    ...(requestId === null ? {} : { requestId }),
+  };
+}
+
+/** The fields of a failed call beside its message, such as `reason` and `retryAfterMs`. */
+export type WeirErrorData = ErrorDetails & { readonly code: string; readonly httpStatus: number };
+
+/** The details of a refusal; null when `error` did not come from the server. */
+export function errorDataOf(error: unknown): WeirErrorData | null {
+  if (!(error instanceof TRPCClientError)) return null;
+  const data: unknown = error.data;
+  return typeof data === "object" && data !== null && "code" in data ? data as WeirErrorData : null;
+}
+
+/** Any error of a call as a WeirError. An error without a reason is no answer of Weir's. */
+export function weirErrorOf(error: unknown): WeirError {
+  if (error instanceof WeirError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  const { reason, ...details } = errorDataOf(error) ?? {};
+  return new WeirError(reason ?? "no_answer", message, details, { cause: error });
+}

@@ -1,0 +1,72 @@
+/** Entries of the outbox: what each end of a try makes of them. */
+import { assertEquals } from "@std/assert";
+import {
+  afterTry,
+  type EntryState,
+  isSettled,
+  newEntry,
+  orphaned,
+  sending,
+} from "../../../client/outbox/entry.ts";
+import { type FailureReason, prepareOrder, WeirError } from "../../../client/mod.ts";
+import { anInput } from "../../support/load/orders.ts";
+
+const PREPARED = prepareOrder(anInput());
+const WAITING = newEntry(PREPARED, "2026-11-28T10:00:00.000Z");
+const LATER = "2026-11-28T10:00:01.000Z";
+
+function refusedIn(before: EntryState, reason: FailureReason) {
+  return afterTry(
+    { ...WAITING, state: before },
+    before,
+    { error: new WeirError(reason, "no") },
+    LATER,
+  );
+}
+
+Deno.test("an acknowledgement is the state, and takes the failure off", () => {
+  for (const status of ["committed", "spilled"] as const) {
+    const acknowledgement = {
+      orderId: PREPARED.orderId,
+      status,
+      replayed: false,
+      totalMinor: 900,
+      currency: "EUR",
+      placedAt: LATER,
+    };
+    const after = afterTry(
+      refusedIn("waiting", "no_answer"),
+      "unknown",
+      { acknowledgement },
+      LATER,
+    );
+    assertEquals([after.state, after.failure, after.changedAt], [status, null, LATER]);
+    assertEquals([after.acknowledgement, isSettled(after)], [
+      acknowledgement,
+      status === "committed",
+    ]);
+  }
+});
+
+Deno.test("a refusal for now says nothing of the tries before", () => {
+  const states = (reason: FailureReason) =>
+    (["waiting", "unknown", "spilled"] as const).map((before) => refusedIn(before, reason).state);
+  assertEquals(states("queue_full"), ["waiting", "unknown", "spilled"]);
+  assertEquals(states("no_answer"), ["unknown", "unknown", "spilled"]);
+  assertEquals(states("unauthenticated"), ["waiting", "unknown", "spilled"]);
+  assertEquals(states("forbidden"), ["refused", "unknown", "spilled"]);
+  assertEquals(states("rejected"), ["refused", "refused", "refused"]);
+});
+
+Deno.test("a sender that is gone leaves its try unknown", () => {
+  const sent = sending(WAITING, LATER);
+  assertEquals([sent.state, sent.tries, isSettled(sent)], ["sent", 1, false]);
+  assertEquals(orphaned(sent, LATER).state, "unknown");
+  assertEquals(orphaned(WAITING, LATER), WAITING);
+});
+
+Deno.test("an entry is JSON, whole", () => {
+  const failed = refusedIn("waiting", "rejected");
+  assertEquals(JSON.parse(JSON.stringify(failed)), failed);
+  assertEquals(failed.failure?.reason, "rejected");
+});
