@@ -22,13 +22,25 @@
  * for await (const { status, snapshot } of weir.live({ storeId: "berlin" })) {
  *   console.log(status, snapshot?.currencies);
  * }
+ *
+ * // Orders that outlive a reload and hours without a network.
+ * const store = "indexedDB" in globalThis
+ *   ? indexedDbStore("shop")
+ *   : "localStorage" in globalThis
+ *   ? webStorageStore("shop")
+ *   : memoryStore();
+ * const outbox = await weir.openOutbox({ store });
+ * const entry = await outbox.add(order);
+ * console.log((await outbox.settled(entry.orderId)).state);
+ *
  * try {
  *   await weir.api.orders.cancel.mutate({ storeId: "berlin", orderId: prepared.orderId });
  * } catch (error) {
  *   const { reason }: WeirError = weirErrorOf(error);
  *   console.log(reason, errorDataOf(error)?.code);
  * }
- * await weir.close(); // at the end of the program
+ * await outbox.close(); // at the end of the program
+ * await weir.close();
  * ```
  *
  * Calls go over HTTP. Calls made together share one request. Subscriptions share one WebSocket,

@@ -1,7 +1,7 @@
 /**
  * The types of the package that no program has to write down, but may.
  *
- * Tested in tests/client/mod_test.ts.
+ * Tested in tests/client/package/package_test.ts.
  */
 export type * from "./api/app_router.ts";
 export type { TokenSource } from "./api/token.ts";

@@ -25,7 +25,7 @@ import { codeIn, type Page, readPages } from "./support/docs/page.ts";
 const ROOT = new URL("../", import.meta.url);
 const README_LINES = 120;
 /** A task makes these; the repository does not hold them. */
-const GENERATED = ["client/dashboard/dist"];
+const GENERATED = ["client/dashboard/dist", "client/dist"];
 /** Files that a reader of the documents makes. */
 const OF_THE_READER = ["order.json"];
 

@@ -14,6 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "actors/": ["actors/", "sql/", CONTRACT],
   "server/": ["server/", "actors/", "sql/", CONTRACT],
   "server/version.ts": ["deno.json"],
+  "client/package/": ["client/", "deno.json"],
   "server/cli/demo/": ["server/", "actors/", "sql/", "client/"],
   "client/": ["client/"],
   [CONTRACT]: [CONTRACT],

@@ -13,7 +13,14 @@ const MARKER = /\b(TODO|FIXME|XXX|HACK)\b/g;
 const SILENCER = /@ts-(?:ignore|nocheck)\b|\bdeno-lint-ignore(?:-file)?\b/g;
 const EXPECT_ERROR = /@ts-expect-error\b/g;
 const MACHINE_PATH = /(?:^|[\s"'`(=:@,[])(\/(?:home|root|work|Users)\/[\w.-]+)/gm;
-const MAY_PRINT = ["server/cli/", "examples/", "tests/run.ts", "tests/bench/", "tests/mutants/"];
+const MAY_PRINT = [
+  "server/cli/",
+  "client/package/",
+  "examples/",
+  "tests/run.ts",
+  "tests/bench/",
+  "tests/mutants/",
+];
 
 /** A folder of one machine, in pieces: the rule would find the whole path in this file. */
 const FOLDER = ["", "home", "ada"].join("/");
