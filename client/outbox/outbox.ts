@@ -5,7 +5,7 @@
  * One of those who share a store sends (several tabs, for instance); all of them see every entry. A listener gets the
  * entries as they are, oldest first.
  *
- * Tested in tests/client/outbox/outbox_test.ts and tests/page/outbox_test.ts.
+ * Tested in tests/client/outbox/outbox_test.ts and tests/page/client/outbox_test.ts.
  */
 import { WeirError } from "../api/weir_error.ts";
 import { deferred } from "../deferred.ts";

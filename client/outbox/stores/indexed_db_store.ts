@@ -2,7 +2,7 @@
  * A store in a browser's IndexedDB: shared by the tabs of an origin, with room for many orders, and on the
  * disk when an order was taken (`durability: "strict"`).
  *
- * Tested in tests/client/outbox/stores_test.ts and tests/page/outbox_test.ts.
+ * Tested in tests/client/outbox/stores_test.ts and tests/page/client/outbox_test.ts.
  */
 import { type DBSchema, type IDBPDatabase, openDB } from "idb";
 import type { OutboxEntry } from "../entry.ts";

@@ -5,7 +5,7 @@
  * Without the Web Locks of a secure page every tab sends. That costs repeats and no more: Weir stores an
  * order once, however often it comes.
  *
- * Tested in tests/client/outbox/stores_test.ts and tests/page/outbox_test.ts.
+ * Tested in tests/client/outbox/stores_test.ts and tests/page/client/outbox_test.ts.
  */
 
 /** The part of `navigator.locks` that is used. */

@@ -5,7 +5,7 @@
  * A browser may write it to its disk a moment later, so an order of the last second can be lost with the
  * power. IndexedDB is the safer one.
  *
- * Tested in tests/client/outbox/stores_test.ts and tests/page/outbox_test.ts.
+ * Tested in tests/client/outbox/stores_test.ts and tests/page/client/outbox_test.ts.
  */
 import type { OutboxEntry } from "../entry.ts";
 import type { OutboxStore } from "../outbox_store.ts";
