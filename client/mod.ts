@@ -130,7 +130,7 @@ export function createWeirClient(options: WeirClientOptions): WeirClient {
     openOutbox: async (outboxOptions) => {
       const tryOnce = (order: KeyedOrder, onTurn: () => Promise<void>, signal: AbortSignal) =>
         tryToPlace(placing, order, { leftMs: () => Infinity, signal, onTurn });
-      const sender = new Sender({ clock, tryOnce, onOnline });
+      const sender = new Sender({ clock, isOnce: transport.isOnce, tryOnce, onOnline });
       const outbox = new Outbox(outboxOptions.store, sender, outboxOptions);
       await outbox.start();
       return outbox;

@@ -6,7 +6,8 @@
 export type * from "./api/app_router.ts";
 export type { TokenSource } from "./api/token.ts";
 export type { WebSocketClass } from "./api/transport.ts";
-export type { FailureReason, NamedOrder, WeirErrorData } from "./api/weir_error.ts";
+export type { NamedOrder, WeirErrorData } from "./api/weir_error.ts";
+export type { FailureReason } from "./api/verdict.ts";
 export type * from "./contract/mod.ts";
 export type { Live, LiveScope } from "./live/live.ts";
 export type { LiveState, LiveStatus } from "./live/live_state.ts";

@@ -20,6 +20,7 @@ import {
 import { EventSource } from "eventsource";
 import type { AppRouter } from "./app_router.ts";
 import { endpointOf } from "./endpoint.ts";
+import { type FetchWay, fetchWayOfRuntime, sentOnce } from "./fetch_once.ts";
 import { errorDataOf } from "./weir_error.ts";
 import { Token, type TokenSource } from "./token.ts";
 
@@ -54,12 +55,16 @@ export interface WebSocketClass {
   };
 }
 
-/** The call is sent in a request of its own: its neighbours' bodies must not fail it. */
-export const ALONE = { alone: true };
+/** The call is sent once, if the runtime lets that be told. Calls made together share a request. */
+export const ONCE = { once: true };
+/** The same in a request of its own: its neighbours' bodies must not fail it. */
+export const ALONE = { once: true, alone: true };
 
 export interface Transport {
   readonly api: TRPCClient<AppRouter>;
   readonly token: Token;
+  /** True when the refusal of a call is the answer to the only request that was sent for it. */
+  readonly isOnce: boolean;
   /** Calls back when subscriptions go another way from now on. @returns ends that */
   onOtherWay(listener: () => void): () => void;
   close(): Promise<void>;
@@ -70,13 +75,20 @@ const MAX_BATCH = 50;
 /** So many sockets that never opened mean that none will. */
 const MAX_FAILED_SOCKETS = 3;
 
-/** @throws TypeError when `url` or `token` cannot be those of an instance */
-export function openTransport(options: TransportOptions): Transport {
+/**
+ * @param way the way in which the runtime sends requests.
+ * @throws TypeError when `url` or `token` cannot be those of an instance
+ */
+export function openTransport(
+  options: TransportOptions,
+  way: FetchWay = fetchWayOfRuntime(),
+): Transport {
   const endpoint = endpointOf(options.url);
   const token = new Token(options.token);
   const sockets = new Sockets(endpoint.webSocket, token, options, () => isAnswered(api));
   const headers = async () => ({ authorization: `Bearer ${await token.current()}` });
-  const http = { url: endpoint.http, headers, fetch: fetchJson };
+  const http = { url: endpoint.http, headers, fetch: fetchJson(null) };
+  const once = { ...http, fetch: fetchJson(way) };
   const links: TRPCLink<AppRouter>[] = [
     splitLink({
       condition: ({ type }) => type === "subscription",
@@ -91,8 +103,12 @@ export function openTransport(options: TransportOptions): Transport {
       }),
       false: splitLink({
         condition: ({ context }) => context["alone"] === true,
-        true: httpLink(http),
-        false: httpBatchLink({ ...http, maxItems: MAX_BATCH }),
+        true: httpLink(once),
+        false: splitLink({
+          condition: ({ context }) => context["once"] === true,
+          true: httpBatchLink({ ...once, maxItems: MAX_BATCH }),
+          false: httpBatchLink({ ...http, maxItems: MAX_BATCH }),
+        }),
       }),
     }),
   ];
@@ -100,6 +116,7 @@ export function openTransport(options: TransportOptions): Transport {
   return {
     api,
     token,
+    isOnce: way.isOnce,
     onOtherWay: (listener) => sockets.onGivenUp(listener),
     close: () => sockets.close(),
   };
@@ -128,11 +145,15 @@ function withToken(token: Token) {
  * Calls `fetch`. Anything but JSON comes from somebody else: a proxy, or what stands at a wrong
  * address. The error says so, where a parser would only tell of an unexpected character.
  */
-async function fetchJson(input: URL | RequestInfo, init: object = {}): Promise<Response> {
-  const response = await fetch(input, init);
+function fetchJson(way: FetchWay | null) {
+  return async (input: URL | RequestInfo, init: object = {}): Promise<Response> =>
+    jsonOf(String(input), await fetch(input, way === null ? init : sentOnce(init, way)));
+}
+
+async function jsonOf(url: string, response: Response): Promise<Response> {
   const type = response.headers.get("content-type") ?? "no content type";
   if (type.startsWith("application/json")) return response;
-  const { origin, pathname } = new URL(String(input));
+  const { origin, pathname } = new URL(url);
   await response.body?.cancel();
   const place = origin + pathname.replace(/\/trpc\/.*$/, "/trpc");
   throw new TypeError(`no answer of Weir at ${place}: HTTP ${response.status}, ${type}`);

@@ -4,7 +4,14 @@
  *
  * Tested in tests/client/api/verdict_test.ts.
  */
-import type { FailureReason } from "./weir_error.ts";
+import type { RefusalReason } from "../contract/mod.ts";
+
+/**
+ * - A reason of the contract: Weir has answered.
+ * - `no_answer`: none came, or not from Weir: the network, a time that was over, a proxy's page.
+ * - `aborted`: the caller's signal, or the client was closed.
+ */
+export type FailureReason = RefusalReason | "no_answer" | "aborted";
 
 /**
  * - `content`: no try of this order can pass, and none has. It holds for the tries before as well.

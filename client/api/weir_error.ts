@@ -5,14 +5,8 @@
  * Tested in tests/client/api/weir_error_test.ts.
  */
 import { TRPCClientError } from "@trpc/client";
-import type { BrokenRule, ErrorDetails, InputIssue, RefusalReason } from "../contract/mod.ts";
-
-/**
- * - A reason of the contract: Weir has answered.
- * - `no_answer`: none came, or not from Weir: the network, a time that was over, a proxy's page.
- * - `aborted`: the caller's signal, or the client was closed.
- */
-export type FailureReason = RefusalReason | "no_answer" | "aborted";
+import type { BrokenRule, ErrorDetails, InputIssue } from "../contract/mod.ts";
+import { type FailureReason, verdictOn } from "./verdict.ts";
 
 /** The order that an error speaks of. */
 export interface NamedOrder {
@@ -47,6 +41,12 @@ export class WeirError extends Error {
     this.rule = details.rule ?? null;
     this.requestId = details.requestId ?? null;
   }
+
+  /** True when the same call may pass at another time; false when something has to change first. */
+  get mayPassLater(): boolean {
+    const verdict = verdictOn(this.reason);
+    return verdict === "for_now" || verdict === "unknown";
+  }
 }
 
 /** An order that was not placed, as far as the client can know. */
@@ -64,8 +64,12 @@ export class PlaceError extends WeirError {
   }
 }
 
-function definedOf(details: Omit<WeirError, "reason" | "message" | "cause" | "name">) {
-  const { retryAfterMs, issues, deadLetterId, rule, requestId } = details;
+type Details = Pick<
+  WeirError,
+  "retryAfterMs" | "issues" | "deadLetterId" | "rule" | "requestId"
+>;
+
+function definedOf({ retryAfterMs, issues, deadLetterId, rule, requestId }: Details) {
   return {
     issues,
     ...(retryAfterMs === null ? {} : { retryAfterMs }),

@@ -4,7 +4,7 @@
  *
  * Tested in tests/client/orders/place_test.ts and tests/client/orders/hostile_test.ts.
  */
-import { ALONE, type Transport } from "../api/transport.ts";
+import { ALONE, ONCE, type Transport } from "../api/transport.ts";
 import type { NamedOrder, WeirError } from "../api/weir_error.ts";
 import type { Acknowledgement } from "../contract/mod.ts";
 import { type Attempt, attempt, refusedForMs, SHORTEST_TRY_MS, tryTimes } from "./attempt.ts";
@@ -16,7 +16,7 @@ import { Tries } from "./tries.ts";
 
 /** The parts of a client that placing needs. */
 export interface Placing {
-  readonly transport: Pick<Transport, "api" | "token">;
+  readonly transport: Pick<Transport, "api" | "token" | "isOnce">;
   readonly pace: Pace;
   readonly clock: Clock;
   /** Aborts when the client is closed. */
@@ -54,7 +54,7 @@ async function placeWithin(
   limit: TimeLimit,
 ): Promise<Placed> {
   const name = nameOf(order);
-  const tries = new Tries();
+  const tries = new Tries(placing.transport.isOnce);
   for (;;) {
     if (limit.end !== null || limit.leftMs < SHORTEST_TRY_MS) throw ended(tries, name, limit);
     const outcome = await tryWithin(placing, order, limit);
@@ -106,7 +106,7 @@ export async function tryToPlace(
       const together = await attempt(
         { clock, token },
         timeoutMs,
-        (signal) => api.orders.place.mutate(input, { signal }),
+        (signal) => api.orders.place.mutate(input, { signal, context: ONCE }),
         signal,
       );
       if (together.ok || together.error.reason !== "payload_too_large") return together;

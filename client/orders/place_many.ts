@@ -60,7 +60,14 @@ export async function placeMany(
     const { promise, resolve: settle } = deferred<Fate>();
     fates.push(promise);
     const { order, jsonLength } = prepareOrder(newOrder);
-    return { order, jsonLength, name: nameOf(order), tries: new Tries(), settle, dueAt: -Infinity };
+    return {
+      order,
+      jsonLength,
+      name: nameOf(order),
+      tries: new Tries(placing.transport.isOnce),
+      settle,
+      dueAt: -Infinity,
+    };
   });
   const chunks = chunksOf(pending);
   const limit = new TimeLimit(placing.clock, options, placing.closed);

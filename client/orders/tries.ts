@@ -7,6 +7,9 @@ import { verdictOn } from "../api/verdict.ts";
 import { type NamedOrder, PlaceError, type WeirError } from "../api/weir_error.ts";
 
 export class Tries {
+  /** @param isOnce false: a refusal for now does not prove that its try stored nothing. */
+  constructor(readonly isOnce: boolean) {}
+
   #count = 0;
   #mayBeStored = false;
   #last: WeirError | null = null;
@@ -16,7 +19,7 @@ export class Tries {
     this.#count++;
     this.#last = error;
     const verdict = verdictOn(error.reason);
-    if (verdict === "unknown") this.#mayBeStored = true;
+    if (verdict === "unknown" || (verdict === "for_now" && !this.isOnce)) this.#mayBeStored = true;
     if (verdict === "content") this.#mayBeStored = false;
     return verdict === "for_now" || verdict === "unknown";
   }

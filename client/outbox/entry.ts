@@ -5,7 +5,8 @@
  * Tested in tests/client/outbox/entry_test.ts.
  */
 import { verdictOn } from "../api/verdict.ts";
-import { type FailureReason, type NamedOrder, WeirError } from "../api/weir_error.ts";
+import { type NamedOrder, WeirError } from "../api/weir_error.ts";
+import type { FailureReason } from "../api/verdict.ts";
 import type { Acknowledgement, BrokenRule, InputIssue } from "../contract/mod.ts";
 import { nameOf, type PreparedOrder } from "../orders/new_order.ts";
 import type { KeyedOrder } from "../orders/new_order.ts";
@@ -43,7 +44,13 @@ export interface OutboxEntry extends NamedOrder {
 }
 
 /** The end of one try of an entry. */
-export type TryEnd = { readonly acknowledgement: Acknowledgement } | { readonly error: WeirError };
+export type TryEnd =
+  | { readonly acknowledgement: Acknowledgement }
+  | {
+    readonly error: WeirError;
+    /** False: a refusal does not prove that the try stored nothing. */
+    readonly isOnce: boolean;
+  };
 
 export function newEntry({ order }: PreparedOrder, at: string): OutboxEntry {
   return {
@@ -95,14 +102,18 @@ export function afterTry(
   }
   const { reason, message, issues, rule, deadLetterId } = end.error;
   const failure = { reason, message, issues, rule, deadLetterId };
-  return { ...entry, state: stateAfter(end.error, before), changedAt: at, failure };
+  return { ...entry, state: stateAfter(end, before), changedAt: at, failure };
 }
 
-function stateAfter({ reason }: WeirError, before: EntryState): EntryState {
+function stateAfter(
+  { error: { reason }, isOnce }: Extract<TryEnd, { error: WeirError }>,
+  before: EntryState,
+): EntryState {
   const verdict = verdictOn(reason);
   if (verdict === "content") return "refused";
   if (before === "spilled") return "spilled";
   // A key that has run out may be replaced. Only a key that is not for this order refuses it.
   if (reason === "forbidden" && before === "waiting") return "refused";
-  return verdict === "unknown" || before === "unknown" ? "unknown" : "waiting";
+  const mayBeStored = verdict === "unknown" || (verdict === "for_now" && !isOnce);
+  return mayBeStored || before === "unknown" ? "unknown" : "waiting";
 }

@@ -25,6 +25,8 @@ export interface Sendable {
 
 export interface SenderParts {
   readonly clock: Clock;
+  /** False: a refusal does not prove that its try stored nothing. */
+  readonly isOnce: boolean;
   /**
    * Makes one try.
    * @param onTurn is awaited before the order leaves.
@@ -116,7 +118,9 @@ export class Sender {
         await sendable.keep(sent);
       };
       const outcome = await this.parts.tryOnce(order, onTurn, signal);
-      const end = outcome.ok ? { acknowledgement: outcome.result } : { error: outcome.error };
+      const end = outcome.ok
+        ? { acknowledgement: outcome.result }
+        : { error: outcome.error, isOnce: this.parts.isOnce };
       const after = afterTry(sent, before, end, new Date().toISOString());
       this.#plan(after, outcome);
       if (outcome.ok) sendable.blocked(null);

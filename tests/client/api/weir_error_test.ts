@@ -45,5 +45,6 @@ Deno.test("the error of an order names it, and keeps every detail", () => {
     order,
   });
   assertEquals([error.message, error.name], ["no tea", "WeirError"]);
+  assertEquals([error.mayPassLater, weirErrorOf("words").mayPassLater], [false, true]);
   assertEquals(error instanceof WeirError, true);
 });

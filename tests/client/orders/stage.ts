@@ -1,4 +1,5 @@
 /** A client's placing against an instance behind a hostile door, with time that runs faster. */
+import { fetchWayOf } from "../../../client/api/fetch_once.ts";
 import { openTransport } from "../../../client/api/transport.ts";
 import { Pace } from "../../../client/orders/pace.ts";
 import type { Placing } from "../../../client/orders/place.ts";
@@ -15,18 +16,26 @@ export interface PlacingStage extends InstanceTest {
   rowsOf(orderId: string): Promise<number>;
 }
 
+export interface StageOptions {
+  readonly random?: () => number;
+  /** The runtime that the client takes itself to be in. */
+  readonly userAgent?: string;
+  /** The client's time runs so many times as fast. */
+  readonly times?: number;
+}
+
 /** A second of the client takes a twentieth of one. */
 const TIMES = 20;
 
 export function withPlacing(
   test: (stage: PlacingStage) => Promise<void>,
-  random: () => number = Math.random,
+  { random = Math.random, userAgent = navigator.userAgent, times = TIMES }: StageOptions = {},
 ): Promise<void> {
   return withInstance(async (instance) => {
     const door = await startHostileDoor(() => instance.url);
-    const transport = openTransport({ url: door.url, token: KEY });
+    const transport = openTransport({ url: door.url, token: KEY }, fetchWayOf(userAgent));
     const closing = new AbortController();
-    const clock = fastClock(TIMES, random);
+    const clock = fastClock(times, random);
     const placing = { transport, pace: new Pace(clock), clock, closed: closing.signal };
     try {
       await test({

@@ -6,7 +6,7 @@ import { Tries } from "../../../client/orders/tries.ts";
 const ORDER = { storeId: "berlin", orderId: "id", idempotencyKey: "key" };
 
 function after(...reasons: FailureReason[]): { goesOn: boolean; mayBeStored: boolean } {
-  const tries = new Tries();
+  const tries = new Tries(true);
   const answers = reasons.map((reason) => tries.failed(new WeirError(reason, reason)));
   const error = tries.errorOf(ORDER, null);
   assertEquals([error.reason, error.order, tries.count], [reasons.at(-1)!, ORDER, reasons.length]);
@@ -28,8 +28,16 @@ Deno.test("a refusal of the content holds for the tries before it", () => {
 });
 
 Deno.test("an end of the caller's own is told instead of the latest refusal", () => {
-  const tries = new Tries();
+  const tries = new Tries(true);
   tries.failed(new WeirError("no_answer", "nothing came"));
   const error = tries.errorOf(ORDER, new WeirError("aborted", "enough"));
   assertEquals([error.reason, error.mayBeStored], ["aborted", true]);
+});
+
+Deno.test("a refusal for now proves nothing where a request may be sent twice", () => {
+  const tries = new Tries(false);
+  assertEquals(tries.failed(new WeirError("queue_full", "full")), true);
+  assertEquals(tries.errorOf(ORDER, null).mayBeStored, true);
+  tries.failed(new WeirError("invalid_input", "no order"));
+  assertEquals(tries.errorOf(ORDER, null).mayBeStored, false);
 });

@@ -15,11 +15,11 @@ const PREPARED = prepareOrder(anInput());
 const WAITING = newEntry(PREPARED, "2026-11-28T10:00:00.000Z");
 const LATER = "2026-11-28T10:00:01.000Z";
 
-function refusedIn(before: EntryState, reason: FailureReason) {
+function refusedIn(before: EntryState, reason: FailureReason, isOnce = true) {
   return afterTry(
     { ...WAITING, state: before },
     before,
-    { error: new WeirError(reason, "no") },
+    { error: new WeirError(reason, "no"), isOnce },
     LATER,
   );
 }
@@ -56,6 +56,12 @@ Deno.test("a refusal for now says nothing of the tries before", () => {
   assertEquals(states("unauthenticated"), ["waiting", "unknown", "spilled"]);
   assertEquals(states("forbidden"), ["refused", "unknown", "spilled"]);
   assertEquals(states("rejected"), ["refused", "refused", "refused"]);
+});
+
+Deno.test("a refusal for now proves nothing where a request may be sent twice", () => {
+  assertEquals(refusedIn("waiting", "queue_full", false).state, "unknown");
+  assertEquals(refusedIn("waiting", "unauthenticated", false).state, "waiting");
+  assertEquals(refusedIn("waiting", "rejected", false).state, "refused");
 });
 
 Deno.test("a sender that is gone leaves its try unknown", () => {

@@ -19,6 +19,7 @@ const { idempotencyKey: _, ...ORDER } = anInput();
 async function open({ placing }: PlacingStage, store: OutboxStore, keepCommitted = 100) {
   const sender = new Sender({
     clock: placing.clock,
+    isOnce: placing.transport.isOnce,
     tryOnce: (order, onTurn, signal) =>
       tryToPlace(placing, order, { leftMs: () => Infinity, signal, onTurn }),
     onOnline: () => () => undefined,
@@ -174,5 +175,5 @@ Deno.test("an outbox on a bad network stores each order once, through restarts o
     assertEquals(new Set(settled.map(({ state }: OutboxEntry) => state)), new Set(["committed"]));
     assertEquals((await stage.database.sql`select from orders`).length, ids.length);
     await outbox.close();
-  }, random.next);
+  }, { random: random.next });
 });

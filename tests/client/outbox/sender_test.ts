@@ -15,6 +15,7 @@ async function stage(answer: () => Attempt<Acknowledgement>) {
   const triedAt: number[] = [];
   const sender = new Sender({
     clock,
+    isOnce: true,
     tryOnce: async (_order, onTurn) => {
       await onTurn();
       triedAt.push(clock.now());

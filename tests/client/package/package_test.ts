@@ -33,7 +33,10 @@ Deno.test("the package has nothing of the server, of Deno or of Node, and is sma
   const folder = new URL("../../../client/dist/package/", import.meta.url);
   const read = (name: string) => Deno.readTextFile(new URL(name, folder));
   const code = await read("index.js");
-  assertEquals(/\b(?:Deno|process|Buffer|require)\b/.exec(codeOf(code))?.[0], undefined);
+  assertEquals(
+    /\b(?:Deno|Bun|process|Buffer)\s*[.[]|\brequire\(/.exec(codeOf(code))?.[0],
+    undefined,
+  );
   assertEquals(
     [...code.matchAll(/from "([^"]+)"/g)].map(([, from]) => from).filter((from) =>
       from !== "@trpc/client"
