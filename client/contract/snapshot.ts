@@ -15,11 +15,14 @@ export const snapshotInput = z.strictObject({ storeId: storeIdInput.optional() }
 export interface LiveInput extends SnapshotInput {
   /** `<epoch>:<version>` of the last frame that the subscriber has seen. */
   readonly lastEventId?: string | null | undefined;
+  /** From 0.1 to 60. Left out: each frame comes as soon as it can be sent. */
+  readonly maxFramesPerSecond?: number | undefined;
 }
 
 export const liveInput = z.strictObject({
   storeId: storeIdInput.optional(),
   lastEventId: z.string().nullish(),
+  maxFramesPerSecond: z.number().min(0.1).max(60).optional(),
 });
 
 /** Sums of a window. Counts of orders are numbers; sums over orders are decimal strings. */

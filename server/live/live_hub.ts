@@ -71,16 +71,23 @@ export interface LiveHub {
   /**
    * The frames of `scope`: the newest at once, then each newer one as soon as it can be sent.
    * @param floor the position that the subscriber has seen; nothing below it is yielded.
-   * @param readyToSend resolves when a frame can be sent; the frame is chosen only then.
    */
   watch(
     scope: string,
     floor: Position | null,
     signal: AbortSignal | undefined,
-    readyToSend?: () => Promise<void>,
+    outlet?: Outlet,
   ): AsyncGenerator<LiveFrame>;
   /** Ends every subscription and every timer. Legal twice. */
   stop(): Promise<void>;
+}
+
+/** The way of the frames to one subscriber. */
+export interface Outlet {
+  /** Resolves when a frame can be sent; the frame is chosen only then. Default: at once. */
+  readonly readyToSend?: () => Promise<void>;
+  /** True: the subscriber wants few frames, so the age of its frames and its skips tell nothing. */
+  readonly isSparse: boolean;
 }
 
 export interface LiveFrame {
@@ -173,10 +180,11 @@ class Hub implements LiveHub, HealthListener {
     scope: string,
     floor: Position | null,
     signal: AbortSignal | undefined,
-    readyToSend?: () => Promise<void>,
+    { readyToSend, isSparse }: Outlet = { isSparse: false },
   ): AsyncGenerator<LiveFrame> {
     if (this.#stopped) return;
-    const subscriber = new Subscriber(floor, this.options.onSkippedFrame, readyToSend);
+    const onSkipped = isSparse ? () => undefined : this.options.onSkippedFrame;
+    const subscriber = new Subscriber(floor, onSkipped, readyToSend);
     const end = () => subscriber.end();
     signal?.addEventListener("abort", end, { once: true });
     if (signal?.aborted) end();
@@ -185,7 +193,7 @@ class Hub implements LiveHub, HealthListener {
     try {
       for (let next = await subscriber.next(); next !== null; next = await subscriber.next()) {
         const { frame, source } = next;
-        this.#observeFreshness(frame);
+        if (!isSparse) this.#observeFreshness(frame);
         yield { id: eventIdOf(frame.figures), snapshot: this.#show(frame, source) };
       }
     } finally {

@@ -11,6 +11,7 @@ import { ALL_STORES } from "../../sql/figures/journal.ts";
 import { Refused } from "../../client/contract/refused.ts";
 import { NoSnapshot } from "../live/live_hub.ts";
 import { MAX_FRAME_BYTES, parseEventId } from "../live/snapshot.ts";
+import { FrameRate } from "../live/updates/frame_rate.ts";
 import type { Principal } from "./context.ts";
 import { assertAllStores, assertStore, procedureFor, queryFor, router } from "./procedures.ts";
 
@@ -42,14 +43,21 @@ export const dashboardRouter = router({
     async function* ({ ctx, input, signal }) {
       const scope = scopeOf(ctx.principal, input.storeId);
       const floor = input.lastEventId ?? null;
+      const { maxFramesPerSecond } = input;
       using slot = ctx.connection.slots.open();
-      const frames = ctx.services.hub.watch(scope, floor, signal, () => slot.turn());
+      using rate = maxFramesPerSecond === undefined ? null : new FrameRate(maxFramesPerSecond);
+      const turn = () => slot.turn();
+      const frames = ctx.services.hub.watch(scope, floor, signal, {
+        readyToSend: rate === null ? turn : () => rate.whenDue(turn),
+        isSparse: rate !== null,
+      });
       const send = await ctx.connection.senderOf?.(() => ctx.getRawInput()) ?? null;
       for await (const { id, snapshot } of frames) {
         await ctx.assertStillAllowed();
         if (send === null) yield tracked(id, snapshot);
         else send.frame(id, snapshot);
         slot.sent();
+        rate?.sent();
       }
     },
   ),

@@ -5,6 +5,7 @@
 import { FakeTime } from "@std/testing/time";
 import { type LiveHub, startLiveHub } from "../../../server/live/live_hub.ts";
 import type { Position } from "../../../server/live/snapshot.ts";
+import { FrameRate } from "../../../server/live/updates/frame_rate.ts";
 import type { Notice } from "../../../sql/figures/notices.ts";
 import { NewestPosition } from "../../../sql/figures/position.ts";
 import type { Figures } from "../../../sql/figures/snapshots.ts";
@@ -99,7 +100,8 @@ export interface HubTest {
   readonly cache: Map<string, Figures>;
   readonly freshnessMs: number[];
   readonly skipped: () => number;
-  watch(scope?: string, floor?: Position): Watcher;
+  /** @param maxFramesPerSecond default: every frame at once. */
+  watch(scope?: string, floor?: Position, maxFramesPerSecond?: number): Watcher;
   /** Lets `ms` pass, and runs everything that is due. */
   pass(ms: number): Promise<void>;
 }
@@ -142,11 +144,18 @@ export async function withHub(
     onSkippedFrame: () => skipped++,
     onFrame: (ms) => freshnessMs.push(ms),
   });
-  const watch = (scope = "*", floor?: Position): Watcher => {
+  const watch = (scope = "*", floor?: Position, maxFramesPerSecond?: number): Watcher => {
+    const rate = maxFramesPerSecond === undefined
+      ? null
+      : new FrameRate(maxFramesPerSecond, () => time.now);
+    const outlet = rate === null
+      ? undefined
+      : { readyToSend: () => rate.whenDue(() => Promise.resolve()), isSparse: true };
     const watcher = { seen: [] as string[], snapshots: [] as Snapshot[] };
     const stop = new AbortController();
     const over = (async () => {
-      for await (const { id, snapshot } of hub.watch(scope, floor ?? null, stop.signal)) {
+      for await (const { id, snapshot } of hub.watch(scope, floor ?? null, stop.signal, outlet)) {
+        rate?.sent();
         watcher.seen.push(`${id} ${briefly(snapshot)}`);
         watcher.snapshots.push(snapshot);
       }
