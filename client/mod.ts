@@ -23,6 +23,12 @@
  *   console.log(status, snapshot?.currencies);
  * }
  *
+ * // The same figures in a tenth of the bytes: what has changed since the update before.
+ * let shown: ShownUpdate | null = null;
+ * weir.api.dashboard.livePatches.subscribe({}, {
+ *   onData: ({ data }) => shown = applyUpdate(shown, data),
+ * });
+ *
  * // Orders that outlive a reload and hours without a network.
  * const store = "indexedDB" in globalThis
  *   ? indexedDbStore("shop")
@@ -66,6 +72,7 @@ import { Sender } from "./outbox/sender.ts";
 
 export { errorDataOf, PlaceError, WeirError, weirErrorOf } from "./api/weir_error.ts";
 export { indexedDbStore } from "./outbox/stores/indexed_db_store.ts";
+export { applyUpdate, type ShownUpdate } from "./live/patch.ts";
 export { memoryStore } from "./outbox/stores/memory_store.ts";
 export { webStorageStore } from "./outbox/stores/web_storage_store.ts";
 export { prepareOrder } from "./orders/new_order.ts";

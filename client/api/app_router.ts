@@ -27,6 +27,7 @@ import type {
   ListLettersInput,
   ListOrdersInput,
   LiveInput,
+  LiveUpdate,
   OpsStatus,
   Order,
   OrderInput,
@@ -71,6 +72,7 @@ interface Procedures {
   readonly dashboard: {
     readonly snapshot: Query<SnapshotInput | void, Snapshot>;
     readonly live: Stream<LiveInput | void, Tracked<Snapshot>>;
+    readonly livePatches: Stream<LiveInput | void, Tracked<LiveUpdate>>;
   };
   readonly ops: {
     readonly status: Query<void, OpsStatus>;

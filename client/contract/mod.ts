@@ -20,6 +20,15 @@ export type {
   ReplayResult,
 } from "./dead_letter.ts";
 export type { ErrorDetails } from "./error_details.ts";
+export type {
+  CurrencyPatch,
+  FullUpdate,
+  LiveUpdate,
+  MinuteChange,
+  PatchUpdate,
+  ProductChange,
+  SnapshotPatch,
+} from "./live_update.ts";
 export type { AggregateResult, AuditInput, AuditReport, Drift } from "./ops_runs.ts";
 export type {
   AggregatorStatus,

@@ -51,6 +51,7 @@ export class EventStream implements WatchedClient {
   /** Sends values past tRPC. */
   readonly sender: ValueSender = {
     frame: (eventId, data) => this.#push(eventText({ eventId, data })),
+    update: (eventId, data) => this.#push(eventText({ eventId, data })),
     status: (data) => this.#push(eventText({ eventId: null, data })),
   };
 

@@ -208,6 +208,7 @@ class ClientSocket extends WebSocket implements WatchedClient {
     if (id === null) return null;
     return {
       frame: (eventId, data) => this.#write(socketFrame(id, { eventId, data })),
+      update: (eventId, data) => this.#write(socketFrame(id, { eventId, data })),
       status: (data) => this.#write(socketFrame(id, { eventId: null, data })),
     };
   }

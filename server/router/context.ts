@@ -4,6 +4,7 @@
  * Tested in tests/server/router/orders_test.ts.
  */
 import type { AggregateResult, AuditReport } from "../../client/contract/ops_runs.ts";
+import type { LiveUpdate } from "../../client/contract/live_update.ts";
 import type { OpsStatus } from "../../client/contract/ops_status.ts";
 import type { Snapshot } from "../../client/contract/snapshot.ts";
 import type { Scope } from "../../client/contract/scope.ts";
@@ -97,8 +98,9 @@ export interface Connection {
   readonly senderOf?: (readRawInput: () => Promise<unknown>) => Promise<ValueSender | null>;
 }
 
-/** Sends one value of a subscription, as tRPC sends it: a frame as a tracked one. */
+/** Sends one value of a subscription, as tRPC sends it: frames and updates as tracked ones. */
 export interface ValueSender {
   frame(eventId: string, snapshot: Snapshot): void;
+  update(eventId: string, update: LiveUpdate): void;
   status(status: OpsStatus): void;
 }

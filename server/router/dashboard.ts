@@ -1,18 +1,20 @@
 /**
- * `dashboard.*`: the figures of one store or of all, once or live.
+ * `dashboard.*`: the figures of one store or of all, once or live, in full or as patches.
  *
  * Tested in tests/server/live/live_test.ts.
  */
-import { tracked } from "@trpc/server";
-import { z } from "zod";
-import { liveInput, snapshotInput } from "../../client/contract/snapshot.ts";
+import { tracked, type TrackedEnvelope } from "@trpc/server";
+import { type output as ZodOutput, z } from "zod";
+import type { LiveUpdate } from "../../client/contract/live_update.ts";
+import { liveInput, type Snapshot, snapshotInput } from "../../client/contract/snapshot.ts";
 import { refuse } from "../../client/contract/refusal.ts";
 import { ALL_STORES } from "../../sql/figures/journal.ts";
 import { Refused } from "../../client/contract/refused.ts";
 import { NoSnapshot } from "../live/live_hub.ts";
 import { MAX_FRAME_BYTES, parseEventId } from "../live/snapshot.ts";
 import { FrameRate } from "../live/updates/frame_rate.ts";
-import type { Principal } from "./context.ts";
+import { LiveUpdates } from "../live/updates/live_updates.ts";
+import type { Context, Principal, ValueSender } from "./context.ts";
 import { assertAllStores, assertStore, procedureFor, queryFor, router } from "./procedures.ts";
 
 const eventIdInput = z.string().transform((id, context) => {
@@ -39,29 +41,62 @@ export const dashboardRouter = router({
     }
   }),
 
-  live: procedureFor("dashboard:read").input(resumedInput).subscription(
-    async function* ({ ctx, input, signal }) {
-      const scope = scopeOf(ctx.principal, input.storeId);
-      const floor = input.lastEventId ?? null;
-      const { maxFramesPerSecond } = input;
-      using slot = ctx.connection.slots.open();
-      using rate = maxFramesPerSecond === undefined ? null : new FrameRate(maxFramesPerSecond);
-      const turn = () => slot.turn();
-      const frames = ctx.services.hub.watch(scope, floor, signal, {
-        readyToSend: rate === null ? turn : () => rate.whenDue(turn),
-        isSparse: rate !== null,
-      });
-      const send = await ctx.connection.senderOf?.(() => ctx.getRawInput()) ?? null;
-      for await (const { id, snapshot } of frames) {
-        await ctx.assertStillAllowed();
-        if (send === null) yield tracked(id, snapshot);
-        else send.frame(id, snapshot);
-        slot.sent();
-        rate?.sent();
-      }
+  live: procedureFor("dashboard:read").input(resumedInput).subscription((call) =>
+    liveValues<Snapshot>(call, (snapshot) => snapshot, (send, id, data) => send.frame(id, data))
+  ),
+
+  livePatches: procedureFor("dashboard:read").input(resumedInput).subscription(
+    async function* (call) {
+      using updates = new LiveUpdates();
+      yield* liveValues<LiveUpdate>(
+        call,
+        (snapshot) => updates.next(snapshot),
+        (send, id, data) => send.update(id, data),
+      );
     },
   ),
 });
+
+/** A call of a live subscription. */
+interface LiveCall {
+  readonly ctx: Pick<Context, "services" | "connection"> & {
+    readonly principal: Principal;
+    readonly assertStillAllowed: () => Promise<void>;
+    readonly getRawInput: () => Promise<unknown>;
+  };
+  readonly input: ZodOutput<typeof resumedInput>;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * The values of a live subscription, one for each frame.
+ * @param valueOf makes the value of a frame that is about to be sent.
+ * @param sendPast sends a value past tRPC, where the connection has a sender.
+ */
+async function* liveValues<Value>(
+  { ctx, input, signal }: LiveCall,
+  valueOf: (snapshot: Snapshot) => Value,
+  sendPast: (sender: ValueSender, eventId: string, value: Value) => void,
+): AsyncGenerator<TrackedEnvelope<Value>> {
+  const scope = scopeOf(ctx.principal, input.storeId);
+  const { lastEventId, maxFramesPerSecond } = input;
+  using slot = ctx.connection.slots.open();
+  using rate = maxFramesPerSecond === undefined ? null : new FrameRate(maxFramesPerSecond);
+  const turn = () => slot.turn();
+  const frames = ctx.services.hub.watch(scope, lastEventId ?? null, signal, {
+    readyToSend: rate === null ? turn : () => rate.whenDue(turn),
+    isSparse: rate !== null,
+  });
+  const sender = await ctx.connection.senderOf?.(() => ctx.getRawInput()) ?? null;
+  for await (const { id, snapshot } of frames) {
+    await ctx.assertStillAllowed();
+    const value = valueOf(snapshot);
+    if (sender === null) yield tracked(id, value);
+    else sendPast(sender, id, value);
+    slot.sent();
+    rate?.sent();
+  }
+}
 
 /** The scope of a call. @throws Refused forbidden when the key is not for it */
 function scopeOf(principal: Principal, storeId: string | undefined): string {

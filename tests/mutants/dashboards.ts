@@ -215,7 +215,7 @@ export const DASHBOARDS: readonly Mutant[] = [
   },
   {
     name: "a subscriber is given another scope's frame",
-    file: "server/front/frames/frame_text.ts",
+    file: "server/live/updates/shared_text.ts",
     find: `TEXTS.get(shared);
   if (text === undefined) {
     text = Buffer.from(JSON.stringify(shared));

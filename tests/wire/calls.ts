@@ -40,6 +40,12 @@ export const PROCEDURES: readonly Procedure[] = [
     scope: "dashboard:read",
     input: { storeId: "store-1" },
   },
+  {
+    type: "subscription",
+    path: "dashboard.livePatches",
+    scope: "dashboard:read",
+    input: { storeId: "store-1" },
+  },
   { type: "query", path: "ops.status", scope: "ops", input: undefined },
   { type: "subscription", path: "ops.onStatus", scope: "ops", input: undefined },
   { type: "query", path: "ops.deadLetters.list", scope: "ops", input: { storeId: "store-1" } },

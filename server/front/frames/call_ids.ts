@@ -8,7 +8,7 @@
 
 const ID = Symbol("the id of the call");
 /** The procedures whose values are sent so: many subscribers get the same. */
-const SHARED = new Set<unknown>(["dashboard.live", "ops.onStatus"]);
+const SHARED = new Set<unknown>(["dashboard.live", "dashboard.livePatches", "ops.onStatus"]);
 
 /** A message of a client, as far as it is looked at. */
 interface CallMessage {

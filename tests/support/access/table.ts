@@ -60,6 +60,7 @@ export const TABLE: Readonly<Record<string, Row>> = {
   "orders.onStatus": { scope: "orders:read", ...NO_ORDER },
   "dashboard.snapshot": { scope: "dashboard:read", store: "optional", ...READS },
   "dashboard.live": { scope: "dashboard:read", store: "optional", ...READS },
+  "dashboard.livePatches": { scope: "dashboard:read", store: "optional", ...READS },
   "ops.status": { scope: "ops", ...FREE },
   "ops.onStatus": { scope: "ops", ...FREE },
   "ops.aggregate": { scope: "ops", ...FREE },

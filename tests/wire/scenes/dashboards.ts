@@ -41,26 +41,70 @@ export const dashboards = withinOneMinute(scene("dashboards", async (wire, { api
   await wire.query("after a cancellation", "dashboard.snapshot", STORE, {
     fits: (text) => text.includes('"cancelledOrders":1') && text.includes('"source":"database"'),
   });
+  await until("the cancellation, live", () => watching.latest("store-1")?.startsWith("2,"));
+  await playPatches(wire);
   watching.end();
 }, { environment: { WEIR_AGGREGATOR_INTERVAL_MS: "60000" } }));
 
 type Api = Parameters<Parameters<typeof scene>[1]>[1]["api"];
 
+interface Watching {
+  /** The orders of the latest frame by currency, each with the units of its products. */
+  latest(scope: string): string | undefined;
+  end(): void;
+}
+
 /** Watches the store and all stores, until the figures have all orders. */
-async function watch(api: Api): Promise<{ end(): void }> {
-  const seen = new Set<string>();
+async function watch(api: Api): Promise<Watching> {
+  const seen = new Map<string, string>();
   const subscriptions = [STORE, {}].map((input) =>
     api.dashboard.live.subscribe(input, {
       onData: ({ data: { scope, currencies } }) => {
         const sums = currencies.map(({ today, topProducts }) =>
           [today.orders, ...topProducts.map(({ units }) => units)].join()
         );
-        seen.add([scope, ...sums].join(" "));
+        seen.set(scope, sums.join(" "));
       },
     })
   );
-  await until("the figures", () => seen.has("store-1 1,1,2,1 1,2") && seen.has("* 2,4,1,1 1,2"));
-  return { end: () => subscriptions.forEach((subscription) => subscription.unsubscribe()) };
+  const latest = (scope: string) => seen.get(scope);
+  await until(
+    "the figures",
+    () => latest("store-1") === "1,1,2,1 1,2" && latest("*") === "2,4,1,1 1,2",
+  );
+  return {
+    latest,
+    end: () => subscriptions.forEach((subscription) => subscription.unsubscribe()),
+  };
+}
+
+/** True for an update of this kind after which the store has so many orders. */
+const updates = (kind: string, orders: number) => (text: string) =>
+  text.includes(`"kind":"${kind}"`) && text.includes(`"today":{"orders":${orders},`);
+
+async function playPatches(wire: Wire): Promise<void> {
+  const path = "dashboard.livePatches";
+  await wire.socket("patches, by WebSocket", async (socket) => {
+    await socket.ask({ id: 1, method: "subscription", params: { path, input: STORE } });
+    await socket.await(updates("full", 2));
+    await wire.mutate("place, seen in a patch", "orders.place", anOrder("six"));
+    await socket.await(updates("patch", 3));
+  });
+  await wire.stream(
+    "patches, by events",
+    path,
+    { ...STORE, maxFramesPerSecond: 60 },
+    async (it) => {
+      await it.next();
+      await it.await(updates("full", 3));
+      await wire.mutate("place, seen in a patch by events", "orders.place", anOrder("seven"));
+      await it.await(updates("patch", 4));
+    },
+  );
+  const tooMany = { ...STORE, maxFramesPerSecond: 61 };
+  await wire.stream("patches, at a rate that is too high", path, tooMany, async (events) => {
+    for (let count = 0; count < 3; count++) await events.nextOrEnd();
+  });
 }
 
 async function playOnce(wire: Wire): Promise<void> {

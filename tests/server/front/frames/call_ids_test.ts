@@ -22,6 +22,7 @@ Deno.test("the id of a live subscription travels in its raw input, also where it
   assertEquals(notedId(inputOf(live({}))), 7);
   assertEquals(notedId(inputOf(live({ id: "seven" }))), "seven");
   assertEquals(notedId(inputOf(live({}, { path: "ops.onStatus" }))), 7);
+  assertEquals(notedId(inputOf(live({}, { path: "dashboard.livePatches" }))), 7);
   const input = inputOf(live({}, { input: {} })) as object;
   assertEquals(notedId({ ...input, lastEventId: "1:2" }), 7, "tRPC copies an input so");
 });

@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import type { LiveUpdate } from "../../../../client/contract/live_update.ts";
 import type { OpsStatus } from "../../../../client/contract/ops_status.ts";
 import type { Snapshot } from "../../../../client/contract/snapshot.ts";
 import { eventText, messageText, socketFrame } from "../../../../server/front/frames/frame_text.ts";
@@ -120,4 +121,52 @@ Deno.test("eventText() is one event as tRPC writes it", () => {
     decoded(eventText({ eventId: null, data: STATUS })),
     `data: ${JSON.stringify(STATUS)}\n\n\n`,
   );
+});
+
+const FULL = { kind: "full", number: 1, snapshot } as unknown as LiveUpdate;
+const PATCHES = [{ currency: "EUR", topProducts: [0, { sku: 'a "Ä"' }] }];
+const patchOf = (patch: object) =>
+  ({ kind: "patch", number: 2, base: 1, patch }) as unknown as LiveUpdate;
+const UPDATES = [
+  FULL,
+  patchOf({ version: 2, ageMs: 5, currencies: PATCHES }),
+  patchOf({ currencies: PATCHES }),
+  patchOf({ currencies: [] }),
+  patchOf({ stale: true }),
+  patchOf({}),
+];
+
+Deno.test("an update is written as JSON.stringify does, for each way of a connection", () => {
+  for (const data of UPDATES) {
+    const message = frame(7, data);
+    const text = JSON.stringify({ id: 7, result: message.result });
+    assertEquals(textOf(message), text);
+    assertEquals(unpacked(socketFrame(7, { eventId: "1:2", data })), text);
+    const event = new TextDecoder().decode(eventText({ eventId: "1:2", data }));
+    assertEquals(event, `data: ${JSON.stringify(data)}\nid: 1:2\n\n\n`);
+  }
+});
+
+Deno.test("figures and changes are written once, for any number of updates and frames with them", () => {
+  const { stringify } = JSON;
+  const written: unknown[] = [];
+  const [currencies, changes] = [[{ currency: "SEK" }], [{ currency: "SEK" }]];
+  JSON.stringify = ((value: unknown) => {
+    written.push(value);
+    return stringify(value);
+  }) as typeof stringify;
+  try {
+    for (let number = 1; number < 4; number++) {
+      const one = { ...snapshot, ageMs: number, currencies } as unknown as Snapshot;
+      socketFrame(number, { eventId: "1:2", data: one });
+      socketFrame(number, { eventId: "1:2", data: { kind: "full", number, snapshot: one } });
+      const patch = { ageMs: number, currencies: changes };
+      eventText({ eventId: "1:2", data: patchOf(patch) });
+    }
+  } finally {
+    JSON.stringify = stringify;
+  }
+  for (const shared of [currencies, changes]) {
+    assertEquals(written.filter((value) => value === shared).length, 1);
+  }
 });

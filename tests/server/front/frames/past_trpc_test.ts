@@ -57,6 +57,7 @@ Deno.test("live frames are written past tRPC and ws, also in a batch and after a
       live(3, {}, { input: { storeId: "a" } }),
       live(4, {}, { input: {}, lastEventId: "1:0" }),
       live(5, {}, { lastEventId: "1:0" }),
+      live(6, {}, { path: "dashboard.livePatches" }),
     ];
     const frames = await sentByWs(async () => {
       for (const sent of [messages, [messages]]) {
