@@ -3,6 +3,13 @@ import { DASHBOARDS } from "./dashboards.ts";
 import type { Mutant } from "./mutant.ts";
 import { DOOR } from "./door.ts";
 import { ORDERS } from "./orders.ts";
+import { PATCHES } from "./patches.ts";
 import { WRITER } from "./writer.ts";
 
-export const MUTANTS: readonly Mutant[] = [...ORDERS, ...WRITER, ...DASHBOARDS, ...DOOR];
+export const MUTANTS: readonly Mutant[] = [
+  ...ORDERS,
+  ...WRITER,
+  ...DASHBOARDS,
+  ...DOOR,
+  ...PATCHES,
+];
