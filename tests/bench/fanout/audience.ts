@@ -1,12 +1,12 @@
 /**
- * The audience of the fan-out bench, in a process of its own: subscribers that read frames and do not
- * look into them. A line on its input asks for the frames and bytes so far, as JSON, and for the times
+ * The audience of the fan-out bench, in a process of its own: subscribers that read frames, or
+ * patches, and do not look into them. A line on its input asks for the frames and bytes so far, as JSON, and for the times
  * at which each version has arrived since the last line (Unix ms).
  */
 import { connect, type Socket } from "node:net";
 import { Buffer } from "node:buffer";
 
-const [url = "", count = "0", token = ""] = Deno.args;
+const [url = "", count = "0", token = "", procedure = "dashboard.live"] = Deno.args;
 const { hostname, port, pathname } = new URL(url);
 /** A frame of the protocol begins like this when it is a whole text of more than 125 bytes. */
 const LARGE_TEXT = 0x81;
@@ -75,7 +75,7 @@ function join(): Promise<Socket> {
       socket.on("data", (chunk: Buffer) => counter.take(chunk));
       socket.write(Buffer.concat([
         text(JSON.stringify({ method: "connectionParams", data: { token } })),
-        text('{"id":1,"method":"subscription","params":{"path":"dashboard.live","input":{}}}'),
+        text(`{"id":1,"method":"subscription","params":{"path":"${procedure}","input":{}}}`),
       ]));
       resolve(socket);
     });

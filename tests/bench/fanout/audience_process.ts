@@ -19,9 +19,15 @@ export class Audience {
   }
 
   /** Resolves when all subscribers are there. */
-  static async join(url: string, subscribers: number, token: string): Promise<Audience> {
+  static async join(
+    url: string,
+    subscribers: number,
+    token: string,
+    procedure = "dashboard.live",
+  ): Promise<Audience> {
     const script = "tests/bench/fanout/audience.ts";
-    const args = ["run", "--allow-net", script, `${url}/trpc`, String(subscribers), token];
+    const target = [`${url}/trpc`, String(subscribers), token, procedure];
+    const args = ["run", "--allow-net", script, ...target];
     const audience = new Audience(
       new Deno.Command(Deno.execPath(), {
         args,
