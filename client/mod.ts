@@ -58,8 +58,9 @@
 // an unused import is an error. So a new export must be used in the snippet.
 import type { TRPCClient } from "@trpc/client";
 import type { AppRouter } from "./api/app_router.ts";
-import { openTransport, type Transport, type TransportOptions } from "./api/transport.ts";
-import { Live, type LiveScope, type SubscribeToLive } from "./live/live.ts";
+import { openTransport, type TransportOptions } from "./api/transport.ts";
+import { framesOf } from "./live/frames.ts";
+import { Live, type LiveScope } from "./live/live.ts";
 import { pageOf, PageVisibility } from "./live/page_visibility.ts";
 import { systemClock } from "./clock.ts";
 import type { KeyedOrder, NewOrder } from "./orders/new_order.ts";
@@ -125,11 +126,11 @@ export function createWeirClient(options: WeirClientOptions): WeirClient {
       placeMany: (orders, callOptions) => placeMany(placing, orders, callOptions),
     },
     live: (scope = {}) => {
-      const key = JSON.stringify(scope.storeId ?? null);
+      const key = JSON.stringify([scope.storeId, scope.maxFramesPerSecond]);
       const known = lives.get(key);
       if (known !== undefined) return known;
       const onTokenRefused = () => transport.token.refused(null);
-      const subscribe = subscriptionTo(transport, scope);
+      const subscribe = framesOf(transport.api.dashboard.livePatches, scope);
       const live = new Live({ subscribe, clock, visibility, onTokenRefused });
       lives.set(key, live);
       return live;
@@ -148,21 +149,6 @@ export function createWeirClient(options: WeirClientOptions): WeirClient {
       lives.forEach((live) => live.close());
       await transport.close();
     },
-  };
-}
-
-/** The subscription to a scope's frames, by the transport's way of the moment. */
-function subscriptionTo({ api }: Transport, { storeId }: LiveScope): SubscribeToLive {
-  return (lastEventId, { onSnapshot, onLost, onError, onComplete }) => {
-    const subscription = api.dashboard.live.subscribe({ storeId, lastEventId }, {
-      onData: ({ id, data }) => onSnapshot(data, id),
-      onConnectionStateChange: ({ state, error }) => {
-        if (state === "connecting") onLost(error);
-      },
-      onError,
-      onComplete,
-    });
-    return () => subscription.unsubscribe();
   };
 }
 

@@ -18,6 +18,8 @@ import type { PageVisibility } from "./page_visibility.ts";
 export interface LiveScope {
   /** Left out: all stores together. */
   readonly storeId?: string | undefined;
+  /** The most frames a second, 0.1 to 60. Left out: each one as soon as it can be sent. */
+  readonly maxFramesPerSecond?: number | undefined;
 }
 
 /** The handlers of a subscription. */

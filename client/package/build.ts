@@ -28,7 +28,7 @@ const ENTRIES = [
 const DEPENDENCIES = ["@trpc/client", "@trpc/server"];
 
 /** A page should hardly notice the client. */
-const MOST_PAGE_BYTES = 16_384;
+const MOST_PAGE_BYTES = 18_432;
 
 /** @returns the bytes of the client in a page @throws Error when it does not build, or is too large */
 async function buildPackage(): Promise<number> {
