@@ -18,7 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "server/cli/demo/": ["server/", "actors/", "sql/", "client/"],
   "client/": ["client/"],
   [CONTRACT]: [CONTRACT],
-  "examples/": ["examples/", "client/mod.ts"],
+  "examples/": ["examples/", "client/mod.ts", "client/outbox/stores/file_store.ts"],
 };
 
 const PACKAGE_HOMES: Readonly<Partial<Record<string, readonly string[]>>> = {
