@@ -15,6 +15,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "server/": ["server/", "actors/", "sql/", CONTRACT],
   "server/version.ts": ["deno.json"],
   "client/package/": ["client/", "deno.json"],
+  "server/cli/": ["server/", "actors/", "sql/", CONTRACT, "client/tokens.ts"],
   "server/cli/demo/": ["server/", "actors/", "sql/", "client/"],
   "client/": ["client/"],
   [CONTRACT]: [CONTRACT],
@@ -23,6 +24,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 const PACKAGE_HOMES: Readonly<Partial<Record<string, readonly string[]>>> = {
   ioredis: ["server/", "tests/"],
+  jose: ["client/", "server/front/", "tests/"],
   postgres: ["sql/", "server/embedded/", "tests/"],
   "@trpc/server": ["client/api/", "server/router/", "server/front/", "tests/"],
   "@trpc/client": ["client/", "server/cli/demo/", "examples/", "tests/"],
@@ -72,6 +74,7 @@ export const importDirections: Rule = {
       at: ["server/cli/a.ts:1"],
       files: { "server/cli/a.ts": 'import { b } from "../../client/mod.ts";' },
     },
+    { at: ["server/a.ts:1"], files: { "server/a.ts": 'import { b } from "../client/tokens.ts";' } },
     { at: ["server/a.ts:1"], files: { "server/a.ts": 'import config from "../deno.json";' } },
     { at: ["server/b.ts:1"], files: { "server/b.ts": 'import "../examples/a.ts";' } },
     {
@@ -88,6 +91,7 @@ export const importDirections: Rule = {
     { "examples/a.ts": 'import { createWeirClient } from "../client/mod.ts";' },
     { "server/version.ts": 'import config from "../deno.json" with { type: "json" };' },
     { "server/cli/demo/a.ts": 'import { b } from "../../../client/mod.ts";' },
+    { "server/cli/a.ts": 'import { b } from "../../client/tokens.ts"; import "../config.ts";' },
     { "tests/server/a_test.ts": 'import "../../client/mod.ts"; import "../support/b.ts";' },
     { "actors/a.ts": '// import "../server/b.ts"\nconst text = `import "../server/b.ts"`;' },
   ],

@@ -48,7 +48,7 @@ const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   "client/dashboard/": [["build", "main"], ["views"], ["data"]],
   "client/": [
     ["dashboard", "package"],
-    ["mod"],
+    ["mod", "tokens"],
     ["types"],
     ["live", "outbox"],
     ["orders"],
