@@ -2,12 +2,14 @@
  * API keys. A key has scopes, which say what its caller may do, and may be limited to some stores and
  * to orders in some currencies.
  *
- * A token is `weir_<keyId>_<secret>`. The table holds a SHA-256 of the secret. That is enough: unlike
- * a password, 32 random bytes cannot be guessed.
+ * The text of a key is `weir_<keyId>_<secret>`. The table holds a SHA-256 of the secret. That is enough:
+ * unlike a password, 32 random bytes cannot be guessed. It also holds the public half of the key that
+ * signs browser tokens, with which nobody can sign.
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { Buffer } from "node:buffer";
 import { type Scope, scopeInput } from "../client/contract/scope.ts";
+import { signingKeyOf } from "../client/contract/tokens/signing_key.ts";
 import type { Pool } from "./connection/database.ts";
 
 /** A key without its secret. */
@@ -23,6 +25,12 @@ export interface ApiKey {
   readonly revokedAt: string | null;
 }
 
+/** A key that is not revoked, as calls need it. */
+export interface KeyInForce extends ApiKey {
+  /** The public key of its browser tokens, 32 bytes; null: it was made before there were tokens. */
+  readonly tokenKey: Uint8Array<ArrayBuffer> | null;
+}
+
 interface KeyRow {
   readonly key_id: string;
   readonly label: string;
@@ -36,7 +44,14 @@ interface KeyRow {
   readonly revoked_at: Date | null;
 }
 
+interface RowInForce extends KeyRow {
+  readonly secret_hash: Buffer;
+  readonly token_key: Buffer | null;
+}
+
 const TOKEN = /^weir_([a-f0-9]{16})_([A-Za-z0-9_-]{43})$/;
+/** A space stands in no key. */
+const BY_ID = "id ";
 
 /** Makes a key. @returns the key's id, and the token, which is stored nowhere */
 export async function createApiKey(
@@ -47,40 +62,50 @@ export async function createApiKey(
 ): Promise<{ keyId: string; token: string }> {
   const keyId = Buffer.from(crypto.getRandomValues(new Uint8Array(8))).toString("hex");
   const secret = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64url");
+  const token = `weir_${keyId}_${secret}`;
+  const signing = await signingKeyOf(token);
+  if (signing === null) throw new Error("a key that was just made has not the form of one");
   await pool.run((sql) =>
     sql`
-      INSERT INTO api_keys (key_id, secret_hash, label, scopes, store_id, store_ids, currencies)
+      INSERT INTO api_keys
+        (key_id, secret_hash, label, scopes, store_id, store_ids, currencies, token_key)
       VALUES (${keyId}, ${hash(secret)}, ${label}, ${scopes}::text[], ${storeIds?.[0] ?? null},
-              ${storeIds}::text[], ${currencies}::text[])`
+              ${storeIds}::text[], ${currencies}::text[], ${Buffer.from(signing.publicKey)})`
   );
-  return { keyId, token: `weir_${keyId}_${secret}` };
+  return { keyId, token };
 }
 
-/** True when `token` has the form of a token. No other text needs a look into the database. */
-export function isToken(token: string): boolean {
-  return TOKEN.test(token);
+/** True when `text` has the form of an API key. No other text needs a look into the database. */
+export function isToken(text: string): boolean {
+  return TOKEN.test(text);
+}
+
+/** The text by which `findApiKeys` finds a key without its secret. No caller can send it for a key. */
+export function textOfId(keyId: string): string {
+  return `${BY_ID}${keyId}`;
 }
 
 /**
- * The keys of `tokens`, in their order, read by one statement; null where there is no such key, it
- * is revoked, or the secret is wrong.
+ * The keys of `texts`, in their order, read by one statement; null where there is no such key, it is
+ * revoked, or the secret is wrong. Each text is that of an API key, or one of `textOfId`.
  */
 export async function findApiKeys(
   pool: Pool,
-  tokens: readonly string[],
-): Promise<(ApiKey | null)[]> {
-  const keyIds = tokens.flatMap((token) => TOKEN.exec(token)?.[1] ?? []);
-  if (keyIds.length === 0) return tokens.map(() => null);
+  texts: readonly string[],
+): Promise<(KeyInForce | null)[]> {
+  const keyIds = texts.flatMap((text) => idIn(text) ?? []);
+  if (keyIds.length === 0) return texts.map(() => null);
   const rows = await pool.run((sql) =>
-    sql<(KeyRow & { secret_hash: Buffer })[]>`
+    sql<RowInForce[]>`
       SELECT * FROM api_keys WHERE key_id = ANY (${keyIds}::text[]) AND revoked_at IS NULL`
   );
   const found = new Map(rows.map((row) => [row.key_id, row]));
-  return tokens.map((token) => {
-    const [, keyId = "", secret = ""] = TOKEN.exec(token) ?? [];
-    const row = found.get(keyId);
-    if (row === undefined || !timingSafeEqual(row.secret_hash, hash(secret))) return null;
-    return keyOf(row);
+  return texts.map((text) => {
+    const row = found.get(idIn(text) ?? "");
+    if (row === undefined) return null;
+    if (text === textOfId(row.key_id)) return inForce(row);
+    const [, , secret = ""] = TOKEN.exec(text) ?? [];
+    return timingSafeEqual(row.secret_hash, hash(secret)) ? inForce(row) : null;
   });
 }
 
@@ -111,8 +136,18 @@ export async function revokeApiKey(pool: Pool, keyId: string): Promise<boolean> 
   return rows.length > 0;
 }
 
+/** The id of the key that a text is about; null: it has no form that is known. */
+function idIn(text: string): string | null {
+  return text.startsWith(BY_ID) ? text.slice(BY_ID.length) : TOKEN.exec(text)?.[1] ?? null;
+}
+
 function hash(secret: string): Buffer {
   return createHash("sha256").update(secret).digest();
+}
+
+function inForce(row: RowInForce): KeyInForce {
+  const tokenKey = row.token_key === null ? null : new Uint8Array(row.token_key);
+  return { ...keyOf(row), tokenKey };
 }
 
 function keyOf(row: KeyRow): ApiKey {

@@ -213,7 +213,8 @@ CREATE UNIQUE INDEX dead_letters_open
   ON dead_letters (store_id, order_id, content_hash)
   WHERE (state = 'open'::text);
 
--- API keys. The table holds a hash of each secret, so nobody who reads it can make a call.
+-- API keys. The table holds a hash of each secret and the public key of its browser tokens, so nobody
+-- who reads it can make a call or a token.
 CREATE TABLE api_keys (
   key_id      text        NOT NULL,
   secret_hash bytea       NOT NULL,
@@ -224,8 +225,10 @@ CREATE TABLE api_keys (
   revoked_at  timestamptz,
   store_ids   text[],
   currencies  text[],
+  token_key   bytea,
   CONSTRAINT api_keys_pkey PRIMARY KEY (key_id),
-  CONSTRAINT api_keys_first_store CHECK (((store_ids IS NULL) OR (store_id = store_ids[1])))
+  CONSTRAINT api_keys_first_store CHECK (((store_ids IS NULL) OR (store_id = store_ids[1]))),
+  CONSTRAINT api_keys_token_key CHECK ((octet_length(token_key) = 32))
 );
 
 -- The migrations that ran, each with the hash of its file. The migration runner makes this table.

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   type ApiKey,
@@ -5,7 +6,9 @@ import {
   findApiKeys,
   listApiKeys,
   revokeApiKey,
+  textOfId,
 } from "../../sql/api_keys.ts";
+import { signingKeyOf } from "../../client/contract/tokens/signing_key.ts";
 import { Pool } from "../../sql/connection/pool.ts";
 import { withDatabase } from "../support/services/database.ts";
 
@@ -80,5 +83,36 @@ Deno.test("findApiKeys() tells the stores and the currencies of a key, also of o
     await sql`update api_keys set store_id = 'c' where key_id = ${keyId}`;
     assertEquals((await findApiKeys(pool, [token]))[0]?.storeIds, ["c"]);
     await assertRejects(() => sql`update api_keys set store_ids = '{d}' where key_id = ${keyId}`);
+    await pool.end();
+  }));
+
+Deno.test("findApiKeys() finds a key by its id too, with the public key of its tokens, until it is revoked", () =>
+  withDatabase(async ({ url, sql }) => {
+    const pool = new Pool({ url, name: "test", maxConnections: 1, statementTimeoutMs: 5_000 });
+    const made = await createApiKey(pool, { label: "a", scopes: ["ops"] });
+    const other = await createApiKey(pool, { label: "b", scopes: [] });
+    const texts = [textOfId(other.keyId), made.token, textOfId(made.keyId), textOfId("0")];
+    const found = await findApiKeys(pool, texts);
+    assertEquals(found.map((key) => key?.label ?? null), ["b", "a", "a", null]);
+    const { publicKey } = (await signingKeyOf(made.token))!;
+    assertEquals(found.slice(1, 3).map((key) => key?.tokenKey), [publicKey, publicKey]);
+    await sql`update api_keys set token_key = null where key_id = ${made.keyId}`;
+    assertEquals((await findApiKeys(pool, [textOfId(made.keyId)]))[0]?.tokenKey, null);
+    await assertRejects(() => sql`update api_keys set token_key = 'short'`);
+    await revokeApiKey(pool, made.keyId);
+    assertEquals(await findApiKeys(pool, [textOfId(made.keyId)]), [null]);
+    await pool.end();
+  }));
+
+Deno.test("the row of a key does not hold what signs its tokens", () =>
+  withDatabase(async ({ url, sql }) => {
+    const pool = new Pool({ url, name: "test", maxConnections: 1, statementTimeoutMs: 5_000 });
+    const { token } = await createApiKey(pool, { label: "a", scopes: ["ops"] });
+    const { privateKey, publicKey } = (await signingKeyOf(token))!;
+    const { d = "" } = await crypto.subtle.exportKey("jwk", privateKey);
+    const seed = Buffer.from(d, "base64url").toString("hex");
+    const [row] = await sql<{ row: string }[]>`select api_keys::text as row from api_keys`;
+    assert(row?.row.includes(Buffer.from(publicKey).toString("hex")));
+    assertEquals([seed.length, row?.row.includes(seed)], [64, false]);
     await pool.end();
   }));

@@ -39,7 +39,8 @@ Orders that wait for a person: the database refused their content, or holds othe
 their key. An order and content has at most one open letter. A closed letter stays, with the person
 who closed it and the reason.`,
   api_keys: `
-API keys. The table holds a hash of each secret, so nobody who reads it can make a call.`,
+API keys. The table holds a hash of each secret and the public key of its browser tokens, so nobody
+who reads it can make a call or a token.`,
   weir_migrations: `
 The migrations that ran, each with the hash of its file. The migration runner makes this table.`,
 };
