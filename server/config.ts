@@ -68,6 +68,10 @@ export interface Config {
   readonly asksRandomKey: boolean;
   /** Origins of pages that may call, besides the service's own; `*` for all. */
   readonly allowedOrigins: readonly string[];
+  /** Origins of pages that may put the dashboard into a frame. */
+  readonly embedOrigins: readonly string[];
+  /** The longest life of a browser token. */
+  readonly tokenMaxSeconds: number;
   /** Addresses and networks of proxies whose headers are believed. */
   readonly trustedProxies: readonly string[];
   /** Names that the service answers to, besides the machine's own. */
@@ -91,6 +95,11 @@ export function readEnvironment(): Readonly<Record<string, string>> {
   return Object.fromEntries(
     Object.entries(Deno.env.toObject()).filter(([, value]) => value !== ""),
   );
+}
+
+/** The API key of whoever runs a task that signs with one; null: none is set. */
+export function keyOfCaller(): string | null {
+  return readEnvironment()["WEIR_KEY"] ?? null;
 }
 
 /**
@@ -161,6 +170,8 @@ export function readConfig(
     asksRandomKey: values.WEIR_DEV_KEY === RANDOM_KEY,
     allowedOrigins: values.WEIR_ALLOWED_ORIGINS ?? [],
     allowedHosts: values.WEIR_ALLOWED_HOSTS ?? [],
+    embedOrigins: values.WEIR_EMBED_ORIGINS ?? [],
+    tokenMaxSeconds: values.WEIR_TOKEN_MAX_SECONDS,
     trustedProxies: values.WEIR_TRUST_PROXY ?? [],
     metricsPort: values.WEIR_METRICS_PORT ?? null,
     metricsToken: values.WEIR_METRICS_TOKEN ?? null,

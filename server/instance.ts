@@ -143,11 +143,12 @@ async function listen(
   states: Pick<HttpOptions, "isReady" | "onLost">,
 ): Promise<Listening> {
   const { config, clientTimeoutMs = CLIENT_TIMEOUT_MS, keepAliveMs = KEEP_ALIVE_MS } = options;
-  const { port, host, allowedHosts, allowedOrigins, metricsPort, metricsToken } = config;
+  const { port, host, allowedHosts, allowedOrigins, embedOrigins, metricsPort, metricsToken } =
+    config;
   const isProxy = inNetworks(config.trustedProxies);
   const { processes = 1, scraped = parts.metrics.registry } = options.sharing ?? {};
   const rules = { host, allowedHosts, allowedOrigins, isProxy };
-  const door = { port, ...rules, metricsPort, metricsToken, scraped };
+  const door = { port, ...rules, embedOrigins, metricsPort, metricsToken, scraped };
   const bounds = { ...await visitorBounds(config), isProxy };
   // The supervisor has the port of the metrics of all.
   const metricsServer = metricsPort === null || options.sharing !== undefined

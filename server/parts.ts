@@ -265,6 +265,7 @@ function orderServices(
       database,
       streak: streaks.keyLookups,
       devKey: config.devKey,
+      tokenMaxSeconds: config.tokenMaxSeconds,
       onLookUp: (outcome, tokens) => metrics.keyLookUps.add(tokens, { outcome }),
     }),
     intake,

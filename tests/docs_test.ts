@@ -213,6 +213,7 @@ async function scopeOf(path: string, type: "query" | "mutation" | "subscription"
     scopes: new Set<Scope>(),
     storeIds: null,
     currencies: null,
+    token: null,
   };
   const services: Pick<Services, "auth"> = {
     auth: { authenticate: () => Promise.resolve(principal) },
@@ -222,7 +223,7 @@ async function scopeOf(path: string, type: "query" | "mutation" | "subscription"
       router: appRouter,
       path,
       getRawInput: () => Promise.resolve(undefined),
-      ctx: { services, token: null },
+      ctx: { services, token: null, connection: {} },
       type,
       signal: undefined,
       batchIndex: 0,
@@ -230,6 +231,8 @@ async function scopeOf(path: string, type: "query" | "mutation" | "subscription"
   } catch (error) {
     const refused = error instanceof TRPCError ? error.cause : error;
     if (refused instanceof Refused) return /the scope (\S+)$/.exec(refused.message)?.[1];
+    // The input is looked at behind the key.
+    if (error instanceof TRPCError && error.code === "BAD_REQUEST") return undefined;
     throw error;
   }
   return undefined;

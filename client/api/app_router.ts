@@ -36,6 +36,8 @@ import type {
   PlaceInput,
   PlaceManyInput,
   PlaceResult,
+  RenewedToken,
+  RenewTokenInput,
   Replay,
   ReplayInput,
   ReplayManyInput,
@@ -88,6 +90,7 @@ interface Procedures {
     readonly audit: Mutation<AuditInput | void, AuditReport>;
   };
   readonly whoami: Query<void, Whoami>;
+  readonly renewToken: Mutation<RenewTokenInput, RenewedToken>;
 }
 
 /** The root of the router: no transformer, and the contract's fields on an error. */

@@ -67,3 +67,4 @@ export type {
   SnapshotSource,
   WindowSums,
 } from "./snapshot.ts";
+export type { RenewedToken, RenewTokenInput } from "./tokens/claims.ts";

@@ -8,9 +8,12 @@ export const SCOPES = ["orders:write", "orders:read", "dashboard:read", "ops"] a
 export const scopeInput = z.enum(SCOPES);
 export type Scope = typeof SCOPES[number];
 
-/** An API key as its own caller sees it. */
+/** An API key or a browser token as its own caller sees it. */
 export interface Whoami {
-  /** The label that the key was made with; `development` for the key of `WEIR_DEV_KEY`. */
+  /**
+   * The name of the token, else the label that the key was made with; `development` for the key of
+   * `WEIR_DEV_KEY`.
+   */
   readonly name: string;
   /** In the order of the contract's table. */
   readonly scopes: readonly Scope[];
@@ -20,4 +23,8 @@ export interface Whoami {
   readonly stores: readonly string[] | null;
   /** The currencies of the orders that it may place; null: all. */
   readonly currencies: readonly string[] | null;
+  /** The procedures that a token may call, besides `whoami` and `renewToken`; null for a key. */
+  readonly procedures: readonly string[] | null;
+  /** The time at which a token expires, as ISO 8601 in UTC; null for a key. */
+  readonly expiresAt: string | null;
 }

@@ -81,6 +81,19 @@ function origins() {
   }, wrong);
 }
 
+/**
+ * Origins of pages that may put the dashboard into a frame. They stand in a header, so they have the
+ * letters of a host and no other.
+ */
+function embedOrigins() {
+  const wrong = "must be origins separated by commas, such as https://shop.example";
+  return listOf((text) => {
+    const { origin = "" } = URL.parse(text) ?? {};
+    const isWhole = text.toLowerCase().replace(/\/$/, "") === origin;
+    return isWhole && /^https?:\/\/[a-z0-9.:[\]-]+$/.test(origin) ? origin : null;
+  }, wrong);
+}
+
 /** Addresses and networks, such as 10.0.0.0/8. */
 function networks() {
   return listOf(
@@ -139,7 +152,9 @@ export const VARIABLES = z.object({
     (key) => key === RANDOM_KEY || key.length >= 8,
     `must have at least 8 characters, or be \`${RANDOM_KEY}\``,
   ).optional(),
+  WEIR_TOKEN_MAX_SECONDS: wholeNumber(60, 31_536_000).default(3_600),
   WEIR_ALLOWED_ORIGINS: origins().optional(),
+  WEIR_EMBED_ORIGINS: embedOrigins().optional(),
   WEIR_ALLOWED_HOSTS: hostNames().optional(),
   WEIR_TRUST_PROXY: networks().optional(),
   WEIR_METRICS_PORT: wholeNumber(0, 65_535).optional(),

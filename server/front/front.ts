@@ -20,6 +20,7 @@ export interface Front {
   readonly scraped: Scraped;
   readonly isReady: () => boolean;
   readonly door: Door;
+  readonly embedOrigins: readonly string[];
   readonly metricsPort: number | null;
   readonly metricsToken: string | null;
   readonly visitors: Visitors;

@@ -41,6 +41,8 @@ export interface HttpOptions {
   /** See origins.ts; and `allowedOrigins` too. */
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
+  /** Origins of pages that may put the dashboard into a frame. */
+  readonly embedOrigins: readonly string[];
   readonly services: Services;
   readonly metrics: Metrics;
   /** The answer of `/metrics`. */

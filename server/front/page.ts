@@ -13,17 +13,31 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
   svg: "image/svg+xml",
 };
 
-/** Only scripts and styles of the page may run, and they may talk to this host only. */
-const SECURITY_HEADERS = {
-  "content-security-policy":
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self'; " +
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-  "x-content-type-options": "nosniff",
-  "referrer-policy": "no-referrer",
-};
+/**
+ * Only scripts and styles of the page may run, and they may talk to this host only.
+ * @param embedOrigins of pages that may put this one into a frame.
+ */
+function securityHeaders(embedOrigins: readonly string[]) {
+  const framedBy = embedOrigins.length === 0 ? "'none'" : embedOrigins.join(" ");
+  return {
+    "content-security-policy":
+      "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; " +
+      "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; " +
+      `frame-ancestors ${framedBy}`,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+  };
+}
 
-/** Answers `GET /` and the page's files; 404 for everything else. */
-export async function servePage(method: string, pathname: string): Promise<Response> {
+/**
+ * Answers `GET /` and the page's files; 404 for everything else.
+ * @param embedOrigins of pages that may put this one into a frame.
+ */
+export async function servePage(
+  method: string,
+  pathname: string,
+  embedOrigins: readonly string[],
+): Promise<Response> {
   if (method !== "GET" && method !== "HEAD") {
     return new Response("method not allowed\n", { status: 405, headers: { allow: "GET, HEAD" } });
   }
@@ -34,7 +48,11 @@ export async function servePage(method: string, pathname: string): Promise<Respo
   try {
     const body = await Deno.readFile(new URL(name, FOLDER));
     return new Response(body, {
-      headers: { ...SECURITY_HEADERS, "content-type": contentType, "cache-control": "no-cache" },
+      headers: {
+        ...securityHeaders(embedOrigins),
+        "content-type": contentType,
+        "cache-control": "no-cache",
+      },
     });
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;

@@ -102,6 +102,6 @@ async function answerPath(
       if (front.metricsPort !== null) return new Response("not found\n", { status: 404 });
       return asResponse(await answerMetrics(front, headers.authorization ?? null));
     default:
-      return await servePage(method, path);
+      return await servePage(method, path, front.embedOrigins);
   }
 }

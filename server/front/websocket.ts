@@ -19,10 +19,12 @@ import { getWSConnectionHandler, jsonEncoder } from "@trpc/server/adapters/ws";
 // @ts-types="@types/ws"
 import { WebSocket, WebSocketServer as Server } from "ws";
 import { Refused } from "../../client/contract/refused.ts";
-import type { Connection, Context, Principal, ValueSender } from "../router/context.ts";
+import type { Connection, Principal, ValueSender } from "../router/context.ts";
 import { MAX_BATCH_CALLS } from "../router/errors.ts";
 import { appRouter } from "../router/mod.ts";
 import { bearerToken } from "./keys/auth.ts";
+import { isBrowserToken } from "./keys/browser_tokens.ts";
+import { contextOf } from "./keys/connection_credential.ts";
 import { MAX_BODY_BYTES } from "./connections/body.ts";
 import type { Visitor } from "./connections/visitors.ts";
 import { notedId, noteId } from "./frames/call_ids.ts";
@@ -47,6 +49,9 @@ const MAX_REFUSED_CALLS = 1_000;
 /** Going away, and a policy that the client breaks: RFC 6455. */
 const CLOSE_GOING_AWAY = 1_001;
 const CLOSE_POLICY = 1_008;
+/** A reason has at most 123 bytes. The answer to the call says more. */
+const WRONG_KEY = "the API key is wrong or revoked";
+const WRONG_TOKEN = "the token is refused";
 
 /** All WebSocket connections of an instance. */
 export interface WebSocketServer {
@@ -99,15 +104,13 @@ export function createWebSocketServer(front: Front): WebSocketServer {
           encode: messageText,
           decode: (message) => socket.decode(message),
         },
-        createContext: async ({ info }): Promise<Context> => {
-          const token = info.connectionParams?.["token"] ?? header;
-          const identified = services.auth.authenticate(token);
-          const asksAnew = await identified.then(
-            (principal) => socket.known(principal),
-            (error) => socket.refused(error),
-          );
-          return { services, token, identified: asksAnew ? null : identified, connection };
-        },
+        createContext: ({ info }) =>
+          contextOf({
+            services,
+            connection,
+            socket,
+            token: info.connectionParams?.["token"] ?? header,
+          }),
       } as Parameters<typeof getWSConnectionHandler<typeof appRouter>>[0],
     )(socket, incoming);
   };
@@ -138,7 +141,8 @@ class ClientSocket extends WebSocket implements WatchedClient {
   #sentBytes = 0;
   /** True when the client has said something since the latest look. */
   #isHeard = true;
-  #isRefused = false;
+  /** The reason for the end of a connection whose first call was refused; null: it was not. */
+  #refusal: string | null = null;
   #visitor: Visitor | null = null;
   #wire: Socket | null = null;
   #share: ReturnType<Front["unread"]["open"]> | null = null;
@@ -180,9 +184,10 @@ class ClientSocket extends WebSocket implements WatchedClient {
    * The first answer is a refusal, and the last one. An outage is no fault of the client: its next
    * call asks again. @returns true then
    */
-  refused(error: unknown): boolean {
-    this.#isRefused = error instanceof Refused && error.refusal.reason === "unauthenticated";
-    return !this.#isRefused;
+  refused(error: unknown, token: string | null): boolean {
+    if (!(error instanceof Refused) || error.reason !== "unauthenticated") return true;
+    this.#refusal = token !== null && isBrowserToken(token) ? WRONG_TOKEN : WRONG_KEY;
+    return false;
   }
 
   /**
@@ -261,7 +266,7 @@ class ClientSocket extends WebSocket implements WatchedClient {
     const before = this.unreadBytes;
     super.send(data, { binary: false }, this.#whenTaken);
     this.#sentBytes += Math.max(data.length, this.unreadBytes - before);
-    if (this.#isRefused) this.#refuse("the API key is wrong or revoked");
+    if (this.#refusal !== null) this.#refuse(this.#refusal);
   }
 
   /** Resolves when the client has read enough of what was sent, or is gone. */

@@ -26,6 +26,18 @@ export interface Principal {
   readonly storeIds: ReadonlySet<string> | null;
   /** The currencies of the orders that it may place; null: all of them. */
   readonly currencies: ReadonlySet<string> | null;
+  /** The limits of a browser token besides; null: the caller has shown the key itself. */
+  readonly token: TokenLimits | null;
+}
+
+/** The limits of a browser token beyond those of its key. */
+export interface TokenLimits {
+  /** The procedures that it may call, besides those that every token may. */
+  readonly procedures: ReadonlySet<string>;
+  /** The time that the token names, by the clock of its maker; milliseconds since 1970. */
+  readonly expiresAt: number;
+  /** The moment from which it is refused, by the clock of this instance; milliseconds since 1970. */
+  readonly endsAt: number;
 }
 
 export interface Authenticator {
@@ -96,6 +108,20 @@ export interface Connection {
    * subscriber.
    */
   readonly senderOf?: (readRawInput: () => Promise<unknown>) => Promise<ValueSender | null>;
+  /** The credential of a connection that lasts. Left out: each request brings its own. */
+  readonly credential?: Credential;
+}
+
+/** The token of a connection, in the place of the one that the call had. */
+export interface Credential {
+  /** Null: none was sent. */
+  readonly token: string | null;
+  /** The caller that the token belonged to when it was checked first; null: it is not checked yet. */
+  readonly principal: Principal | null;
+  /** Called when the connection has another token. */
+  readonly onRenewed: Set<() => void>;
+  /** From now on the connection has this token. */
+  renew(token: string, principal: Principal): void;
 }
 
 /** Sends one value of a subscription, as tRPC sends it: frames and updates as tracked ones. */

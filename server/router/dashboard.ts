@@ -15,7 +15,8 @@ import { MAX_FRAME_BYTES, parseEventId } from "../live/snapshot.ts";
 import { FrameRate } from "../live/updates/frame_rate.ts";
 import { LiveUpdates } from "../live/updates/live_updates.ts";
 import type { Context, Principal, ValueSender } from "./context.ts";
-import { assertAllStores, assertStore, procedureFor, queryFor, router } from "./procedures.ts";
+import { procedureFor, queryFor, router, type StreamContext } from "./procedures.ts";
+import { assertAllStores, assertStore } from "./rights.ts";
 
 const eventIdInput = z.string().transform((id, context) => {
   const position = parseEventId(id);
@@ -59,13 +60,11 @@ export const dashboardRouter = router({
 
 /** A call of a live subscription. */
 interface LiveCall {
-  readonly ctx: Pick<Context, "services" | "connection"> & {
+  readonly ctx: Pick<Context, "services" | "connection"> & StreamContext & {
     readonly principal: Principal;
-    readonly assertStillAllowed: () => Promise<void>;
     readonly getRawInput: () => Promise<unknown>;
   };
   readonly input: ZodOutput<typeof resumedInput>;
-  readonly signal: AbortSignal | undefined;
 }
 
 /**
@@ -74,7 +73,7 @@ interface LiveCall {
  * @param sendPast sends a value past tRPC, where the connection has a sender.
  */
 async function* liveValues<Value>(
-  { ctx, input, signal }: LiveCall,
+  { ctx, input }: LiveCall,
   valueOf: (snapshot: Snapshot) => Value,
   sendPast: (sender: ValueSender, eventId: string, value: Value) => void,
 ): AsyncGenerator<TrackedEnvelope<Value>> {
@@ -83,13 +82,13 @@ async function* liveValues<Value>(
   using slot = ctx.connection.slots.open();
   using rate = maxFramesPerSecond === undefined ? null : new FrameRate(maxFramesPerSecond);
   const turn = () => slot.turn();
-  const frames = ctx.services.hub.watch(scope, lastEventId ?? null, signal, {
+  const frames = ctx.services.hub.watch(scope, lastEventId ?? null, ctx.ending, {
     readyToSend: rate === null ? turn : () => rate.whenDue(turn),
     isSparse: rate !== null,
   });
   const sender = await ctx.connection.senderOf?.(() => ctx.getRawInput()) ?? null;
   for await (const { id, snapshot } of frames) {
-    await ctx.assertStillAllowed();
+    await ctx.assertStillAllowed((caller) => void scopeOf(caller, input.storeId));
     const value = valueOf(snapshot);
     if (sender === null) yield tracked(id, value);
     else sendPast(sender, id, value);

@@ -20,13 +20,8 @@ import { Refused } from "../../client/contract/refused.ts";
 import { MAX_LETTER_BYTES } from "../../sql/orders/page.ts";
 import type { Connection, Principal, Services } from "./context.ts";
 import { cursorOf } from "./cursor.ts";
-import {
-  assertAllStores,
-  assertStore,
-  orderForbidden,
-  procedureFor,
-  router,
-} from "./procedures.ts";
+import { procedureFor, router } from "./procedures.ts";
+import { assertAllStores, assertStore, orderForbidden } from "./rights.ts";
 
 const listInput = listLettersInput.extend({ cursor: cursorOf(decodeLetterCursor) }).prefault({});
 

@@ -8,6 +8,7 @@ import { dashboardRouter } from "./dashboard.ts";
 import { opsRouter } from "./ops.ts";
 import { ordersRouter } from "./orders.ts";
 import { router } from "./procedures.ts";
+import { renewToken } from "./tokens/renew_token.ts";
 import { whoami } from "./whoami.ts";
 
 export const appRouter = router({
@@ -15,4 +16,5 @@ export const appRouter = router({
   dashboard: dashboardRouter,
   ops: opsRouter,
   whoami,
+  renewToken,
 });

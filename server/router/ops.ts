@@ -8,17 +8,18 @@ import { auditInput } from "../../client/contract/ops_runs.ts";
 import { Refused } from "../../client/contract/refused.ts";
 import { orUnavailable } from "../orders/outage.ts";
 import { deadLettersRouter } from "./dead_letters.ts";
-import { assertAllStores, procedureFor, router } from "./procedures.ts";
+import { procedureFor, router } from "./procedures.ts";
+import { assertAllStores } from "./rights.ts";
 
 const ops = procedureFor("ops");
 
 export const opsRouter = router({
   status: ops.query(({ ctx }) => ctx.services.statusBoard.read()),
 
-  onStatus: ops.subscription(async function* ({ ctx, signal }) {
+  onStatus: ops.subscription(async function* ({ ctx }) {
     using slot = ctx.connection.slots.open();
     const send = await ctx.connection.senderOf?.(() => ctx.getRawInput()) ?? null;
-    for await (const newest of ctx.services.statusBoard.watch(signal)) {
+    for await (const newest of ctx.services.statusBoard.watch(ctx.ending)) {
       await ctx.assertStillAllowed();
       await slot.turn();
       if (send === null) yield newest();

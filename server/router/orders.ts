@@ -16,14 +16,8 @@ import { MAX_ORDER_BYTES } from "../../sql/orders/page.ts";
 import { pause } from "../../sql/waiting.ts";
 import { cursorOf } from "./cursor.ts";
 import { placeEach } from "./place_many.ts";
-import {
-  assertStore,
-  mutationFor,
-  orderForbidden,
-  procedureFor,
-  queryFor,
-  router,
-} from "./procedures.ts";
+import { mutationFor, procedureFor, queryFor, router } from "./procedures.ts";
+import { assertStore, orderForbidden } from "./rights.ts";
 
 const listInput = listOrdersInput.extend({ cursor: cursorOf(decodeOrderCursor) });
 
@@ -82,16 +76,17 @@ export const ordersRouter = router({
   }),
 
   onStatus: procedureFor("orders:read").input(orderInput).subscription(
-    async function* ({ ctx, input, signal }): AsyncGenerator<OrderStatus> {
+    async function* ({ ctx, input }): AsyncGenerator<OrderStatus> {
       assertStore(ctx.principal, input.storeId);
+      const { ending } = ctx;
       let shown: OrderStatus | null = null;
-      while (signal?.aborted !== true) {
-        await ctx.assertStillAllowed();
+      while (ending?.aborted !== true) {
+        await ctx.assertStillAllowed((caller) => assertStore(caller, input.storeId));
         const { status } = await ctx.services.orders.find(input.storeId, input.orderId);
         if (status !== shown) yield status;
         if (FINAL.has(status)) return;
         shown = status;
-        await pause(LOOK_AGAIN_MS, signal);
+        await pause(LOOK_AGAIN_MS, ending);
       }
     },
   ),

@@ -10,7 +10,7 @@ import type { Spend } from "../orders/rate_limit.ts";
 import type { Principal } from "./context.ts";
 import { CODE_OF_REASON } from "./errors.ts";
 import { invalidMessage, issuesOf } from "./input_issues.ts";
-import { orderForbidden } from "./procedures.ts";
+import { orderForbidden } from "./rights.ts";
 
 /**
  * The issues of all orders of one `placeMany`, shared out evenly. A mistake takes two bytes of a

@@ -6,12 +6,13 @@
  */
 import { initTRPC, TRPCError } from "@trpc/server";
 import type { output as ZodOutput, ZodType } from "zod";
-import type { PlaceOrder } from "../../client/contract/order.ts";
-import { type Refusal, refuse } from "../../client/contract/refusal.ts";
 import type { Scope } from "../../client/contract/scope.ts";
+import { refuse } from "../../client/contract/refusal.ts";
 import { Refused } from "../../client/contract/refused.ts";
 import type { Context, Principal } from "./context.ts";
 import { detailsOf, refusedCall } from "./errors.ts";
+import { assertProcedure } from "./rights.ts";
+import { Lifetime, TOKEN_EXPIRED } from "./tokens/lifetime.ts";
 
 const t = initTRPC.context<Context>().create({
   isDev: false, // a stack trace never leaves the server, whatever NODE_ENV says
@@ -41,7 +42,12 @@ function translated<T>(stream: AsyncIterable<T>): AsyncIterable<T> {
 
 /** The caller, asked for once: a refusal that is held back must not be held back twice. */
 function identify(ctx: Context): Promise<Principal> {
-  return ctx.identified ?? ctx.services.auth.authenticate(ctx.token);
+  return ctx.identified ?? identifyAnew(ctx);
+}
+
+/** The caller as it is now: its key may be revoked, and its connection may have another token. */
+function identifyAnew({ services, connection, token }: Context): Promise<Principal> {
+  return services.auth.authenticate(connection.credential?.token ?? token);
 }
 
 /**
@@ -61,40 +67,66 @@ async function translating<Result extends { readonly ok: boolean }>(
   }
 }
 
-/** A procedure for every valid key; `ctx.principal` is the caller. */
+/** A procedure for every valid key and token; `ctx.principal` is the caller. */
 export const procedureForAnyKey = t.procedure.use(({ ctx, next }) =>
   translating(async () => next({ ctx: { principal: await identify(ctx) } }))
 );
 
-/** The caller, if its key has `scope`. @throws Refused */
-async function callerWith(scope: Scope, ctx: Context): Promise<Principal> {
-  return withScope(scope, await identify(ctx));
+/** The caller, if it may call the procedure. @throws Refused */
+async function callerWith(scope: Scope, path: string, ctx: Context): Promise<Principal> {
+  return allowed(scope, path, await identify(ctx));
 }
 
-function withScope(scope: Scope, principal: Principal): Principal {
+function allowed(scope: Scope, path: string, principal: Principal): Principal {
+  assertProcedure(principal, path);
   if (principal.scopes.has(scope)) return principal;
   throw new Refused(refuse("forbidden", `this needs a key with the scope ${scope}`));
 }
 
+/** The parts of a context that streams alone use. */
+export interface StreamContext {
+  /**
+   * For streams: a key may be revoked while they run, and a connection may get another token.
+   * @param assertRest checks the caller for more than its procedure and scope, such as its store.
+   * @throws Refused
+   */
+  readonly assertStillAllowed: (assertRest?: (caller: Principal) => void) => Promise<void>;
+  /** Aborts when the stream has to end; undefined: it has no end of its own. */
+  readonly ending: AbortSignal | undefined;
+}
+
+const NO_STREAM: StreamContext = {
+  assertStillAllowed: () => Promise.resolve(),
+  ending: undefined,
+};
+
 /** A procedure for keys with `scope`; `ctx.principal` is the caller. */
 export function procedureFor(scope: Scope) {
-  return t.procedure.use(({ ctx, next, type, signal, getRawInput }) =>
+  return t.procedure.use(({ ctx, next, path, type, signal, getRawInput }) =>
     translating(async () => {
-      /** For streams: a key may be revoked while they run. */
-      const assertStillAllowed = async () =>
-        void withScope(scope, await ctx.services.auth.authenticate(ctx.token));
-      const principal = await callerWith(scope, ctx);
-      const call = () => next({ ctx: { principal, assertStillAllowed, getRawInput } });
-      if (type !== "subscription") return await call();
-      const place = ctx.connection.streams.open(principal.keyId);
-      // A client may be gone before its stream is read, and a stream may end while its client stays.
-      signal?.addEventListener("abort", () => place[Symbol.dispose](), { once: true });
-      const result = await call();
-      if (result.ok) {
-        const stream = translated(result.data as AsyncIterable<unknown>);
-        return { ...result, data: counted(stream, place) };
+      const principal = await callerWith(scope, path, ctx);
+      if (type !== "subscription") {
+        return await next({ ctx: { principal, getRawInput, ...NO_STREAM } });
       }
-      place[Symbol.dispose]();
+      const assertStillAllowed: StreamContext["assertStillAllowed"] = async (assertRest) => {
+        const caller = allowed(scope, path, await identifyAnew(ctx));
+        assertRest?.(caller);
+      };
+      const place = ctx.connection.streams.open(principal.keyId);
+      const life = new Lifetime(principal, ctx.connection.credential, signal);
+      const end = () => {
+        place[Symbol.dispose]();
+        life[Symbol.dispose]();
+      };
+      // A client may be gone before its stream is read, and a stream may end while its client stays.
+      signal?.addEventListener("abort", end, { once: true });
+      const stream: StreamContext = { assertStillAllowed, ending: life.signal };
+      const result = await next({ ctx: { principal, getRawInput, ...stream } });
+      if (result.ok) {
+        const values = result.data as AsyncIterable<unknown>;
+        return { ...result, data: lasting(values, life, end) };
+      }
+      end();
       return result;
     })
   );
@@ -138,7 +170,7 @@ function resolving<Schema extends ZodType, Output>(handle: Handle<Schema, Output
 }
 
 /** A procedure without tRPC's middlewares, which copy the whole call several times. */
-type DirectCall = (ctx: Context, rawInput: () => unknown) => Promise<unknown>;
+type DirectCall = (ctx: Context, path: string, rawInput: () => unknown) => Promise<unknown>;
 
 const DIRECT = new WeakMap<object, DirectCall>();
 
@@ -153,9 +185,9 @@ function directly<Schema extends ZodType, Output>(
   schema: Schema,
   handle: Handle<Schema, Output>,
 ): DirectCall {
-  return async (ctx, rawInput) => {
+  return async (ctx, path, rawInput) => {
     try {
-      const principal = await callerWith(scope, ctx);
+      const principal = await callerWith(scope, path, ctx);
       const parsed = schema.safeParse(rawInput());
       if (!parsed.success) throw new TRPCError({ code: "BAD_REQUEST", cause: parsed.error });
       const { services, connection } = ctx;
@@ -166,38 +198,16 @@ function directly<Schema extends ZodType, Output>(
   };
 }
 
-/** The same stream, which gives its place back when it ends. */
-async function* counted<T>(stream: AsyncIterable<T>, place: Disposable): AsyncIterable<T> {
-  using _ = place;
-  yield* stream;
+/** The same stream until the end of its caller's token. It gives back what it holds when it ends. */
+async function* lasting<T>(
+  stream: AsyncIterable<T>,
+  life: Lifetime,
+  end: () => void,
+): AsyncIterable<T> {
+  try {
+    yield* translated(stream);
+    if (life.isOver) throw refusedCall(new Refused(TOKEN_EXPIRED));
+  } finally {
+    end();
+  }
 }
-
-/** @throws Refused when the key is for another store. */
-export function assertStore(principal: Principal, storeId: string): void {
-  if (!mayUseStore(principal, storeId)) throw new Refused(OTHER_STORE);
-}
-
-/** True when the key is for this store or for all of them. */
-function mayUseStore(principal: Principal, storeId: string): boolean {
-  return principal.storeIds?.has(storeId) ?? true;
-}
-
-/** @throws Refused when the key is not for all stores. */
-export function assertAllStores(principal: Principal): void {
-  if (principal.storeIds !== null) throw new Refused(OTHER_STORE);
-}
-
-/** Null when the key may place this order, else the refusal. */
-export function orderForbidden(
-  { storeIds, currencies }: Principal,
-  { storeId, currency }: Pick<PlaceOrder, "storeId" | "currency">,
-): Refusal | null {
-  if (storeIds?.has(storeId) === false) return OTHER_STORE;
-  return currencies?.has(currency) === false ? OTHER_CURRENCY : null;
-}
-
-/** The refusal of a call on a store that the key is not for. */
-const OTHER_STORE = refuse("forbidden", "this key is for another store");
-
-/** The refusal of an order in a currency that the key is not for. */
-const OTHER_CURRENCY = refuse("forbidden", "this key is for another currency");

@@ -1,5 +1,6 @@
 /**
- * `whoami`: the key of the call, so that a program or a page knows what to ask for with it.
+ * `whoami`: the key or the token of the call, so that a program or a page knows what to ask for with
+ * it.
  *
  * Tested in tests/server/router/whoami_test.ts.
  */
@@ -7,7 +8,7 @@ import { SCOPES, type Whoami } from "../../client/contract/scope.ts";
 import { procedureForAnyKey } from "./procedures.ts";
 
 export const whoami = procedureForAnyKey.query(({ ctx }): Whoami => {
-  const { name, scopes, storeIds, currencies } = ctx.principal;
+  const { name, scopes, storeIds, currencies, token } = ctx.principal;
   const stores = storeIds && [...storeIds];
   return {
     name,
@@ -15,5 +16,7 @@ export const whoami = procedureForAnyKey.query(({ ctx }): Whoami => {
     storeId: stores?.length === 1 ? stores[0]! : null,
     stores,
     currencies: currencies && [...currencies],
+    procedures: token && [...token.procedures],
+    expiresAt: token && new Date(token.expiresAt).toISOString(),
   };
 });

@@ -4,6 +4,7 @@ import type { Mutant } from "./mutant.ts";
 import { DOOR } from "./door.ts";
 import { ORDERS } from "./orders.ts";
 import { PATCHES } from "./patches.ts";
+import { TOKENS } from "./tokens.ts";
 import { WRITER } from "./writer.ts";
 
 export const MUTANTS: readonly Mutant[] = [
@@ -12,4 +13,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...DASHBOARDS,
   ...DOOR,
   ...PATCHES,
+  ...TOKENS,
 ];

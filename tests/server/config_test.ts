@@ -96,6 +96,27 @@ Deno.test("WEIR_ALLOWED_ORIGINS: a list is read as a browser writes origins", ()
   assertEquals(readConfig({}).allowedOrigins, []);
 });
 
+Deno.test("WEIR_EMBED_ORIGINS: whole origins of http and https alone, and nothing that ends a header's value", () => {
+  const read = (text: string) => readConfig({ WEIR_EMBED_ORIGINS: text }).embedOrigins;
+  assertEquals(read("https://shop.example, HTTP://[::1]:3000/"), [
+    "https://shop.example",
+    "http://[::1]:3000",
+  ]);
+  const wrong = ["*", "null", "https://a;script-src", "https://shop.example/page", "shop.example"];
+  for (const text of [...wrong, "file:///a", "https://u:p@a", "https://a b", "https://a?b", ","]) {
+    assertMatch(lineAbout("WEIR_EMBED_ORIGINS", text), /must be origins separated by commas/);
+  }
+});
+
+Deno.test("WEIR_TOKEN_MAX_SECONDS: from a minute to a year, an hour by itself", () => {
+  const read = (text: string) => readConfig({ WEIR_TOKEN_MAX_SECONDS: text }).tokenMaxSeconds;
+  assertEquals([read("60"), read("31536000")], [60, 31_536_000]);
+  assertEquals(readConfig({}).tokenMaxSeconds, 3_600);
+  for (const text of ["59", "31536001", "1h", "-60"]) {
+    assertMatch(lineAbout("WEIR_TOKEN_MAX_SECONDS", text), /whole number from 60 to 31536000/);
+  }
+});
+
 Deno.test("WEIR_ALLOWED_ORIGINS and WEIR_ALLOWED_HOSTS: a wrong entry is refused", () => {
   const origins = [
     "shop.example",

@@ -11,6 +11,7 @@ import { outage } from "./scenes/outage.ts";
 import { overflow } from "./scenes/overflow.ts";
 import { sockets } from "./scenes/sockets.ts";
 import { stopping } from "./scenes/stopping.ts";
+import { tokens } from "./scenes/tokens.ts";
 import { wrongOrders } from "./scenes/wrong_orders.ts";
 import type { Scene } from "./scene.ts";
 
@@ -19,6 +20,7 @@ export const SCENES: readonly Scene[] = [
   http,
   sockets,
   keys,
+  tokens,
   orders,
   wrongOrders,
   dashboards,

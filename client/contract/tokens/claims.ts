@@ -54,6 +54,12 @@ export const renewTokenInput = z.strictObject({
   token: z.string().pipe(z.string().min(1).max(MAX_TOKEN_LETTERS)),
 });
 
+/** The input of `renewToken`. */
+export interface RenewTokenInput {
+  /** A browser token of the same API key as the one before, in force. */
+  readonly token: string;
+}
+
 /** The answer of `renewToken`. */
 export interface RenewedToken {
   /** The time at which the new token expires. */

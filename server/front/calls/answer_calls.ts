@@ -72,14 +72,16 @@ async function answerOne(
   const getRawInput = () => input = inputs()[index];
   try {
     const direct = directCallOf(procedure);
-    const data: unknown = direct !== undefined ? await direct(ctx, getRawInput) : await procedure({
-      path,
-      getRawInput: () => Promise.resolve().then(getRawInput),
-      ctx,
-      type,
-      signal: undefined,
-      batchIndex: index,
-    });
+    const data: unknown = direct !== undefined
+      ? await direct(ctx, path, getRawInput)
+      : await procedure({
+        path,
+        getRawInput: () => Promise.resolve().then(getRawInput),
+        ctx,
+        type,
+        signal: undefined,
+        batchIndex: index,
+      });
     return { response: { result: { data } }, error: undefined };
   } catch (cause) {
     const error = getTRPCErrorFromUnknown(cause);

@@ -5,13 +5,13 @@
  * A database that has not answered for a while is silent. That is counted in turns of the process
  * and not in time alone: a process that is busy has not got round to the answer that lies there.
  */
-import type { ApiKey } from "../../../sql/api_keys.ts";
+import type { KeyInForce } from "../../../sql/api_keys.ts";
 import { pause } from "../../../sql/waiting.ts";
 
 /** The database's answer about a token. */
 export interface KeyAnswer {
   /** Null: there is no such key in force. */
-  readonly key: ApiKey | null;
+  readonly key: KeyInForce | null;
   /** The moment from which the answer speaks, by `now`: its statement was sent then. */
   readonly askedAt: number;
 }
@@ -26,7 +26,7 @@ export interface KeyRead {
 
 export interface KeyReadsOptions {
   /** Reads the database; null for each token without a key in force. */
-  readonly findKeys: (tokens: readonly string[]) => Promise<readonly (ApiKey | null)[]>;
+  readonly findKeys: (tokens: readonly string[]) => Promise<readonly (KeyInForce | null)[]>;
   /** Called with each answer, before anybody who waits for it. */
   readonly onAnswer: (token: string, answer: KeyAnswer) => void;
   /** Called when the read of so many tokens has failed. */

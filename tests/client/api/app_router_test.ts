@@ -44,8 +44,15 @@ Deno.test("the client's type of the router has the server's procedures, inputs a
   assertSame<SameEach<ClientOutputs["ops"], Outputs["ops"]>>();
   assertSame<SameEach<ClientInputs["ops"]["deadLetters"], Inputs["ops"]["deadLetters"]>>();
   assertSame<SameEach<ClientOutputs["ops"]["deadLetters"], Outputs["ops"]["deadLetters"]>>();
-  assertSame<SameEach<Pick<ClientInputs, "whoami">, Pick<Inputs, "whoami">>>();
-  assertSame<SameEach<Pick<ClientOutputs, "whoami">, Pick<Outputs, "whoami">>>();
+  type OfTokens = "whoami" | "renewToken";
+  assertSame<SameEach<Pick<ClientInputs, OfTokens>, Pick<Inputs, OfTokens>>>();
+  assertSame<SameEach<Pick<ClientOutputs, OfTokens>, Pick<Outputs, OfTokens>>>();
   assertSame<SameEach<inferRouterError<AppRouter>, inferRouterError<Served>>>();
-  assertEquals(Object.keys(appRouter._def.record), ["orders", "dashboard", "ops", "whoami"]);
+  assertEquals(Object.keys(appRouter._def.record), [
+    "orders",
+    "dashboard",
+    "ops",
+    "whoami",
+    "renewToken",
+  ]);
 });

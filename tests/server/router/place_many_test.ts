@@ -10,6 +10,7 @@ const principal: Principal = {
   scopes: new Set(["orders:write"]),
   storeIds: null,
   currencies: null,
+  token: null,
 };
 
 const acknowledgement = {

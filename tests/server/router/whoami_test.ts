@@ -13,6 +13,8 @@ Deno.test("whoami answers any valid key with its name, scopes, stores and curren
       storeId: null,
       stores: null,
       currencies: null,
+      procedures: null,
+      expiresAt: null,
     });
     const till = await createKey(["dashboard:read", "orders:write"], "berlin");
     const { status, body } = await callHttp(url, "query", "whoami", undefined, till.token);
@@ -22,6 +24,8 @@ Deno.test("whoami answers any valid key with its name, scopes, stores and curren
       storeId: "berlin",
       stores: ["berlin"],
       currencies: null,
+      procedures: null,
+      expiresAt: null,
     };
     assertEquals([status, body], [200, { result: { data: expected } }]);
     const none = await createKey([]);
@@ -31,6 +35,8 @@ Deno.test("whoami answers any valid key with its name, scopes, stores and curren
       storeId: null,
       stores: null,
       currencies: null,
+      procedures: null,
+      expiresAt: null,
     });
     const two = await createKey([], ["lyon", "berlin"], ["EUR", "CHF"]);
     assertEquals(await clientOf(two.token).api.whoami.query(), {
@@ -39,6 +45,8 @@ Deno.test("whoami answers any valid key with its name, scopes, stores and curren
       storeId: null,
       stores: ["lyon", "berlin"],
       currencies: ["EUR", "CHF"],
+      procedures: null,
+      expiresAt: null,
     });
   }));
 

@@ -76,7 +76,16 @@ export const TABLE: Readonly<Record<string, Row>> = {
   },
   "ops.deadLetters.discard": { scope: "ops", ...CLOSED, input: ofLetter({ reason: "a test" }) },
   whoami: { scope: null, ...FREE },
+  renewToken: {
+    scope: null,
+    store: "free",
+    input: () => ({ token: "nonsense" }),
+    allowed: "invalid_input",
+  },
 };
+
+/** A token may call these without naming them. */
+const OF_EVERY_TOKEN = ["whoami", "renewToken"];
 
 /** The stores that a call can be about. */
 export function storesOf({ store }: Row): readonly Store[] {
@@ -84,17 +93,25 @@ export function storesOf({ store }: Row): readonly Store[] {
   return store === "named" || store === "optional" ? STORES : ["none"];
 }
 
-/** The parts of a key that the table needs. Null: the key is not in force. */
+/** The parts of a key or a token that the table needs. Null: it is not in force. */
 export type Rights = {
   readonly scopes: readonly Scope[];
   readonly isForAllStores: boolean;
+  /** The store that it is for, where it is not for all. Left out: its own. Null: none. */
+  readonly itsStore?: "own" | "other" | null;
+  /** The procedures of a token. Left out: all. */
+  readonly procedures?: readonly string[];
 } | null;
 
 /** The reason of the refusal that a caller with these rights must get; null: an answer. */
-export function outcomeOf(row: Row, rights: Rights, store: Store): RefusalReason | null {
+export function outcomeOf(path: string, rights: Rights, store: Store): RefusalReason | null {
+  const row = TABLE[path]!;
   if (rights === null) return "unauthenticated";
+  const { itsStore = "own", procedures } = rights;
+  const isForPath = procedures?.includes(path) ?? true;
+  if (!isForPath && !OF_EVERY_TOKEN.includes(path)) return "forbidden";
   if (row.scope !== null && !rights.scopes.includes(row.scope)) return "forbidden";
   if (row.store === "named" && store === "none") return "invalid_input";
-  const isAllowed = rights.isForAllStores || row.store === "free" || store === "own";
+  const isAllowed = rights.isForAllStores || row.store === "free" || store === itsStore;
   return isAllowed ? row.allowed : "forbidden";
 }

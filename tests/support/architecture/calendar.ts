@@ -11,7 +11,8 @@ import type { Rule } from "./source.ts";
 /**
  * The files that may read the calendar. They show people a start, a last run, a failure, the begin
  * of a problem, the name of a folder that was set aside, and the date of an answer. `signs.ts` alone compares the calendar
- * with the database's clock, to tell when the calendar is wrong.
+ * with the database's clock, to tell when the calendar is wrong. `router/tokens/calendar.ts` is for the
+ * times in browser tokens, which come from the calendars of other machines.
  */
 const FOR_PEOPLE = [
   "server/front/lane/http_date.ts",
@@ -19,6 +20,7 @@ const FOR_PEOPLE = [
   "server/ops/problems/watch.ts",
   "server/figures/auditing.ts",
   "server/signs.ts",
+  "server/router/tokens/calendar.ts",
   "actors/aggregator/aggregator.ts",
   "server/telemetry/hints.ts",
   "actors/order_writer/behaviour.ts",

@@ -1,10 +1,10 @@
 import { assertEquals, assertLess, assertRejects } from "@std/assert";
 import { createAuth } from "../../../../server/front/keys/auth.ts";
 import { Refused } from "../../../../client/contract/refused.ts";
-import type { ApiKey } from "../../../../sql/api_keys.ts";
+import type { KeyInForce } from "../../../../sql/api_keys.ts";
 import { PoolBusy } from "../../../../sql/connection/gate.ts";
 
-const KEY: ApiKey = {
+const KEY: KeyInForce = {
   keyId: "k1",
   label: "till",
   scopes: ["orders:write"],
@@ -12,6 +12,7 @@ const KEY: ApiKey = {
   currencies: null,
   createdAt: "",
   revokedAt: null,
+  tokenKey: null,
 };
 
 /** A token of the right form. */
@@ -34,7 +35,7 @@ async function said(answer: Promise<{ keyId: string }>): Promise<string> {
 /** A database whose answers the test gives. */
 function aDatabase() {
   const database = {
-    answer: (): Promise<ApiKey | null> => Promise.resolve(KEY),
+    answer: (): Promise<KeyInForce | null> => Promise.resolve(KEY),
     /** The tokens that were looked up. */
     reads: 0,
     find: async (tokens: readonly string[]) => {
@@ -57,6 +58,8 @@ function anAuth() {
   };
   const auth = createAuth({
     devKey: "dev-key",
+    tokenMaxSeconds: 3_600,
+    wallClock: Date.now,
     paces,
     now: () => time.now,
     findKnown: known.find,
@@ -101,7 +104,7 @@ Deno.test("a key that was revoked stops within 10 seconds, in use or not", async
 
 Deno.test("an entry speaks from the moment it was asked for, not from its answer", async () => {
   const { auth, known, unknown, time } = anAuth();
-  const late = Promise.withResolvers<ApiKey>();
+  const late = Promise.withResolvers<KeyInForce>();
   unknown.answer = () => late.promise;
   const first = said(auth.authenticate(A));
   time.now += 8_000;
@@ -115,7 +118,7 @@ Deno.test("an entry speaks from the moment it was asked for, not from its answer
 Deno.test("a key in use is read again in the background, and no call waits for it", async () => {
   const { auth, known, time } = anAuth();
   assertEquals(await said(auth.authenticate(A)), "k1");
-  const answer = Promise.withResolvers<ApiKey>();
+  const answer = Promise.withResolvers<KeyInForce>();
   known.answer = () => answer.promise;
   time.now += 4_000;
   assertEquals([await said(auth.authenticate(A)), known.reads], ["k1", 0]);
@@ -149,8 +152,8 @@ Deno.test("while the database hangs a known key works on", async () => {
 
 Deno.test("while the database answers, if slowly, a known key waits for its answer", async () => {
   const { auth, known, time } = anAuth();
-  const slow = (answer: ApiKey | null) => () =>
-    new Promise<ApiKey | null>((resolve) => setTimeout(() => resolve(answer), 150));
+  const slow = (answer: KeyInForce | null) => () =>
+    new Promise<KeyInForce | null>((resolve) => setTimeout(() => resolve(answer), 150));
   assertEquals(await said(auth.authenticate(A)), "k1");
   assertEquals(await said(auth.authenticate(B)), "k1");
   time.now += 60_000;

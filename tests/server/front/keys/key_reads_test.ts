@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type KeyAnswer, KeyReads } from "../../../../server/front/keys/key_reads.ts";
-import type { ApiKey } from "../../../../sql/api_keys.ts";
+import type { KeyInForce } from "../../../../sql/api_keys.ts";
 
-type Keys = (ApiKey | null)[];
+type Keys = (KeyInForce | null)[];
 
 /** Reads whose statements the test answers, one after the other. */
 function someReads(maxWaiting = Infinity) {

@@ -1,0 +1,140 @@
+/** The price of browser tokens: reads, signatures, turns; and the keys that have signed them. */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { Refused } from "../../../../client/contract/refused.ts";
+import { createBrowserToken } from "../../../../client/tokens.ts";
+import { textOfId } from "../../../../sql/api_keys.ts";
+import { anAuth, ID, KEY, OTHER_KEY, said, WRONG } from "../../../support/access/token_auth.ts";
+import {
+  confusedToken,
+  nowSeconds,
+  signedToken,
+  unsignedToken,
+  withClaims,
+} from "../../../support/access/tokens.ts";
+
+Deno.test("a token of a key that the instance knows costs no read, also while the database is away", async () => {
+  const { authenticate, database, time } = await anAuth();
+  assertEquals(await said(authenticate(KEY)), ID);
+  database.reads.length = 0;
+  for (let count = 0; count < 3; count++) {
+    assertEquals(await said(authenticate(await signedToken(KEY, { jti: `${count}` }))), ID);
+  }
+  assertEquals(database.reads, []);
+  database.find = () => Promise.reject(Object.assign(new Error(), { code: "ECONNREFUSED" }));
+  time.ms = 60_000;
+  assertEquals(await said(authenticate(await signedToken(KEY, { jti: "late" }))), ID);
+  assert((await said(authenticate(await signedToken(OTHER_KEY)))).startsWith("unavailable: "));
+});
+
+Deno.test("a token whose key nobody has used is looked up by the key's id, once", async () => {
+  const { authenticate, database } = await anAuth();
+  const token = await signedToken(KEY);
+  const answers = await Promise.all([1, 2, 3].map(() => said(authenticate(token))));
+  assertEquals([answers, database.reads], [[ID, ID, ID], [textOfId(ID)]]);
+  for (const text of [ID, textOfId(ID)]) {
+    assertEquals(
+      await said(authenticate(text)),
+      "unauthenticated: the API key is wrong or revoked",
+    );
+  }
+});
+
+Deno.test("a revoked key stops its tokens within 10 seconds, in use or not", async () => {
+  for (const stepMs of [1_000, 9_999, 10_000]) {
+    const { authenticate, database, time } = await anAuth();
+    const token = await signedToken(KEY);
+    assertEquals(await said(authenticate(token)), ID);
+    database.find = (texts) => Promise.resolve(texts.map(() => null));
+    let usedAt = 0;
+    for (; await said(authenticate(token)) === ID; time.ms += stepMs) usedAt = time.ms;
+    assert(usedAt < 10_000, `used every ${stepMs} ms`);
+    assertEquals(await said(authenticate(token)), `unauthenticated: ${WRONG}`);
+  }
+});
+
+Deno.test("a key that was made before there were tokens can have none, and its token is told so", async () => {
+  const { authenticate } = await anAuth({ tokenKey: null });
+  assertEquals(
+    await said(authenticate(await signedToken(KEY))),
+    "unauthenticated: the token's API key was made before there were tokens: " +
+      "make a new key, and sign with that",
+  );
+});
+
+Deno.test("a token of the development key works without a database", async () => {
+  const { authenticate, database } = await anAuth();
+  const options = { procedures: ["ops.status"], expiresInSeconds: 60 } as const;
+  const { token } = await createBrowserToken({ ...options, key: "dev-key-for-tests" });
+  const { keyId, name, token: limits } = await authenticate(token);
+  assertEquals([keyId, name, [...limits!.procedures]], ["dev", "development", ["ops.status"]]);
+  assertEquals(database.reads, []);
+  const other = await createBrowserToken({ ...options, key: "another-dev-key" });
+  assertEquals(await said(authenticate(other.token)), `unauthenticated: ${WRONG}`);
+});
+
+Deno.test("text without the head of a token costs neither a read nor a signature", async () => {
+  const { authenticate, database } = await anAuth();
+  const right = await signedToken(KEY);
+  const [head, claims, signature] = right.split(".");
+  const { subtle } = crypto;
+  const { verify } = subtle;
+  let verified = 0;
+  subtle.verify = (...args: Parameters<typeof verify>) => {
+    verified++;
+    return verify.apply(subtle, args);
+  };
+  try {
+    const guesses = [
+      `${head}.${claims}.${signature}A`,
+      `${head}.${claims}`,
+      `${head}.${claims}.`,
+      `AAAA.${claims}.${signature}`,
+      `${"e30"}.${claims}.${signature}`,
+      `${head}.${"A".repeat(5_000)}.${signature}`,
+      await unsignedToken(KEY),
+      await confusedToken(KEY),
+    ];
+    for (const guess of guesses) assert((await said(authenticate(guess))).startsWith("unauth"));
+    assertEquals([database.reads, verified], [[], 0]);
+    const forged = withClaims(right, { storeId: "any" });
+    for (let count = 0; count < 3; count++) {
+      assertEquals(await said(authenticate(forged)), `unauthenticated: ${WRONG}`);
+      assertEquals(await said(authenticate(right)), ID);
+    }
+    assertEquals(verified, 2, "one for each text, however often it comes");
+    await said(authenticate(await signedToken(OTHER_KEY)));
+    assertEquals(verified, 2, "none for a key that is not in force");
+  } finally {
+    Reflect.deleteProperty(subtle, "verify");
+  }
+});
+
+Deno.test("a bounded number of signatures is checked at once", async () => {
+  const { authenticate } = await anAuth();
+  assertEquals(await said(authenticate(KEY)), ID);
+  const right = await signedToken(KEY);
+  const forged = Array.from(
+    { length: 1_200 },
+    (_, count) => withClaims(right, { jti: `${count}` }),
+  );
+  const answers = await Promise.all(forged.map((token) => said(authenticate(token))));
+  const shed = answers.filter((answer) => answer.startsWith("unavailable: ")).length;
+  assertEquals([shed, answers.length - shed], [200, 1_000]);
+  assertEquals(new Set(answers).size, 2);
+  assertEquals(await said(authenticate(right)), ID);
+});
+
+Deno.test("the refusal of a signed token takes another turn than that of a stranger", async () => {
+  const { authenticate, turns, database, time } = await anAuth();
+  const now = nowSeconds();
+  const expired = await signedToken(KEY, { iat: now - 700, exp: now - 100 });
+  const right = await signedToken(KEY);
+  await assertRejects(() => authenticate(expired), Refused);
+  await assertRejects(() => authenticate(withClaims(right, { storeId: "any" })), Refused);
+  await assertRejects(() => authenticate("a.b.c"), Refused);
+  await authenticate(right);
+  database.find = (texts) => Promise.resolve(texts.map(() => null));
+  time.ms = 60_000;
+  await assertRejects(() => authenticate(right), Refused);
+  assertEquals(turns, ["former", "stranger", "stranger", "former"]);
+});
