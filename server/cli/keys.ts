@@ -1,5 +1,5 @@
 /**
- * `deno task keys`: makes, lists and revokes API keys.
+ * `deno task keys`: makes, lists and revokes API keys, and makes links (share_link.ts).
  *
  * The token of a key is printed once, when the key is made. It is alone on stdout, so that a script
  * can read it. The database has a hash of it only. A new database gets its schema first, as at the
@@ -23,6 +23,7 @@ import {
   TaskFailure,
 } from "./command.ts";
 import { withDatabaseUrl } from "./database_url.ts";
+import { addLink } from "./share_link.ts";
 
 /** The scopes of a key without `--scope`: all that an application needs, nothing for operators. */
 const DEFAULT_SCOPES: readonly Scope[] = ["orders:write", "orders:read", "dashboard:read"];
@@ -88,6 +89,8 @@ command.command("revoke")
     if (!isRevoked) throw new TaskFailure(`there is no key ${keyId} in force`);
     console.log(`key ${keyId} is revoked`);
   });
+
+addLink(command);
 
 async function withKeys<T>(use: (pool: Pool) => Promise<T>): Promise<T> {
   const config = readConfig();

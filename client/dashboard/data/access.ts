@@ -1,6 +1,6 @@
 /**
- * The access that an API key gives: the store it is for, and in words what it may do and what it
- * may not.
+ * The access that an API key or a browser token gives: the store it is for, and in words what it may
+ * do and what it may not.
  *
  * An instance of an older version may not know `whoami`, as in the middle of a deploy. The page then
  * asks for everything, and the server's refusals say what is missing.
@@ -33,13 +33,28 @@ export function storeToShow(access: Access, asked: string | null): string | null
   return stores[0] ?? null;
 }
 
-/** True unless the key surely has not got `scope`. */
-export function mayHave(access: Access, scope: Scope): boolean {
-  return access === null || access.scopes.includes(scope);
+/** The subscriptions of the page, each with the scope that it needs. */
+const SCOPE_OF = { "dashboard.live": "dashboard:read", "ops.onStatus": "ops" } as const;
+
+/** True unless the key or the token surely may not follow this. */
+export function mayFollow(access: Access, path: keyof typeof SCOPE_OF): boolean {
+  if (access === null) return true;
+  const { scopes, procedures = null } = access as
+    & Pick<Whoami, "scopes">
+    & Partial<Pick<Whoami, "procedures">>; // an older server knows of no tokens
+  return scopes.includes(SCOPE_OF[path]) && (procedures?.includes(path) ?? true);
+}
+
+/** True for a text that is a browser token, such as a share link has. An API key has no dots. */
+export function isBrowserToken(text: string): boolean {
+  return /^[\w-]+\.[\w-]+\.[\w-]+$/.test(text);
 }
 
 /** The sentences for a key that may not read figures: what it may do, and what is missing. */
-export function lackOfFigures({ name, scopes }: Whoami): string {
+export function lackOfFigures({ name, scopes, procedures = null }: Whoami): string {
+  if (procedures !== null && scopes.includes(SCOPE_OF["dashboard.live"])) {
+    return `The token “\u2068${name}\u2069” shows no figures: it is not for dashboard.live.`;
+  }
   // A name can hold text of any direction. The two marks keep it from turning the sentence round.
   const may = scopes.length === 0 ? "do nothing" : listed(scopes.map((scope) => ABILITIES[scope]));
   return `The key “\u2068${name}\u2069” may ${may}. ` +

@@ -8,9 +8,16 @@
  */
 import { batch, type ReadonlySignal, signal } from "@preact/signals";
 import { createWeirClient, type OpsStatus, type Snapshot, type WeirClient } from "../../mod.ts";
-import { type Access, isUnknownProcedure, lackOfFigures, mayHave, storeToShow } from "./access.ts";
+import {
+  type Access,
+  isBrowserToken,
+  isUnknownProcedure,
+  lackOfFigures,
+  mayFollow,
+  storeToShow,
+} from "./access.ts";
 import { keepSubscribed } from "./feed.ts";
-import type { Problem } from "./problem.ts";
+import { type Problem, problemOfLink } from "./problem.ts";
 import { askUntilAnswered } from "./question.ts";
 import { rank, type Ranking } from "./ranking.ts";
 
@@ -77,7 +84,9 @@ let opened = 0;
 export function openDashboard(options: DashboardOptions): Dashboard {
   const client = createWeirClient(options);
   const state = createState(options.storeId);
-  const onProblem = (place: { value: Problem | null }) => (problem: Problem) => {
+  const isLink = isBrowserToken(options.token);
+  const onProblem = (place: { value: Problem | null }) => (found: Problem) => {
+    const problem = isLink ? problemOfLink(found) : found;
     place.value = problem;
     if (problem.reason === "unauthenticated") options.onUnauthenticated(problem);
   };
@@ -100,9 +109,9 @@ export function openDashboard(options: DashboardOptions): Dashboard {
         if (shown !== null && options.storeId !== null && shown !== options.storeId) {
           return options.onOtherStore(shown);
         }
-        if (mayHave(access, "ops")) ends.push(followStatus(feeds));
+        if (mayFollow(access, "ops.onStatus")) ends.push(followStatus(feeds));
         else connectionOf(state).onStarted(); // the answer came, and perhaps nothing else will
-        if (access === null || mayHave(access, "dashboard:read")) ends.push(followFigures(feeds));
+        if (access === null || mayFollow(access, "dashboard.live")) ends.push(followFigures(feeds));
         else state.figuresProblem.value = finalProblem(lackOfFigures(access));
       },
       onProblem: onProblem(state.figuresProblem),

@@ -11,6 +11,8 @@ export interface Problem {
   /** Null when the error did not come from the service. */
   readonly reason: RefusalReason | null;
   readonly sentence: string;
+  /** The server's own words as a sentence, where it has answered. */
+  readonly said?: string;
   /** The time until the next try; null when asking again cannot help. */
   readonly retryAfterMs: number | null;
 }
@@ -43,8 +45,19 @@ export function problemOf(error: unknown): Problem {
     reason,
     sentence: data === null ? lostAnswer(message) : SENTENCES[reason ?? "internal"] ??
       sentenceOf(message),
+    ...(data === null ? {} : { said: sentenceOf(message) }),
     retryAfterMs: isFinal ? null : data?.retryAfterMs ?? RETRY_AFTER_MS,
   };
+}
+
+/**
+ * The problem of a page that a share link has opened. Its viewer knows of no key, and whoever made the
+ * link can make another.
+ */
+export function problemOfLink(problem: Problem): Problem {
+  const { reason, said } = problem;
+  if (reason !== "unauthenticated" || said === undefined) return problem;
+  return { ...problem, sentence: `${said} Ask for a new link.` };
 }
 
 /** The server was not reached, or its answer was lost or spoilt on its way. */

@@ -2,7 +2,8 @@
  * The session of the page: the API key, the store and the kind of screen, from the link that opened
  * it.
  *
- * A link may end in `#token=<key>&store=<id>&wall`. The key is removed from the address bar at once,
+ * A link may end in `#token=<key or browser token>&store=<id>&wall`, or in `&embed` for a page in the
+ * frame of another one, which shows figures and nothing else. The key is removed from the address bar at once,
  * so that it is neither bookmarked nor copied, and no server ever sees the part after `#`. The rest
  * stays in the address bar.
  *
@@ -21,6 +22,8 @@ export interface SessionState {
   readonly storeId: string | null;
   /** True for a screen on a wall: large figures, and nobody to touch it. */
   readonly isWall: boolean;
+  /** True for a page in a frame: figures alone, nothing to choose or to sign in. */
+  readonly isEmbedded: boolean;
   /** The reason why the last key was not taken; null: nothing is wrong. */
   readonly refusal: string | null;
 }
@@ -46,6 +49,7 @@ export interface Fragment {
   readonly token: string | null;
   readonly storeId: string | null;
   readonly isWall: boolean;
+  readonly isEmbedded: boolean;
 }
 
 /** A header carries these characters alone. No key has another one. */
@@ -54,12 +58,13 @@ const NO_KEY = "This is not an API key: it has letters that no key has.";
 
 /** Reads the link and the key that is remembered. Follows a new link in the same tab. */
 export function startSession(): Session {
-  const { isWall } = readFragment(location.hash);
+  const { isWall, isEmbedded } = readFragment(location.hash);
   const kept = new KeptKey(() => sessionStorage, () => localStorage);
   const state = signal<SessionState>({
     token: kept.read(isWall),
     storeId: null,
     isWall,
+    isEmbedded,
     refusal: null,
   });
   const change = (part: Partial<SessionState>) => {
@@ -73,8 +78,8 @@ export function startSession(): Session {
     change({ token, refusal: null });
   };
   const followLink = () => {
-    const { token, storeId, isWall } = readFragment(location.hash);
-    change({ storeId, isWall });
+    const { token, storeId, isWall, isEmbedded } = readFragment(location.hash);
+    change({ storeId, isWall, isEmbedded });
     const current = token ?? state.value.token ?? kept.read(isWall);
     if (current !== null) signIn(current);
   };
@@ -102,14 +107,16 @@ export function readFragment(hash: string): Fragment {
   return {
     token: parts.get("token")?.trim() || null,
     storeId: parts.get("store") || null,
-    isWall: parts.has("wall"),
+    isWall: parts.has("wall") && !parts.has("embed"),
+    isEmbedded: parts.has("embed"),
   };
 }
 
 /** Writes a link's fragment, without a key. `wall` alone gives `#wall`. */
-export function writeFragment({ storeId, isWall }: Omit<Fragment, "token">): string {
+export function writeFragment({ storeId, isWall, isEmbedded }: Omit<Fragment, "token">): string {
   const parts = storeId === null ? [] : [`store=${encodeURIComponent(storeId)}`];
   if (isWall) parts.push("wall");
+  if (isEmbedded) parts.push("embed");
   return parts.length === 0 ? "" : `#${parts.join("&")}`;
 }
 

@@ -2,16 +2,18 @@
  * The page: the store and the connection at the top, then the freshness of the figures, the
  * figures, and the operators' part. Without a key the page is the form that asks for one.
  *
- * A wall has no choices at the top: nobody stands there.
+ * A wall has no choices at the top: nobody stands there. A page in a frame has none either, and no
+ * operators' part.
  * Tested in tests/page/dashboard_test.ts and tests/page/wall_test.ts.
  */
 import type { ReadonlySignal } from "@preact/signals";
-import { mayHave } from "../data/access.ts";
+import { mayFollow } from "../data/access.ts";
 import type { Dashboard } from "../data/dashboard.ts";
 import { Figures } from "./figures/figures.tsx";
 import { Freshness } from "./freshness.tsx";
 import { Operators } from "./operators.tsx";
 import { type Session, writeFragment } from "../data/session.ts";
+import { NoFigures } from "./no_figures.tsx";
 import { SignIn } from "./sign_in.tsx";
 import { StoreChoice } from "./store_choice.tsx";
 import { Wave } from "./wave.tsx";
@@ -27,8 +29,10 @@ export interface AppProps {
 
 export function App({ session, dashboard, now, isOutdated }: AppProps) {
   const opened = dashboard.value;
-  if (opened === null) return <SignIn session={session} />;
-  const { isWall } = session.state.value;
+  const { isWall, isEmbedded, refusal } = session.state.value;
+  if (opened === null) {
+    return isEmbedded ? <NoFigures why={refusal} /> : <SignIn session={session} />;
+  }
   const access = opened.access.value;
   const isLive = opened.isCurrent.value && opened.shown.value?.silence === null;
   return (
@@ -37,7 +41,7 @@ export function App({ session, dashboard, now, isOutdated }: AppProps) {
         <h1>
           <Wave /> Weir
         </h1>
-        {isWall ? <WallStore dashboard={opened} /> : (
+        {isWall || isEmbedded ? <NamedStore dashboard={opened} /> : (
           <StoreChoice
             key={opened.serial}
             storeId={opened.storeId.value}
@@ -46,13 +50,13 @@ export function App({ session, dashboard, now, isOutdated }: AppProps) {
           />
         )}
         <ConnectionState connection={opened.connection} />
-        {!isWall && <Ways session={session} isOutdated={isOutdated} />}
+        {!isWall && !isEmbedded && <Ways session={session} isOutdated={isOutdated} />}
       </header>
       <RefusedKey session={session} />
       <main key={`${opened.serial} ${isWall}`} data-live={isLive}>
         <Freshness dashboard={opened} now={now} />
         <Figures dashboard={opened} now={now} isWall={isWall} />
-        {access !== undefined && mayHave(access, "ops") && (
+        {!isEmbedded && access !== undefined && mayFollow(access, "ops.onStatus") && (
           <Operators dashboard={opened} now={now} isWall={isWall} />
         )}
       </main>
@@ -86,7 +90,7 @@ function Ways({ session, isOutdated }: Pick<AppProps, "session" | "isOutdated">)
           Load the new version
         </button>
       )}
-      <a href={writeFragment({ storeId, isWall: true })}>Wall</a>
+      <a href={writeFragment({ storeId, isWall: true, isEmbedded: false })}>Wall</a>
       <button type="button" class="plain" onClick={() => session.signOut()}>
         Forget key
       </button>
@@ -94,7 +98,7 @@ function Ways({ session, isOutdated }: Pick<AppProps, "session" | "isOutdated">)
   );
 }
 
-function WallStore({ dashboard: { storeId } }: { readonly dashboard: Dashboard }) {
+function NamedStore({ dashboard: { storeId } }: { readonly dashboard: Dashboard }) {
   return <p class="wall-store" data-testid="wall-store">{storeId.value ?? "all stores"}</p>;
 }
 

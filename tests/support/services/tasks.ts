@@ -6,7 +6,16 @@ const ROOT = new URL("../../../", import.meta.url);
 
 /** Keeps variables of the shell that runs the tests away from the tasks; empty is unset. */
 const UNSET = Object.fromEntries(
-  ["PORT", "HOST", "DATABASE_URL", "REDIS_URL", "WEIR_DATA_DIR", "WEIR_DEV_KEY", "LOG_LEVEL"]
+  [
+    "WEIR_KEY",
+    "PORT",
+    "HOST",
+    "DATABASE_URL",
+    "REDIS_URL",
+    "WEIR_DATA_DIR",
+    "WEIR_DEV_KEY",
+    "LOG_LEVEL",
+  ]
     .map((name) => [name, ""]),
 );
 

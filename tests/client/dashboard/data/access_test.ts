@@ -1,9 +1,12 @@
 import { assertEquals } from "@std/assert";
 import { TRPCClientError } from "@trpc/client";
+import { SCOPES } from "../../../../client/contract/scope.ts";
 import {
+  type Access,
+  isBrowserToken,
   isUnknownProcedure,
   lackOfFigures,
-  mayHave,
+  mayFollow,
   storesOf,
   storeToShow,
 } from "../../../../client/dashboard/data/access.ts";
@@ -14,6 +17,8 @@ const KEY = {
   storeId: "shop",
   stores: ["shop"],
   currencies: null,
+  procedures: null,
+  expiresAt: null,
 } as const;
 
 Deno.test("lackOfFigures() says what a key may do and what is missing", () => {
@@ -37,9 +42,31 @@ Deno.test("lackOfFigures() keeps a name of the other direction to itself", () =>
   assertEquals(sentence.startsWith("The key “\u2068קופה 3\u2069” may place"), true);
 });
 
-Deno.test("mayHave() forbids nothing where the server cannot tell", () => {
-  assertEquals([mayHave(KEY, "orders:write"), mayHave(KEY, "ops")], [true, false]);
-  assertEquals(mayHave(null, "ops"), true);
+Deno.test("mayFollow() needs the scope of the key and a procedure of the token, and forbids nothing where the server cannot tell", () => {
+  const follows = (access: Access) =>
+    (["dashboard.live", "ops.onStatus"] as const).map((path) => mayFollow(access, path));
+  assertEquals(follows({ ...KEY, scopes: ["dashboard:read"] }), [true, false]);
+  const all = { ...KEY, scopes: SCOPES };
+  assertEquals(follows({ ...all, procedures: ["dashboard.live"] }), [true, false]);
+  assertEquals(follows({ ...all, procedures: ["dashboard.snapshot"] }), [false, false]);
+  assertEquals(follows({ ...KEY, procedures: ["dashboard.live", "ops.onStatus"] }), [false, false]);
+  const { procedures: _, ...older } = all;
+  assertEquals(follows(older as typeof all), [true, true]);
+  assertEquals(follows(null), [true, true]);
+});
+
+Deno.test("lackOfFigures() names the procedure that a token lacks, where the key could", () => {
+  const token = { ...KEY, scopes: SCOPES, procedures: ["orders.place"] };
+  assertEquals(
+    lackOfFigures(token).replaceAll(/[\u2068\u2069]/g, ""),
+    "The token “till 3” shows no figures: it is not for dashboard.live.",
+  );
+});
+
+Deno.test("isBrowserToken() tells a token from keys of every form", () => {
+  assertEquals(isBrowserToken("eyJhbGciOiJFZERTQSJ9.eyJhdWQiOiJ3ZWlyIn0.c2ln-_"), true);
+  const keys = [`weir_0123456789abcdef_${"x".repeat(43)}`, "a-key-for-tests", "shop.example"];
+  assertEquals(keys.map(isBrowserToken), [false, false, false]);
 });
 
 Deno.test("isUnknownProcedure() knows the answer of an older server", () => {

@@ -158,7 +158,7 @@ Deno.test("the age counts on from the age that the server said", () => {
 });
 
 Deno.test("readFragment() takes key, store and kind of screen out of a link", () => {
-  const none = { token: null, storeId: null, isWall: false };
+  const none = { token: null, storeId: null, isWall: false, isEmbedded: false };
   assertEquals(readFragment("#token=weir_a_b-c&store=shop-1"), {
     ...none,
     token: "weir_a_b-c",
@@ -168,12 +168,14 @@ Deno.test("readFragment() takes key, store and kind of screen out of a link", ()
   assertEquals(readFragment("#store=shop"), { ...none, storeId: "shop" });
   assertEquals(readFragment("#wall"), { ...none, isWall: true });
   assertEquals(readFragment("#wall&token=a"), { ...none, token: "a", isWall: true });
+  assertEquals(readFragment("#token=a.b.c&embed"), { ...none, token: "a.b.c", isEmbedded: true });
+  assertEquals(readFragment("#embed&wall"), { ...none, isEmbedded: true }, "a frame is no wall");
   assertEquals(readFragment("#token=&store="), none);
   assertEquals(readFragment(""), none);
 });
 
 Deno.test("writeFragment() writes what readFragment() reads, without the key", () => {
-  const fragments = ["", "#wall", "#store=shop-1", "#store=shop-1&wall"];
+  const fragments = ["", "#wall", "#store=shop-1", "#store=shop-1&wall", "#store=a&embed"];
   assertEquals(fragments.map((text) => writeFragment(readFragment(text))), fragments);
   assertEquals(writeFragment(readFragment("#token=secret&wall")), "#wall");
 });
