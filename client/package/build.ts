@@ -22,10 +22,14 @@ const PACKAGE_NAME = "weir-client";
 const ENTRIES = [
   { path: ".", name: "index", source: "client/mod.ts" },
   { path: "./file-store", name: "file_store", source: "client/outbox/stores/file_store.ts" },
+  { path: "./tokens", name: "tokens", source: "client/tokens.ts" },
 ];
 
-/** Their types are part of the client's own, so the package that a program installs must be the same. */
-const DEPENDENCIES = ["@trpc/client", "@trpc/server"];
+/**
+ * Types of tRPC's are part of the client's own, so the package that a program installs must be the same.
+ * jose signs: a mend of it should reach a backend without a new version of this package.
+ */
+const DEPENDENCIES = ["@trpc/client", "@trpc/server", "jose"];
 
 /** A page should hardly notice the client. */
 const MOST_PAGE_BYTES = 18_432;

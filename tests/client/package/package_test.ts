@@ -29,21 +29,21 @@ Deno.test("the package has nothing of the server, of Deno or of Node, and is sma
     "package/index.d.ts",
     "package/index.js",
     "package/package.json",
+    "package/tokens.d.ts",
+    "package/tokens.js",
   ]);
   const folder = new URL("../../../client/dist/package/", import.meta.url);
   const read = (name: string) => Deno.readTextFile(new URL(name, folder));
-  const code = await read("index.js");
-  assertEquals(
-    /\b(?:Deno|Bun|process|Buffer)\s*[.[]|\brequire\(/.exec(codeOf(code))?.[0],
-    undefined,
-  );
-  assertEquals(
-    [...code.matchAll(/from "([^"]+)"/g)].map(([, from]) => from).filter((from) =>
-      from !== "@trpc/client"
-    ),
-    [],
-  );
-  for (const name of ["index.d.ts", "file_store.d.ts"]) {
+  for (const [name, dependency] of [["index.js", "@trpc/client"], ["tokens.js", "jose"]] as const) {
+    const code = await read(name);
+    assertEquals(
+      /\b(?:Deno|Bun|process|Buffer)\s*[.[]|\brequire\(/.exec(codeOf(code))?.[0],
+      undefined,
+    );
+    const imported = [...code.matchAll(/from "([^"]+)"/g)].map(([, from]) => from);
+    assertEquals(imported.filter((from) => from !== dependency), []);
+  }
+  for (const name of ["index.d.ts", "file_store.d.ts", "tokens.d.ts"]) {
     const types = await read(name);
     assertEquals(/tests\/|server\/|\bzod\b|\.ts"/.exec(types)?.[0], undefined, name);
   }
@@ -65,6 +65,7 @@ Deno.test("a project of Node installs the tarball, checks its types and places i
         await Deno.writeTextFile(`${folder}/program_${index}.ts`, program);
       }
       await Deno.writeTextFile(`${folder}/store.ts`, FILE_STORE_PROGRAM);
+      await Deno.writeTextFile(`${folder}/backend.ts`, BACKEND_PROGRAM);
       const [npx, ...args] = TSC;
       for (const [module, resolution] of [["nodenext", "nodenext"], ["esnext", "bundler"]]) {
         const options = [
@@ -81,6 +82,7 @@ Deno.test("a project of Node installs the tarball, checks its types and places i
           ...options,
           ...libs,
           "store.ts",
+          "backend.ts",
           "program_0.ts",
           "program_1.ts",
         ]);
@@ -95,11 +97,31 @@ Deno.test("a project of Node installs the tarball, checks its types and places i
         "--types",
         "node",
         "store.ts",
+        "backend.ts",
       ])
         .then(() => run(folder, "node", ["store.js"], env));
       assertMatch(store, /^committed\nlive 2\n$/);
+      assertEquals(await run(folder, "node", ["backend.js"], env), "berlin dashboard.live\n");
     })
   ));
+
+/** A backend that makes a token for a page, and the page's client. */
+const BACKEND_PROGRAM = `
+import { createWeirClient } from "weir-client";
+import { type BrowserToken, createBrowserToken } from "weir-client/tokens";
+
+const made: BrowserToken = await createBrowserToken({
+  key: process.env["WEIR_KEY"]!,
+  procedures: ["dashboard.live"],
+  storeId: "berlin",
+  expiresInSeconds: 600,
+});
+const weir = createWeirClient({ url: process.env["WEIR_URL"]!, token: () => made.token });
+const { storeId, procedures, expiresAt } = await weir.api.whoami.query();
+if (expiresAt !== made.expiresAt) throw new Error("another end");
+console.log(storeId, procedures?.join());
+await weir.close();
+`;
 
 /** An outbox in a file and live figures without a WebSocket, on the oldest Node that is promised. */
 const FILE_STORE_PROGRAM = `
