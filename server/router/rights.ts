@@ -8,9 +8,13 @@ import { type Refusal, refuse } from "../../client/contract/refusal.ts";
 import { Refused } from "../../client/contract/refused.ts";
 import type { Principal } from "./context.ts";
 
+/** Patches are the same figures as the frames, so a token for the frames is one for both. */
+const [FRAMES, PATCHES] = ["dashboard.live", "dashboard.livePatches"];
+
 /** @throws Refused when the caller has a token that is not for this procedure. */
 export function assertProcedure({ token }: Principal, path: string): void {
   if (token === null || token.procedures.has(path)) return;
+  if (path === PATCHES && token.procedures.has(FRAMES)) return;
   throw new Refused(refuse("forbidden", `this token is not for ${path}`));
 }
 

@@ -18,6 +18,7 @@ export const PROCEDURES = [
   "orders.onStatus",
   "dashboard.snapshot",
   "dashboard.live",
+  "dashboard.livePatches",
   "ops.status",
   "ops.onStatus",
   "ops.deadLetters.list",

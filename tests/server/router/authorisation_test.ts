@@ -4,6 +4,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { type Scope, SCOPES } from "../../../client/contract/scope.ts";
+import { PROCEDURES as TOKEN_PROCEDURES } from "../../../client/contract/tokens/claims.ts";
 import { appRouter } from "../../../server/router/mod.ts";
 import { outcomeOf, type Rights, storesOf, TABLE } from "../../support/access/table.ts";
 import { type Kind, tokenKinds } from "../../support/access/token_kinds.ts";
@@ -58,6 +59,7 @@ async function closedLetters({ api, database: { sql } }: InstanceTest) {
 
 Deno.test("the table of who may call what has every procedure of the router, and no other", () => {
   assertEquals(PROCEDURES.map(({ path }) => path).sort(), Object.keys(TABLE).sort());
+  assertEquals([...TOKEN_PROCEDURES].sort(), Object.keys(TABLE).sort());
 });
 
 Deno.test("every procedure tells every kind of key and token the same in every way of calling it, as the table says", () =>

@@ -45,7 +45,10 @@ export async function tokenKinds(
     {
       name: "a token for orders.list and dashboard.live",
       token: await ofKey({ procedures: ["orders.list", "dashboard.live"] }),
-      rights: { ...ALL, procedures: ["orders.list", "dashboard.live"] },
+      rights: {
+        ...ALL,
+        procedures: ["orders.list", "dashboard.live", "dashboard.livePatches"],
+      },
     },
     { name: "a token for its store", token: await ofKey({ storeId: "own" }), rights: ofOwn },
     {
