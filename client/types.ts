@@ -5,7 +5,7 @@
  */
 export type * from "./api/app_router.ts";
 export type { TokenSource } from "./api/token.ts";
-export type { WebSocketClass } from "./api/transport.ts";
+export type { WebSocketClass } from "./api/sockets.ts";
 export type { NamedOrder, WeirErrorData } from "./api/weir_error.ts";
 export type { FailureReason } from "./api/verdict.ts";
 export type * from "./contract/mod.ts";

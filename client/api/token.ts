@@ -26,6 +26,12 @@ export class Token {
     return typeof this.source === "function";
   }
 
+  /** The time until the token should be renewed, milliseconds; null: it has no end, or none follows it. */
+  get renewInMs(): number | null {
+    if (!this.isRenewable || this.#expiresAt === null) return null;
+    return this.#expiresAt - EARLY_MS - Date.now();
+  }
+
   /** The token in force. @throws what the caller's function throws */
   current(): Promise<string> {
     const isOver = this.#expiresAt !== null && this.#expiresAt - EARLY_MS < Date.now();

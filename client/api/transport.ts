@@ -7,20 +7,19 @@
  */
 import {
   createTRPCClient,
-  createWSClient,
   httpBatchLink,
   httpLink,
   httpSubscriptionLink,
   splitLink,
   type TRPCClient,
   type TRPCLink,
-  type TRPCWebSocketClient,
   wsLink,
 } from "@trpc/client";
 import { EventSource } from "eventsource";
 import type { AppRouter } from "./app_router.ts";
 import { endpointOf } from "./endpoint.ts";
 import { type FetchWay, fetchWayOfRuntime, sentOnce } from "./fetch_once.ts";
+import { Sockets, type WebSocketClass } from "./sockets.ts";
 import { errorDataOf } from "./weir_error.ts";
 import { Token, type TokenSource } from "./token.ts";
 
@@ -47,14 +46,6 @@ export interface TransportOptions {
   readonly subscribeBy?: "auto" | "websocket" | "events";
 }
 
-/** The parts that the global class and the one of `ws` have in common. */
-export interface WebSocketClass {
-  new (url: string, protocols?: string | string[]): {
-    send(data: string): void;
-    close(code?: number): void;
-  };
-}
-
 /** The call is sent once, if the runtime lets that be told. Calls made together share a request. */
 export const ONCE = { once: true };
 /** The same in a request of its own: its neighbours' bodies must not fail it. */
@@ -72,8 +63,6 @@ export interface Transport {
 
 /** The most calls of one request. */
 const MAX_BATCH = 50;
-/** So many sockets that never opened mean that none will. */
-const MAX_FAILED_SOCKETS = 3;
 
 /**
  * @param way the way in which the runtime sends requests.
@@ -85,16 +74,21 @@ export function openTransport(
 ): Transport {
   const endpoint = endpointOf(options.url);
   const token = new Token(options.token);
-  const sockets = new Sockets(endpoint.webSocket, token, options, () => isAnswered(api));
+  const sockets = new Sockets(endpoint.webSocket, token, options, {
+    isReachable: () => isAnswered(api),
+    renew: (next) => api.renewToken.mutate({ token: next }),
+  });
   const headers = async () => ({ authorization: `Bearer ${await token.current()}` });
   const http = { url: endpoint.http, headers, fetch: fetchJson(null) };
   const once = { ...http, fetch: fetchJson(way) };
+  const overSocket: TRPCLink<AppRouter> = (runtime) => (call) =>
+    wsLink<AppRouter>({ client: sockets.open() })(runtime)(call);
   const links: TRPCLink<AppRouter>[] = [
     splitLink({
       condition: ({ type }) => type === "subscription",
       true: splitLink({
         condition: () => sockets.areUsed,
-        true: (runtime) => (call) => wsLink<AppRouter>({ client: sockets.open() })(runtime)(call),
+        true: overSocket,
         false: httpSubscriptionLink({
           url: endpoint.http,
           EventSource,
@@ -102,12 +96,16 @@ export function openTransport(
         }),
       }),
       false: splitLink({
-        condition: ({ context }) => context["alone"] === true,
-        true: httpLink(once),
+        condition: ({ path }) => path === "renewToken" && sockets.areUsed,
+        true: overSocket,
         false: splitLink({
-          condition: ({ context }) => context["once"] === true,
-          true: httpBatchLink({ ...once, maxItems: MAX_BATCH }),
-          false: httpBatchLink({ ...http, maxItems: MAX_BATCH }),
+          condition: ({ context }) => context["alone"] === true,
+          true: httpLink(once),
+          false: splitLink({
+            condition: ({ context }) => context["once"] === true,
+            true: httpBatchLink({ ...once, maxItems: MAX_BATCH }),
+            false: httpBatchLink({ ...http, maxItems: MAX_BATCH }),
+          }),
         }),
       }),
     }),
@@ -157,70 +155,4 @@ async function jsonOf(url: string, response: Response): Promise<Response> {
   await response.body?.cancel();
   const place = origin + pathname.replace(/\/trpc\/.*$/, "/trpc");
   throw new TypeError(`no answer of Weir at ${place}: HTTP ${response.status}, ${type}`);
-}
-
-/** The socket of all subscriptions. It is made when the first of them begins. */
-class Sockets {
-  #client: TRPCWebSocketClient | null = null;
-  #hasOpened = false;
-  #failures = 0;
-  #isGivenUp = false;
-  readonly #listeners = new Set<() => void>();
-
-  constructor(
-    readonly url: string,
-    readonly token: Token,
-    readonly options: Pick<TransportOptions, "WebSocket" | "subscribeBy">,
-    readonly isReachable: () => Promise<boolean>,
-  ) {}
-
-  /** @throws TypeError when a WebSocket is asked for and the runtime has none */
-  get areUsed(): boolean {
-    const { subscribeBy = "auto" } = this.options;
-    if (subscribeBy === "events") return false;
-    if (this.#class() !== undefined) return subscribeBy === "websocket" || !this.#isGivenUp;
-    if (subscribeBy === "auto") return false;
-    throw new TypeError(
-      'this runtime has no WebSocket: pass the class of the package "ws" as the option WebSocket of ' +
-        "createWeirClient, use Node 22 or newer, or leave subscribeBy out",
-    );
-  }
-
-  open(): TRPCWebSocketClient {
-    return this.#client ??= createWSClient({
-      url: this.url,
-      connectionParams: async () => ({ token: await this.token.current() }),
-      lazy: { enabled: true, closeMs: 60_000 },
-      keepAlive: { enabled: true, intervalMs: 10_000, pongTimeoutMs: 5_000 },
-      retryDelayMs: (attempt) => Math.min(5_000, 250 * 2 ** attempt) * (0.5 + Math.random() / 2),
-      WebSocket: this.#class()!,
-      onOpen: () => this.#hasOpened = true,
-      onError: () => void this.#failed(),
-    });
-  }
-
-  onGivenUp(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-
-  async close(): Promise<void> {
-    this.#listeners.clear();
-    await this.#client?.close();
-  }
-
-  #class(): typeof WebSocket | undefined {
-    return (this.options.WebSocket ?? globalThis.WebSocket) as typeof WebSocket | undefined;
-  }
-
-  /** A service that is down refuses a socket too. So a call decides whether to give up. */
-  async #failed(): Promise<void> {
-    if (this.#hasOpened || this.#isGivenUp || this.options.subscribeBy === "websocket") return;
-    if (++this.#failures < MAX_FAILED_SOCKETS) return;
-    this.#failures = 0;
-    if (!(await this.isReachable()) || this.#hasOpened || this.#isGivenUp) return;
-    this.#isGivenUp = true;
-    for (const listener of [...this.#listeners]) listener();
-    await this.#client?.close();
-  }
 }

@@ -34,6 +34,9 @@ Deno.test("a token that is about to expire is brought anew before it is used", a
   const first = await token.current();
   const second = await token.current();
   assertEquals([first === second, await token.current()], [false, second]);
+  const inMs = token.renewInMs ?? 0;
+  assertEquals(inMs > 580_000 && inMs <= 585_000, true, `renewed in ${inMs} ms`);
+  assertEquals(new Token(second).renewInMs, null, "nobody brings another one");
 });
 
 Deno.test("a function that fails is asked again by the next call", async () => {

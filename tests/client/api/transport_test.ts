@@ -2,6 +2,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { WebSocket } from "ws";
 import { createWeirClient, type WeirClient } from "../../../client/mod.ts";
+import { createBrowserToken } from "../../../client/tokens.ts";
 import { startHostileDoor } from "../../support/faults/hostile_door.ts";
 import { anInput } from "../../support/load/orders.ts";
 import { type InstanceTest, KEY, withInstance } from "../../support/services/instance.ts";
@@ -88,3 +89,36 @@ Deno.test("a client that must use a WebSocket and has none says what to do", () 
     Object.defineProperty(globalThis, "WebSocket", property);
   }
 });
+
+Deno.test("an open connection gets another token before its own expires", () =>
+  withInstance(async ({ url, createKey }) => {
+    const { token: key } = await createKey(["dashboard:read"]);
+    const sent: string[] = [];
+    class Watched extends WebSocket {
+      constructor(address: string) {
+        super(address);
+        const send = this.send.bind(this);
+        this.send = (text: string) => {
+          sent.push(text);
+          send(text);
+        };
+      }
+    }
+    let made = 0;
+    const token = async () => {
+      // The first one is about to expire: 15 s before that it is renewed.
+      const expiresInSeconds = made++ === 0 ? 17 : 600;
+      const procedures = ["dashboard.live"] as const;
+      return (await createBrowserToken({ key, procedures, expiresInSeconds })).token;
+    };
+    const weir = createWeirClient({ url, token, WebSocket: Watched });
+    const live = weir.live();
+    const statuses: string[] = [];
+    const end = live.subscribe(({ status }) => statuses.push(status));
+    await until("the renewal", () => sent.some((text) => text.includes('"renewToken"')));
+    const { name } = await weir.api.whoami.query();
+    assertEquals([made, name], [2, "a test"]);
+    assertEquals(new Set(statuses), new Set(["connecting", "live"]));
+    end();
+    await weir.close();
+  }));
