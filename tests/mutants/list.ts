@@ -1,4 +1,5 @@
 /** The mutants. Each is a mistake that somebody may make while changing the code nearby. */
+import { CLIENT } from "./client.ts";
 import { DASHBOARDS } from "./dashboards.ts";
 import type { Mutant } from "./mutant.ts";
 import { DOOR } from "./door.ts";
@@ -12,6 +13,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...WRITER,
   ...DASHBOARDS,
   ...DOOR,
+  ...CLIENT,
   ...PATCHES,
   ...TOKENS,
 ];

@@ -191,6 +191,13 @@ Deno.test("a hidden page has no subscription, and goes on where it was when it i
   await clock.advance(1_000);
   page.turn("visible");
   assertEquals(open(), 0, "nobody listens");
+  page.turn("hidden");
+  const late = listen(live);
+  assertEquals([open(), late.words()], [0, ["reconnecting 2"]], "it begins hidden");
+  page.turn("visible");
+  assertEquals(open(), 1);
+  late.end();
+  live.close();
   assertEquals(new PageVisibility(pageOf({})).isHidden, false);
 });
 
