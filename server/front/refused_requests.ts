@@ -18,15 +18,16 @@ function errorOf({ message, ...details }: Refusal, code: number, httpStatus: num
 }
 
 /** A body over the bound. */
-export const TOO_LARGE = errorOf(
-  refuse("payload_too_large", `a message must not be over ${MAX_BODY_BYTES} bytes`),
-  -32_013,
-  413,
+export const TOO_LARGE_REFUSAL = refuse(
+  "payload_too_large",
+  `a message must not be over ${MAX_BODY_BYTES} bytes`,
 );
+export const TOO_LARGE = errorOf(TOO_LARGE_REFUSAL, -32_013, 413);
 
 /** A body for which there is no room now. */
-export const NO_ROOM = errorOf(
-  refuse("queue_full", "too many bytes of unfinished requests wait here", 1_000),
-  -32_029,
-  429,
+export const NO_ROOM_REFUSAL = refuse(
+  "queue_full",
+  "too many bytes of unfinished requests wait here",
+  1_000,
 );
+export const NO_ROOM = errorOf(NO_ROOM_REFUSAL, -32_029, 429);

@@ -60,9 +60,32 @@ export async function answerCalls(
   return answerOf(results.map(({ response }) => response), results.map(({ error }) => error));
 }
 
+/** The result of one call. @throws (the promise) TRPCError, or anything that is a bug */
+export function resultOf(
+  { path, procedure }: PlainCall,
+  { type, getRawInput, ctx, index }: {
+    readonly type: PlainCalls["type"];
+    /** Asked after the key and its scope have been looked at. */
+    readonly getRawInput: () => unknown;
+    readonly ctx: Context;
+    readonly index: number;
+  },
+): Promise<unknown> {
+  const direct = directCallOf(procedure);
+  if (direct !== undefined) return direct(ctx, path, getRawInput);
+  return procedure({
+    path,
+    getRawInput: () => Promise.resolve().then(getRawInput),
+    ctx,
+    type,
+    signal: undefined,
+    batchIndex: index,
+  });
+}
+
 async function answerOne(
   { type }: PlainCalls,
-  { path, procedure }: PlainCall,
+  call: PlainCall,
   index: number,
   inputs: Inputs,
   ctx: Context,
@@ -71,21 +94,11 @@ async function answerOne(
   // tRPC's checks of the key come before the input is asked for.
   const getRawInput = () => input = inputs()[index];
   try {
-    const direct = directCallOf(procedure);
-    const data: unknown = direct !== undefined
-      ? await direct(ctx, path, getRawInput)
-      : await procedure({
-        path,
-        getRawInput: () => Promise.resolve().then(getRawInput),
-        ctx,
-        type,
-        signal: undefined,
-        batchIndex: index,
-      });
+    const data = await resultOf(call, { type, getRawInput, ctx, index });
     return { response: { result: { data } }, error: undefined };
   } catch (cause) {
     const error = getTRPCErrorFromUnknown(cause);
-    const shape = getTRPCErrorShape({ config: CONFIG, error, type, path, input, ctx });
+    const shape = getTRPCErrorShape({ config: CONFIG, error, type, path: call.path, input, ctx });
     return { response: { error: shape }, error };
   }
 }

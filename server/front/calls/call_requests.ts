@@ -1,20 +1,17 @@
 /**
- * Requests for calls. Of a call the key comes first: nothing of its body is read before the key is
- * known, and the connection of a wrong key ends with the answer.
+ * Requests for calls of tRPC: who calls (caller.ts), and then the plain answers or tRPC's own adapter.
  *
  * Tested in tests/server/front/message_bounds_test.ts and tests/server/front/calls.
  */
 import { Buffer } from "node:buffer";
-import { Refused } from "../../../client/contract/refused.ts";
-import type { Context, Principal } from "../../router/context.ts";
-import { type Body, dropBody, leaveNoRest, readBody } from "../connections/body.ts";
-import type { Share } from "../connections/byte_budget.ts";
+import type { Context } from "../../router/context.ts";
+import { type Body, leaveNoRest } from "../connections/body.ts";
 import { withHeaders } from "../door.ts";
 import type { Exchange } from "../exchange.ts";
-import { bearerToken } from "../keys/auth.ts";
 import { NO_ROOM, TOO_LARGE } from "../refused_requests.ts";
 import type { Front } from "../front.ts";
 import { answerCalls } from "./answer_calls.ts";
+import { bodyOf, callerOf } from "./caller.ts";
 import { plainCallsOf } from "./plain_call.ts";
 import { answerByStock } from "./stock_adapter.ts";
 
@@ -37,19 +34,15 @@ export async function answerCallRequest(
   doorHeaders: Headers,
   front: Front,
 ): Promise<Response | null> {
-  const { incoming: { method = "GET", headers }, outgoing, visitor } = exchange;
+  const { method = "GET" } = exchange.incoming;
   if (IMPOSSIBLE_METHODS.has(method)) {
     return withHeaders(new Response(null, { status: 405 }), doorHeaders);
   }
-  const token = bearerToken(headers.authorization ?? null);
-  const identified = front.services.auth.authenticate(token);
-  const caller = await identified.catch(unlessRefused);
-  if (caller !== null) visitor.known();
-  else outgoing.shouldKeepAlive = false;
-  const share = front.unread.open(caller?.keyId ?? "");
+  const { token, identified, principal } = await callerOf(exchange, front);
+  const share = front.unread.open(principal?.keyId ?? "");
   try {
     // tRPC reads a body of POST only.
-    const body = method === "POST" ? await bodyOf(exchange, caller, share, front) : null;
+    const body = method === "POST" ? await bodyOf(exchange, principal, share, front) : null;
     if (!(body instanceof Uint8Array) && body !== null) {
       return withHeaders(refusalOf(body, exchange), doorHeaders);
     }
@@ -103,28 +96,6 @@ export function headersOfAnswer(doorHeaders: Headers): Record<string, string | n
     vary: vary === undefined ? VARY : `${VARY}, ${vary}`,
     "content-type": "application/json",
   };
-}
-
-/** Null for a key that cannot be used now. The call says why. */
-export function unlessRefused(error: unknown): null {
-  if (error instanceof Refused) return null;
-  throw error;
-}
-
-/** The body of a call. A caller without a good key gets an answer that does not depend on it. */
-async function bodyOf(
-  { incoming, outgoing }: Exchange,
-  caller: Principal | null,
-  share: Share,
-  front: Front,
-): Promise<Body> {
-  const asksFirst = incoming.headers.expect !== undefined;
-  if (caller === null) {
-    if (!asksFirst) await dropBody(incoming);
-    return new Uint8Array();
-  }
-  if (asksFirst) outgoing.writeContinue();
-  return await readBody(incoming, share, front.slowClients.ms);
 }
 
 function refusalOf(body: Exclude<Body, Uint8Array>, { outgoing }: Exchange): Response {

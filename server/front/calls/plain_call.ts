@@ -41,7 +41,8 @@ const BEGIN = `${TRPC_PATH}/`;
 /** Nothing in it is encoded. */
 const PLAIN_PATHS = /^[A-Za-z0-9_.,]+$/;
 const JSON_TYPE = "application/json";
-const PROCEDURES = new Map(
+/** Every procedure by its path. */
+export const PROCEDURES: ReadonlyMap<string, AnyTRPCProcedure> = new Map(
   Object.entries(appRouter._def.procedures as unknown as Record<string, AnyTRPCProcedure>),
 );
 
