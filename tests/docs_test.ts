@@ -14,6 +14,7 @@ import { PROBLEM_NAMES } from "../client/contract/ops_status.ts";
 import { Refused } from "../client/contract/refused.ts";
 import { type Scope, SCOPES } from "../client/contract/scope.ts";
 import { VARIABLES } from "../server/config/variables.ts";
+import { OPERATIONS } from "../server/front/rest/operations.ts";
 import type { Services } from "../server/router/context.ts";
 import { CODE_OF_REASON } from "../server/router/errors.ts";
 import { appRouter } from "../server/router/mod.ts";
@@ -28,6 +29,8 @@ const README_LINES = 120;
 const GENERATED = ["client/dashboard/dist", "client/dist"];
 /** Files that a reader of the documents makes. */
 const OF_THE_READER = ["order.json"];
+/** A service answers at these paths; they are no files. */
+const OF_THE_SERVICE = ["/openapi.json", "/api/v1/openapi.json"];
 
 const pages = readPages(ROOT);
 const contract = page("docs/contract.md");
@@ -100,6 +103,16 @@ Deno.test("procedures: the contract has each one with its kind and the scope it 
   assertEquals(found.sort(), (await Promise.all(expected)).sort());
 });
 
+Deno.test("operations: the contract has each one of REST with its path and its procedure", () => {
+  const rows = contract.table("operation", "method and path below `/api/v1`", "procedure");
+  const expected = OPERATIONS.map(({ id, method, path, procedure }) => [
+    id,
+    `${method} ${path}`,
+    procedure,
+  ]);
+  assertEquals(rows.map((row) => row.map((cell) => codeIn(cell))).sort(), expected.sort());
+});
+
 Deno.test("problems: the table of the operator's page has each one, in the order of the code", () => {
   const rows = operating.table("problem", "means", "do");
   assertEquals(rows.map(([name]) => codeIn(name)), [...PROBLEM_NAMES]);
@@ -142,7 +155,7 @@ Deno.test("files: each one that a page names is in the repository", async () => 
   const files = await listFiles(ROOT);
   const isThere = (name: string) => {
     const path = name.replace(/\/$/, "");
-    return OF_THE_READER.includes(path) || GENERATED.includes(path) ||
+    return [...OF_THE_READER, ...OF_THE_SERVICE].includes(path) || GENERATED.includes(path) ||
       files.some((file) => `/${file}/`.includes(`/${path}/`));
   };
   for (const { path, files: names } of pages.values()) {

@@ -2,8 +2,8 @@
  * The door: what every answer of the server has in common, whoever makes it. It refuses names and
  * pages that are not to be answered (origins.ts), and adds the headers of safety and of CORS.
  *
- * A refusal has words for a person and, below `/trpc`, the shape of tRPC's errors. A page cannot read
- * it, so the log says it too, at most once a minute: a page may ask as often as it likes.
+ * A refusal has words for a person. Below `/trpc` it has the shape of tRPC's errors, and of a path of
+ * REST it is a problem. A page cannot read it, so the log says it too, at most once a minute: a page may ask as often as it likes.
  *
  * Tested in tests/server/front/door_test.ts.
  */
@@ -12,7 +12,9 @@ import { refuse } from "../../client/contract/refusal.ts";
 import { CODE_OF_REASON } from "../router/errors.ts";
 import { getLogger } from "../telemetry/log.ts";
 import type { PlainAnswer } from "./plain_answer.ts";
-import { decide, type DoorRules, isCall, type Knock } from "./origins.ts";
+import { decide, type DoorRules, isAsked, isCall, type Knock } from "./origins.ts";
+import { isRest } from "./rest/paths.ts";
+import { answerWith, problemOfRefusal } from "./rest/problem.ts";
 
 const log = getLogger(["weir"]);
 
@@ -52,7 +54,7 @@ export class Door {
   /** Lets a request in, or answers it. */
   admit(knock: Knock): Admission {
     const { host, origin, path, isUpgrade } = knock;
-    const isProgram = origin === null && host !== null && !isUpgrade && isCall(path);
+    const isProgram = origin === null && host !== null && !isUpgrade && isAsked(path);
     if (!isProgram) return this.#decide(knock);
     const known = this.#headersOfCalls.get(host);
     if (known !== undefined) return { answer: null, headers: known };
@@ -85,7 +87,7 @@ export class Door {
 
 /** No browser may guess a type, and no cache may keep an answer that is for one key or one moment. */
 function headersOf(path: string): Record<string, string> {
-  const isKept = !isCall(path) && path !== "/metrics";
+  const isKept = !isAsked(path) && path !== "/metrics";
   return {
     "x-content-type-options": "nosniff",
     ...(isKept ? {} : { "cache-control": "no-store" }),
@@ -94,6 +96,9 @@ function headersOf(path: string): Record<string, string> {
 
 function refusal(message: string, path: string, common: Record<string, string>): PlainAnswer {
   const status = FORBIDDEN_STATUS;
+  if (isRest(path)) {
+    return answerWith(problemOfRefusal(refuse("forbidden", message)), common);
+  }
   if (!isCall(path)) {
     const headers = { ...common, "content-type": "text/plain; charset=utf-8" };
     return { status, headers, body: `${message}\n` };

@@ -85,7 +85,11 @@ export class Exchange implements WatchedClient, Connection {
   }
 
   /** Sends a whole answer. A client that takes nothing of it for long is disconnected. */
-  send(status: number, headers: Readonly<Record<string, string | number>>, body: string): void {
+  send(
+    status: number,
+    headers: Readonly<Record<string, string | number>>,
+    body: string | Uint8Array,
+  ): void {
     if (this.#isOver || this.outgoing.destroyed) return;
     this.unreadBytes = body.length;
     this.parts.slowClients.add(this);

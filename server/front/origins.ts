@@ -14,6 +14,7 @@
  * Tested in tests/server/front/origins_test.ts and tests/page/foreign/pages_test.ts.
  */
 import { isLoopback } from "../config.ts";
+import { isRest } from "./rest/paths.ts";
 
 /** The rules of the configuration, about pages of other origins and names of this service. */
 export interface DoorRules {
@@ -52,6 +53,8 @@ type Headers = Readonly<Record<string, string>>;
 /** Everything that the stock clients of tRPC send; the last two come from clients of event streams. */
 const REQUEST_HEADERS =
   "authorization, content-type, trpc-accept, x-trpc-source, last-event-id, cache-control";
+/** A client of REST sends this one besides. */
+const REST_HEADERS = `${REQUEST_HEADERS}, idempotency-key`;
 /** Two hours: no browser keeps a preflight for longer than Chromium, and Chromium for no longer. */
 const PREFLIGHT_SECONDS = 7_200;
 
@@ -75,21 +78,26 @@ export function decide(rules: DoorRules, knock: Knock): Decision {
           "WEIR_ALLOWED_ORIGINS can list it",
       );
     }
-    if (isListed && isCall(path)) return shared(rules, origin, knock);
+    if (isListed && isAsked(path)) return shared(rules, origin, knock);
   }
   // A cache must not give a page the answer that a program got, which has no CORS headers.
-  const varies = rules.allowedOrigins.length > 0 && isCall(path);
+  const varies = rules.allowedOrigins.length > 0 && isAsked(path);
   return { kind: "let in", headers: varies ? { vary: "Origin" } : {} };
 }
 
 /** The headers that let a page of another origin read the answer. */
-function shared(rules: DoorRules, origin: string, { method, asksMethod }: Knock): Decision {
+function shared(rules: DoorRules, origin: string, { method, path, asksMethod }: Knock): Decision {
   const all = rules.allowedOrigins.includes("*");
   const headers = { "access-control-allow-origin": all ? "*" : origin, vary: "Origin" };
   if (method !== "OPTIONS" || asksMethod === null) {
     return {
       kind: "let in",
-      headers: { ...headers, "access-control-expose-headers": "Retry-After" },
+      headers: {
+        ...headers,
+        "access-control-expose-headers": isCall(path)
+          ? "Retry-After"
+          : "Retry-After, Location, Link",
+      },
     };
   }
   return {
@@ -97,7 +105,7 @@ function shared(rules: DoorRules, origin: string, { method, asksMethod }: Knock)
     headers: {
       ...headers,
       "access-control-allow-methods": "GET, POST",
-      "access-control-allow-headers": REQUEST_HEADERS,
+      "access-control-allow-headers": isCall(path) ? REQUEST_HEADERS : REST_HEADERS,
       "access-control-max-age": String(PREFLIGHT_SECONDS),
     },
   };
@@ -109,6 +117,11 @@ export const TRPC_PATH = "/trpc";
 /** True for a path of tRPC. */
 export function isCall(path: string): boolean {
   return path === TRPC_PATH || path.startsWith(`${TRPC_PATH}/`);
+}
+
+/** True for a path whose answers are for one key and one moment: of tRPC or of REST. */
+export function isAsked(path: string): boolean {
+  return isCall(path) || isRest(path);
 }
 
 /**

@@ -15,6 +15,10 @@ import { answerMetrics } from "./metrics_door.ts";
 import { isCall } from "./origins.ts";
 import { servePage } from "./page.ts";
 import { asBytes, asResponse, plain } from "./plain_answer.ts";
+import { isRest, isRestPage } from "./rest/paths.ts";
+import { restPage } from "./rest/pages/rest_pages.ts";
+import { answerRest } from "./rest/rest.ts";
+import { sendWhole } from "./rest/rest_answer.ts";
 
 /** Answers a request. Never rejects. */
 export async function answerRequest(
@@ -48,6 +52,14 @@ async function admitted(exchange: Exchange, front: Front): Promise<Response | nu
   if (admission.answer !== null) return asResponse(admission.answer);
   if (isCall(target.path)) {
     return await answerCallRequest(exchange, target.url, admission.headers, front);
+  }
+  if (isRest(target.path)) {
+    return await answerRest(exchange, target, admission.headers, front);
+  }
+  if (isRestPage(target.path)) {
+    const page = await restPage(exchange.incoming.method ?? "GET", target.path);
+    await sendWhole(page, exchange, admission.headers, front);
+    return null;
   }
   return withHeaders(await answerPath(exchange, target.path, front), admission.headers);
 }

@@ -5,6 +5,7 @@ import type { Mutant } from "./mutant.ts";
 import { DOOR } from "./door.ts";
 import { ORDERS } from "./orders.ts";
 import { PATCHES } from "./patches.ts";
+import { REST } from "./rest.ts";
 import { TOKENS } from "./tokens.ts";
 import { WRITER } from "./writer.ts";
 
@@ -15,5 +16,6 @@ export const MUTANTS: readonly Mutant[] = [
   ...DOOR,
   ...CLIENT,
   ...PATCHES,
+  ...REST,
   ...TOKENS,
 ];
