@@ -1,9 +1,12 @@
 /**
  * Every way of calling a procedure with one key: the right HTTP method, the wrong one, a batch,
- * WebSocket with the key in the connection's parameters and in the header, and server-sent events.
+ * WebSocket with the key in the connection's parameters and in the header, server-sent events, and
+ * the path of REST.
  */
 import { EventStream } from "../load/event_stream.ts";
 import { authorization, RawSocket, request, type SocketMessage } from "../load/raw_calls.ts";
+import { rest, type RestCall, restCallOf } from "../rest/calls.ts";
+import { EventReader } from "../rest/event_reader.ts";
 
 export interface AnyCall {
   readonly type: "query" | "mutation" | "subscription";
@@ -43,6 +46,7 @@ export class Caller implements AsyncDisposable {
       ...(call.type === "subscription"
         ? { SSE: this.#events(call) }
         : { HTTP: this.#http(call), "a batch of two": this.#batch(call) }),
+      ...this.#overRest(call),
     };
     const words = await Promise.all(Object.values(ways));
     return Object.fromEntries(Object.keys(ways).map((way, index) => [way, words[index] ?? []]));
@@ -55,6 +59,30 @@ export class Caller implements AsyncDisposable {
 
   async #http({ type, path, input }: AnyCall): Promise<readonly Word[]> {
     return [wordOf(await this.#send(type, path, input))];
+  }
+
+  /** The call by its path. A call without a store where the path has one cannot be made. */
+  #overRest({ type, path, input }: AnyCall): Record<string, Promise<readonly Word[]>> {
+    const call = restCallOf(path, input);
+    if (call === null) return {};
+    return { REST: type === "subscription" ? this.#restEvents(call.path) : this.#rest(call) };
+  }
+
+  async #rest({ operation, path, body }: RestCall): Promise<readonly Word[]> {
+    const { token, url } = this;
+    const answer = await rest(url, path, { method: operation.method, body, token });
+    return [wordOfRest(answer.status, answer.body)];
+  }
+
+  async #restEvents(path: string): Promise<readonly Word[]> {
+    const response = await fetch(`${this.url}/api/v1${path}`, {
+      headers: authorization(this.token),
+    });
+    if (!response.ok) return [wordOfRest(response.status, await response.json())];
+    const stream = new EventReader(response);
+    const { event } = await stream.next();
+    await stream.close();
+    return [event === "" ? "answer" : event];
   }
 
   async #batch({ type, path, input }: AnyCall): Promise<readonly Word[]> {
@@ -120,6 +148,13 @@ function isStart({ result }: SocketMessage): boolean {
 interface Answered {
   readonly error?: { readonly data?: { readonly reason?: string; readonly code?: string } };
   readonly result?: { readonly data?: { readonly results?: unknown } };
+}
+
+/** The word of an answer of REST, whose status must be that of a refusal or not. */
+function wordOfRest(status: number, body: unknown): Word {
+  const { reason, results } = body as { reason?: string; results?: unknown };
+  if (status >= 400) return reason ?? `${status}`;
+  return ofOneOrder(results) ?? "answer";
 }
 
 function wordOf(answer: unknown): Word {
