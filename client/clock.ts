@@ -14,10 +14,18 @@ export interface Clock {
   random(): number;
 }
 
+/** A runtime takes a longer delay for none. */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 export const systemClock: Clock = {
   now: () => performance.now(),
   after: (ms, call) => {
-    const timer = setTimeout(call, ms);
+    let timer: ReturnType<typeof setTimeout>;
+    const wait = (leftMs: number) => {
+      const nowMs = Math.min(leftMs, LONGEST_TIMER_MS);
+      timer = setTimeout(() => leftMs > nowMs ? wait(leftMs - nowMs) : call(), nowMs);
+    };
+    wait(ms);
     return () => clearTimeout(timer);
   },
   random: Math.random,
@@ -37,6 +45,19 @@ export async function delay(clock: Clock, ms: number, signal: AbortSignal): Prom
   });
   signal.addEventListener("abort", leave, { once: true });
   await promise;
+}
+
+/**
+ * The end of `work`, or of the wait for it.
+ * @throws the signal's reason when it aborts first; `work` goes on, and nobody hears of its end
+ */
+export function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, resolve, reject } = deferred<T>();
+  const leave = () => reject(signal.reason);
+  if (signal.aborted) leave();
+  signal.addEventListener("abort", leave, { once: true });
+  work.then(resolve, reject).finally(() => signal.removeEventListener("abort", leave));
+  return promise;
 }
 
 const BACKOFF = { firstMs: 50, mostMs: 5_000 };

@@ -129,7 +129,7 @@ export function createWeirClient(options: WeirClientOptions): WeirClient {
       const key = JSON.stringify([scope.storeId, scope.maxFramesPerSecond]);
       const known = lives.get(key);
       if (known !== undefined) return known;
-      const onTokenRefused = () => transport.token.refused(null);
+      const onTokenRefused = () => transport.tokenRefused();
       const subscribe = framesOf(transport.api.dashboard.livePatches, scope);
       const live = new Live({ subscribe, clock, visibility, onTokenRefused });
       lives.set(key, live);

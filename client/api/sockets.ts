@@ -5,7 +5,9 @@
  * Tested in tests/client/api/transport_test.ts.
  */
 import { createWSClient, type TRPCWebSocketClient } from "@trpc/client";
+import { LONGEST_TIMER_MS } from "../clock.ts";
 import type { Token } from "./token.ts";
+import { WeirError } from "./weir_error.ts";
 
 /** The parts that the global class and the one of `ws` have in common. */
 export interface WebSocketClass {
@@ -30,15 +32,15 @@ export interface SocketCalls {
 
 /** So many sockets that never opened mean that none will. */
 const MAX_FAILED_SOCKETS = 3;
-/** A token that lives shorter is not renewed more often than this. */
-const SHORTEST_LIFE_MS = 1_000;
-/** The longest delay of a timer. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+/** The least time between two renewals, whatever a token says of its life. */
+const LEAST_BETWEEN_MS = 2_000;
 
 /** The socket of all subscriptions. It is made when the first of them begins. */
 export class Sockets {
   #client: TRPCWebSocketClient | null = null;
   #hasOpened = false;
+  #isOpen = false;
+  #isClosed = false;
   #failures = 0;
   #isGivenUp = false;
   #renewal: ReturnType<typeof setTimeout> | undefined;
@@ -63,20 +65,28 @@ export class Sockets {
     );
   }
 
+  /** @throws WeirError `aborted` after `close()` */
   open(): TRPCWebSocketClient {
+    if (this.#isClosed) throw new WeirError("aborted", "the client was closed");
     return this.#client ??= createWSClient({
       url: this.url,
       connectionParams: async () => {
         const token = await this.token.current();
-        this.#renewInTime();
+        this.#renewIn(this.token.renewInMs);
         return { token };
       },
       lazy: { enabled: true, closeMs: 60_000 },
       keepAlive: { enabled: true, intervalMs: 10_000, pongTimeoutMs: 5_000 },
       retryDelayMs: (attempt) => Math.min(5_000, 250 * 2 ** attempt) * (0.5 + Math.random() / 2),
       WebSocket: this.#class()!,
-      onOpen: () => this.#hasOpened = true,
-      onClose: () => clearTimeout(this.#renewal),
+      onOpen: () => {
+        this.#hasOpened = true;
+        this.#isOpen = true;
+      },
+      onClose: () => {
+        this.#isOpen = false;
+        clearTimeout(this.#renewal);
+      },
       onError: () => void this.#failed(),
     });
   }
@@ -86,7 +96,17 @@ export class Sockets {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Ends the connection, whose token is refused. The next subscription opens another one. */
+  startOver(): void {
+    const refused = this.#client;
+    this.#client = null;
+    this.#isOpen = false;
+    clearTimeout(this.#renewal);
+    void refused?.close();
+  }
+
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#listeners.clear();
     clearTimeout(this.#renewal);
     await this.#client?.close();
@@ -108,16 +128,23 @@ export class Sockets {
   }
 
   /** Gives the open connection another token before the one that it has expires. */
-  #renewInTime(): void {
+  #renewIn(ms: number | null): void {
     clearTimeout(this.#renewal);
-    const inMs = this.token.renewInMs;
-    if (inMs === null) return;
-    const renew = async () => {
-      // A refusal ends nothing yet: the server does that when the time is over.
-      await this.calls.renew(await this.token.current()).catch(() => undefined);
-      this.#renewInTime();
-    };
-    const waitMs = Math.min(LONGEST_TIMER_MS, Math.max(SHORTEST_LIFE_MS, inMs));
-    this.#renewal = setTimeout(() => void renew().catch(() => this.#renewInTime()), waitMs);
+    if (ms === null || this.#isClosed) return;
+    const waitMs = Math.min(LONGEST_TIMER_MS, Math.max(LEAST_BETWEEN_MS, ms));
+    this.#renewal = setTimeout(() => void this.#renew(), waitMs);
+  }
+
+  async #renew(): Promise<void> {
+    const client = this.#client;
+    const isStillOpen = () => this.#isOpen && !this.#isClosed && this.#client === client;
+    if (!isStillOpen()) return;
+    try {
+      await this.calls.renew(await this.token.fresh());
+      if (isStillOpen()) this.#renewIn(this.token.renewInMs);
+    } catch {
+      // The old token is still good for a while: a backend that failed once is asked again.
+      if (isStillOpen()) this.#renewIn(LEAST_BETWEEN_MS);
+    }
   }
 }

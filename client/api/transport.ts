@@ -56,6 +56,8 @@ export interface Transport {
   readonly token: Token;
   /** True when the refusal of a call is the answer to the only request that was sent for it. */
   readonly isOnce: boolean;
+  /** A subscription was refused for its token. @returns true when another token may be had */
+  tokenRefused(): boolean;
   /** Calls back when subscriptions go another way from now on. @returns ends that */
   onOtherWay(listener: () => void): () => void;
   close(): Promise<void>;
@@ -115,6 +117,11 @@ export function openTransport(
     api,
     token,
     isOnce: way.isOnce,
+    tokenRefused: () => {
+      const isRenewable = token.refused(null);
+      if (isRenewable) sockets.startOver();
+      return isRenewable;
+    },
     onOtherWay: (listener) => sockets.onGivenUp(listener),
     close: () => sockets.close(),
   };

@@ -9,7 +9,6 @@
  */
 import { type WeirError, weirErrorOf } from "../api/weir_error.ts";
 import { backoffMs, type Clock } from "../clock.ts";
-import { verdictOn } from "../api/verdict.ts";
 import { afterFrame, afterLoss, CONNECTING, type LiveState } from "./live_state.ts";
 import type { Snapshot } from "../contract/mod.ts";
 import type { PageVisibility } from "./page_visibility.ts";
@@ -58,6 +57,7 @@ export class Live implements AsyncIterable<LiveState> {
   #stopWatching: (() => void) | null = null;
   #lastEventId: string | null = null;
   #failures = 0;
+  #tokensRefused = 0;
   #isClosed = false;
 
   constructor(readonly parts: LiveParts) {}
@@ -165,6 +165,7 @@ export class Live implements AsyncIterable<LiveState> {
       onSnapshot: (snapshot, eventId) => {
         if (isOver) return;
         this.#failures = 0;
+        this.#tokensRefused = 0;
         this.#lastEventId = eventId;
         this.#change(afterFrame(snapshot));
       },
@@ -191,9 +192,9 @@ export class Live implements AsyncIterable<LiveState> {
   }
 
   #failed(error: WeirError): void {
-    const mayBeRenewed = error.reason === "unauthenticated" && this.parts.onTokenRefused();
-    const isFinal = verdictOn(error.reason) === "content" || verdictOn(error.reason) === "caller";
-    if (!isFinal || (mayBeRenewed && this.#failures < TOKENS_TRIED)) return this.#again(error);
+    const mayBeRenewed = error.reason === "unauthenticated" && this.parts.onTokenRefused() &&
+      ++this.#tokensRefused <= TOKENS_TRIED;
+    if (error.mayPassLater || mayBeRenewed) return this.#again(error);
     this.#end = null;
     this.#change({ ...this.#state, status: "refused", error });
   }
@@ -217,7 +218,16 @@ export class Live implements AsyncIterable<LiveState> {
   }
 
   #tell(state: LiveState): void {
-    for (const listener of [...this.#listeners]) listener(state);
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener(state);
+      } catch (error) {
+        // The mistake is the listener's: the others hear the state, and the program hears of it.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
   }
 }
 

@@ -6,8 +6,7 @@
  */
 import { WeirError, weirErrorOf } from "../api/weir_error.ts";
 import type { Token } from "../api/token.ts";
-import type { Clock } from "../clock.ts";
-import { verdictOn } from "../api/verdict.ts";
+import { type Clock, orAborted } from "../clock.ts";
 
 /** The end of a try: its result, or its error. */
 export type Attempt<T> =
@@ -55,10 +54,10 @@ export async function attempt<T>(
   const leave = () => giveUp.abort();
   signal.addEventListener("abort", leave);
   try {
-    const used = await token.current().catch(cannotSign);
+    const used = await orAborted(token.current(), giveUp.signal).catch(cannotSign);
     const first = await once(call, giveUp.signal, timeoutMs);
     if (first.ok || first.error.reason !== "unauthenticated" || !token.refused(used)) return first;
-    await token.current().catch(cannotSign);
+    await orAborted(token.current(), giveUp.signal).catch(cannotSign);
     return await once(call, giveUp.signal, timeoutMs);
   } catch (error) {
     return { ok: false, error: weirErrorOf(error) };
@@ -74,7 +73,8 @@ async function once<T>(
   timeoutMs: number,
 ): Promise<Attempt<T>> {
   try {
-    return { ok: true, result: await call(signal) };
+    // A batch goes on while another of its calls wants to wait.
+    return { ok: true, result: await orAborted(call(signal), signal) };
   } catch (cause) {
     const error = signal.aborted
       ? new WeirError("no_answer", `no answer within ${Math.round(timeoutMs)} ms`, {}, { cause })
@@ -89,8 +89,10 @@ function cannotSign(cause: unknown): never {
   throw new WeirError("unavailable", `no token could be had: ${why}`, {}, { cause });
 }
 
-/** The time for which the server asks not to be called; null: it asks for nothing. */
+/**
+ * The time for which the server asks not to be called; null: it asks for nothing. No answer is a sign of
+ * too many calls, as a lost packet is.
+ */
 export function refusedForMs(outcome: Attempt<unknown>): number | null {
-  if (outcome.ok || verdictOn(outcome.error.reason) !== "for_now") return null;
-  return outcome.error.retryAfterMs ?? 0;
+  return outcome.ok || !outcome.error.mayPassLater ? null : outcome.error.retryAfterMs ?? 0;
 }

@@ -25,13 +25,15 @@ export interface PreparedOrder {
 }
 
 /**
- * The order with a key, and the id that it has or will have. Nothing is sent.
+ * The order with a key, and the id that it has or will have. Nothing is sent. The order is a copy: a
+ * cart that changes while an order is on its way must not change the order.
  * @throws TypeError when it cannot be written as JSON
  */
 export function prepareOrder(order: NewOrder): PreparedOrder {
-  const keyed = { ...order, idempotencyKey: order.idempotencyKey ?? v4() };
-  const { length: jsonLength } = JSON.stringify(keyed);
-  return { orderId: orderIdOf(keyed.storeId, keyed.idempotencyKey), order: keyed, jsonLength };
+  const json = JSON.stringify({ ...order, idempotencyKey: order.idempotencyKey ?? v4() });
+  const keyed = JSON.parse(json) as KeyedOrder;
+  const orderId = orderIdOf(keyed.storeId, keyed.idempotencyKey);
+  return { orderId, order: keyed, jsonLength: json.length };
 }
 
 /** The UUIDv5 (RFC 9562) of `<storeId>/<idempotencyKey>`, as the contract has it. */

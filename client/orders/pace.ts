@@ -59,7 +59,7 @@ export class Pace {
   }
 
   #refused(call: number, retryAfterMs: number): void {
-    this.#closedUntil = this.clock.now() + retryAfterMs;
+    this.#closedUntil = Math.max(this.#closedUntil, this.clock.now() + retryAfterMs);
     if (call <= this.#heardUpTo) return;
     this.#heardUpTo = this.#begun;
     this.#limit = Math.max(1, Math.min(this.#limit, this.#underWay) / 2);

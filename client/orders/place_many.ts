@@ -6,7 +6,7 @@
  */
 import { ALONE } from "../api/transport.ts";
 import { type NamedOrder, PlaceError, WeirError } from "../api/weir_error.ts";
-import type { Acknowledgement, PlaceResult } from "../contract/mod.ts";
+import type { Acknowledgement, PlaceResult, RefusalReason } from "../contract/mod.ts";
 import { type Attempt, attempt, refusedForMs, SHORTEST_TRY_MS, tryTimes } from "./attempt.ts";
 import { backoffMs, delay } from "../clock.ts";
 import { deferred } from "../deferred.ts";
@@ -170,9 +170,14 @@ async function callWith(
 function leastRefusalMs(outcome: Attempt<readonly PlaceResult[]>): number | null {
   if (!outcome.ok) return refusedForMs(outcome);
   const waits = outcome.result.flatMap((result) =>
-    !result.ok && verdictOn(result.error.reason) === "for_now" ? result.error.retryAfterMs ?? 0 : []
+    !result.ok && passesLater(result.error.reason) ? result.error.retryAfterMs ?? 0 : []
   );
   return waits.length === 0 ? null : Math.min(...waits);
+}
+
+function passesLater(reason: RefusalReason): boolean {
+  const verdict = verdictOn(reason);
+  return verdict === "for_now" || verdict === "unknown";
 }
 
 function hasSettled(placing: Placing, one: Pending, result: PlaceResult | undefined): boolean {

@@ -1,6 +1,6 @@
 /** Waits of the client, in simulated time. */
 import { assertEquals, assertRejects } from "@std/assert";
-import { backoffMs, delay } from "../../client/clock.ts";
+import { backoffMs, delay, orAborted, systemClock } from "../../client/clock.ts";
 import { deferred } from "../../client/deferred.ts";
 import { ManualClock } from "../support/doubles/client_clock.ts";
 
@@ -38,4 +38,24 @@ Deno.test("a deferred promise ends as its functions say", async () => {
   second.reject(new RangeError("no"));
   assertEquals(await first.promise, 1);
   await assertRejects(() => second.promise, RangeError, "no");
+});
+
+Deno.test("a wait longer than a runtime's longest timer is no wait of nothing", async () => {
+  let isOver = false;
+  const stops = [Number.MAX_SAFE_INTEGER, 2 ** 31].map((ms) =>
+    systemClock.after(ms, () => isOver = true)
+  );
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assertEquals(isOver, false);
+  for (const stop of stops) stop();
+});
+
+Deno.test("work that goes on is left when its signal aborts, and nobody hears of its end", async () => {
+  const abort = new AbortController();
+  const { promise, reject } = deferred<number>();
+  const left = orAborted(promise, abort.signal);
+  abort.abort(new RangeError("enough"));
+  await assertRejects(() => left, RangeError, "enough");
+  reject(new Error("late"));
+  assertEquals(await orAborted(Promise.resolve(1), new AbortController().signal), 1);
 });

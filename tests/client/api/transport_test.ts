@@ -1,7 +1,7 @@
 /** The ways of subscriptions: WebSocket, event stream, and the change from one to the other. */
 import { assertEquals, assertThrows } from "@std/assert";
 import { WebSocket } from "ws";
-import { createWeirClient, type WeirClient } from "../../../client/mod.ts";
+import { createWeirClient, type WeirClient, WeirError } from "../../../client/mod.ts";
 import { createBrowserToken } from "../../../client/tokens.ts";
 import { startHostileDoor } from "../../support/faults/hostile_door.ts";
 import { anInput } from "../../support/load/orders.ts";
@@ -90,35 +90,73 @@ Deno.test("a client that must use a WebSocket and has none says what to do", () 
   }
 });
 
-Deno.test("an open connection gets another token before its own expires", () =>
+/** A WebSocket that keeps what it sends. */
+function watchedSocket(sent: string[]) {
+  return class extends WebSocket {
+    constructor(address: string) {
+      super(address);
+      const send = this.send.bind(this);
+      this.send = (text: string) => {
+        sent.push(text);
+        send(text);
+      };
+    }
+  };
+}
+
+Deno.test("an open connection gets another token before its own expires, also at a second try", () =>
   withInstance(async ({ url, createKey }) => {
     const { token: key } = await createKey(["dashboard:read"]);
     const sent: string[] = [];
-    class Watched extends WebSocket {
-      constructor(address: string) {
-        super(address);
-        const send = this.send.bind(this);
-        this.send = (text: string) => {
-          sent.push(text);
-          send(text);
-        };
-      }
-    }
-    let made = 0;
+    let asked = 0;
     const token = async () => {
-      // The first one is about to expire: 15 s before that it is renewed.
-      const expiresInSeconds = made++ === 0 ? 17 : 600;
+      // The first one is renewed after four fifths of its life. Then the backend fails once.
+      if (++asked === 2) throw new Error("the backend is restarting");
+      const expiresInSeconds = asked === 1 ? 3 : 600;
       const procedures = ["dashboard.live"] as const;
       return (await createBrowserToken({ key, procedures, expiresInSeconds })).token;
     };
-    const weir = createWeirClient({ url, token, WebSocket: Watched });
+    const weir = createWeirClient({ url, token, WebSocket: watchedSocket(sent) });
     const live = weir.live();
     const statuses: string[] = [];
     const end = live.subscribe(({ status }) => statuses.push(status));
     await until("the renewal", () => sent.some((text) => text.includes('"renewToken"')));
     const { name } = await weir.api.whoami.query();
-    assertEquals([made, name], [2, "a test"]);
+    assertEquals([asked, name], [3, "a test"]);
     assertEquals(new Set(statuses), new Set(["connecting", "live"]));
     end();
     await weir.close();
+  }));
+
+Deno.test("figures come back by a new connection when the token of the old one is refused", () =>
+  withInstance(async ({ url, api, createKey, revokeKey }) => {
+    const first = await createKey(["dashboard:read"]);
+    const second = await createKey(["dashboard:read"]);
+    let isRevoked = false;
+    const token = () => isRevoked ? second.token : first.token;
+    const weir = createWeirClient({ url, token, WebSocket });
+    const live = weir.live();
+    const end = live.subscribe(() => undefined);
+    const isLive = () => live.getState().status === "live";
+    await until("live figures", isLive);
+    isRevoked = true;
+    await revokeKey(first.keyId);
+    await until("the end of the old subscription", async () => {
+      await api.orders.place.mutate(anInput()); // a key is looked at with each frame
+      return live.getState().error?.reason === "unauthenticated";
+    });
+    await until("live figures", isLive);
+    end();
+    await weir.close();
+  }));
+
+Deno.test("a client that was closed opens no connection again", () =>
+  withInstance(async ({ url }) => {
+    const weir = createWeirClient({ url, token: KEY, WebSocket });
+    const live = weir.live();
+    const end = live.subscribe(() => undefined);
+    await until("live figures", () => live.getState().status === "live");
+    end();
+    await weir.close();
+    assertThrows(() => weir.api.dashboard.live.subscribe({}, {}), WeirError, "closed");
   }));

@@ -1,5 +1,6 @@
 /** Live figures in simulated time: what a page is told while connections come and go. */
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { deferred } from "../../../client/deferred.ts";
 import { Live, type LiveHandlers } from "../../../client/live/live.ts";
 import { pageOf, PageVisibility } from "../../../client/live/page_visibility.ts";
 import { type LiveState, type Snapshot, WeirError } from "../../../client/mod.ts";
@@ -82,7 +83,7 @@ Deno.test("a listener hears the state at once, each frame, and what goes wrong",
     "reconnecting 3",
     "live 4",
   ]);
-  assertEquals(live.getState(), live.getState());
+  assertStrictEquals(live.getState(), live.getState());
   end();
 });
 
@@ -170,6 +171,40 @@ Deno.test("a refused token is brought anew a few times, and then the refusal is 
   refuse();
   assertEquals([told.at(-1)?.status, refusals()], ["refused", 5]);
   end();
+});
+
+Deno.test("outages before do not count as refused tokens", async () => {
+  const { live, clock, begun, refusals } = stage({ renewable: true });
+  const { told, end } = listen(live);
+  for (let outages = 0; outages < 5; outages++) {
+    begun.at(-1)!.handlers.onError(new WeirError("unavailable", "the database is away"));
+    await clock.advance(10_000);
+  }
+  begun.at(-1)!.handlers.onError(new WeirError("unauthenticated", "the token has expired"));
+  assertEquals([told.at(-1)?.status, refusals()], ["connecting", 1]);
+  end();
+  live.close();
+});
+
+Deno.test("a listener that throws keeps no state from the others", async () => {
+  const { live, frame } = stage();
+  const thrown = deferred<Error>();
+  const onError = (event: ErrorEvent) => {
+    event.preventDefault();
+    thrown.resolve(event.error);
+  };
+  globalThis.addEventListener("error", onError);
+  const endOfFirst = live.subscribe(({ snapshot }) => {
+    if (snapshot !== null) throw new RangeError("a mistake of the page");
+  });
+  const { words, end } = listen(live);
+  frame(1);
+  assertEquals(words(), ["connecting -", "live 1"]);
+  assertEquals((await thrown.promise).message, "a mistake of the page");
+  globalThis.removeEventListener("error", onError);
+  endOfFirst();
+  end();
+  live.close();
 });
 
 Deno.test("a hidden page has no subscription, and goes on where it was when it is seen", async () => {

@@ -73,6 +73,7 @@ function hold(agent: string): Promise<void> {
                 },
               )),
           );
+          // A refusal speaks of its own caller's tries: the other caller may have placed the order.
           const worst = ends.includes("placed")
             ? "placed"
             : ends.includes("unknown")

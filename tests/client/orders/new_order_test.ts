@@ -29,3 +29,10 @@ Deno.test("an order that is no JSON is refused before anything is sent", () => {
   const lines = [{ sku: "tea", quantity, unitPriceMinor: 1 }];
   assertThrows(() => prepareOrder({ ...ORDER, lines }), TypeError);
 });
+
+Deno.test("an order is a copy: a cart that changes later does not change it", () => {
+  const lines = [{ sku: "tea", quantity: 2, unitPriceMinor: 450 }];
+  const { order } = prepareOrder({ ...ORDER, lines });
+  lines.length = 0;
+  assertEquals(order.lines.length, 1);
+});

@@ -91,3 +91,19 @@ Deno.test("a call that is aborted gives its place in the queue up", async () => 
   begun[1]!(null);
   await behind;
 });
+
+Deno.test("a shorter refusal does not open what a longer one has closed", async () => {
+  const { clock, begun, call } = stage();
+  const calls = [call(), call()];
+  await clock.settle();
+  begun[0]!(2_000);
+  begun[1]!(10);
+  await Promise.all(calls);
+  const next = call();
+  await clock.advance(1_999);
+  assertEquals(begun.length, 2);
+  await clock.advance(1);
+  assertEquals(begun.length, 3);
+  begun[2]!(null);
+  await next;
+});

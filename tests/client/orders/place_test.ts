@@ -1,5 +1,6 @@
 /** `orders.place` of the client, against a real instance behind a door that loses and refuses. */
 import { assertEquals, assertRejects } from "@std/assert";
+import { Token } from "../../../client/api/token.ts";
 import { PlaceError, prepareOrder } from "../../../client/mod.ts";
 import { place } from "../../../client/orders/place.ts";
 import type { Treatment } from "../../support/faults/hostile_door.ts";
@@ -125,3 +126,34 @@ Deno.test("large orders placed together pass although one request cannot hold th
     assertEquals(new Set(placed.map(({ status }) => status)), new Set(["committed"]));
     for (const { orderId } of orders) assertEquals(await rowsOf(orderId), 1);
   }));
+
+Deno.test("an order whose deadline passes does not wait for its neighbours in the request", () =>
+  withPlacing(async ({ door, placing }) => {
+    door.treat = () => "hang";
+    const patient = place(placing, ORDER, { deadlineMs: 1_500 });
+    const hasty = place(placing, ORDER, { deadlineMs: 400 });
+    const abort = new AbortController();
+    const given = place(placing, ORDER, { deadlineMs: 1_500, signal: abort.signal });
+    await until("the request", () => door.requests() > 0);
+    const error = await assertRejects(() => hasty, PlaceError);
+    assertEquals([error.reason, error.mayBeStored], ["no_answer", true]);
+    abort.abort();
+    assertEquals((await assertRejects(() => given, PlaceError)).reason, "aborted");
+    door.treat = () => "pass";
+    assertEquals((await patient.catch((error) => error)).reason ?? "committed", "no_answer");
+  }, { times: 1 }));
+
+/** The client gives a function 15 s to bring a token. */
+const LEAVES_TIMER = { sanitizeOps: false, sanitizeResources: false };
+
+Deno.test(
+  "a token that never comes is waited for no longer than the deadline",
+  LEAVES_TIMER,
+  () =>
+    withPlacing(async ({ door, placing }) => {
+      const token = new Token(() => new Promise<never>(() => undefined));
+      const stuck = { ...placing, transport: { ...placing.transport, token } };
+      const error = await assertRejects(() => place(stuck, ORDER, { deadlineMs: 300 }), PlaceError);
+      assertEquals([error.mayBeStored, door.requests()], [false, 0]);
+    }, { times: 1 }),
+);
