@@ -108,7 +108,7 @@ export interface WeirClient {
 }
 
 /**
- * Makes a client. It connects with the first subscription and disconnects after 60 s without use.
+ * Makes a client. It connects with the first subscription and disconnects 15 s after the last one.
  * @throws TypeError when `url` or `token` cannot be those of an instance
  */
 export function createWeirClient(options: WeirClientOptions): WeirClient {
@@ -130,7 +130,7 @@ export function createWeirClient(options: WeirClientOptions): WeirClient {
       const known = lives.get(key);
       if (known !== undefined) return known;
       const onTokenRefused = () => transport.tokenRefused();
-      const subscribe = framesOf(transport.api.dashboard.livePatches, scope);
+      const subscribe = framesOf(transport.api.dashboard.livePatches, scope, transport.lossOf);
       const live = new Live({ subscribe, clock, visibility, onTokenRefused });
       lives.set(key, live);
       return live;

@@ -32,6 +32,8 @@ export interface SocketCalls {
 
 /** So many sockets that never opened mean that none will. */
 const MAX_FAILED_SOCKETS = 3;
+/** tRPC's own closing waits for a silence that its pings break. */
+const IDLE_MS = 15_000;
 /** The least time between two renewals, whatever a token says of its life. */
 const LEAST_BETWEEN_MS = 2_000;
 
@@ -44,6 +46,9 @@ export class Sockets {
   #failures = 0;
   #isGivenUp = false;
   #renewal: ReturnType<typeof setTimeout> | undefined;
+  /** Calls under way over the socket. */
+  #calls = 0;
+  #idle: ReturnType<typeof setTimeout> | undefined;
   readonly #listeners = new Set<() => void>();
 
   constructor(
@@ -68,6 +73,8 @@ export class Sockets {
   /** @throws WeirError `aborted` after `close()` */
   open(): TRPCWebSocketClient {
     if (this.#isClosed) throw new WeirError("aborted", "the client was closed");
+    this.#calls++;
+    clearTimeout(this.#idle);
     return this.#client ??= createWSClient({
       url: this.url,
       connectionParams: async () => {
@@ -75,7 +82,7 @@ export class Sockets {
         this.#renewIn(this.token.renewInMs);
         return { token };
       },
-      lazy: { enabled: true, closeMs: 60_000 },
+      lazy: { enabled: true, closeMs: LONGEST_TIMER_MS },
       keepAlive: { enabled: true, intervalMs: 10_000, pongTimeoutMs: 5_000 },
       retryDelayMs: (attempt) => Math.min(5_000, 250 * 2 ** attempt) * (0.5 + Math.random() / 2),
       WebSocket: this.#class()!,
@@ -89,6 +96,14 @@ export class Sockets {
       },
       onError: () => void this.#failed(),
     });
+  }
+
+  /** A call over the socket has ended. Without another one the connection is closed after a while. */
+  left(): void {
+    this.#calls--;
+    if (this.#calls > 0 || this.#isClosed) return;
+    clearTimeout(this.#idle);
+    this.#idle = setTimeout(() => this.startOver(), IDLE_MS);
   }
 
   onGivenUp(listener: () => void): () => void {
@@ -107,6 +122,7 @@ export class Sockets {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    clearTimeout(this.#idle);
     this.#listeners.clear();
     clearTimeout(this.#renewal);
     await this.#client?.close();

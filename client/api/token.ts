@@ -102,10 +102,17 @@ export class Token {
   }
 }
 
+/** A header carries these characters alone. */
+const SENDABLE = /^[\x21-\x7e]+$/;
+
 function trimmed(token: string | undefined): string {
-  const text = token?.trim() ?? "";
-  if (text !== "") return text;
-  throw new TypeError("the token of a Weir client is missing: it is an API key");
+  const text = typeof token === "string" ? token.trim() : "";
+  if (SENDABLE.test(text)) return text;
+  throw new TypeError(
+    text === ""
+      ? "the token of a Weir client is missing: it is an API key"
+      : "the token of a Weir client has letters that no token has",
+  );
 }
 
 /**

@@ -15,12 +15,13 @@ import {
   type TRPCLink,
   wsLink,
 } from "@trpc/client";
+import { observable } from "@trpc/server/observable";
 import { EventSource } from "eventsource";
 import type { AppRouter } from "./app_router.ts";
 import { endpointOf } from "./endpoint.ts";
 import { type FetchWay, fetchWayOfRuntime, sentOnce } from "./fetch_once.ts";
 import { Sockets, type WebSocketClass } from "./sockets.ts";
-import { errorDataOf } from "./weir_error.ts";
+import { errorDataOf, WeirError } from "./weir_error.ts";
 import { Token, type TokenSource } from "./token.ts";
 
 export interface TransportOptions {
@@ -58,11 +59,15 @@ export interface Transport {
   readonly isOnce: boolean;
   /** A subscription was refused for its token. @returns true when another token may be had */
   tokenRefused(): boolean;
+  /** The error of a subscription whose connection is lost or was never made; null: it says nothing. */
+  lossOf(error: unknown): WeirError | null;
   /** Calls back when subscriptions go another way from now on. @returns ends that */
   onOtherWay(listener: () => void): () => void;
   close(): Promise<void>;
 }
 
+/** A browser does not tell a page why a connection was refused. */
+const HINT = "a page needs its origin in WEIR_ALLOWED_ORIGINS of that service";
 /** The most calls of one request. */
 const MAX_BATCH = 50;
 
@@ -84,7 +89,14 @@ export function openTransport(
   const http = { url: endpoint.http, headers, fetch: fetchJson(null) };
   const once = { ...http, fetch: fetchJson(way) };
   const overSocket: TRPCLink<AppRouter> = (runtime) => (call) =>
-    wsLink<AppRouter>({ client: sockets.open() })(runtime)(call);
+    observable((observer) => {
+      const link = wsLink<AppRouter>({ client: sockets.open() })(runtime)(call);
+      const end = link.subscribe(observer);
+      return () => {
+        end.unsubscribe();
+        sockets.left();
+      };
+    });
   const links: TRPCLink<AppRouter>[] = [
     splitLink({
       condition: ({ type }) => type === "subscription",
@@ -122,6 +134,11 @@ export function openTransport(
       if (isRenewable) sockets.startOver();
       return isRenewable;
     },
+    lossOf: (error) => {
+      if (error === null || error === undefined) return null;
+      const words = `no connection to ${endpoint.http}: ${wordsOf(error)}; ${HINT}`;
+      return new WeirError("no_answer", words, {}, { cause: error });
+    },
     onOtherWay: (listener) => sockets.onGivenUp(listener),
     close: () => sockets.close(),
   };
@@ -151,15 +168,32 @@ function withToken(token: Token) {
  * address. The error says so, where a parser would only tell of an unexpected character.
  */
 function fetchJson(way: FetchWay | null) {
-  return async (input: URL | RequestInfo, init: object = {}): Promise<Response> =>
-    jsonOf(String(input), await fetch(input, way === null ? init : sentOnce(init, way)));
+  return async (input: URL | RequestInfo, init: object = {}): Promise<Response> => {
+    const request = fetch(input, way === null ? init : sentOnce(init, way));
+    return await jsonOf(String(input), await request.catch((cause) => unreached(input, cause)));
+  };
+}
+
+/** A runtime's own words have no address, and a browser's have no cause. */
+function unreached(input: URL | RequestInfo, cause: unknown): never {
+  if (Object(cause).name === "AbortError") throw cause;
+  throw new TypeError(`no answer from ${placeOf(String(input))}: ${wordsOf(cause)}`, { cause });
+}
+
+function placeOf(url: string): string {
+  const { origin, pathname } = new URL(url);
+  return origin + pathname.replace(/\/trpc\/.*$/, "/trpc");
+}
+
+function wordsOf(error: unknown): string {
+  const { message, cause } = Object(error) as { message?: unknown; cause?: unknown };
+  const deeper = cause === undefined ? "" : wordsOf(cause);
+  return deeper === "" ? String(message ?? error) : `${message}: ${deeper}`;
 }
 
 async function jsonOf(url: string, response: Response): Promise<Response> {
   const type = response.headers.get("content-type") ?? "no content type";
   if (type.startsWith("application/json")) return response;
-  const { origin, pathname } = new URL(url);
   await response.body?.cancel();
-  const place = origin + pathname.replace(/\/trpc\/.*$/, "/trpc");
-  throw new TypeError(`no answer of Weir at ${place}: HTTP ${response.status}, ${type}`);
+  throw new TypeError(`no answer of Weir at ${placeOf(url)}: HTTP ${response.status}, ${type}`);
 }

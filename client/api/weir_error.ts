@@ -16,7 +16,7 @@ export interface NamedOrder {
 }
 
 export class WeirError extends Error {
-  override readonly name = "WeirError";
+  override readonly name: string = "WeirError";
   /** Milliseconds after which another try makes sense; null: waiting does not help. */
   readonly retryAfterMs: number | null;
   /** The mistakes of an `invalid_input`. */
@@ -51,6 +51,8 @@ export class WeirError extends Error {
 
 /** An order that was not placed, as far as the client can know. */
 export class PlaceError extends WeirError {
+  override readonly name = "PlaceError";
+
   constructor(
     readonly order: NamedOrder,
     /**
@@ -93,6 +95,19 @@ export function errorDataOf(error: unknown): WeirErrorData | null {
 export function weirErrorOf(error: unknown): WeirError {
   if (error instanceof WeirError) return error;
   const message = error instanceof Error ? error.message : String(error);
-  const { reason, ...details } = errorDataOf(error) ?? {};
-  return new WeirError(reason ?? "no_answer", message, details, { cause: error });
+  const { reason = reasonWithout(error), ...details } = errorDataOf(error) ?? {};
+  return new WeirError(reason, message, details, { cause: error });
+}
+
+/** Errors of a connection that was never made, so that nothing was sent. */
+const NEVER_CONNECTED = /^(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$/;
+
+/** The reason of an error that did not come from the server. */
+function reasonWithout(error: unknown): "unavailable" | "no_answer" {
+  for (let cause: unknown = error, depth = 0; depth < 5; depth++) {
+    const { code, cause: deeper } = Object(cause) as { code?: unknown; cause?: unknown };
+    if (typeof code === "string" && NEVER_CONNECTED.test(code)) return "unavailable";
+    cause = deeper;
+  }
+  return "no_answer";
 }

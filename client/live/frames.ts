@@ -14,6 +14,7 @@ import { applyUpdate, type ShownUpdate, UnfitPatch } from "./patch.ts";
 export function framesOf(
   livePatches: TRPCClient<AppRouter>["dashboard"]["livePatches"],
   { storeId, maxFramesPerSecond }: LiveScope,
+  lossOf: (error: unknown) => WeirError | null,
 ): SubscribeToLive {
   return (lastEventId, { onSnapshot, onLost, onError, onComplete }) => {
     let shown: ShownUpdate | null = null;
@@ -29,7 +30,7 @@ export function framesOf(
         onSnapshot(shown.snapshot, id);
       },
       onConnectionStateChange: ({ state, error }) => {
-        if (state === "connecting") onLost(error);
+        if (state === "connecting") onLost(lossOf(error));
       },
       onError,
       onComplete,

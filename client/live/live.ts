@@ -25,7 +25,7 @@ export interface LiveScope {
 export interface LiveHandlers {
   readonly onSnapshot: (snapshot: Snapshot, eventId: string) => void;
   /** The connection is lost, and the transport makes it anew by itself. */
-  readonly onLost: (error: unknown) => void;
+  readonly onLost: (error: WeirError | null) => void;
   readonly onError: (error: unknown) => void;
   /** The server has ended the subscription. */
   readonly onComplete: () => void;
@@ -171,8 +171,7 @@ export class Live implements AsyncIterable<LiveState> {
       },
       onLost: (error) => {
         if (isOver) return;
-        const failure = error === null || error === undefined ? null : weirErrorOf(error);
-        this.#change(afterLoss(this.#state, failure));
+        this.#change(afterLoss(this.#state, error));
       },
       onError: (error) => {
         if (isOver) return;

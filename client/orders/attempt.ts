@@ -83,9 +83,10 @@ async function once<T>(
   }
 }
 
-/** Nothing was sent: the caller's function may bring a token another time. */
+/** Nothing was sent: the caller's function may bring a token another time, unless it brought none. */
 function cannotSign(cause: unknown): never {
   const why = cause instanceof Error ? cause.message : String(cause);
+  if (cause instanceof TypeError) throw new WeirError("unauthenticated", why, {}, { cause });
   throw new WeirError("unavailable", `no token could be had: ${why}`, {}, { cause });
 }
 

@@ -30,6 +30,7 @@ export interface PreparedOrder {
  * @throws TypeError when it cannot be written as JSON
  */
 export function prepareOrder(order: NewOrder): PreparedOrder {
+  if (typeof order !== "object" || order === null) throw new TypeError("an order is missing");
   const json = JSON.stringify({ ...order, idempotencyKey: order.idempotencyKey ?? v4() });
   const keyed = JSON.parse(json) as KeyedOrder;
   const orderId = orderIdOf(keyed.storeId, keyed.idempotencyKey);

@@ -55,6 +55,7 @@ export async function placeMany(
   newOrders: readonly NewOrder[],
   options: CallOptions = {},
 ): Promise<Fate[]> {
+  if (!Array.isArray(newOrders)) throw new TypeError("placeMany takes an array of orders");
   const fates: Promise<Fate>[] = [];
   const pending = newOrders.map((newOrder): Pending => {
     const { promise, resolve: settle } = deferred<Fate>();

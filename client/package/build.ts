@@ -32,7 +32,7 @@ const ENTRIES = [
 const DEPENDENCIES = ["@trpc/client", "@trpc/server", "jose"];
 
 /** A page should hardly notice the client. */
-const MOST_PAGE_BYTES = 18_432;
+const MOST_PAGE_BYTES = 20_480;
 
 /** @returns the bytes of the client in a page @throws Error when it does not build, or is too large */
 async function buildPackage(): Promise<number> {

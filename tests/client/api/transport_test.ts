@@ -1,7 +1,7 @@
 /** The ways of subscriptions: WebSocket, event stream, and the change from one to the other. */
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { WebSocket } from "ws";
-import { createWeirClient, type WeirClient, WeirError } from "../../../client/mod.ts";
+import { createWeirClient, PlaceError, type WeirClient, WeirError } from "../../../client/mod.ts";
 import { createBrowserToken } from "../../../client/tokens.ts";
 import { startHostileDoor } from "../../support/faults/hostile_door.ts";
 import { anInput } from "../../support/load/orders.ts";
@@ -160,3 +160,47 @@ Deno.test("a client that was closed opens no connection again", () =>
     await weir.close();
     assertThrows(() => weir.api.dashboard.live.subscribe({}, {}), WeirError, "closed");
   }));
+
+Deno.test("a connection without a call is closed after a while", () =>
+  withInstance(async ({ url }) => {
+    const weir = createWeirClient({ url, token: KEY, WebSocket });
+    const end = weir.live().subscribe(() => undefined);
+    await until("live figures", () => weir.live().getState().status === "live");
+    end();
+    const metrics = async () => await (await fetch(`${url}/metrics`)).text();
+    await until(
+      "the subscription to end",
+      async () => /^weir_live_subscribers 0$/m.test(await metrics()),
+      30_000,
+    );
+    await until(
+      "the connection to end",
+      async () => /^weir_connections [01]$/m.test(await metrics()),
+      30_000,
+    );
+    await weir.close();
+  }));
+
+Deno.test(
+  "a failure names the address and the cause, and a lost one too",
+  LEAVES_TIMER,
+  async () => {
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = listener.addr;
+    listener.close();
+    const url = `http://127.0.0.1:${port}/weir`;
+    const weir = createWeirClient({ url, token: KEY, WebSocket });
+    const error = await assertRejects(
+      () => weir.orders.place(anInput(), { deadlineMs: 200 }),
+      PlaceError,
+    );
+    assertEquals(error.message.startsWith(`no answer from ${url}/trpc: `), true, error.message);
+    assertMatch(error.message, /refused/i);
+    const live = weir.live();
+    const end = live.subscribe(() => undefined);
+    await until("the failure", () => live.getState().error !== null);
+    assertEquals(live.getState().error?.message.startsWith(`no connection to ${url}/trpc: `), true);
+    end();
+    await weir.close();
+  },
+);

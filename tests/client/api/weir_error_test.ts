@@ -25,6 +25,14 @@ Deno.test("an error of anything else is no answer", () => {
   }
 });
 
+Deno.test("a connection that was never made has sent nothing", () => {
+  const refused = Object.assign(new Error("connect"), { code: "ECONNREFUSED" });
+  const reset = Object.assign(new Error("read"), { code: "ECONNRESET" });
+  const around = (cause: Error) => new TypeError("fetch failed", { cause });
+  assertEquals(weirErrorOf(around(refused)).reason, "unavailable");
+  assertEquals(weirErrorOf(around(reset)).reason, "no_answer");
+});
+
 Deno.test("the error of an order names it, and keeps every detail", () => {
   const order = { storeId: "berlin", orderId: "id", idempotencyKey: "key" };
   const rule = {
@@ -44,7 +52,7 @@ Deno.test("the error of an order names it, and keeps every detail", () => {
     mayBeStored: true,
     order,
   });
-  assertEquals([error.message, error.name], ["no tea", "WeirError"]);
+  assertEquals([error.message, error.name], ["no tea", "PlaceError"]);
   assertEquals([error.mayPassLater, weirErrorOf("words").mayPassLater], [false, true]);
   assertEquals(error instanceof WeirError, true);
 });

@@ -12,7 +12,7 @@ Deno.test("frames that come as patches are the snapshots of the server", () =>
     const frames: { id: string; snapshot: Snapshot }[] = [];
     const ignore = () => undefined;
     const handlers = { onLost: ignore, onError: ignore, onComplete: ignore };
-    const end = framesOf(api.dashboard.livePatches, { storeId: "store-1" })(null, {
+    const end = framesOf(api.dashboard.livePatches, { storeId: "store-1" }, () => null)(null, {
       ...handlers,
       onSnapshot: (snapshot, id) => frames.push({ id, snapshot }),
     });
@@ -40,7 +40,7 @@ Deno.test("a patch that does not fit ends the subscription, and is told as a fai
       return { unsubscribe: () => isOpen = false };
     },
   } as unknown as Parameters<typeof framesOf>[0];
-  framesOf(livePatches, {})(null, {
+  framesOf(livePatches, {}, () => null)(null, {
     onSnapshot: () => told.push("a snapshot"),
     onLost: () => told.push("lost"),
     onError: (error) => told.push((error as Error).cause),
