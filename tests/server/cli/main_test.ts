@@ -28,7 +28,7 @@ Deno.test("a task loads its own modules alone: only start and demo load the HTTP
   for (const task of ["migrate", "keys", "aggregate", "audit", "rebuild"]) {
     const loaded = await loadedBy(task, "--help");
     const tasks = [...loaded].filter((file) =>
-      /^server\/cli\/(?!main|command|database_url)/.test(file)
+      /^server\/cli\/(?!main|command|database_url|share_link)/.test(file)
     );
     assertEquals([tasks, loaded.has(httpServer)], [[`server/cli/${task}.ts`], false]);
   }

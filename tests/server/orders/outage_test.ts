@@ -142,6 +142,11 @@ Deno.test("while the database is away orders are circuit_open at once, reads una
       await expectRefused(url, { type: "query", path, input, token: known.token }, "unavailable");
     }
     const fold: Call = { type: "mutation", path: "ops.aggregate", input: undefined, token: KEY };
+    // A fold that was under way when the database went ends first.
+    await until("no fold to run", async () => {
+      const { body } = await callHttp(url, "mutation", "ops.aggregate", undefined, KEY);
+      return "error" in Object(body);
+    });
     await expectRefusedOverHttp(url, fold, "unavailable");
 
     await proxy.mend();
