@@ -43,11 +43,22 @@ export function problemOf(error: unknown): Problem {
   const isFinal = reason !== null && FINAL.has(reason);
   return {
     reason,
-    sentence: data === null ? lostAnswer(message) : SENTENCES[reason ?? "internal"] ??
+    sentence: data === null ? lostAnswer(innermost(error)) : SENTENCES[reason ?? "internal"] ??
       sentenceOf(message),
     ...(data === null ? {} : { said: sentenceOf(message) }),
     retryAfterMs: isFinal ? null : data?.retryAfterMs ?? RETRY_AFTER_MS,
   };
+}
+
+/** The words of the first cause: the client's own words name the address, which the viewer sees. */
+function innermost(error: unknown): string {
+  let deepest = error;
+  for (let depth = 0; depth < 5; depth++) {
+    const { cause } = Object(deepest) as { cause?: unknown };
+    if (!(cause instanceof Error)) break;
+    deepest = cause;
+  }
+  return deepest instanceof Error ? deepest.message : String(deepest);
 }
 
 /**
