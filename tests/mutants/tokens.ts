@@ -40,6 +40,20 @@ export const TOKENS: readonly Mutant[] = [
     tests: ["unit", "tests/server/front/keys/token_checks_test.ts"],
   },
   {
+    name: "a revocation that a token has learned leaves its key",
+    file: "server/front/keys/key_cache.ts",
+    find: "    this.#keys.delete(keyId);\n",
+    replace: "",
+    tests: ["unit", "tests/server/front/keys/token_checks_test.ts"],
+  },
+  {
+    name: "an answer of before the revocation brings the key back",
+    file: "server/front/keys/key_cache.ts",
+    find: "if (askedAt <= (this.#revoked.get(keyId) ?? -Infinity)) return;",
+    replace: "",
+    tests: ["unit", "tests/server/front/keys/token_checks_test.ts"],
+  },
+  {
     name: "a stream outlives its token until the next frame",
     file: "server/router/tokens/lifetime.ts",
     find: "if (leftMs <= 0) return this.#ending.abort();",

@@ -5,8 +5,8 @@
  * is up no entry older than `FRESH_MS` is used, so a revoked key stops within that time. An older entry
  * is used only when the database fails or is silent, never because much is going on.
  *
- * A key is asked for by its text, or by its id alone, as the tokens that it signs name it. One that is
- * known by its text is known by its id too.
+ * A key is asked for by its text, or by its id alone, as the tokens that it signs name it. There is
+ * one entry for each id. So a revocation that is learned by one of the two ends both.
  *
  * Tested in tests/server/front/keys/auth_test.ts.
  */
@@ -48,8 +48,9 @@ export interface KnownKey {
 const FRESH_MS = 10_000;
 /** From this age on the key is read again in the background when it is used. */
 const AGING_MS = FRESH_MS / 2;
-/** Ten thousand keys, each by its text and by its id. */
-const MAX_ENTRIES = 20_000;
+const MAX_ENTRIES = 10_000;
+/** Each key is asked for by its text and by its id. */
+const MAX_TEXTS = 2 * MAX_ENTRIES;
 const MAX_GUESSES = 1_000;
 /** Unknown texts that wait: no more than two statements' worth, so that none waits long. */
 const MAX_WAITING = 1_000;
@@ -73,11 +74,17 @@ interface Entry {
 }
 
 export class KeyCache {
+  /** Entries, by the id of the key. */
   readonly #keys = new LRUCache<string, Entry>({ max: MAX_ENTRIES });
+  /** The ids of the keys whose texts were right, by text. A right text never becomes a wrong one. */
+  readonly #ids = new LRUCache<string, string>({ max: MAX_TEXTS });
   /** Wrong texts, by hash, and when each was read: trying one again costs no read. */
   readonly #guesses = new LRUCache<string, number>({ max: MAX_GUESSES });
-  /** Keys that were revoked while the instance knew them, by hash. No guess pushes one out. */
-  readonly #former = new LRUCache<string, true>({ max: MAX_GUESSES });
+  /**
+   * The moments of which the instance knows that a key was revoked, by its id. No guess pushes one
+   * out. An answer of a moment before does not bring the key back.
+   */
+  readonly #revoked = new LRUCache<string, number>({ max: MAX_GUESSES });
   readonly #known: KeyReads;
   readonly #unknown: KeyReads;
 
@@ -88,7 +95,7 @@ export class KeyCache {
       onFailure: (texts: number) => onLookUp("failed", texts),
       now,
     };
-    this.#known = new KeyReads({ findKeys: findKnown, maxWaiting: MAX_ENTRIES, ...reads });
+    this.#known = new KeyReads({ findKeys: findKnown, maxWaiting: MAX_TEXTS, ...reads });
     this.#unknown = new KeyReads({ findKeys: findUnknown, maxWaiting: MAX_WAITING, ...reads });
   }
 
@@ -97,18 +104,24 @@ export class KeyCache {
    * @throws Refused unavailable, when the database cannot tell
    */
   async find(text: string): Promise<KnownKey | null> {
-    const entry = this.#keys.get(text);
+    const entry = this.#entryOf(text);
     if (entry === undefined) return await this.#findUnknown(text);
     const ageMs = this.options.now() - entry.askedAt;
     if (ageMs < AGING_MS) return entry.key;
     const read = this.#known.read(text);
     if (ageMs < FRESH_MS) return entry.key;
-    return await this.#refreshed(entry, read);
+    return await this.#refreshed(text, read);
   }
 
   /** True when the instance knew this text as a key, and it is revoked. */
   isFormer(text: string): boolean {
-    return this.#former.has(hashOf(text));
+    const keyId = this.#ids.get(text);
+    return keyId !== undefined && this.#revoked.has(keyId);
+  }
+
+  #entryOf(text: string): Entry | undefined {
+    const keyId = this.#ids.get(text);
+    return keyId === undefined ? undefined : this.#keys.get(keyId);
   }
 
   async #findUnknown(text: string): Promise<KnownKey | null> {
@@ -117,22 +130,23 @@ export class KeyCache {
     const read = this.#unknown.read(text);
     if (read === null) return this.#shed();
     try {
-      return known(await read.answer);
+      await read.answer;
     } catch (error) {
       throw cannotCheck(error);
     }
+    return this.#entryOf(text)?.key ?? null;
   }
 
-  /** The key of an entry that is too old by itself. */
-  async #refreshed({ key }: Entry, read: KeyRead | null): Promise<KnownKey | null> {
+  /** The key of a text whose entry is too old by itself. */
+  async #refreshed(text: string, read: KeyRead | null): Promise<KnownKey | null> {
     if (read === null) return this.#shed();
     try {
-      const answer = await read.soon;
-      return answer === null ? key : known(answer);
+      await read.soon;
     } catch (error) {
-      if (isOutage(error) && classify(error).kind === "infrastructure") return key;
-      throw cannotCheck(error);
+      if (!isOutage(error) || classify(error).kind !== "infrastructure") throw cannotCheck(error);
     }
+    // Another read of the same key may have been answered meanwhile.
+    return this.#entryOf(text)?.key ?? null;
   }
 
   #shed(): never {
@@ -140,18 +154,35 @@ export class KeyCache {
     throw new Refused(TOO_MANY);
   }
 
-  #remember(text: string, answer: KeyAnswer): void {
-    const { askedAt } = answer;
-    const key = known(answer);
+  #remember(text: string, { key, askedAt }: KeyAnswer): void {
     this.options.onLookUp(key === null ? "wrong" : "found", 1);
     if (key === null) {
-      if (this.#keys.delete(text)) this.#former.set(hashOf(text), true);
       this.#guesses.set(hashOf(text), askedAt);
+      const keyId = this.#ids.get(text);
+      if (keyId !== undefined) this.#revoke(keyId, askedAt);
       return;
     }
     this.#guesses.delete(hashOf(text));
-    this.#keys.set(text, { key, askedAt });
-    this.#keys.set(textOfId(key.principal.keyId), { key, askedAt });
+    this.#keep(text, key, askedAt);
+  }
+
+  /** A text that was right is wrong: its key is revoked, by whatever text it is asked for. */
+  #revoke(keyId: string, askedAt: number): void {
+    const entry = this.#keys.get(keyId);
+    if (entry !== undefined && entry.askedAt > askedAt) return;
+    this.#keys.delete(keyId);
+    this.#revoked.set(keyId, askedAt);
+  }
+
+  /** Reads by text and by id are answered in any order: the later one speaks. */
+  #keep(text: string, key: KeyInForce, askedAt: number): void {
+    const { keyId } = key;
+    this.#ids.set(text, keyId);
+    this.#ids.set(textOfId(keyId), keyId);
+    if (askedAt <= (this.#revoked.get(keyId) ?? -Infinity)) return;
+    if (askedAt < (this.#keys.get(keyId)?.askedAt ?? -Infinity)) return;
+    this.#revoked.delete(keyId);
+    this.#keys.set(keyId, { key: knownKeyOf(key), askedAt });
   }
 }
 
@@ -160,8 +191,8 @@ function cannotCheck(error: unknown): unknown {
   return isOutage(error) ? new Refused(CANNOT_CHECK) : error;
 }
 
-function known({ key }: KeyAnswer): KnownKey | null {
-  return key === null ? null : { principal: callerOf(key), tokenKey: key.tokenKey };
+function knownKeyOf(key: KeyInForce): KnownKey {
+  return { principal: callerOf(key), tokenKey: key.tokenKey };
 }
 
 function callerOf({ keyId, label, scopes, storeIds, currencies }: KeyInForce): Principal {

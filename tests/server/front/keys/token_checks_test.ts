@@ -52,6 +52,45 @@ Deno.test("a revoked key stops its tokens within 10 seconds, in use or not", asy
   }
 });
 
+Deno.test("a revocation that is learned by the key or by a token of it ends both, also in an outage", async () => {
+  const token = await signedToken(KEY);
+  for (const [first, second] of [[KEY, token], [token, KEY]] as const) {
+    const { authenticate, database, time } = await anAuth();
+    assertEquals([await said(authenticate(first)), await said(authenticate(second))], [ID, ID]);
+    time.ms = 60_000;
+    database.find = (texts) => Promise.resolve(texts.map(() => null));
+    assert((await said(authenticate(first))).startsWith("unauthenticated: "));
+    database.find = () => Promise.reject(Object.assign(new Error(), { code: "ECONNREFUSED" }));
+    for (; time.ms < 300_000; time.ms += 60_000) {
+      const answers = [await said(authenticate(first)), await said(authenticate(second))];
+      assertEquals(answers.filter((answer) => answer === ID), [], `${time.ms}`);
+    }
+  }
+});
+
+Deno.test("an older answer does not bring a revoked key back, and does not put a newer one out", async () => {
+  for (const isRevoked of [true, false]) {
+    const { authenticate, database, time } = await anAuth();
+    const token = await signedToken(KEY);
+    assertEquals(await said(authenticate(token)), ID);
+    const { find } = database;
+    const late = Promise.withResolvers<void>();
+    database.find = async (texts) => {
+      await late.promise;
+      return isRevoked ? await find(texts) : texts.map(() => null);
+    };
+    time.ms = 6_000;
+    const old = said(authenticate(KEY)); // asks by the text, which the instance does not know yet
+    database.find = (texts) => isRevoked ? Promise.resolve(texts.map(() => null)) : find(texts);
+    time.ms = 60_000;
+    const newer = isRevoked ? `unauthenticated: ${WRONG}` : ID;
+    assertEquals(await said(authenticate(token)), newer);
+    late.resolve();
+    assertEquals(await old, "unauthenticated: the API key is wrong or revoked");
+    assertEquals(await said(authenticate(token)), newer);
+  }
+});
+
 Deno.test("a key that was made before there were tokens can have none, and its token is told so", async () => {
   const { authenticate } = await anAuth({ tokenKey: null });
   assertEquals(
