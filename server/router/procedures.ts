@@ -12,7 +12,8 @@ import { Refused } from "../../client/contract/refused.ts";
 import type { Context, Principal } from "./context.ts";
 import { detailsOf, refusedCall } from "./errors.ts";
 import { assertProcedure } from "./rights.ts";
-import { Lifetime, TOKEN_EXPIRED } from "./tokens/lifetime.ts";
+import { LastingStream } from "./tokens/lasting_stream.ts";
+import { Lifetime } from "./tokens/lifetime.ts";
 
 const t = initTRPC.context<Context>().create({
   isDev: false, // a stack trace never leaves the server, whatever NODE_ENV says
@@ -23,22 +24,6 @@ const t = initTRPC.context<Context>().create({
 });
 
 export const router = t.router;
-
-/** The same stream, its refusals translated. */
-function translated<T>(stream: AsyncIterable<T>): AsyncIterable<T> {
-  return {
-    [Symbol.asyncIterator]: () => {
-      const frames = stream[Symbol.asyncIterator]();
-      return {
-        next: () =>
-          frames.next().catch((error) => {
-            throw error instanceof Refused ? refusedCall(error) : error;
-          }),
-        return: async () => await frames.return?.() ?? { done: true, value: undefined },
-      };
-    },
-  };
-}
 
 /** The caller, asked for once: a refusal that is held back must not be held back twice. */
 function identify(ctx: Context): Promise<Principal> {
@@ -120,11 +105,13 @@ export function procedureFor(scope: Scope) {
       };
       // A client may be gone before its stream is read, and a stream may end while its client stays.
       signal?.addEventListener("abort", end, { once: true });
+      // The signal of a client that left while its key was looked up fires no more.
+      if (signal?.aborted === true) end();
       const stream: StreamContext = { assertStillAllowed, ending: life.signal };
       const result = await next({ ctx: { principal, getRawInput, ...stream } });
       if (result.ok) {
         const values = result.data as AsyncIterable<unknown>;
-        return { ...result, data: lasting(values, life, end) };
+        return { ...result, data: new LastingStream(values, life, end) };
       }
       end();
       return result;
@@ -196,18 +183,4 @@ function directly<Schema extends ZodType, Output>(
       throw error instanceof Refused ? refusedCall(error) : error;
     }
   };
-}
-
-/** The same stream until the end of its caller's token. It gives back what it holds when it ends. */
-async function* lasting<T>(
-  stream: AsyncIterable<T>,
-  life: Lifetime,
-  end: () => void,
-): AsyncIterable<T> {
-  try {
-    yield* translated(stream);
-    if (life.isOver) throw refusedCall(new Refused(TOKEN_EXPIRED));
-  } finally {
-    end();
-  }
 }

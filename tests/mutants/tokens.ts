@@ -61,6 +61,13 @@ export const TOKENS: readonly Mutant[] = [
     tests: ["unit", "tests/server/router/tokens/lifetime_test.ts"],
   },
   {
+    name: "a client that leaves while its key is looked up keeps a place",
+    file: "server/router/procedures.ts",
+    find: "if (signal?.aborted === true) end();",
+    replace: "",
+    tests: ["unit", "tests/server/router/tokens/lasting_stream_test.ts"],
+  },
+  {
     name: "a token calls every procedure of its key",
     file: "server/router/rights.ts",
     find: "token.procedures.has(path)",
