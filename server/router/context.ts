@@ -43,6 +43,8 @@ export interface TokenLimits {
 export interface Authenticator {
   /** @throws Refused unauthenticated, or unavailable */
   authenticate(token: string | null): Promise<Principal>;
+  /** The id of the key that a text names as a browser token; null: it has not the form of one. */
+  keyIdOfToken(text: string): string | null;
 }
 
 /** The slot of one stream: its place in the waiting order of its connection. */
@@ -118,6 +120,8 @@ export interface Credential {
   readonly token: string | null;
   /** The caller that the token belonged to when it was checked first; null: it is not checked yet. */
   readonly principal: Principal | null;
+  /** True while another token for the connection is being checked. */
+  isRenewing: boolean;
   /** Called when the connection has another token. */
   readonly onRenewed: Set<() => void>;
   /** From now on the connection has this token. */

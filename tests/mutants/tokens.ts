@@ -77,9 +77,23 @@ export const TOKENS: readonly Mutant[] = [
   {
     name: "a connection takes a token of any key",
     file: "server/router/tokens/renew_token.ts",
-    find: "if (renewed.keyId !== principal.keyId) {",
-    replace: 'if (renewed.keyId === "" && principal.keyId === "") {',
-    tests: ["all", "tests/server/router/tokens/renew_token_test.ts"],
+    find: "if (keyId !== principal.keyId) {",
+    replace: 'if (keyId === "" && principal.keyId === "") {',
+    tests: ["unit", "tests/server/router/tokens/renewal_bounds_test.ts"],
+  },
+  {
+    name: "a connection has any number of tokens checked",
+    file: "server/router/tokens/renew_token.ts",
+    find: "credential.isRenewing = true;",
+    replace: "",
+    tests: ["unit", "tests/server/router/tokens/renewal_bounds_test.ts"],
+  },
+  {
+    name: "texts that name one key take all checks of signatures",
+    file: "server/front/keys/browser_tokens.ts",
+    find: "|| ofKey >= MAX_CHECKING_OF_KEY",
+    replace: "|| ofKey < 0 * MAX_CHECKING_OF_KEY",
+    tests: ["unit", "tests/server/front/keys/token_checks_test.ts"],
   },
   {
     name: "a stream keeps the store that the renewed token is not for",

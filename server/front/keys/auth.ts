@@ -84,13 +84,16 @@ export function createAuth(options: AuthOptions): Authenticator {
     } else if (isBrowserToken(credential)) return await tokens.authenticate(credential);
     throw unauthenticated("the API key is wrong or revoked");
   };
-  /** True for a key that was in force, and for a token that somebody with such a key has signed. */
-  const isFormer = (credential: string): boolean => {
-    if (!isBrowserToken(credential)) return isToken(credential) && keys.isFormer(credential);
-    const keyId = tokens.keyIdOf(credential);
-    return keyId !== null && (keys.isFormer(textOfId(keyId)) || tokens.isSigned(credential));
-  };
+  /**
+   * True for a key that was in force, and for a token that somebody with such a key has signed. A text
+   * that names such a key shows nothing: whoever has seen a token can name its key.
+   */
+  const isFormer = (credential: string): boolean =>
+    isBrowserToken(credential)
+      ? tokens.isSigned(credential)
+      : isToken(credential) && keys.isFormer(credential);
   return {
+    keyIdOfToken: (text) => isBrowserToken(text) ? tokens.keyIdOf(text) : null,
     authenticate: async (credential) => {
       if (devKey !== null && credential === devKey) return DEV_PRINCIPAL;
       try {

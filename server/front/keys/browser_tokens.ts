@@ -59,8 +59,9 @@ const TOLERANCE_SECONDS = 60;
 const MAX_KEPT = 10_000;
 const MAX_KEPT_LETTERS = 8 * 1_048_576;
 const MAX_REFUSED = 1_000;
-/** Signatures that are being checked. */
+/** Signatures that are being checked, in all and for one key: its id is in each text, for all to see. */
 const MAX_CHECKING = 1_000;
+const MAX_CHECKING_OF_KEY = 100;
 
 const WRONG = refuse("unauthenticated", "the token is wrong, or its API key is revoked");
 const TOO_EARLY = refuse(
@@ -123,6 +124,8 @@ export class BrowserTokens {
   /** Failed checks that are final, by the hash of the token. */
   readonly #failed = new LRUCache<string, BadToken>({ max: MAX_REFUSED });
   readonly #checking = new Map<string, Promise<Kept>>();
+  /** How many of these name one key, by its id. */
+  readonly #checkingOf = new Map<string, number>();
   /** The signing key of the development key; null: nobody has needed it yet. */
   #devKey: Promise<SigningKey | null> | null = null;
 
@@ -179,10 +182,21 @@ export class BrowserTokens {
     if (failed !== undefined) throw failed;
     const joined = this.#checking.get(token);
     if (joined !== undefined) return await joined;
-    if (this.#checking.size >= MAX_CHECKING) throw new Refused(TOO_MANY);
-    const checking = this.#verify(token, key).finally(() => this.#checking.delete(token));
+    const ofKey = this.#checkingOf.get(key.keyId) ?? 0;
+    if (this.#checking.size >= MAX_CHECKING || ofKey >= MAX_CHECKING_OF_KEY) {
+      throw new Refused(TOO_MANY);
+    }
+    const checking = this.#verify(token, key).finally(() => this.#checked(token, key));
     this.#checking.set(token, checking);
+    this.#checkingOf.set(key.keyId, ofKey + 1);
     return await checking;
+  }
+
+  #checked(token: string, { keyId }: SigningKnownKey): void {
+    this.#checking.delete(token);
+    const left = (this.#checkingOf.get(keyId) ?? 0) - 1;
+    if (left > 0) this.#checkingOf.set(keyId, left);
+    else this.#checkingOf.delete(keyId);
   }
 
   async #verify(token: string, { keyId, tokenKey }: SigningKnownKey): Promise<Kept> {

@@ -8,6 +8,7 @@ import type { Connection, Context, Credential, Principal } from "../../router/co
 
 export class ConnectionCredential implements Credential {
   principal: Principal | null = null;
+  isRenewing = false;
   readonly onRenewed = new Set<() => void>();
 
   constructor(public token: string | null) {}

@@ -4,6 +4,9 @@
  *
  * Over HTTP each request brings its token, so there is nothing to renew.
  *
+ * Checking a signature costs time. So a text that names another key is refused before, and a connection
+ * has one token checked at a time.
+ *
  * Tested in tests/server/router/tokens/renew_token_test.ts.
  */
 import { refuse } from "../../../client/contract/refusal.ts";
@@ -20,21 +23,38 @@ const NO_TOKEN = refuse(
   "there is nothing to renew: the connection was opened with an API key, which does not expire",
 );
 
+const NO_BROWSER_TOKEN = "it is no browser token";
+const ONE_AT_A_TIME = refuse(
+  "rate_limited",
+  "another token for this connection is being checked",
+  1_000,
+);
+
 export const renewToken = procedureForAnyKey.input(renewTokenInput).mutation(
-  async ({ ctx, input }): Promise<RenewedToken> => {
-    const { connection: { credential }, principal, services } = ctx;
+  async ({ ctx, input: { token } }): Promise<RenewedToken> => {
+    const { connection: { credential }, principal, services: { auth } } = ctx;
     if (credential === undefined) throw new Refused(NOT_OVER_HTTP);
     if (principal.token === null) throw new Refused(NO_TOKEN);
-    const renewed = await services.auth.authenticate(input.token).catch((error) => {
-      // The caller has shown a good token: the new one is a mistake in its input.
-      const isWrong = error instanceof Refused && error.reason === "unauthenticated";
-      throw isWrong ? invalidInput("token", error.message) : error;
-    });
-    if (renewed.token === null) throw invalidInput("token", "it is an API key, and not a token");
-    if (renewed.keyId !== principal.keyId) {
+    const keyId = auth.keyIdOfToken(token);
+    if (keyId === null) throw invalidInput("token", NO_BROWSER_TOKEN);
+    if (keyId !== principal.keyId) {
       throw invalidInput("token", "it is signed with another API key than the one before");
     }
-    credential.renew(input.token, renewed);
-    return { expiresAt: new Date(renewed.token.expiresAt).toISOString() };
+    if (credential.isRenewing) throw new Refused(ONE_AT_A_TIME);
+    credential.isRenewing = true;
+    try {
+      const renewed = await auth.authenticate(token).catch(inInput);
+      if (renewed.token === null) throw invalidInput("token", NO_BROWSER_TOKEN);
+      credential.renew(token, renewed);
+      return { expiresAt: new Date(renewed.token.expiresAt).toISOString() };
+    } finally {
+      credential.isRenewing = false;
+    }
   },
 );
+
+/** The caller has shown a good token: a wrong new one is a mistake in its input. */
+function inInput(error: unknown): never {
+  const isWrong = error instanceof Refused && error.reason === "unauthenticated";
+  throw isWrong ? invalidInput("token", error.message) : error;
+}

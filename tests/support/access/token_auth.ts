@@ -37,7 +37,7 @@ export async function anAuth(limits: Partial<KeyInForce> = {}) {
   };
   const turns: string[] = [];
   const pace = (name: string) => ({ turn: () => Promise.resolve(void turns.push(name)) });
-  const { authenticate } = createAuth({
+  const { authenticate, keyIdOfToken } = createAuth({
     devKey: "dev-key-for-tests",
     tokenMaxSeconds: 3_600,
     paces: { former: pace("former"), stranger: pace("stranger") },
@@ -47,7 +47,7 @@ export async function anAuth(limits: Partial<KeyInForce> = {}) {
     findUnknown: (texts) => database.find(texts),
     onLookUp: () => undefined,
   });
-  return { authenticate, database, time, turns };
+  return { authenticate, keyIdOfToken, database, time, turns };
 }
 
 /** The reason and the sentence of a refusal; the id of the key where there is none. */

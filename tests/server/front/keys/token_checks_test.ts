@@ -1,6 +1,7 @@
 /** The price of browser tokens: reads, signatures, turns; and the keys that have signed them. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Refused } from "../../../../client/contract/refused.ts";
+import { signingKeyOf } from "../../../../client/contract/tokens/signing_key.ts";
 import { createBrowserToken } from "../../../../client/tokens.ts";
 import { textOfId } from "../../../../sql/api_keys.ts";
 import { anAuth, ID, KEY, OTHER_KEY, said, WRONG } from "../../../support/access/token_auth.ts";
@@ -148,19 +149,49 @@ Deno.test("text without the head of a token costs neither a read nor a signature
   }
 });
 
-Deno.test("a bounded number of signatures is checked at once", async () => {
-  const { authenticate } = await anAuth();
+/** So many texts that name a key and that it has not signed. */
+async function forgedTokens(key: string, length: number): Promise<string[]> {
+  const right = await signedToken(key);
+  return Array.from({ length }, (_, count) => withClaims(right, { jti: `${count}` }));
+}
+
+Deno.test("a bounded number of signatures of one key is checked at once, and no other key waits for them", async () => {
+  const { authenticate, database } = await anAuth();
+  const other = (await signingKeyOf(OTHER_KEY))!;
+  const { find } = database;
+  database.find = async (texts) => {
+    const [key] = await find([KEY]);
+    const found = await find(texts);
+    const isOther = (text: string) => text === textOfId(other.keyId);
+    const otherKey = { ...key!, keyId: other.keyId, tokenKey: other.publicKey };
+    return texts.map((text, index) => isOther(text) ? otherKey : found[index] ?? null);
+  };
+  assertEquals(await said(authenticate(await signedToken(OTHER_KEY))), other.keyId);
   assertEquals(await said(authenticate(KEY)), ID);
-  const right = await signedToken(KEY);
-  const forged = Array.from(
-    { length: 1_200 },
-    (_, count) => withClaims(right, { jti: `${count}` }),
+  const forged = (await forgedTokens(KEY, 150)).map((token) => said(authenticate(token)));
+  const ofOther = said(authenticate(await signedToken(OTHER_KEY, { jti: "another" })));
+  const answers = await Promise.all(forged);
+  const shed = answers.filter((answer) => answer.startsWith("unavailable: ")).length;
+  assertEquals([shed, answers.length - shed, new Set(answers).size], [50, 100, 2]);
+  assertEquals(await ofOther, other.keyId);
+  assertEquals(await said(authenticate(await signedToken(KEY))), ID, "the checks have ended");
+});
+
+Deno.test("a bounded number of signatures is checked at once", async () => {
+  const { authenticate, database } = await anAuth();
+  const keys = Array.from(
+    { length: 11 },
+    (_, index) => `weir_${`${index}`.padStart(16, "0")}_${"s".repeat(43)}`,
   );
+  const [found] = await database.find([KEY]); // these keys have one secret
+  database.find = (texts) =>
+    Promise.resolve(texts.map((text) => ({ ...found!, keyId: /[0-9a-f]{16}/.exec(text)![0] })));
+  for (const key of keys) await authenticate(key);
+  const forged = (await Promise.all(keys.map((key) => forgedTokens(key, 100)))).flat();
   const answers = await Promise.all(forged.map((token) => said(authenticate(token))));
   const shed = answers.filter((answer) => answer.startsWith("unavailable: ")).length;
-  assertEquals([shed, answers.length - shed], [200, 1_000]);
-  assertEquals(new Set(answers).size, 2);
-  assertEquals(await said(authenticate(right)), ID);
+  assertEquals([shed, answers.length - shed, new Set(answers).size], [100, 1_000, 2]);
+  assertEquals(await said(authenticate(await signedToken(keys[10]!))), "0000000000000010");
 });
 
 Deno.test("the refusal of a signed token takes another turn than that of a stranger", async () => {
@@ -171,9 +202,11 @@ Deno.test("the refusal of a signed token takes another turn than that of a stran
   await assertRejects(() => authenticate(expired), Refused);
   await assertRejects(() => authenticate(withClaims(right, { storeId: "any" })), Refused);
   await assertRejects(() => authenticate("a.b.c"), Refused);
-  await authenticate(right);
+  await Promise.all([authenticate(right), authenticate(KEY)]);
   database.find = (texts) => Promise.resolve(texts.map(() => null));
   time.ms = 60_000;
   await assertRejects(() => authenticate(right), Refused);
-  assertEquals(turns, ["former", "stranger", "stranger", "former"]);
+  await assertRejects(() => authenticate(KEY), Refused);
+  await assertRejects(() => authenticate(withClaims(right, { jti: "forged" })), Refused);
+  assertEquals(turns, ["former", "stranger", "stranger", "former", "former", "stranger"]);
 });

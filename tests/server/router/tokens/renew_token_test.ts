@@ -1,7 +1,12 @@
 /** Streams and connections of browser tokens: their end, and `renewToken`. */
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { SCOPES } from "../../../../client/contract/scope.ts";
-import { type Claims, nowSeconds, signedToken } from "../../../support/access/tokens.ts";
+import {
+  type Claims,
+  nowSeconds,
+  signedToken,
+  withClaims,
+} from "../../../support/access/tokens.ts";
 import { EventStream } from "../../../support/load/event_stream.ts";
 import { anInput } from "../../../support/load/orders.ts";
 import { callHttp, RawSocket, type SocketMessage } from "../../../support/load/raw_calls.ts";
@@ -141,13 +146,16 @@ Deno.test("a token that cannot take the place of another one is refused, and the
     ];
     await revokeKey(revoked.keyId);
     const exp = nowSeconds() + 400;
-    const socket = await RawSocket.open(url, await signedToken(key.token, lasting({ exp })));
+    const first = await signedToken(key.token, lasting({ exp }));
+    const socket = await RawSocket.open(url, first);
     const refused: readonly (readonly [token: string, why: RegExp])[] = [
       [await signedToken(other.token), /^token: it is signed with another API key/],
-      [key.token, /^token: it is an API key/],
+      [await signedToken(revoked.token), /^token: it is signed with another API key/],
+      [key.token, /^token: it is no browser token$/],
       [await signedToken(key.token, { exp: nowSeconds() - 100 }), /^token: the token has expired$/],
-      [await signedToken(revoked.token), /^token: the token is wrong, or its API key is revoked$/],
-      ["nonsense", /^token: the API key is wrong/],
+      [withClaims(first, { jti: "forged" }), /^token: the token is wrong, or its API key/],
+      ["nonsense", /^token: it is no browser token$/],
+      ["a.b.c", /^token: it is no browser token$/],
     ];
     for (const [token, why] of refused) {
       const answer = await renew(socket, token);
