@@ -34,6 +34,8 @@ export interface BrowserToken {
   readonly expiresAt: string;
 }
 
+const NO_KEY = "is no API key: one begins with weir_ and has an id. " +
+  "A value of WEIR_DEV_KEY needs at least 32 characters, without space, quotes and weir_";
 const STORE_ID = /^[a-z0-9][a-z0-9_-]{0,63}$/;
 const MAX_NAME_LETTERS = 128;
 /** JWT's times are seconds, and a `Date` ends in the year 275760. */
@@ -46,7 +48,7 @@ const MAX_SECONDS = 10 ** 11;
 export async function createBrowserToken(options: BrowserTokenOptions): Promise<BrowserToken> {
   const { procedures, storeId, name, expiresInSeconds } = checked(options);
   const signing = await signingKeyOf(options.key.trim());
-  if (signing === null) throw wrong("key", "is no API key: one begins with weir_ and has an id");
+  if (signing === null) throw wrong("key", NO_KEY);
   const iat = Math.floor(Date.now() / 1_000);
   const exp = iat + expiresInSeconds;
   const claims = {
@@ -72,9 +74,9 @@ function checked(options: BrowserTokenOptions): BrowserTokenOptions {
   const isList = Array.isArray(procedures) && procedures.length > 0 &&
     procedures.every((path) => typeof path === "string" && path !== "");
   if (!isList) throw wrong("procedures", 'must name at least one, such as "dashboard.live"');
-  if (storeId !== undefined && !STORE_ID.test(storeId)) {
-    throw wrong("storeId", `must match ${STORE_ID.source}`);
-  }
+  const isStore = storeId === undefined ||
+    (typeof storeId === "string" && STORE_ID.test(storeId));
+  if (!isStore) throw wrong("storeId", `must match ${STORE_ID.source}`);
   const isName = name === undefined ||
     (typeof name === "string" && name !== "" && name.length <= MAX_NAME_LETTERS);
   if (!isName) throw wrong("name", `must have 1 to ${MAX_NAME_LETTERS} characters`);

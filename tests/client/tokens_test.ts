@@ -33,11 +33,27 @@ Deno.test("the key of a token is derived from the secret as the contract says", 
   assert(other !== null && !Buffer.from(other.publicKey).equals(publicKey));
 });
 
-Deno.test("a development key of any text can sign, and a spoilt API key cannot", async () => {
+Deno.test("a long development key can sign, and a short one or a spoilt API key cannot", async () => {
   const kids = async (key: string) => (await signingKeyOf(key))?.keyId ?? null;
   assertEquals(await kids(`weir_dev_${"s".repeat(43)}`), "dev");
-  assertEquals(await kids("a-key-for-tests"), "dev");
-  const spoilt = [KEY.slice(0, -1), `${KEY}s`, KEY.toUpperCase(), "weir_", "short", ""];
+  const long = "0123456789-a-key-for-development";
+  assertEquals([long.length, await kids(long), await kids(crypto.randomUUID())], [
+    32,
+    "dev",
+    "dev",
+  ]);
+  const spoilt = [
+    ...[KEY.slice(0, -1), `${KEY}s`, KEY.toUpperCase(), "weir_", "short", ""],
+    ...[long.slice(1), `${long} ${long}`, `"${long}"`, `'${long}'`, `\`${long}\``, `${long}\u0000`],
+    ...[
+      `"${KEY}"`,
+      `Bearer ${KEY}`,
+      `Bearer:${KEY}`,
+      `WEIR_KEY=${KEY}`,
+      "undefined",
+      "[object Object]",
+    ],
+  ];
   assertEquals(await Promise.all(spoilt.map(kids)), spoilt.map(() => null));
 });
 
@@ -78,12 +94,18 @@ Deno.test("createBrowserToken() refuses wrong options with the name of one, and 
     ["key", { key: undefined }],
     ["key", { key: KEY.slice(0, -1) }],
     ["key", { key: "" }],
+    ["key", { key: `"${KEY}"` }],
+    ["key", { key: `Bearer ${KEY}` }],
+    ["key", { key: "undefined" }],
+    ["key", { key: "a-key-of-31-characters-is-short" }],
     ["procedures", { procedures: [] }],
     ["procedures", { procedures: [""] }],
     ["procedures", { procedures: "dashboard.live" }],
     ["procedures", { procedures: undefined }],
     ["storeId", { storeId: "No Store" }],
     ["storeId", { storeId: "" }],
+    ["storeId", { storeId: null }],
+    ["storeId", { storeId: ["berlin"] }],
     ["name", { name: "" }],
     ["name", { name: "x".repeat(129) }],
     ["expiresInSeconds", { expiresInSeconds: 0 }],

@@ -9,7 +9,8 @@ import { type TestDatabase, withDatabase } from "../support/services/database.ts
 import { withRedis } from "../support/services/redis.ts";
 
 /** A key with every scope. */
-export const KEY = "a-key-for-tests";
+/** Long enough to sign browser tokens. */
+export const KEY = "a-key-for-tests-that-signs-tokens-too";
 
 export interface TestService {
   readonly url: string;

@@ -20,7 +20,13 @@ const SEED_BITS = 256;
 /** The bytes of PKCS #8 before the seed of an Ed25519 key: RFC 8410. */
 const PKCS8_HEAD = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
 const MADE_KEY = /^weir_([a-f0-9]{16}|dev)_([A-Za-z0-9_-]{43})$/;
-const MIN_DEV_KEY_LETTERS = 8;
+/**
+ * A value of `WEIR_DEV_KEY` that can sign. The derivation is fast, so whoever has a token of a short
+ * text could try texts until one fits. Space and quotes are those of a mistake.
+ */
+const DEV_KEY = /^[^\s\p{C}"'`]{32,}$/u;
+/** An API key, or what is left of one, inside other text. */
+const SPOILT_KEY = /weir_/i;
 
 export interface SigningKey {
   /** The id of the API key: the `kid` of its tokens. */
@@ -31,9 +37,9 @@ export interface SigningKey {
 }
 
 /**
- * The signing key of an API key. Text that does not begin as an API key does is a value of
- * `WEIR_DEV_KEY`.
- * @returns null for text that is no API key
+ * The signing key of an API key. Text of at least 32 characters, without space, quotes and `weir_`, is a
+ * value of `WEIR_DEV_KEY`.
+ * @returns null for other text, which is no API key or must not sign
  */
 export async function signingKeyOf(apiKey: string): Promise<SigningKey | null> {
   const parts = partsOf(apiKey);
@@ -46,8 +52,8 @@ export async function signingKeyOf(apiKey: string): Promise<SigningKey | null> {
 function partsOf(apiKey: string): { readonly keyId: string; readonly secret: string } | null {
   const [, keyId, secret] = MADE_KEY.exec(apiKey) ?? [];
   if (keyId !== undefined && secret !== undefined) return { keyId, secret };
-  if (/^weir_/i.test(apiKey) || apiKey.length < MIN_DEV_KEY_LETTERS) return null;
-  return { keyId: DEV_KEY_ID, secret: apiKey };
+  const canSign = DEV_KEY.test(apiKey) && !SPOILT_KEY.test(apiKey);
+  return canSign ? { keyId: DEV_KEY_ID, secret: apiKey } : null;
 }
 
 async function privateKeyOf(secret: string): Promise<CryptoKey> {

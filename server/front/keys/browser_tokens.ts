@@ -76,6 +76,11 @@ const KEY_WITHOUT_TOKENS = refuse(
   "unauthenticated",
   "the token's API key was made before there were tokens: make a new key, and sign with that",
 );
+const DEV_KEY_WITHOUT_TOKENS = refuse(
+  "unauthenticated",
+  "WEIR_DEV_KEY is no key for tokens: it needs at least 32 characters, " +
+    "without space, quotes and weir_, or the value random",
+);
 const TOO_MANY = refuse(
   "unavailable",
   "the token cannot be checked: too many tokens are being checked",
@@ -163,15 +168,19 @@ export class BrowserTokens {
     const key = await this.#find(keyId);
     if (key === null) throw new Refused(WRONG);
     const { principal, tokenKey } = key;
-    if (tokenKey === null) throw new Refused(KEY_WITHOUT_TOKENS);
+    if (tokenKey === null) {
+      throw new Refused(keyId === DEV_KEY_ID ? DEV_KEY_WITHOUT_TOKENS : KEY_WITHOUT_TOKENS);
+    }
     return { keyId, principal, tokenKey };
   }
 
   async #find(keyId: string): Promise<KnownKey | null> {
     const { devKey, findKey } = this.options;
-    const signing = devKey && await (this.#devKey ??= signingKeyOf(devKey.text));
-    if (devKey !== null && signing?.keyId === keyId) {
-      return { principal: devKey.principal, tokenKey: signing.publicKey };
+    if (devKey !== null) {
+      const { principal } = devKey;
+      const signing = await (this.#devKey ??= signingKeyOf(devKey.text));
+      if (signing?.keyId === keyId) return { principal, tokenKey: signing.publicKey };
+      if (signing === null && keyId === DEV_KEY_ID) return { principal, tokenKey: null };
     }
     return keyId === DEV_KEY_ID ? null : await findKey(keyId);
   }

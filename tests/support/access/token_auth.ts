@@ -7,6 +7,8 @@ import { type KeyInForce, textOfId } from "../../../sql/api_keys.ts";
 
 export const ID = "0123456789abcdef";
 export const KEY = `weir_${ID}_${"s".repeat(43)}`;
+/** The development key. */
+export const DEV_KEY = "dev-key-for-tests-of-browser-tokens";
 export const OTHER_KEY = `weir_fedcba9876543210_${"t".repeat(43)}`;
 /** The sentence of every token that its key has not signed. */
 export const WRONG = "the token is wrong, or its API key is revoked";
@@ -22,7 +24,7 @@ const IN_FORCE: Omit<KeyInForce, "tokenKey"> = {
 };
 
 /** An auth whose database knows `KEY` alone. */
-export async function anAuth(limits: Partial<KeyInForce> = {}) {
+export async function anAuth(limits: Partial<KeyInForce> = {}, devKey = DEV_KEY) {
   const tokenKey = (await signingKeyOf(KEY))!.publicKey;
   const found: KeyInForce = { ...IN_FORCE, tokenKey, ...limits };
   const time = { ms: 0, wall: () => Date.now() + time.ms };
@@ -38,7 +40,7 @@ export async function anAuth(limits: Partial<KeyInForce> = {}) {
   const turns: string[] = [];
   const pace = (name: string) => ({ turn: () => Promise.resolve(void turns.push(name)) });
   const { authenticate, keyIdOfToken } = createAuth({
-    devKey: "dev-key-for-tests",
+    devKey,
     tokenMaxSeconds: 3_600,
     paces: { former: pace("former"), stranger: pace("stranger") },
     now: () => time.ms,

@@ -4,7 +4,15 @@ import { Refused } from "../../../../client/contract/refused.ts";
 import { signingKeyOf } from "../../../../client/contract/tokens/signing_key.ts";
 import { createBrowserToken } from "../../../../client/tokens.ts";
 import { textOfId } from "../../../../sql/api_keys.ts";
-import { anAuth, ID, KEY, OTHER_KEY, said, WRONG } from "../../../support/access/token_auth.ts";
+import {
+  anAuth,
+  DEV_KEY,
+  ID,
+  KEY,
+  OTHER_KEY,
+  said,
+  WRONG,
+} from "../../../support/access/token_auth.ts";
 import {
   confusedToken,
   nowSeconds,
@@ -104,12 +112,31 @@ Deno.test("a key that was made before there were tokens can have none, and its t
 Deno.test("a token of the development key works without a database", async () => {
   const { authenticate, database } = await anAuth();
   const options = { procedures: ["ops.status"], expiresInSeconds: 60 } as const;
-  const { token } = await createBrowserToken({ ...options, key: "dev-key-for-tests" });
+  const { token } = await createBrowserToken({ ...options, key: DEV_KEY });
   const { keyId, name, token: limits } = await authenticate(token);
   assertEquals([keyId, name, [...limits!.procedures]], ["dev", "development", ["ops.status"]]);
   assertEquals(database.reads, []);
-  const other = await createBrowserToken({ ...options, key: "another-dev-key" });
+  const other = await createBrowserToken({ ...options, key: `another-${DEV_KEY}` });
   assertEquals(await said(authenticate(other.token)), `unauthenticated: ${WRONG}`);
+});
+
+Deno.test("a development key that could be guessed from a token has none, and its token is told so", async () => {
+  const { token } = await createBrowserToken({
+    key: DEV_KEY,
+    procedures: ["ops.status"],
+    expiresInSeconds: 60,
+  });
+  for (const devKey of [DEV_KEY.slice(0, 31), `"${DEV_KEY}"`, `my weir_ ${DEV_KEY}`]) {
+    const { authenticate } = await anAuth({}, devKey);
+    assertEquals(await said(authenticate(devKey)), "dev");
+    assertEquals(
+      await said(authenticate(token)),
+      "unauthenticated: WEIR_DEV_KEY is no key for tokens: it needs at least 32 characters, " +
+        "without space, quotes and weir_, or the value random",
+    );
+  }
+  const { authenticate } = await anAuth({}, DEV_KEY.slice(0, 32));
+  assertEquals(await said(authenticate(token)), `unauthenticated: ${WRONG}`);
 });
 
 Deno.test("text without the head of a token costs neither a read nor a signature", async () => {

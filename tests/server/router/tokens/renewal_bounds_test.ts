@@ -4,7 +4,7 @@ import { callTRPCProcedure, TRPCError } from "@trpc/server";
 import { ConnectionCredential } from "../../../../server/front/keys/connection_credential.ts";
 import type { Context } from "../../../../server/router/context.ts";
 import { appRouter } from "../../../../server/router/mod.ts";
-import { anAuth, KEY, OTHER_KEY, WRONG } from "../../../support/access/token_auth.ts";
+import { anAuth, DEV_KEY, KEY, OTHER_KEY, WRONG } from "../../../support/access/token_auth.ts";
 import { signedToken, withClaims } from "../../../support/access/tokens.ts";
 
 /** A connection with a good token, and the texts that were checked for it since. */
@@ -63,7 +63,7 @@ Deno.test("text that cannot renew the connection's token is not checked", async 
   const { first, credential, checked, renew } = await aConnection();
   const foreign = "token: it is signed with another API key than the one before";
   assertEquals(await renew(await signedToken(OTHER_KEY)), foreign);
-  for (const text of [KEY, OTHER_KEY, "nonsense", "a.b.c", "dev-key-for-tests"]) {
+  for (const text of [KEY, OTHER_KEY, "nonsense", "a.b.c", DEV_KEY]) {
     assertEquals(await renew(text), "token: it is no browser token", text);
   }
   assertEquals([checked, credential.token], [[], first]);
