@@ -46,7 +46,8 @@ interface KeyRow {
 
 interface RowInForce extends KeyRow {
   readonly secret_hash: Buffer;
-  readonly token_key: Buffer | null;
+  /** Left out before the migration `0017_token_keys.sql`. */
+  readonly token_key?: Buffer | null;
 }
 
 const TOKEN = /^weir_([a-f0-9]{16})_([A-Za-z0-9_-]{43})$/;
@@ -146,8 +147,8 @@ function hash(secret: string): Buffer {
 }
 
 function inForce(row: RowInForce): KeyInForce {
-  const tokenKey = row.token_key === null ? null : new Uint8Array(row.token_key);
-  return { ...keyOf(row), tokenKey };
+  const tokenKey = row.token_key ?? null;
+  return { ...keyOf(row), tokenKey: tokenKey && new Uint8Array(tokenKey) };
 }
 
 function keyOf(row: KeyRow): ApiKey {

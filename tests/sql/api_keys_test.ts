@@ -116,3 +116,13 @@ Deno.test("the row of a key does not hold what signs its tokens", () =>
     assertEquals([seed.length, row?.row.includes(seed)], [64, false]);
     await pool.end();
   }));
+
+Deno.test("a key of a table that has no column for token keys yet is found, and has no tokens", () =>
+  withDatabase(async ({ url, sql }) => {
+    const pool = new Pool({ url, name: "test", maxConnections: 1, statementTimeoutMs: 5_000 });
+    const { keyId, token } = await createApiKey(pool, { label: "a", scopes: ["ops"] });
+    await sql`alter table api_keys drop column token_key`;
+    const found = await findApiKeys(pool, [token, textOfId(keyId)]);
+    assertEquals(found.map((key) => [key?.keyId, key?.tokenKey]), [[keyId, null], [keyId, null]]);
+    await pool.end();
+  }));
