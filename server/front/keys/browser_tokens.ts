@@ -8,7 +8,7 @@
  *
  * Anyone may send text. Text without the form and the head of a token is refused before its key is
  * looked up, and a signature is checked for a key in force alone, once for each text. The result is
- * kept: a signature does not change, and times are compared at each call.
+ * kept: a signature does not change. Times are compared at each call, since a clock may be set.
  *
  * A clock is off by up to `TOLERANCE_SECONDS`: that of the backend that signed, or this one.
  *
@@ -51,8 +51,8 @@ export interface BrowserTokensOptions {
 
 /** Text that is meant for a token of some kind: an API key has no dots. */
 const TOKEN_LIKE = /^[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*$/;
-/** The form: head, claims, and the 64 bytes of a signature. */
-const FORM = /^([A-Za-z0-9_-]{1,512})\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{86}$/;
+/** The form: head, claims, and the 64 bytes of a signature, whose last letter has two bits of them. */
+const FORM = /^([A-Za-z0-9_-]{1,512})\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{85}[AQgw]$/;
 const KEY_ID = /^[a-f0-9]{16}$/;
 const TOLERANCE_SECONDS = 60;
 /** Tokens whose signature is good. A page has one, so this is a number of open pages. */
@@ -87,13 +87,10 @@ const TOO_MANY = refuse(
   1_000,
 );
 
-/** The refusal of a token that was checked. */
+/** The refusal of a token that was checked, and that will never be good. */
 class BadToken extends Refused {
-  /**
-   * @param isSigned true when whoever made the token had the API key.
-   * @param isFinal false: the same token may be good later.
-   */
-  constructor(refusal: Refusal, readonly isSigned = true, readonly isFinal = true) {
+  /** @param isSigned true when whoever made the token had the API key. */
+  constructor(refusal: Refusal, readonly isSigned = true) {
     super(refusal);
   }
 }
@@ -126,7 +123,7 @@ export class BrowserTokens {
     maxSize: MAX_KEPT_LETTERS,
     sizeCalculation: (_, text) => text.length,
   });
-  /** Failed checks that are final, by the hash of the token. */
+  /** Failed checks, by the hash of the token. */
   readonly #failed = new LRUCache<string, BadToken>({ max: MAX_REFUSED });
   readonly #checking = new Map<string, Promise<Kept>>();
   /** How many of these name one key, by its id. */
@@ -145,7 +142,7 @@ export class BrowserTokens {
       kept.made = { of: key.principal, principal: limited(key.principal, kept.claims) };
     }
     const { principal } = kept.made;
-    if (this.options.wallClock() >= principal.token.endsAt) throw new Refused(TOKEN_EXPIRED);
+    assertInForce(principal.token, kept.claims, this.options.wallClock());
     return principal;
   }
 
@@ -209,44 +206,46 @@ export class BrowserTokens {
   }
 
   async #verify(token: string, { keyId, tokenKey }: SigningKnownKey): Promise<Kept> {
-    const now = this.options.wallClock();
     try {
-      const claims = await verified(token, tokenKey, now);
-      this.#assertLife(claims, now);
+      const claims = await verified(token, tokenKey);
+      this.#assertLife(claims);
       const kept = { keyId, claims, made: null };
       this.#kept.set(token, kept);
       return kept;
     } catch (error) {
-      if (error instanceof BadToken && error.isFinal) this.#failed.set(hashOf(token), error);
+      if (error instanceof BadToken) this.#failed.set(hashOf(token), error);
       throw error;
     }
   }
 
-  /** The bounds of a life, which JWT does not have. Without the one on `iat` the other is none. */
-  #assertLife({ iat, exp }: TokenClaims, now: number): void {
+  /** The bound of a life, which JWT does not have. Without the one on `iat` it would be none. */
+  #assertLife({ iat, exp }: TokenClaims): void {
     const { maxSeconds } = this.options;
-    if (exp - iat > maxSeconds) {
-      const message = `the token lives for ${exp - iat} s, and the service allows ` +
-        `${maxSeconds} s at most (WEIR_TOKEN_MAX_SECONDS)`;
-      throw new BadToken(refuse("unauthenticated", message));
-    }
-    if (iat > now / 1_000 + TOLERANCE_SECONDS) throw new BadToken(TOO_EARLY, true, false);
+    if (exp - iat <= maxSeconds) return;
+    const message = `the token lives for ${exp - iat} s, and the service allows ` +
+      `${maxSeconds} s at most (WEIR_TOKEN_MAX_SECONDS)`;
+    throw new BadToken(refuse("unauthenticated", message));
   }
 }
 
-/** The claims of a token whose signature, audience and times are good. @throws BadToken */
+/** @throws Refused when the time of a token is over, or has not come */
+function assertInForce({ endsAt }: TokenLimits, { iat, nbf = iat }: TokenClaims, now: number) {
+  const beginsAt = (Math.max(iat, nbf) - TOLERANCE_SECONDS) * 1_000;
+  if (now < beginsAt) throw new Refused(TOO_EARLY);
+  if (now >= endsAt) throw new Refused(TOKEN_EXPIRED);
+}
+
+/** The claims of a token whose signature and audience are good. @throws BadToken */
 async function verified(
   token: string,
   tokenKey: Uint8Array<ArrayBuffer>,
-  now: number,
 ): Promise<TokenClaims> {
   const key = await crypto.subtle.importKey("raw", tokenKey, "Ed25519", false, ["verify"]);
   const { payload } = await jwtVerify(token, key, {
     algorithms: [TOKEN_ALGORITHM],
     typ: TOKEN_TYPE,
     audience: TOKEN_AUDIENCE,
-    clockTolerance: TOLERANCE_SECONDS,
-    currentDate: new Date(now),
+    clockTolerance: Number.MAX_SAFE_INTEGER, // times are compared at each call
   }).catch((error) => {
     throw error instanceof errors.JOSEError ? badToken(error) : error;
   });
@@ -257,12 +256,11 @@ async function verified(
 
 /** The library checks claims after the signature, so an error of a claim is one of the maker. */
 function badToken(error: errors.JOSEError): BadToken {
-  if (error instanceof errors.JWTExpired) return new BadToken(TOKEN_EXPIRED);
   if (error instanceof errors.JWTInvalid) return wrongClaims("they are no JSON object");
   if (!(error instanceof errors.JWTClaimValidationFailed)) return new BadToken(WRONG, false);
-  if (error.claim === "aud") return new BadToken(OTHER_AUDIENCE);
-  const isEarly = error.claim === "nbf" && error.reason === "check_failed";
-  return isEarly ? new BadToken(TOO_EARLY, true, false) : wrongClaims(`${error.claim} is wrong`);
+  return error.claim === "aud"
+    ? new BadToken(OTHER_AUDIENCE)
+    : wrongClaims(`${error.claim} is wrong`);
 }
 
 function wrongClaims(why: string): BadToken {

@@ -143,3 +143,29 @@ Deno.test("a token that comes too early is good when its time has come", async (
   time.ms = 61_000;
   assertEquals(await said(authenticate(token)), ID);
 });
+
+Deno.test("a token is good again when a clock that was ahead is right again", async () => {
+  const { authenticate, time } = await anAuth();
+  const [seen, unseen] = [await signedToken(KEY), await signedToken(KEY, { jti: "unseen" })];
+  assertEquals(await said(authenticate(seen)), ID);
+  time.ms = 3_600_000;
+  for (const token of [seen, unseen]) {
+    assertEquals(await said(authenticate(token)), "unauthenticated: the token has expired");
+  }
+  time.ms = 0;
+  for (const token of [seen, unseen]) assertEquals(await said(authenticate(token)), ID);
+  time.ms = -3_600_000;
+  for (const token of [seen, unseen]) {
+    assert((await said(authenticate(token))).includes("not in force yet"));
+  }
+});
+
+Deno.test("a token has one text", async () => {
+  const { authenticate } = await anAuth();
+  const right = await signedToken(KEY);
+  const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  const texts = [...letters].map((last) => right.slice(0, -1) + last);
+  const answers = await Promise.all(texts.map((text) => said(authenticate(text))));
+  const good = texts.filter((_, index) => answers[index] === ID);
+  assertEquals([good, new Set(answers).size], [[right], 2]);
+});
