@@ -20,8 +20,8 @@ export const opsRouter = router({
     using slot = ctx.connection.slots.open();
     const send = await ctx.connection.senderOf?.(() => ctx.getRawInput()) ?? null;
     for await (const newest of ctx.services.statusBoard.watch(ctx.ending)) {
-      await ctx.assertStillAllowed();
       await slot.turn();
+      await ctx.assertStillAllowed(); // a turn may be long, and the token may end meanwhile
       if (send === null) yield newest();
       else send.status(newest());
       slot.sent();
