@@ -9,6 +9,8 @@ import { signingKeyOf } from "../../../client/contract/tokens/signing_key.ts";
 /** Claims beside or instead of the usual ones. A value of undefined leaves one out. */
 export type Claims = Readonly<Record<string, unknown>>;
 
+const SIGNATURE_BYTES = 64;
+
 /** The present time as JWT has it. */
 export function nowSeconds(): number {
   return Math.floor(Date.now() / 1_000);
@@ -44,7 +46,8 @@ export async function unsignedToken(key: string, claims: Claims = {}): Promise<s
 }
 
 /**
- * A token whose maker knows the public key alone, and takes it for the secret of an HMAC.
+ * A token whose maker knows the public key alone, and takes it for the secret of an HMAC. A short HMAC
+ * is repeated, so that the token is refused for its signature and not for its length.
  * @param alg the signature that its head names.
  */
 export async function confusedToken(
@@ -62,7 +65,8 @@ export async function confusedToken(
     ["sign"],
   );
   const bytes = await crypto.subtle.sign("HMAC", secret, new TextEncoder().encode(parts));
-  return `${parts}.${Buffer.from(bytes).toString("base64url")}`;
+  const signature = Buffer.alloc(SIGNATURE_BYTES, Buffer.from(bytes));
+  return `${parts}.${signature.toString("base64url")}`;
 }
 
 /** The same token with other claims under the signature of the first. */

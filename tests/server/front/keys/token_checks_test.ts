@@ -160,7 +160,9 @@ Deno.test("text without the head of a token costs neither a read nor a signature
       `${head}.${"A".repeat(5_000)}.${signature}`,
       await unsignedToken(KEY),
       await confusedToken(KEY),
+      await confusedToken(KEY, {}, "HS256"),
     ];
+    assertEquals(new Set(guesses.slice(-3).map((text) => text.split(".")[2]?.length)).size, 1);
     for (const guess of guesses) assert((await said(authenticate(guess))).startsWith("unauth"));
     assertEquals([database.reads, verified], [[], 0]);
     const forged = withClaims(right, { storeId: "any" });
