@@ -1,6 +1,6 @@
 /** The courier of examples/ on a network that comes and goes, killed in the middle of it. */
 import { assertEquals } from "@std/assert";
-import { startHostileDoor, type Treatment } from "../support/faults/hostile_door.ts";
+import { startHostileDoor, type Treatment } from "../support/client/hostile_door.ts";
 import { Random } from "../support/load/random.ts";
 import { KEY, withInstance } from "../support/services/instance.ts";
 import { until, withFolder } from "../support/services/services.ts";

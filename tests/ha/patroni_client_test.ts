@@ -1,6 +1,6 @@
 /** The client that ships, while the leader of a Patroni cluster is killed and the standby takes over. */
 import { createWeirClient, memoryStore } from "../../client/mod.ts";
-import { expectStoredOnce, Shop } from "../support/faults/client_shop.ts";
+import { expectStoredOnce, Shop } from "../support/client/client_shop.ts";
 import { report, withFaults } from "../support/faults/fault_run.ts";
 import { withPatroni } from "../support/programs/patroni.ts";
 import { KEY } from "../support/services/instance.ts";

@@ -3,7 +3,7 @@ import { assertEquals, assertMatch, assertRejects, assertThrows } from "@std/ass
 import { WebSocket } from "ws";
 import { createWeirClient, PlaceError, type WeirClient, WeirError } from "../../../client/mod.ts";
 import { createBrowserToken } from "../../../client/tokens.ts";
-import { startHostileDoor } from "../../support/faults/hostile_door.ts";
+import { startHostileDoor } from "../../support/client/hostile_door.ts";
 import { anInput } from "../../support/load/orders.ts";
 import { type InstanceTest, KEY, withInstance } from "../../support/services/instance.ts";
 import { until } from "../../support/services/services.ts";

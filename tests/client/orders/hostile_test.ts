@@ -9,7 +9,7 @@ import { assertEquals } from "@std/assert";
 import { PlaceError, prepareOrder, type RefusalReason } from "../../../client/mod.ts";
 import { place } from "../../../client/orders/place.ts";
 import { placeMany } from "../../../client/orders/place_many.ts";
-import type { Treatment } from "../../support/faults/hostile_door.ts";
+import type { Treatment } from "../../support/client/hostile_door.ts";
 import { anInput } from "../../support/load/orders.ts";
 import { Random } from "../../support/load/random.ts";
 import { withPlacing } from "./stage.ts";

@@ -2,7 +2,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { prepareOrder } from "../../../client/mod.ts";
 import { placeMany } from "../../../client/orders/place_many.ts";
-import type { Treatment } from "../../support/faults/hostile_door.ts";
+import type { Treatment } from "../../support/client/hostile_door.ts";
 import { anInput, manyLines } from "../../support/load/orders.ts";
 import { withPlacing } from "./stage.ts";
 

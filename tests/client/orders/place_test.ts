@@ -3,7 +3,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { Token } from "../../../client/api/token.ts";
 import { PlaceError, prepareOrder } from "../../../client/mod.ts";
 import { place } from "../../../client/orders/place.ts";
-import type { Treatment } from "../../support/faults/hostile_door.ts";
+import type { Treatment } from "../../support/client/hostile_door.ts";
 import { anInput, manyLines } from "../../support/load/orders.ts";
 import { until } from "../../support/services/services.ts";
 import { withPlacing } from "./stage.ts";

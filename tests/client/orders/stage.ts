@@ -4,7 +4,7 @@ import { openTransport } from "../../../client/api/transport.ts";
 import { Pace } from "../../../client/orders/pace.ts";
 import type { Placing } from "../../../client/orders/place.ts";
 import { fastClock } from "../../support/doubles/client_clock.ts";
-import { type HostileDoor, startHostileDoor } from "../../support/faults/hostile_door.ts";
+import { type HostileDoor, startHostileDoor } from "../../support/client/hostile_door.ts";
 import { type InstanceTest, KEY, withInstance } from "../../support/services/instance.ts";
 
 export interface PlacingStage extends InstanceTest {

@@ -7,7 +7,7 @@ import { Outbox } from "../../../client/outbox/outbox.ts";
 import type { OutboxStore } from "../../../client/outbox/outbox_store.ts";
 import { Sender } from "../../../client/outbox/sender.ts";
 import { memoryStore } from "../../../client/outbox/stores/memory_store.ts";
-import type { Treatment } from "../../support/faults/hostile_door.ts";
+import type { Treatment } from "../../support/client/hostile_door.ts";
 import { anInput } from "../../support/load/orders.ts";
 import { Random } from "../../support/load/random.ts";
 import { until } from "../../support/services/services.ts";

@@ -6,7 +6,7 @@ import { WebSocket } from "ws";
 import { createWeirClient } from "../../../client/mod.ts";
 import { fileStore } from "../../../client/outbox/stores/file_store.ts";
 import { Balancer } from "../../support/faults/balancer.ts";
-import { expectStoredOnce, Shop } from "../../support/faults/client_shop.ts";
+import { expectStoredOnce, Shop } from "../../support/client/client_shop.ts";
 import { type FaultRun, report, withFaults } from "../../support/faults/fault_run.ts";
 import { KEY } from "../../support/services/instance.ts";
 import type { ServiceProcess } from "../../support/services/service_process.ts";

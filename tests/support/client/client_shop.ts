@@ -7,7 +7,7 @@ import { type Outbox, PlaceError, prepareOrder, type WeirClient } from "../../..
 import { anInput } from "../load/orders.ts";
 import { expectExact } from "../recount/recount.ts";
 import { until } from "../services/services.ts";
-import type { FaultRun } from "./fault_run.ts";
+import type { FaultRun } from "../faults/fault_run.ts";
 
 const { idempotencyKey: _, ...ORDER } = anInput();
 /** Callers that place one order after the other. */
