@@ -81,8 +81,25 @@ export function orphaned(entry: OutboxEntry, at: string): OutboxEntry {
 }
 
 /**
+ * True when `next` may take the place of `known`, the form that the store has. Two who send the same order
+ * each begin a try of another number, and the slower one takes nothing back: `committed` stays, `spilled`
+ * stays but for an end, and `refused` stays until somebody lets it wait again.
+ */
+export function mayReplace(known: OutboxEntry, next: OutboxEntry): boolean {
+  if (known.state === "committed" || next.state === "committed") return next.state === "committed";
+  if (next.state === "spilled") return true;
+  const isOlder = next.tries < known.tries;
+  if (known.state === "spilled") return next.state === "refused" && !isOlder;
+  if (known.state === "refused") {
+    return next.tries === known.tries && (next.state === "refused" || next.state === "waiting");
+  }
+  return next.state === "sent" ? next.tries > known.tries : !isOlder;
+}
+
+/**
  * The entry after a try.
- * @param before the state before this try: a refusal for now says nothing of the tries before.
+ * @param before the state before this try: a refusal for now says nothing of the tries before. A try that
+ * began in the state `sent` had one before it of which nobody knows the end.
  */
 export function afterTry(
   entry: OutboxEntry,
@@ -115,5 +132,5 @@ function stateAfter(
   // A key that has run out may be replaced. Only a key that is not for this order refuses it.
   if (reason === "forbidden" && before === "waiting") return "refused";
   const mayBeStored = verdict === "unknown" || (verdict === "for_now" && !isOnce);
-  return mayBeStored || before === "unknown" ? "unknown" : "waiting";
+  return mayBeStored || before === "unknown" || before === "sent" ? "unknown" : "waiting";
 }

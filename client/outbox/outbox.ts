@@ -3,22 +3,33 @@
  * a reload, a crash and hours without a network, and is stored by Weir once.
  *
  * One of those who share a store sends (several tabs, for instance); all of them see every entry. A listener gets the
- * entries as they are, oldest first.
+ * entries as they are, oldest first. One that throws is heard of as an error that nobody caught, and changes
+ * nothing here.
  *
  * Tested in tests/client/outbox/outbox_test.ts and tests/page/client/outbox_test.ts.
  */
 import { WeirError } from "../api/weir_error.ts";
+import { backoffMs, delay } from "../clock.ts";
 import { deferred } from "../deferred.ts";
 import { type NewOrder, prepareOrder } from "../orders/new_order.ts";
 import { isSettled, newEntry, type OutboxEntry } from "./entry.ts";
+import { KeptEntries } from "./kept_entries.ts";
 import type { OutboxStore } from "./outbox_store.ts";
 import type { Sender } from "./sender.ts";
 
 export interface OutboxState {
   /** Oldest first. */
   readonly entries: readonly OutboxEntry[];
-  /** The reason why nothing can be sent at all, such as `unauthenticated`; null: nothing stands in the way. */
+  /**
+   * The reason why nothing can be sent at all, such as `unauthenticated`; null: none is known here. Only the
+   * one that sends knows it: of several tabs, one.
+   */
   readonly blockedBy: WeirError | null;
+  /**
+   * The latest failure of the store; null: it has done all that it was asked for. What it could not keep is
+   * shown in `entries`, and asked of it again.
+   */
+  readonly storeFailure: Error | null;
 }
 
 export interface OutboxOptions {
@@ -30,28 +41,24 @@ export interface OutboxOptions {
 const KEEP_COMMITTED = 100;
 
 export class Outbox {
-  #entries: ReadonlyMap<string, OutboxEntry> = new Map();
-  #state: OutboxState = { entries: [], blockedBy: null };
+  readonly #kept: KeptEntries;
+  #state: OutboxState = { entries: [], blockedBy: null, storeFailure: null };
   #blockedBy: WeirError | null = null;
-  /** Counts the changes that were made here. */
-  #changes = 0;
   readonly #listeners = new Set<(state: OutboxState) => void>();
   readonly #closing = new AbortController();
-  readonly #keepCommitted: number;
   #sending: Promise<void> = Promise.resolve();
   #stopWatching: () => void = () => undefined;
 
   constructor(readonly store: OutboxStore, readonly sender: Sender, options: OutboxOptions) {
-    this.#keepCommitted = options.keepCommitted ?? KEEP_COMMITTED;
+    const keepCommitted = options.keepCommitted ?? KEEP_COMMITTED;
+    this.#kept = new KeptEntries(store, keepCommitted, () => this.#tell());
   }
 
   /** Reads the store and begins to send. @throws what the store throws */
   async start(): Promise<void> {
-    await this.#reload();
-    this.#stopWatching = this.store.watch(() => void this.#reload().catch(() => undefined));
-    const { signal } = this.#closing;
-    this.#sending = this.store.asSender(() => this.#send(signal), signal);
-    this.#sending.catch(() => undefined); // close() tells
+    await this.#kept.reload();
+    this.#stopWatching = this.store.watch(() => void this.#reload());
+    this.#sending = this.#send(this.#closing.signal);
   }
 
   /** The state of now. The same object until it changes, as `useSyncExternalStore` wants it. */
@@ -61,7 +68,7 @@ export class Outbox {
   readonly subscribe = (listener: (state: OutboxState) => void): () => void => {
     const own = (state: OutboxState) => listener(state);
     this.#listeners.add(own);
-    own(this.#state);
+    call(own, this.#state);
     return () => this.#listeners.delete(own);
   };
 
@@ -74,18 +81,17 @@ export class Outbox {
   async add(newOrder: NewOrder): Promise<OutboxEntry> {
     this.#closing.signal.throwIfAborted();
     const prepared = prepareOrder(newOrder);
-    const kept = await this.store.insert(newEntry(prepared, new Date().toISOString()));
+    const kept = await this.#kept.insert(newEntry(prepared, new Date().toISOString()));
     if (!sameJson(kept.order, prepared.order)) {
       throw new WeirError("idempotency_mismatch", "another order in the outbox has this key");
     }
-    if (!this.#entries.has(kept.orderId)) this.#show(kept);
     this.sender.wake();
-    return this.#entries.get(kept.orderId) ?? kept;
+    return kept;
   }
 
   /** The entry of an order; undefined: it is not here. */
   get(orderId: string): OutboxEntry | undefined {
-    return this.#entries.get(orderId);
+    return this.#kept.get(orderId);
   }
 
   /** Resolves when the order is `committed` or `refused`. @throws Error when it is not here, or on close */
@@ -93,7 +99,7 @@ export class Outbox {
     const { promise, resolve, reject } = deferred<OutboxEntry>();
     const closed = () => reject(new WeirError("aborted", "the outbox was closed"));
     const end = this.subscribe(() => {
-      const entry = this.#entries.get(orderId);
+      const entry = this.#kept.get(orderId);
       if (entry === undefined) reject(new Error(`the outbox has no order ${orderId}`));
       else if (isSettled(entry)) resolve(entry);
     });
@@ -108,21 +114,24 @@ export class Outbox {
     }
   }
 
-  /** Sends a refused order once more, such as after its key was given more rights. */
+  /**
+   * Sends a refused order once more, such as after its key was given more rights.
+   * @throws Error when it is not refused; what the store throws
+   */
   async retry(orderId: string): Promise<void> {
-    const entry = this.#entries.get(orderId);
+    const entry = this.#kept.get(orderId);
     if (entry?.state !== "refused") throw new Error(`the outbox has no refused order ${orderId}`);
-    await this.#keep({ ...entry, state: "waiting", failure: null });
+    const isKept = await this.#kept.keep({ ...entry, state: "waiting", failure: null });
+    if (!isKept) throw new Error(`the outbox has no refused order ${orderId}`);
     this.sender.wake();
   }
 
   /** Takes a settled order out of the outbox. @throws Error for one that is on its way */
   async forget(orderId: string): Promise<void> {
-    const entry = this.#entries.get(orderId);
+    const entry = this.#kept.get(orderId);
     if (entry === undefined) return;
     if (!isSettled(entry)) throw new Error(`the order ${orderId} is on its way`);
-    await this.store.remove([orderId]);
-    this.#forget([orderId]);
+    await this.#kept.remove([orderId]);
   }
 
   /** Stops sending. What is not settled stays in the store. */
@@ -131,68 +140,54 @@ export class Outbox {
     this.#closing.abort();
     this.sender.wake();
     this.#stopWatching();
-    await this.#sending.catch(() => undefined);
+    await this.#sending;
     this.#listeners.clear();
     await this.store.close();
   }
 
+  /** Sends while it is this one's turn. A store that cannot tell whose turn it is is asked again. */
   async #send(signal: AbortSignal): Promise<void> {
-    await this.sender.run({
-      entries: () => this.#entries.values(),
-      reload: () => this.#reload(),
-      keep: (entry) => this.#keep(entry),
-      blocked: (error) => {
-        if (error === this.#blockedBy) return;
-        this.#blockedBy = error;
-        this.#tell();
-      },
-    }, signal);
-  }
-
-  async #keep(entry: OutboxEntry): Promise<void> {
-    await this.store.put(entry);
-    this.#show(entry);
-    if (entry.state === "committed") await this.#tidy();
-  }
-
-  async #tidy(): Promise<void> {
-    const committed = [...this.#entries.values()].filter(({ state }) => state === "committed");
-    if (committed.length <= this.#keepCommitted) return;
-    const old = committed.slice(0, committed.length - this.#keepCommitted);
-    const orderIds = old.map(({ orderId }) => orderId);
-    await this.store.remove(orderIds);
-    this.#forget(orderIds);
+    const sendable = { kept: this.#kept, blocked: (error: WeirError | null) => this.#block(error) };
+    const { clock } = this.sender.parts;
+    for (let tries = 1; !signal.aborted; tries++) {
+      try {
+        return await this.store.asSender(() => this.sender.run(sendable, signal), signal);
+      } catch (error) {
+        this.#kept.failed(error);
+        await delay(clock, backoffMs(clock, tries), signal).catch(() => undefined);
+      }
+    }
   }
 
   async #reload(): Promise<void> {
-    let entries: readonly OutboxEntry[];
-    let changes: number;
-    do { // a read during which something changed here may be older than the change
-      changes = this.#changes;
-      entries = await this.store.load();
-    } while (changes !== this.#changes);
-    this.#entries = new Map(entries.map((entry) => [entry.orderId, entry]));
-    this.#tell();
+    await this.#kept.reload().catch(() => undefined); // its failure is in the state
     this.sender.wake();
   }
 
-  #show(entry: OutboxEntry): void {
-    this.#changes++;
-    this.#entries = new Map(this.#entries).set(entry.orderId, entry);
-    this.#tell();
-  }
-
-  #forget(orderIds: readonly string[]): void {
-    this.#changes++;
-    const left = new Map(this.#entries);
-    for (const id of orderIds) left.delete(id);
-    this.#entries = left;
+  #block(error: WeirError | null): void {
+    if (error === this.#blockedBy) return;
+    this.#blockedBy = error;
     this.#tell();
   }
 
   #tell(): void {
-    this.#state = { entries: [...this.#entries.values()], blockedBy: this.#blockedBy };
-    for (const listener of [...this.#listeners]) listener(this.#state);
+    this.#state = {
+      entries: [...this.#kept.values()],
+      blockedBy: this.#blockedBy,
+      storeFailure: this.#kept.failure,
+    };
+    for (const listener of [...this.#listeners]) call(listener, this.#state);
+  }
+}
+
+/** Calls a listener. An order must not be sent anew, or taken for lost, because a page could not show it. */
+function call(listener: (state: OutboxState) => void, state: OutboxState): void {
+  try {
+    listener(state);
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
   }
 }
 

@@ -14,8 +14,15 @@ export interface OutboxStore {
    * when it could not be kept.
    */
   insert(entry: OutboxEntry): Promise<OutboxEntry>;
-  /** Replaces an entry. Resolves when it is safe; rejects when it could not be kept. */
-  put(entry: OutboxEntry): Promise<void>;
+  /**
+   * Replaces the entry of an order by what `next` makes of it, while nobody else changes it. When `next`
+   * gives back the same object, or no entry of the order is there, nothing is written. Resolves with the
+   * entry that is kept, when it is safe, or undefined for none; rejects when it could not be kept.
+   */
+  update(
+    orderId: string,
+    next: (known: OutboxEntry) => OutboxEntry,
+  ): Promise<OutboxEntry | undefined>;
   remove(orderIds: readonly string[]): Promise<void>;
   /**
    * Runs `work` while nobody else who shares this store does: one of several tabs sends. Waits for its

@@ -59,8 +59,17 @@ class FileStore implements OutboxStore {
     });
   }
 
-  put(entry: OutboxEntry): Promise<void> {
-    return this.#inTurn(() => this.#put(entry));
+  update(
+    orderId: string,
+    next: (known: OutboxEntry) => OutboxEntry,
+  ): Promise<OutboxEntry | undefined> {
+    return this.#inTurn(async () => {
+      const known = this.entries.get(orderId);
+      if (known === undefined) return undefined;
+      const entry = next(known);
+      if (entry !== known) await this.#put(entry);
+      return entry;
+    });
   }
 
   remove(orderIds: readonly string[]): Promise<void> {

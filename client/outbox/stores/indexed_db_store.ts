@@ -37,7 +37,16 @@ export function indexedDbStore(name = "weir-outbox"): OutboxStore {
       ]);
       return kept;
     },
-    put: (entry) => write((table) => [table.put(entry)]),
+    update: async (orderId, next) => {
+      let kept: OutboxEntry | undefined;
+      await write((table) => [
+        table.get(orderId).then((known) => {
+          kept = known === undefined ? undefined : next(known);
+          return kept === undefined || kept === known ? undefined : table.put(kept);
+        }),
+      ]);
+      return kept;
+    },
     remove: (orderIds) => write((table) => orderIds.map((id) => table.delete(id))),
     asSender: (work, signal) => shared.asSender(work, signal),
     watch: (listener) => shared.watch(listener),

@@ -15,7 +15,12 @@ export function memoryStore(): OutboxStore {
       entries.set(entry.orderId, kept);
       return Promise.resolve(kept);
     },
-    put: (entry) => Promise.resolve(void entries.set(entry.orderId, entry)),
+    update: (orderId, next) => {
+      const known = entries.get(orderId);
+      const kept = known === undefined ? undefined : next(known);
+      if (kept !== undefined) entries.set(orderId, kept);
+      return Promise.resolve(kept);
+    },
     remove: (orderIds) => Promise.resolve(orderIds.forEach((id) => entries.delete(id))),
     asSender: (work) => work(),
     watch: () => () => undefined,

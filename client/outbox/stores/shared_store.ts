@@ -2,8 +2,8 @@
  * The parts of a store that several tabs share: the lock of the one that sends, and the word to the
  * others that something has changed.
  *
- * Without the Web Locks of a secure page every tab sends. That costs repeats and no more: Weir stores an
- * order once, however often it comes.
+ * Without the Web Locks of a secure page every tab sends. That costs repeats: Weir stores an order once,
+ * however often it comes, and the slower tab takes back nothing that the store knows (`mayReplace`).
  *
  * Tested in tests/client/outbox/stores_test.ts and tests/page/client/outbox_test.ts.
  */

@@ -3,7 +3,8 @@
  * origin. An entry has a key of its own, so two tabs never write over each other's orders.
  *
  * A browser may write it to its disk a moment later, so an order of the last second can be lost with the
- * power. IndexedDB is the safer one.
+ * power. And two tabs that write the same order within microseconds may not see each other's change; then
+ * the later one stays. IndexedDB is the safer one.
  *
  * Tested in tests/client/outbox/stores_test.ts and tests/page/client/outbox_test.ts.
  */
@@ -40,7 +41,14 @@ export function webStorageStore(name = "weir-outbox", storage?: WebStorage): Out
         if (known === undefined) write(entry);
         return known ?? entry;
       }),
-    put: (entry) => settled(() => write(entry)),
+    update: (orderId, next) =>
+      settled(() => {
+        const [known] = readEntry(kept.getItem(prefix + orderId));
+        if (known === undefined) return undefined;
+        const entry = next(known);
+        if (entry !== known) write(entry);
+        return entry;
+      }),
     remove: (orderIds) =>
       settled(() => {
         for (const id of orderIds) kept.removeItem(prefix + id);

@@ -4,6 +4,7 @@ import {
   afterTry,
   type EntryState,
   isSettled,
+  mayReplace,
   newEntry,
   orphaned,
   sending,
@@ -56,6 +57,32 @@ Deno.test("a refusal for now says nothing of the tries before", () => {
   assertEquals(states("unauthenticated"), ["waiting", "unknown", "spilled"]);
   assertEquals(states("forbidden"), ["refused", "unknown", "spilled"]);
   assertEquals(states("rejected"), ["refused", "refused", "refused"]);
+});
+
+Deno.test("a try that begins in the state sent had one before it that nobody knows the end of", () => {
+  for (const reason of ["no_answer", "queue_full", "unauthenticated", "forbidden"] as const) {
+    assertEquals(refusedIn("sent", reason).state, "unknown", reason);
+  }
+  assertEquals(refusedIn("sent", "rejected").state, "refused");
+});
+
+Deno.test("a form takes the place of another one, unless it comes late", () => {
+  const form = (state: EntryState, tries: number) => ({ ...WAITING, state, tries });
+  const may = (known: EntryState, next: EntryState, tries: number) =>
+    mayReplace(form(known, 2), form(next, tries));
+  const states = ["waiting", "sent", "unknown", "spilled", "committed", "refused"] as const;
+  const taking = (known: EntryState, tries: number) =>
+    states.filter((next) => may(known, next, tries));
+  assertEquals(taking("committed", 3), ["committed"]);
+  assertEquals(taking("spilled", 2), ["spilled", "committed", "refused"]);
+  assertEquals(taking("spilled", 1), ["spilled", "committed"]);
+  assertEquals(taking("refused", 2), ["waiting", "spilled", "committed", "refused"]);
+  assertEquals(taking("refused", 3), ["spilled", "committed"]);
+  for (const known of ["waiting", "sent", "unknown"] as const) {
+    assertEquals(taking(known, 1), ["spilled", "committed"], "an older try");
+    assertEquals(taking(known, 2), states.filter((state) => state !== "sent"));
+    assertEquals(taking(known, 3), [...states]);
+  }
 });
 
 Deno.test("a refusal for now proves nothing where a request may be sent twice", () => {

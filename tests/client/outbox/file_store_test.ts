@@ -109,12 +109,14 @@ Deno.test("a file is written anew when most of its lines are of the past", () =>
     const store = await fileStore(path);
     const entry = anEntry();
     await store.insert(entry);
-    for (let tries = 1; tries <= 1_100; tries++) await store.put({ ...entry, tries });
+    for (let tries = 1; tries <= 1_100; tries++) {
+      await store.update(entry.orderId, (known) => ({ ...known, tries }));
+    }
     await store.close();
     const lines = (await Deno.readTextFile(path)).trim().split("\n");
     assertEquals(lines.length < 200, true, `${lines.length} lines`);
     const again = await fileStore(path);
     assertEquals(await again.load(), [{ ...entry, tries: 1_100 }]);
     await again.close();
-    await assertRejects(() => again.put(entry), Error, "closed");
+    await assertRejects(() => again.insert(anEntry()), Error, "closed");
   }));

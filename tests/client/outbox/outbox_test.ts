@@ -1,5 +1,5 @@
 /** The outbox against a real instance behind a door that loses and refuses, in time that runs faster. */
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { prepareOrder, WeirError } from "../../../client/mod.ts";
 import { tryToPlace } from "../../../client/orders/place.ts";
 import type { OutboxEntry } from "../../../client/outbox/entry.ts";
@@ -44,10 +44,55 @@ Deno.test("an order in the outbox is sent, and a listener sees it go its way", (
       "committed",
     ]);
     assertEquals(await stage.rowsOf(added.orderId), 1);
-    assertEquals(outbox.getState(), outbox.getState());
+    assertStrictEquals(outbox.getState(), outbox.getState());
     end();
     await outbox.forget(added.orderId);
     assertEquals(outbox.getState().entries, []);
+    await outbox.close();
+  }));
+
+Deno.test("a listener that throws changes nothing for the order, and its error is heard of", () =>
+  withPlacing(async (stage) => {
+    const heard: string[] = [];
+    const hear = (event: ErrorEvent) => {
+      event.preventDefault();
+      heard.push((event.error as Error).message);
+    };
+    globalThis.addEventListener("error", hear);
+    try {
+      const { outbox } = await open(stage, memoryStore());
+      const states = new Set<string | undefined>();
+      outbox.subscribe(({ entries }) => {
+        if (entries.length > 0) throw new Error("the page cannot show it");
+      });
+      outbox.subscribe(({ entries }) => states.add(entries[0]?.state));
+      const { orderId } = await outbox.add(ORDER);
+      const { state, tries } = await outbox.settled(orderId);
+      assertEquals([state, tries, outbox.getState().storeFailure], ["committed", 1, null]);
+      assertEquals([...states], [undefined, "waiting", "sent", "committed"]);
+      await until("its error", () => heard.includes("the page cannot show it"));
+      assertEquals(await stage.rowsOf(orderId), 1);
+      await outbox.close();
+    } finally {
+      globalThis.removeEventListener("error", hear);
+    }
+  }));
+
+Deno.test("a store that does not give the turn to send is told of, and asked again", () =>
+  withPlacing(async (stage) => {
+    const base = memoryStore();
+    let refusals = 2;
+    const store: OutboxStore = {
+      ...base,
+      asSender: (work, signal) =>
+        refusals-- > 0 ? Promise.reject(new Error("no lock")) : base.asSender(work, signal),
+    };
+    const { outbox } = await open(stage, store);
+    const failures: (string | undefined)[] = [];
+    outbox.subscribe(({ storeFailure }) => failures.push(storeFailure?.message));
+    const { orderId } = await outbox.add(ORDER);
+    assertEquals((await outbox.settled(orderId)).state, "committed");
+    assertEquals([failures.includes("no lock"), outbox.getState().storeFailure], [true, null]);
     await outbox.close();
   }));
 
@@ -61,7 +106,7 @@ Deno.test("an order outlives the sender that was killed, is sent again, and is s
     // A killed program leaves the store as it is in the middle of a try.
     const [kept] = await store.load();
     await before.outbox.close();
-    await store.put({ ...kept!, state: "sent" });
+    await store.update(orderId, () => ({ ...kept!, state: "sent" }));
 
     stage.door.treat = () => "hang";
     const { outbox } = await open(stage, store);
@@ -166,7 +211,8 @@ Deno.test("an outbox on a bad network stores each order once, through restarts o
       const { outbox } = await open(stage, store);
       const begun = ids.length;
       for (let one = 0; one < 20; one++) ids.push((await outbox.add(ORDER)).orderId);
-      await until("some of them", () => outbox.get(ids[begun + random.int(0, 19)]!) !== undefined);
+      const some = ids[begun + random.int(0, 19)]!;
+      await until("a try of one of them", () => (outbox.get(some)?.tries ?? 0) > 0);
       await outbox.close();
     }
     stage.door.treat = () => "pass";

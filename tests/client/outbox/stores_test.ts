@@ -2,7 +2,8 @@
 import "fake-indexeddb/auto";
 import { assertEquals, assertRejects } from "@std/assert";
 import { deferred } from "../../../client/deferred.ts";
-import { newEntry, type OutboxEntry } from "../../../client/outbox/entry.ts";
+import { newEntry, type OutboxEntry, sending } from "../../../client/outbox/entry.ts";
+import { KeptEntries } from "../../../client/outbox/kept_entries.ts";
 import type { OutboxStore } from "../../../client/outbox/outbox_store.ts";
 import { fileStore } from "../../../client/outbox/stores/file_store.ts";
 import { type Locks, SharedStore } from "../../../client/outbox/stores/shared_store.ts";
@@ -19,6 +20,7 @@ import { until, withFolder } from "../../support/services/services.ts";
 // Deno loses its receiver when the last channel is closed and another one opened at once.
 new BroadcastChannel("stays open");
 
+const AT = "2026-11-28T10:00:00.000Z";
 let added = 0;
 
 function anEntry(): OutboxEntry {
@@ -72,7 +74,8 @@ for (const [name, prepare] of Object.entries(STORES)) {
       const other = { ...entries[0], addedAt: "2027-01-01T00:00:00.000Z" };
       assertEquals(await store.insert(other), entries[0], "its order is there");
       const changed = { ...entries[1], state: "spilled" as const, tries: 4 };
-      await store.put(changed);
+      assertEquals(await store.update(changed.orderId, () => changed), changed);
+      assertEquals(await store.update(changed.orderId, (known) => known), changed);
       await store.remove([entries[2].orderId]);
       assertEquals(await store.load(), [entries[0], changed]);
       if (name !== "memory") {
@@ -82,6 +85,35 @@ for (const [name, prepare] of Object.entries(STORES)) {
       assertEquals(await store.load(), [entries[0], changed]);
       await store.remove([entries[0].orderId, entries[1].orderId]);
       assertEquals(await store.load(), []);
+      await store.close();
+    }));
+
+  Deno.test(`a store of ${name} takes nothing back that it knows, whoever comes late`, () =>
+    withFolder(async (folder) => {
+      const store = await prepare(folder)();
+      const [quick, slow] = [1, 2].map(() => new KeptEntries(store, 100, () => undefined)) as [
+        KeptEntries,
+        KeptEntries,
+      ];
+      const [done, gone, refused] = [anEntry(), anEntry(), anEntry()] as const;
+      for (const entry of [done, gone, refused]) await quick.insert(entry);
+      await slow.reload();
+      const sent = sending(done, done.addedAt);
+      assertEquals(await quick.keep(sent), true);
+      assertEquals(await slow.keep(sent), false, "a try of this number is under way");
+      assertEquals(await quick.keep({ ...sent, state: "committed" }), true);
+      await quick.remove([gone.orderId]);
+      assertEquals(await quick.keep({ ...refused, state: "refused" }), true);
+
+      assertEquals(await slow.keep({ ...sent, state: "waiting" }), false);
+      assertEquals(await slow.keep({ ...gone, state: "unknown" }), false);
+      assertEquals(await slow.keep(sending(refused, AT)), false);
+      const states = [...slow.values()].map(({ state }) => state);
+      assertEquals(states, ["committed", "refused"], "the slow one has learnt of it");
+      assertEquals((await store.load()).map(({ state }) => state), states);
+
+      assertEquals(await slow.keep({ ...refused, state: "waiting" }), true, "somebody retries");
+      assertEquals(await slow.keep(sending(refused, AT)), true);
       await store.close();
     }));
 
