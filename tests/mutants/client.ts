@@ -91,8 +91,15 @@ export const CLIENT: readonly Mutant[] = [
   {
     name: "a file of the outbox is not cut back after half of a line",
     file: "client/outbox/stores/file_store.ts",
-    find: "const torn = lines.pop();",
+    find: "const torn = lines.pop()!;",
     replace: 'const torn = lines.at(-1) ?? "";',
+    tests: ["all", "tests/client/outbox/file_store_test.ts"],
+  },
+  {
+    name: "a lock of the outbox is held by whoever has its process id",
+    file: "client/outbox/stores/lock_file.ts",
+    find: "return birth === told;",
+    replace: 'return birth !== "";',
     tests: ["all", "tests/client/outbox/file_store_test.ts"],
   },
   {

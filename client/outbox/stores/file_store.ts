@@ -2,16 +2,16 @@
  * A store in a file, for programs on Node, Deno and Bun: each change is a line at the file's end, and on
  * the disk (fsync) when it was taken. One process has the file at a time.
  *
- * A line that is not whole was never taken, so it is left out. The file is written anew when most of its
- * lines are of the past.
+ * A line that is not whole was never taken, so it is left out. The file is written anew when it is opened,
+ * and when most of its lines are of the past. On a full disk it stays as it is, and opens all the same.
  *
  * Tested in tests/client/outbox/stores_test.ts and tests/client/outbox/file_store_test.ts.
  */
-import { type FileHandle, open, readFile, rename } from "node:fs/promises";
+import { type FileHandle, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { OutboxEntry } from "../entry.ts";
 import type { OutboxStore } from "../outbox_store.ts";
-import { codeOf, lockFile } from "./lock_file.ts";
+import { lockFile, unlessMissing } from "./lock_file.ts";
 
 /** A line of the file: a new form of an entry, or the ids of entries that are gone. */
 type Line = { readonly put: OutboxEntry } | { readonly remove: readonly string[] };
@@ -26,8 +26,9 @@ const SPARE_LINES = 1_000;
 export async function fileStore(path: string): Promise<OutboxStore> {
   const release = await lockFile(path);
   try {
-    const store = new FileStore(path, await read(path), release);
-    await store.rewrite();
+    const content = await read(path);
+    const store = new FileStore(path, content.entries, release);
+    await store.rewrite().catch(() => store.goOn(content));
     return store;
   } catch (error) {
     await release();
@@ -38,6 +39,8 @@ export async function fileStore(path: string): Promise<OutboxStore> {
 class FileStore implements OutboxStore {
   #file: FileHandle | null = null;
   #lines = 0;
+  /** Ends the last line of the file, when that has no end. */
+  #break = "";
   /** The change before: lines follow each other. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -99,18 +102,32 @@ class FileStore implements OutboxStore {
   async rewrite(): Promise<void> {
     const fresh = `${this.path}.new`;
     const lines = [...this.entries.values()].map((put) => `${JSON.stringify({ put })}\n`);
-    const file = await open(fresh, "w", 0o600);
     try {
-      await file.writeFile(lines.join(""));
-      await file.sync();
-    } finally {
-      await file.close();
+      const file = await open(fresh, "w", 0o600);
+      try {
+        await file.writeFile(lines.join(""));
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(fresh, this.path);
+    } catch (error) {
+      await rm(fresh, { force: true }); // a disk that is full needs the room
+      throw error;
     }
-    await rename(fresh, this.path);
     await syncFolder(dirname(this.path));
     await this.#file?.close();
     this.#file = await open(this.path, "a", 0o600);
     this.#lines = lines.length;
+    this.#break = "";
+  }
+
+  /** Goes on with the file as it is, after its whole lines. */
+  async goOn({ wholeBytes, isOpen }: Content): Promise<void> {
+    this.#file = await open(this.path, "a", 0o600);
+    const { size } = await this.#file.stat();
+    if (size > wholeBytes) await this.#file.truncate(wholeBytes);
+    if (isOpen) this.#break = "\n";
   }
 
   async #put(entry: OutboxEntry): Promise<void> {
@@ -122,8 +139,9 @@ class FileStore implements OutboxStore {
     if (this.#file === null) throw new Error("the outbox is closed");
     const { size } = await this.#file.stat();
     try {
-      await this.#file.appendFile(`${JSON.stringify(line)}\n`);
+      await this.#file.appendFile(`${this.#break}${JSON.stringify(line)}\n`);
       await this.#file.datasync();
+      this.#break = "";
     } catch (error) {
       // Half of a line would swallow the next one.
       await this.#file.truncate(size).catch(() => undefined);
@@ -144,20 +162,30 @@ class FileStore implements OutboxStore {
   }
 }
 
-async function read(path: string): Promise<Map<string, OutboxEntry>> {
+interface Content {
+  readonly entries: Map<string, OutboxEntry>;
+  /** The bytes of the lines that are whole. */
+  readonly wholeBytes: number;
+  /** True when the last one is whole but for its end. */
+  readonly isOpen: boolean;
+}
+
+async function read(path: string): Promise<Content> {
   const entries = new Map<string, OutboxEntry>();
-  const text = await readFile(path, "utf8").catch(unlessMissing);
-  const lines = (text ?? "").split("\n");
-  const torn = lines.pop();
+  const text = await readFile(path, "utf8").catch(unlessMissing) ?? "";
+  const lines = text.split("\n");
+  const torn = lines.pop()!;
   lines.forEach((text, index) => {
     const line = parsed(text);
     if (line === null) throw new Error(`${path}:${index + 1} is no line of an outbox`);
     if ("put" in line) entries.set(line.put.orderId, line.put);
     else line.remove.forEach((id) => entries.delete(id));
   });
-  const whole = parsed(torn ?? "");
-  if (whole !== null && "put" in whole) entries.set(whole.put.orderId, whole.put);
-  return entries;
+  const last = parsed(torn);
+  const isOpen = last !== null && "put" in last;
+  if (isOpen) entries.set(last.put.orderId, last.put);
+  const whole = isOpen ? text : text.slice(0, text.length - torn.length);
+  return { entries, wholeBytes: new TextEncoder().encode(whole).byteLength, isOpen };
 }
 
 function parsed(text: string): Line | null {
@@ -175,9 +203,4 @@ async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, "r").catch(() => null); // Windows opens no folder
   await folder?.sync().catch(() => undefined);
   await folder?.close();
-}
-
-function unlessMissing(error: unknown): null {
-  if (codeOf(error) === "ENOENT") return null;
-  throw error;
 }

@@ -1,5 +1,5 @@
 /** The store in a file: torn lines, locks that were left behind, and a file that grew. */
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { newEntry } from "../../../client/outbox/entry.ts";
 import { fileStore } from "../../../client/outbox/stores/file_store.ts";
 import { prepareOrder } from "../../../client/mod.ts";
@@ -55,16 +55,124 @@ Deno.test("one process has the file, and a lock that was left behind is taken", 
     await assertRejects(() => fileStore(path), Error, `in use by process ${Deno.pid}`);
     await store.close();
     const other = new Deno.Command("sleep", { args: ["60"] }).spawn();
-    await Deno.writeTextFile(`${path}.lock`, `${other.pid} another`);
+    await Deno.writeTextFile(`${path}.lock`, `${other.pid} - another`);
     await assertRejects(() => fileStore(path), Error, `in use by process ${other.pid}`);
-    other.kill();
-    await other.status;
-    // In a container the next process may have the id of the one before.
-    for (const left of [`${await idleId()} gone`, `${Deno.pid} before`, ""]) {
+    const before = "0c0ffee0/17 before";
+    const idle = await idleId();
+    for (
+      const left of [
+        `${idle} - gone`,
+        // In a container the next process may have the id of the one before.
+        `${Deno.pid} ${before}`,
+        `${Deno.pid} - before`,
+        "",
+      ]
+    ) {
       await Deno.writeTextFile(`${path}.lock`, left);
       await (await fileStore(path)).close();
     }
-    await assertRejects(() => Deno.stat(`${path}.lock`), Deno.errors.NotFound);
+    other.kill();
+    await other.status;
+    await assertRejects(() => Deno.lstat(`${path}.lock`), Deno.errors.NotFound);
+  }));
+
+/**
+ * Runs a program of its own that may do all: Deno tells the birth of a process to no other one. It has
+ * `path` and `fileStore`.
+ * @returns what it prints
+ */
+async function runProgram(path: string, code: string, before = ""): Promise<string> {
+  const module = new URL("../../../client/outbox/stores/file_store.ts", import.meta.url);
+  const script = `${path}.js`;
+  const head = `import { fileStore } from ${JSON.stringify(module.href)};
+    const path = ${JSON.stringify(path)};`;
+  await Deno.writeTextFile(script, `${head}\n${code}`);
+  const { stdout, stderr } = await new Deno.Command("sh", {
+    args: ["-c", `${before} exec "$0" run -A --no-lock "$1"`, Deno.execPath(), script],
+  }).output();
+  return new TextDecoder().decode(stdout).trim() || new TextDecoder().decode(stderr);
+}
+
+Deno.test("a lock is that of one process, and not of all that have its id one day", () =>
+  withFolder(async (folder) => {
+    const program = `
+      const end = async (left) => {
+        await Deno.writeTextFile(path + ".lock", left);
+        return await fileStore(path).then((store) => store.close()).then(() => "free", () => "held");
+      };
+      const boot = Deno.readTextFileSync("/proc/sys/kernel/random/boot_id").trim();
+      const startedAt = (pid) =>
+        Deno.readTextFileSync("/proc/" + pid + "/stat").split(") ")[1].split(" ")[19];
+      const other = new Deno.Command("sh", {
+        args: ["-c", "sleep 0.1 & echo $!; exec sleep 60"],
+        stdout: "piped",
+      }).spawn();
+      const { value } = await other.stdout.getReader().read();
+      const ended = Number(new TextDecoder().decode(value));
+      while (!Deno.readTextFileSync("/proc/" + ended + "/stat").includes(") Z ")) {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      console.log(
+        await end(other.pid + " " + boot + "/" + startedAt(other.pid) + " living"),
+        await end(other.pid + " - living"),
+        await end(Deno.pid + " " + boot + "/" + startedAt(Deno.pid) + " this-one"),
+        await end(other.pid + " 0c0ffee0/" + startedAt(other.pid) + " of-the-boot-before"),
+        await end(other.pid + " " + boot + "/17 of-a-former-process"),
+        await end(Deno.pid + " " + boot + "/17 of-a-former-process"),
+        await end(ended + " " + boot + "/" + startedAt(ended) + " of-a-zombie"),
+      );
+      other.kill();
+      Deno.exit();`;
+    const told = await runProgram(`${folder}/outbox.jsonl`, program);
+    assertEquals(told, "held held held free free free free");
+  }));
+
+Deno.test("a thread of the same process does not get the file", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/outbox.jsonl`;
+    const program = `
+      const isThread = self.name === "thread";
+      if (isThread) {
+        self.postMessage(await fileStore(path).then(() => "it has it", String));
+      } else {
+        const store = await fileStore(path);
+        const thread = new Worker(import.meta.url, { type: "module", name: "thread" });
+        console.log(await new Promise((resolve) => thread.onmessage = ({ data }) => resolve(data)));
+        thread.terminate();
+        await store.close();
+      }`;
+    assertStringIncludes(await runProgram(path, program), "in use by process");
+  }));
+
+/** Opens the store where no file can grow, and tries to add an entry. @returns what it says */
+async function openOnFullDisk(path: string): Promise<string> {
+  const program = `
+    const store = await fileStore(path);
+    const entries = await store.load();
+    const other = { ...entries[0], orderId: "another" };
+    const told = await store.insert(other).then(() => "kept", ({ code }) => code);
+    console.log(entries.length, told, (await store.load()).length);
+    await store.close();`;
+  return await runProgram(path, program, `trap "" XFSZ; ulimit -f 0;`);
+}
+
+Deno.test("a file on a full disk opens, keeps what it has, and says that it can keep no more", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/outbox.jsonl`;
+    const [first, second, third] = [anEntry(), anEntry(), anEntry()];
+    const line = (put: unknown) => JSON.stringify({ put });
+    for (const [tail, count] of [["", 1], [line(second).slice(0, 40), 1], [line(second), 2]]) {
+      await Deno.writeTextFile(path, `${line(first)}\n${tail}`);
+      assertEquals(await openOnFullDisk(path), `${count} EFBIG ${count}`);
+      const names = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
+      assertEquals(names.sort(), ["outbox.jsonl", "outbox.jsonl.js"]);
+      const store = await fileStore(path);
+      await store.insert(third);
+      await store.close();
+      const again = await fileStore(path);
+      assertEquals(await again.load(), [first, ...(count === 2 ? [second] : []), third]);
+      await again.close();
+    }
   }));
 
 Deno.test("two who take a lock that was left behind do not both get it", () =>
