@@ -7,6 +7,7 @@
  *
  * Tested in tests/client/outbox/sender_test.ts and outbox_test.ts.
  */
+import { TRPCClientError } from "@trpc/client";
 import { errorDataOf, type WeirError } from "../api/weir_error.ts";
 import { verdictOn } from "../api/verdict.ts";
 import { backoffMs, type Clock } from "../clock.ts";
@@ -207,11 +208,15 @@ export class Sender {
       return blocked(null);
     }
     const { error } = outcome;
-    if (error.reason === "no_answer") return this.#failedAll(round);
-    const isBlocked = error.reason === "unauthenticated" || isWithoutToken(error);
-    blocked(isBlocked ? error : null);
-    if (isBlocked) this.#failedAll(round, OF_CALLER_MS);
-    else this.#pause.worked();
+    if (error.reason === "unauthenticated" || isWithoutToken(error)) {
+      blocked(error);
+      this.#failedAll(round, OF_CALLER_MS);
+    } else if (isUnreached(error)) {
+      this.#failedAll(round);
+    } else {
+      blocked(null);
+      this.#pause.worked();
+    }
   }
 
   #failedAll(round: number, atLeastMs = 0): void {
@@ -245,7 +250,12 @@ export class Sender {
   }
 }
 
-/** True when the client itself says `unavailable`: the caller's function has brought no token. */
+/** True when no answer of Weir's has come. Some runtimes tell that they never connected: `unavailable`. */
+function isUnreached({ reason, cause }: WeirError): boolean {
+  return reason === "no_answer" || (reason === "unavailable" && errorDataOf(cause) === null);
+}
+
+/** True when no call was made, because the caller's function has brought no token. */
 function isWithoutToken({ reason, cause }: WeirError): boolean {
-  return reason === "unavailable" && errorDataOf(cause) === null;
+  return reason === "unavailable" && !(cause instanceof TRPCClientError);
 }

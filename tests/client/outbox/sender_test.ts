@@ -1,5 +1,6 @@
 /** The times of the outbox's sender, in simulated time. */
 import { assertEquals } from "@std/assert";
+import { TRPCClientError } from "@trpc/client";
 import { type FailureReason, memoryStore, prepareOrder, WeirError } from "../../../client/mod.ts";
 import type { Attempt } from "../../../client/orders/attempt.ts";
 import type { Acknowledgement } from "../../../client/mod.ts";
@@ -218,6 +219,18 @@ Deno.test("an order that the store cannot mark as sent does not leave, and goes 
   isFull = false;
   await clock.advance(60_000);
   assertEquals([triedAt.length, entry().state, kept.failure], [1, "committed", null]);
+  await close();
+});
+
+Deno.test("a sender that never connects pauses all orders, and does not take it for a missing token", async () => {
+  const error = new WeirError("unavailable", "refused", {}, {
+    cause: new TRPCClientError("fetch failed"),
+  });
+  const { clock, triedAt, blocks, close } = await stage(() => ({ ok: false, error }), {
+    orders: 100,
+  });
+  await clock.advance(60_000);
+  assertEquals([triedAt.length < 65, blocks], [true, []]);
   await close();
 });
 
