@@ -64,7 +64,7 @@ export const CLIENT: readonly Mutant[] = [
     file: "client/outbox/kept_entries.ts",
     find: "isKept = mayReplace(known, entry);",
     replace: "isKept = known.orderId === entry.orderId;",
-    tests: ["unit", "tests/client/outbox/kept_entries_test.ts"],
+    tests: ["all", "tests/client/outbox/stores_test.ts"],
   },
   {
     name: "the outbox forgets a result that its store cannot keep",
