@@ -68,10 +68,10 @@ export const CLIENT: readonly Mutant[] = [
   },
   {
     name: "the outbox forgets a result that its store cannot keep",
-    file: "client/outbox/sender.ts",
-    find: "kept.keepLater(after);",
-    replace: "void after;",
-    tests: ["unit", "tests/client/outbox/sender_test.ts"],
+    file: "client/outbox/kept_entries.ts",
+    find: "this.#owed.set(entry.orderId, entry);",
+    replace: "this.#owed.delete(entry.orderId);",
+    tests: ["unit", "tests/client/outbox/kept_entries_test.ts"],
   },
   {
     name: "the outbox tries all orders while there is no network",
