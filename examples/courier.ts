@@ -39,7 +39,8 @@ function inWords({ idempotencyKey, state, failure }: OutboxEntry): string {
 /** Prints each entry when its words change. @returns ends that */
 function printChanges({ subscribe }: Outbox, print: (line: string) => void): () => void {
   const printed = new Map<string, string>();
-  return subscribe(({ entries, blockedBy }) => {
+  return subscribe(({ entries, blockedBy, storeFailure }) => {
+    if (storeFailure !== null) print(`the file cannot be written: ${storeFailure.message}`);
     if (blockedBy !== null) print(`nothing can be sent: ${blockedBy.message}`);
     for (const entry of entries) {
       const words = inWords(entry);
