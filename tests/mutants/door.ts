@@ -103,8 +103,9 @@ export const DOOR: readonly Mutant[] = [
   {
     name: "a direct call does not ask for the scope",
     file: "server/router/procedures.ts",
-    find: "      const principal = await callerWith(scope, ctx);\n      const parsed",
-    replace: "      void scope;\n      const principal = await identify(ctx);\n      const parsed",
+    find: "      const principal = await callerWith(scope, path, ctx);\n      const parsed",
+    replace:
+      "      void [scope, path];\n      const principal = await identify(ctx);\n      const parsed",
     tests: ["all", "tests/server/router/authorisation_test.ts"],
   },
   {
