@@ -60,10 +60,11 @@ export function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> 
   return promise;
 }
 
-const BACKOFF = { firstMs: 50, mostMs: 5_000 };
+const FIRST_BACKOFF_MS = 50;
+const MOST_BACKOFF_MS = 5_000;
 
 /** The wait after so many failed tries: it doubles, and half of it is random. */
-export function backoffMs(clock: Clock, tries: number): number {
-  const ceilingMs = Math.min(BACKOFF.mostMs, BACKOFF.firstMs * 2 ** tries);
+export function backoffMs(clock: Clock, tries: number, mostMs = MOST_BACKOFF_MS): number {
+  const ceilingMs = Math.min(mostMs, FIRST_BACKOFF_MS * 2 ** tries);
   return ceilingMs * (0.5 + clock.random() / 2);
 }

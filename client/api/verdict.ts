@@ -44,6 +44,12 @@ const VERDICTS: Readonly<Record<FailureReason, Verdict>> = {
   no_answer: "unknown",
 };
 
+/** True when the same call may pass at another time. */
+export function mayPassLater(reason: FailureReason): boolean {
+  const verdict = verdictOn(reason);
+  return verdict === "for_now" || verdict === "unknown";
+}
+
 /** A reason that a newer server has says nothing certain. */
 export function verdictOn(reason: FailureReason): Verdict {
   return VERDICTS[reason] ?? "unknown";

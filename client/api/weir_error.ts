@@ -6,7 +6,7 @@
  */
 import { TRPCClientError } from "@trpc/client";
 import type { BrokenRule, ErrorDetails, InputIssue } from "../contract/mod.ts";
-import { type FailureReason, verdictOn } from "./verdict.ts";
+import { type FailureReason, mayPassLater } from "./verdict.ts";
 
 /** The order that an error speaks of. */
 export interface NamedOrder {
@@ -44,8 +44,7 @@ export class WeirError extends Error {
 
   /** True when the same call may pass at another time; false when something has to change first. */
   get mayPassLater(): boolean {
-    const verdict = verdictOn(this.reason);
-    return verdict === "for_now" || verdict === "unknown";
+    return mayPassLater(this.reason);
   }
 }
 

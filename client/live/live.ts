@@ -9,6 +9,7 @@
  */
 import { type WeirError, weirErrorOf } from "../api/weir_error.ts";
 import { backoffMs, type Clock } from "../clock.ts";
+import { Listeners, tellOne } from "../listeners.ts";
 import { afterFrame, afterLoss, CONNECTING, type LiveState } from "./live_state.ts";
 import type { Snapshot } from "../contract/mod.ts";
 import type { PageVisibility } from "./page_visibility.ts";
@@ -50,7 +51,7 @@ const LINGER_MS = 1_000;
 
 export class Live implements AsyncIterable<LiveState> {
   #state = CONNECTING;
-  readonly #listeners = new Set<(state: LiveState) => void>();
+  readonly #listeners = new Listeners<LiveState>();
   /** Ends the subscription; null: there is none. */
   #end: (() => void) | null = null;
   #stopTimer: (() => void) | null = null;
@@ -70,13 +71,12 @@ export class Live implements AsyncIterable<LiveState> {
    * @returns ends that
    */
   readonly subscribe = (listener: (state: LiveState) => void): () => void => {
-    const own = (state: LiveState) => listener(state);
-    this.#listeners.add(own);
+    const takeOff = this.#listeners.add(listener);
     // Somebody new may have a new token.
     if (this.#state.status !== "refused" || this.#listeners.size === 1) this.#resume();
-    own(this.#state);
+    tellOne(listener, this.#state);
     return () => {
-      this.#listeners.delete(own);
+      takeOff();
       if (this.#listeners.size === 0 && !this.#isClosed) this.#restSoon();
     };
   };
@@ -217,16 +217,7 @@ export class Live implements AsyncIterable<LiveState> {
   }
 
   #tell(state: LiveState): void {
-    for (const listener of [...this.#listeners]) {
-      try {
-        listener(state);
-      } catch (error) {
-        // The mistake is the listener's: the others hear the state, and the program hears of it.
-        queueMicrotask(() => {
-          throw error;
-        });
-      }
-    }
+    this.#listeners.tell(state);
   }
 }
 

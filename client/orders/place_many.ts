@@ -6,14 +6,14 @@
  */
 import { ALONE } from "../api/transport.ts";
 import { type NamedOrder, PlaceError, WeirError } from "../api/weir_error.ts";
-import type { Acknowledgement, PlaceResult, RefusalReason } from "../contract/mod.ts";
+import type { Acknowledgement, PlaceResult } from "../contract/mod.ts";
 import { type Attempt, attempt, refusedForMs, SHORTEST_TRY_MS, tryTimes } from "./attempt.ts";
 import { backoffMs, delay } from "../clock.ts";
 import { deferred } from "../deferred.ts";
 import { type KeyedOrder, nameOf, type NewOrder, prepareOrder } from "./new_order.ts";
 import type { Placing } from "./place.ts";
 import { type CallOptions, TimeLimit } from "./time_limit.ts";
-import { verdictOn } from "../api/verdict.ts";
+import { mayPassLater } from "../api/verdict.ts";
 import { Tries } from "./tries.ts";
 
 /** The end of one order of many. */
@@ -171,14 +171,9 @@ async function callWith(
 function leastRefusalMs(outcome: Attempt<readonly PlaceResult[]>): number | null {
   if (!outcome.ok) return refusedForMs(outcome);
   const waits = outcome.result.flatMap((result) =>
-    !result.ok && passesLater(result.error.reason) ? result.error.retryAfterMs ?? 0 : []
+    !result.ok && mayPassLater(result.error.reason) ? result.error.retryAfterMs ?? 0 : []
   );
   return waits.length === 0 ? null : Math.min(...waits);
-}
-
-function passesLater(reason: RefusalReason): boolean {
-  const verdict = verdictOn(reason);
-  return verdict === "for_now" || verdict === "unknown";
 }
 
 function hasSettled(placing: Placing, one: Pending, result: PlaceResult | undefined): boolean {

@@ -21,7 +21,7 @@ export class Tries {
     const verdict = verdictOn(error.reason);
     if (verdict === "unknown" || (verdict === "for_now" && !this.isOnce)) this.#mayBeStored = true;
     if (verdict === "content") this.#mayBeStored = false;
-    return verdict === "for_now" || verdict === "unknown";
+    return error.mayPassLater;
   }
 
   get count(): number {

@@ -11,6 +11,7 @@
 import { WeirError } from "../api/weir_error.ts";
 import { backoffMs, delay } from "../clock.ts";
 import { deferred } from "../deferred.ts";
+import { Listeners, tellOne } from "../listeners.ts";
 import { type NewOrder, prepareOrder } from "../orders/new_order.ts";
 import { isSettled, newEntry, type OutboxEntry } from "./entry.ts";
 import { KeptEntries } from "./kept_entries.ts";
@@ -44,7 +45,7 @@ export class Outbox {
   readonly #kept: KeptEntries;
   #state: OutboxState = { entries: [], blockedBy: null, storeFailure: null };
   #blockedBy: WeirError | null = null;
-  readonly #listeners = new Set<(state: OutboxState) => void>();
+  readonly #listeners = new Listeners<OutboxState>();
   readonly #closing = new AbortController();
   #sending: Promise<void> = Promise.resolve();
   #stopWatching: () => void = () => undefined;
@@ -66,10 +67,9 @@ export class Outbox {
 
   /** Calls `listener` with the state, at once and after each change. @returns ends that */
   readonly subscribe = (listener: (state: OutboxState) => void): () => void => {
-    const own = (state: OutboxState) => listener(state);
-    this.#listeners.add(own);
-    call(own, this.#state);
-    return () => this.#listeners.delete(own);
+    const takeOff = this.#listeners.add(listener);
+    tellOne(listener, this.#state);
+    return takeOff;
   };
 
   /**
@@ -176,18 +176,7 @@ export class Outbox {
       blockedBy: this.#blockedBy,
       storeFailure: this.#kept.failure,
     };
-    for (const listener of [...this.#listeners]) call(listener, this.#state);
-  }
-}
-
-/** Calls a listener. An order must not be sent anew, or taken for lost, because a page could not show it. */
-function call(listener: (state: OutboxState) => void, state: OutboxState): void {
-  try {
-    listener(state);
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error;
-    });
+    this.#listeners.tell(this.#state);
   }
 }
 

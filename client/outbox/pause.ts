@@ -4,9 +4,9 @@
  *
  * Tested in tests/client/outbox/sender_test.ts.
  */
-import type { Clock } from "../clock.ts";
+import { backoffMs, type Clock } from "../clock.ts";
 
-const WAIT = { firstMs: 100, mostMs: 60_000 };
+const MOST_MS = 60_000;
 
 export class Pause {
   #failures = 0;
@@ -25,8 +25,7 @@ export class Pause {
   }
 
   failed(atLeastMs = 0): void {
-    const ceilingMs = Math.min(WAIT.mostMs, WAIT.firstMs * 2 ** this.#failures++);
-    const waitMs = ceilingMs * (0.5 + this.clock.random() / 2);
+    const waitMs = backoffMs(this.clock, ++this.#failures, MOST_MS);
     this.#until = this.clock.now() + Math.max(atLeastMs, waitMs);
   }
 

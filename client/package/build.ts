@@ -4,7 +4,7 @@
  * package as it will be installed, and the tarball of it.
  *
  * Each entry is one module for every runtime, and one file of declarations without a trace of the server.
- * What is imported from npm by name stays a dependency; the rest is bundled.
+ * The packages of DEPENDENCIES stay imports; all else is bundled.
  *
  * Tested in tests/client/package/package_test.ts.
  */

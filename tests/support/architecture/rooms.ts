@@ -54,7 +54,7 @@ const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["orders"],
     ["api"],
     ["clock"],
-    ["contract", "deferred"],
+    ["contract", "deferred", "listeners"],
   ],
 };
 
