@@ -9,17 +9,20 @@ import type { RefusalReason } from "../contract/mod.ts";
 /**
  * - A reason of the contract: Weir has answered.
  * - `no_answer`: none came, or not from Weir: the network, a time that was over, a proxy's page.
+ * - `no_connection`: none could be made, so nothing was sent. Browsers do not tell it from the one before.
+ * - `no_token`: the caller's function has brought none, so nothing was sent.
  * - `aborted`: the caller's signal, or the client was closed.
  */
-export type FailureReason = RefusalReason | "no_answer" | "aborted";
+export type FailureReason = RefusalReason | "no_answer" | "no_connection" | "no_token" | "aborted";
 
 /**
  * - `content`: no try of this order can pass, and none has. It holds for the tries before as well.
  * - `caller`: no try of this caller passes. A try before may have been stored.
  * - `for_now`: this try stored nothing, and another one may pass.
+ * - `unsent`: nothing has left this machine, whatever the runtime does. Another try may pass.
  * - `unknown`: this try may have stored the order. Another one finds out.
  */
-export type Verdict = "content" | "caller" | "for_now" | "unknown";
+export type Verdict = "content" | "caller" | "for_now" | "unsent" | "unknown";
 
 const VERDICTS: Readonly<Record<FailureReason, Verdict>> = {
   invalid_input: "content",
@@ -42,12 +45,14 @@ const VERDICTS: Readonly<Record<FailureReason, Verdict>> = {
   outcome_unknown: "unknown",
   internal: "unknown",
   no_answer: "unknown",
+  no_connection: "unsent",
+  no_token: "unsent",
 };
 
 /** True when the same call may pass at another time. */
 export function mayPassLater(reason: FailureReason): boolean {
   const verdict = verdictOn(reason);
-  return verdict === "for_now" || verdict === "unknown";
+  return verdict === "for_now" || verdict === "unsent" || verdict === "unknown";
 }
 
 /** A reason that a newer server has says nothing certain. */

@@ -102,10 +102,10 @@ export function weirErrorOf(error: unknown): WeirError {
 const NEVER_CONNECTED = /^(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$/;
 
 /** The reason of an error that did not come from the server. */
-function reasonWithout(error: unknown): "unavailable" | "no_answer" {
+function reasonWithout(error: unknown): "no_connection" | "no_answer" {
   for (let cause: unknown = error, depth = 0; depth < 5; depth++) {
     const { code, cause: deeper } = Object(cause) as { code?: unknown; cause?: unknown };
-    if (typeof code === "string" && NEVER_CONNECTED.test(code)) return "unavailable";
+    if (typeof code === "string" && NEVER_CONNECTED.test(code)) return "no_connection";
     cause = deeper;
   }
   return "no_answer";

@@ -87,7 +87,7 @@ async function once<T>(
 function cannotSign(cause: unknown): never {
   const why = cause instanceof Error ? cause.message : String(cause);
   if (cause instanceof TypeError) throw new WeirError("unauthenticated", why, {}, { cause });
-  throw new WeirError("unavailable", `no token could be had: ${why}`, {}, { cause });
+  throw new WeirError("no_token", `no token could be had: ${why}`, {}, { cause });
 }
 
 /**

@@ -5,7 +5,7 @@
  * Tested in tests/client/orders/place_test.ts and tests/client/orders/hostile_test.ts.
  */
 import { ALONE, ONCE, type Transport } from "../api/transport.ts";
-import type { NamedOrder, WeirError } from "../api/weir_error.ts";
+import type { WeirError } from "../api/weir_error.ts";
 import type { Acknowledgement } from "../contract/mod.ts";
 import { type Attempt, attempt, refusedForMs, SHORTEST_TRY_MS, tryTimes } from "./attempt.ts";
 import { backoffMs, type Clock, delay } from "../clock.ts";
@@ -56,14 +56,14 @@ async function placeWithin(
   const name = nameOf(order);
   const tries = new Tries(placing.transport.isOnce);
   for (;;) {
-    if (limit.end !== null || limit.leftMs < SHORTEST_TRY_MS) throw ended(tries, name, limit);
+    if (limit.end !== null || limit.leftMs < SHORTEST_TRY_MS) throw tries.endedBy(name, limit);
     const outcome = await tryWithin(placing, order, limit);
-    if (outcome === null) throw ended(tries, name, limit);
+    if (outcome === null) throw tries.endedBy(name, limit);
     if (outcome.ok) return { ...outcome.result, idempotencyKey: order.idempotencyKey };
     const { error } = outcome;
     const mayPass = tries.failed(error) && limit.end === null &&
       await waitAfter(placing.clock, error, tries, limit);
-    if (!mayPass) throw ended(tries, name, limit);
+    if (!mayPass) throw tries.endedBy(name, limit);
   }
 }
 
@@ -134,11 +134,4 @@ async function waitAfter(
   if (waitMs + SHORTEST_TRY_MS > limit.leftMs) return false;
   await delay(clock, waitMs, limit.signal).catch(() => undefined);
   return limit.end === null;
-}
-
-/** The error for the caller: its own end, or the latest of the tries. */
-function ended(tries: Tries, name: NamedOrder, limit: TimeLimit): Error {
-  const { end } = limit;
-  const isOwnEnd = end?.reason === "aborted" || tries.count === 0;
-  return tries.errorOf(name, isOwnEnd ? end ?? limit.passed : null);
 }

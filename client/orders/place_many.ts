@@ -201,8 +201,7 @@ function hasFailed({ clock }: Placing, one: Pending, error: WeirError): boolean 
 }
 
 function giveUp(one: Pending, limit: TimeLimit): void {
-  const isOwnEnd = limit.end?.reason === "aborted" || one.tries.count === 0;
-  settleAsFailed(one, one.tries.errorOf(one.name, isOwnEnd ? limit.end ?? limit.passed : null));
+  settleAsFailed(one, one.tries.endedBy(one.name, limit));
 }
 
 function settleAsFailed({ name, settle }: Pending, error: PlaceError): void {

@@ -4,6 +4,7 @@
  * Tested in tests/client/orders/tries_test.ts.
  */
 import { verdictOn } from "../api/verdict.ts";
+import type { TimeLimit } from "./time_limit.ts";
 import { type NamedOrder, PlaceError, type WeirError } from "../api/weir_error.ts";
 
 export class Tries {
@@ -30,6 +31,12 @@ export class Tries {
 
   get mayBeStored(): boolean {
     return this.#mayBeStored;
+  }
+
+  /** The error for the caller when its time is over: its own end, or the latest of the tries. */
+  endedBy(order: NamedOrder, { end, passed }: Pick<TimeLimit, "end" | "passed">): PlaceError {
+    const isOwnEnd = end?.reason === "aborted" || this.#count === 0;
+    return this.errorOf(order, isOwnEnd ? end ?? passed : null);
   }
 
   /** The error for the caller. `end` is the reason for which no further try is made, if it has one. */

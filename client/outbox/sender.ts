@@ -7,8 +7,7 @@
  *
  * Tested in tests/client/outbox/sender_test.ts and outbox_test.ts.
  */
-import { TRPCClientError } from "@trpc/client";
-import { errorDataOf, type WeirError } from "../api/weir_error.ts";
+import type { WeirError } from "../api/weir_error.ts";
 import { verdictOn } from "../api/verdict.ts";
 import { backoffMs, type Clock } from "../clock.ts";
 import { deferred } from "../deferred.ts";
@@ -208,10 +207,10 @@ export class Sender {
       return blocked(null);
     }
     const { error } = outcome;
-    if (error.reason === "unauthenticated" || isWithoutToken(error)) {
+    if (error.reason === "unauthenticated" || error.reason === "no_token") {
       blocked(error);
       this.#failedAll(round, OF_CALLER_MS);
-    } else if (isUnreached(error)) {
+    } else if (error.reason === "no_answer" || error.reason === "no_connection") {
       this.#failedAll(round);
     } else {
       blocked(null);
@@ -248,14 +247,4 @@ export class Sender {
     const { clock } = this.parts;
     this.#dueAt.set(orderId, clock.now() + atLeastMs + backoffMs(clock, failures));
   }
-}
-
-/** True when no answer of Weir's has come. Some runtimes tell that they never connected: `unavailable`. */
-function isUnreached({ reason, cause }: WeirError): boolean {
-  return reason === "no_answer" || (reason === "unavailable" && errorDataOf(cause) === null);
-}
-
-/** True when no call was made, because the caller's function has brought no token. */
-function isWithoutToken({ reason, cause }: WeirError): boolean {
-  return reason === "unavailable" && !(cause instanceof TRPCClientError);
 }

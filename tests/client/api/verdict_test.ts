@@ -13,6 +13,7 @@ Deno.test("a try is repeated only where another one can help", () => {
     "unavailable",
     "draining",
   ]);
+  assertEquals(reasonsOf("unsent"), ["no_connection", "no_token"]);
   assertEquals(reasonsOf("unknown"), ["outcome_unknown", "internal", "no_answer"]);
   assertEquals(reasonsOf("content"), [
     "invalid_input",
@@ -45,5 +46,7 @@ const REASONS: readonly FailureReason[] = [
   "draining",
   "internal",
   "no_answer",
+  "no_connection",
+  "no_token",
   "aborted",
 ];

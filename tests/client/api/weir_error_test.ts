@@ -29,7 +29,7 @@ Deno.test("a connection that was never made has sent nothing", () => {
   const refused = Object.assign(new Error("connect"), { code: "ECONNREFUSED" });
   const reset = Object.assign(new Error("read"), { code: "ECONNRESET" });
   const around = (cause: Error) => new TypeError("fetch failed", { cause });
-  assertEquals(weirErrorOf(around(refused)).reason, "unavailable");
+  assertEquals(weirErrorOf(around(refused)).reason, "no_connection");
   assertEquals(weirErrorOf(around(reset)).reason, "no_answer");
 });
 

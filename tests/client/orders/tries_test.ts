@@ -40,4 +40,6 @@ Deno.test("a refusal for now proves nothing where a request may be sent twice", 
   assertEquals(tries.errorOf(ORDER, null).mayBeStored, true);
   tries.failed(new WeirError("invalid_input", "no order"));
   assertEquals(tries.errorOf(ORDER, null).mayBeStored, false);
+  assertEquals(tries.failed(new WeirError("no_token", "nothing left this machine")), true);
+  assertEquals(tries.errorOf(ORDER, null).mayBeStored, false);
 });

@@ -223,7 +223,7 @@ Deno.test("an order that the store cannot mark as sent does not leave, and goes 
 });
 
 Deno.test("a sender that never connects pauses all orders, and does not take it for a missing token", async () => {
-  const error = new WeirError("unavailable", "refused", {}, {
+  const error = new WeirError("no_connection", "refused", {}, {
     cause: new TRPCClientError("fetch failed"),
   });
   const { clock, triedAt, blocks, close } = await stage(() => ({ ok: false, error }), {
@@ -237,10 +237,10 @@ Deno.test("a sender that never connects pauses all orders, and does not take it 
 Deno.test("a sender tells that it has no token, until a call goes through", async () => {
   let isThere = false;
   const { clock, triedAt, blocks, close } = await stage(() =>
-    isThere ? acknowledged("committed") : failing("unavailable")()
+    isThere ? acknowledged("committed") : failing("no_token")()
   );
   await clock.advance(5_000);
-  assertEquals([triedAt.length <= 2, blocks.at(-1)], [true, "unavailable"]);
+  assertEquals([triedAt.length <= 2, blocks.at(-1)], [true, "no_token"]);
   isThere = true;
   await clock.advance(60_000);
   assertEquals(blocks.at(-1), undefined);
