@@ -47,9 +47,9 @@ export const CLIENT: readonly Mutant[] = [
   },
   {
     name: "the outbox fails where its listener does",
-    file: "client/outbox/outbox.ts",
-    find: "for (const listener of [...this.#listeners]) call(listener, this.#state);",
-    replace: "for (const listener of [...this.#listeners]) listener(this.#state);",
+    file: "client/listeners.ts",
+    find: "for (const listener of [...this.#all]) tellOne(listener, state);",
+    replace: "for (const listener of [...this.#all]) listener(state);",
     tests: ["all", "tests/client/outbox/outbox_test.ts"],
   },
   {
